@@ -1,0 +1,59 @@
+"""Time as a collaborator, so that a test can hand in its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the program asks of time. All figures are in seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed point; never goes backwards. For durations and deadlines."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since the epoch. For what is written down; never for durations."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long without blocking the event loop."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def rfc3339(epoch_seconds: float) -> str:
+    """``1765552507.657`` -> ``2025-12-12T15:15:07.657Z``: UTC, milliseconds (contract, outcome)."""
+    at = datetime.fromtimestamp(epoch_seconds, UTC)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def epoch_ms(timestamp: str | None) -> int | None:
+    """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparseable.
+
+    A time without an offset is taken as UTC, which is what Genesys Cloud means by it.
+    """
+    if not timestamp:
+        return None
+    try:
+        at = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return round(at.timestamp() * 1000)

@@ -1,0 +1,162 @@
+"""Every error this program raises, in one tree.
+
+StreamsError
+├── SettingsError              a variable is missing or wrong; exit 2
+├── EnvelopeError              bytes that are no event
+├── KafkaError
+│   ├── PublishError           Kafka did not acknowledge a record
+│   └── TopicsError            topics missing or not as declared
+├── ApiError                   Genesys Cloud did not do what was asked
+│   ├── Unauthorized           401 twice, or no token to be had
+│   ├── Forbidden              403
+│   ├── NotFound               404, 410
+│   ├── Conflict               409, 412
+│   ├── RateLimited            429
+│   ├── ServerError            5xx
+│   ├── ApiTimeout             no answer in time
+│   ├── ConnectionLost         refused, reset or closed before the answer
+│   └── BadRequest             any other 4xx, or a body that is not what was promised
+└── WorkerError                the worker can not do its job and ends
+    ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
+    ├── OffsetHole             records between two offsets never reached us
+    ├── MembershipLost         out of the consumer group for good
+    └── Stalled                records wait, the frontier stands still, no cause can be named
+
+``retriable`` says whether the same call may succeed later without anybody changing anything.
+"""
+
+from __future__ import annotations
+
+
+class StreamsError(Exception):
+    """Base of every error of this program."""
+
+    retriable: bool = False
+
+
+class SettingsError(StreamsError):
+    """A setting is missing or wrong. The message names the variable and fits on one line."""
+
+
+class EnvelopeError(StreamsError):
+    """Bytes that are no event. ``field`` is the path of what is wrong, or None for the whole."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class KafkaError(StreamsError):
+    """Something about Kafka."""
+
+
+class PublishError(KafkaError):
+    """Kafka did not acknowledge a record; it may or may not be in the topic."""
+
+    retriable = True
+
+
+class TopicsError(KafkaError):
+    """Topics are missing or differ from ``topics/topics.yaml``."""
+
+
+class ApiError(StreamsError):
+    """Genesys Cloud answered with an error, or not at all.
+
+    ``status``: HTTP status or None. ``code``: Genesys' error code. ``correlation_id``: the
+    ``ININ-Correlation-Id`` to quote to Genesys support. ``maybe_applied``: the request may have
+    taken effect although it failed, so a PATCH must be looked at before it is repeated.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        correlation_id: str | None = None,
+        maybe_applied: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.correlation_id = correlation_id
+        self.maybe_applied = maybe_applied
+
+
+class Unauthorized(ApiError):
+    """401 with a token fetched just before, or the token endpoint refuses."""
+
+    retriable = True
+
+
+class Forbidden(ApiError):
+    """403: a scope or permission is missing; waiting does not help."""
+
+
+class NotFound(ApiError):
+    """404, or 410 on a PATCH."""
+
+
+class Conflict(ApiError):
+    """409 or 412: somebody else changed the interaction in the meantime."""
+
+
+class RateLimited(ApiError):
+    """429. ``retry_after``: seconds to keep quiet, as the API said or as drawn."""
+
+    retriable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float,
+        status: int | None = 429,
+        code: str | None = None,
+        correlation_id: str | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, correlation_id=correlation_id)
+        self.retry_after = retry_after
+
+
+class ServerError(ApiError):
+    """5xx."""
+
+    retriable = True
+
+
+class ApiTimeout(ApiError):
+    """No answer within ``API_TIMEOUT_SECONDS``."""
+
+    retriable = True
+
+
+class ConnectionLost(ApiError):
+    """Refused, reset or closed before the answer was complete."""
+
+    retriable = True
+
+
+class BadRequest(ApiError):
+    """Any other 4xx, or an answer that is not what the API promises."""
+
+
+class WorkerError(StreamsError):
+    """The worker can not do its job; whoever started it starts it again."""
+
+
+class OwnershipLost(WorkerError):
+    """The partition was revoked, or may have been: nothing may be written or called for it."""
+
+
+class OffsetHole(WorkerError):
+    """Offsets were skipped although the broker has records there."""
+
+
+class MembershipLost(WorkerError):
+    """Thrown out of the consumer group for good, or never let in."""
+
+
+class Stalled(WorkerError):
+    """Records wait and the frontier stands still with no cause that can be named."""

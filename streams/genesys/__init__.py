@@ -1,0 +1,1 @@
+"""Genesys Cloud's API: token, client, retries, one module per dialect."""

@@ -1,0 +1,54 @@
+"""What the worker asks of Genesys Cloud, whatever the dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One interaction as the API describes it now.
+
+    ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparseable or
+    negative (design, Decide). ``etag`` goes back in ``If-Match``.
+    """
+
+    id: str
+    type: str | None
+    state: str | None
+    disposition_code_id: str | None
+    wrap_up_code_id: str | None
+    duration_ms: int
+    etag: str | None = None
+
+
+@dataclass(slots=True)
+class CallLog:
+    """Requests made for one source record. ``attempts``: tries of the last call."""
+
+    calls: int = 0
+    attempts: int = 0
+
+
+class GenesysApi(Protocol):
+    """Collaborator: reads an interaction and sets its disposition.
+
+    Both calls try again by themselves as the design's table "When the API says no" states, count
+    every request in ``log``, and raise an ApiError when the tries are used up.
+    """
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        """GET the interaction."""
+        ...
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+    ) -> int:
+        """PATCH the disposition code; returns the HTTP status of the success.
+
+        A try that may have taken effect (5xx, time-out, connection lost after the request went
+        out) is never repeated here: it is raised with ``maybe_applied``, and the caller looks
+        first (promise 5).
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Kafka as this program uses it: connections, an acknowledged publisher, the declared topics."""

@@ -1,0 +1,214 @@
+"""What is stored and sent: the interaction's record in the table, the outcome, the dead letter.
+
+JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
+``topics/schemas`` describe the same shapes for readers of other languages.
+"""
+
+from __future__ import annotations
+
+import uuid
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+# Namespace of the name-based outcome ids. Changing it would give every source record a new id, so
+# consumers could no longer drop what they have seen.
+OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
+
+
+class Decision(StrEnum):
+    """What became of one source record (contract, Outcome)."""
+
+    PATCHED = "patched"
+    WOULD_PATCH = "would-patch"
+    INELIGIBLE = "ineligible"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not-found"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why (contract, Outcome)."""
+
+    ELIGIBLE = "eligible"
+    NON_VOICE = "non-voice-interaction"
+    NOT_COMPLETED = "interaction-not-completed"
+    DISPOSITION_SET = "disposition-already-set"
+    WRAP_UP_SET = "wrap-up-already-set"
+    TOO_SHORT = "duration-below-threshold"
+    DUPLICATE_SEQUENCE = "duplicate-sequence"
+    STALE_SEQUENCE = "stale-sequence"
+    CONCURRENT_MODIFICATION = "concurrent-modification"
+    NOT_FOUND = "interaction-not-found"
+    SERVER_ERROR = "server-error"
+    RATE_LIMITED = "rate-limited"
+    TIMEOUT = "timeout"
+    CIRCUIT_OPEN = "circuit-open"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    BAD_REQUEST = "bad-request"
+    RETRIES_EXHAUSTED = "retries-exhausted"
+    MALFORMED = "malformed-event"
+
+
+class Basis(StrEnum):
+    """What decided it."""
+
+    EVENT = "event"
+    CACHE = "cache"
+    API = "api"
+
+
+class Stage(StrEnum):
+    """Where a record died (``dlq.stage``)."""
+
+    BRIDGE = "bridge"
+    WORKER = "worker"
+    RETRY = "retry"
+
+
+class Fault(msgspec.Struct, frozen=True, rename="camel"):
+    """An error as an outcome tells it."""
+
+    code: str
+    message: str
+    status: int | None = None
+    correlation_id: str | None = None
+
+
+class Source(msgspec.Struct, frozen=True):
+    """The record in Kafka that an outcome speaks of."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What was decided for one source record: the part of an outcome that must come out the same
+    when the record is processed again, so it is kept in the table until the record is finished."""
+
+    decision: Decision
+    reason: Reason
+    basis: Basis
+    dry_run: bool = False
+    disposition_code_id: str | None = None
+    patch_status: int | None = None
+    recovered: bool = False
+    duration_ms: int | None = None
+    error: Fault | None = None
+
+
+class Intent(msgspec.Struct, frozen=True, rename="camel"):
+    """A PATCH that may have left: written to the changelog before it does (promise 4)."""
+
+    offset: int
+    disposition_code_id: str
+
+
+class Seen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Sequences of one interaction already applied.
+
+    ``ranges``: inclusive, ascending, never touching, so a run without gaps is one pair.
+    ``opaque``: ids that are no numbers, oldest first.
+    """
+
+    ranges: tuple[tuple[int, int], ...] = ()
+    opaque: tuple[str, ...] = ()
+
+
+class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One interaction as the table keeps it.
+
+    ``last_offset``: offset of the source record last decided; ``verdict`` is that decision.
+    ``settled``: the decision on the interaction itself, once nothing can change it any more.
+    ``updated_at``: epoch milliseconds; the record is forgotten ``STATE_TTL_SECONDS`` later.
+    """
+
+    interaction_id: str
+    seen: Seen = Seen()
+    interaction_type: str | None = None
+    state: str | None = None
+    settled: Verdict | None = None
+    verdict: Verdict | None = None
+    last_offset: int | None = None
+    intent: Intent | None = None
+    events: int = 0
+    first_seen_at: int = 0
+    updated_at: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True, rename="camel"):
+    """One decision, as other teams consume it (contract, Outcome)."""
+
+    outcome_id: str
+    final: bool
+    interaction_id: str | None
+    sequence_id: int | str | None
+    event_id: str | None
+    decision: Decision
+    reason: Reason
+    basis: Basis
+    dry_run: bool
+    disposition_code_id: str | None
+    patch_status: int | None
+    recovered: bool
+    api_calls: int
+    attempts: int
+    duration_ms: int | None
+    event_time: str | None
+    decided_at: str
+    latency_ms: float
+    end_to_end_ms: float | None
+    source: Source
+    trace_id: str | None
+    error: Fault | None
+    schema_version: int = SCHEMA_VERSION
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """Bytes that could not be handled, untouched, and why (contract, dead-letter headers)."""
+
+    key: bytes | None
+    value: bytes
+    reason: str
+    message: str
+    stage: Stage
+    attempts: int
+    failed_at: str
+    source: Source | None = None
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The ``dlq.*`` headers."""
+        named: dict[str, Any] = {
+            "dlq.reason": self.reason,
+            "dlq.message": self.message,
+            "dlq.stage": self.stage.value,
+            "dlq.attempts": self.attempts,
+            "dlq.failed-at": self.failed_at,
+        }
+        if self.source is not None:
+            named["dlq.source.topic"] = self.source.topic
+            named["dlq.source.partition"] = self.source.partition
+            named["dlq.source.offset"] = self.source.offset
+        return [(name, str(value).encode()) for name, value in named.items()]
+
+
+def outcome_id(source: Source, attempt: int | None = None) -> str:
+    """The same source record always gives the same id; a deferral adds its attempt."""
+    name = f"{source.topic}/{source.partition}/{source.offset}"
+    if attempt is not None:
+        name += f"#{attempt}"
+    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))
+
+
+encode_record = msgspec.json.Encoder().encode
+decode_record = msgspec.json.Decoder(InteractionRecord).decode
+encode_outcome = msgspec.json.Encoder().encode
+decode_outcome = msgspec.json.Decoder(Outcome).decode
