@@ -51,7 +51,9 @@ class _Detail(msgspec.Struct, rename="camel"):
 
 class _Envelope(_Detail):
     detail: msgspec.Raw = msgspec.Raw(b"null")
-    detail_type_dashed: msgspec.Raw = msgspec.field(name="detail-type", default=msgspec.Raw(b"null"))
+    detail_type_dashed: msgspec.Raw = msgspec.field(
+        name="detail-type", default=msgspec.Raw(b"null")
+    )
     detail_type: msgspec.Raw = msgspec.Raw(b"null")
     id: msgspec.Raw = msgspec.Raw(b"null")
     time: msgspec.Raw = msgspec.Raw(b"null")
@@ -143,9 +145,7 @@ def _sequence(raw: msgspec.Raw, field: str) -> tuple[int | str, int | None]:
     if text.startswith('"'):
         value = _decode_string(raw)
         if not 0 < len(value) <= SEQUENCE_MAX_LENGTH:
-            raise EnvelopeError(
-                f"{field} must have 1 to {SEQUENCE_MAX_LENGTH} characters", field
-            )
+            raise EnvelopeError(f"{field} must have 1 to {SEQUENCE_MAX_LENGTH} characters", field)
         return value, int(value) if _INTEGER.fullmatch(value) else None
     if not _INTEGER.fullmatch(text) or len(text) > SEQUENCE_MAX_LENGTH:
         raise EnvelopeError(

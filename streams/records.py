@@ -102,6 +102,9 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     patch_status: int | None = None
     recovered: bool = False
     duration_ms: int | None = None
+    api_calls: int = 0
+    attempts: int = 0
+    decided_at: str = ""
     error: Fault | None = None
 
 
@@ -162,10 +165,10 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel"):
     api_calls: int
     attempts: int
     duration_ms: int | None
-    event_time: str | None
+    event_time: str
     decided_at: str
     latency_ms: float
-    end_to_end_ms: float | None
+    end_to_end_ms: float
     source: Source
     trace_id: str | None
     error: Fault | None

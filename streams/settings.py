@@ -62,7 +62,11 @@ class Settings(BaseSettings):
     """Every setting of the contract; defaults are the contract's."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     genesys_cloud_base_url: str | None = None
@@ -120,7 +124,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Read the environment and ``.env``. Raises SettingsError naming the first wrong variable."""
+        """Read the environment and ``.env``. Raises SettingsError naming what is wrong first."""
         try:
             settings = cls(**overrides)
         except ValidationError as exc:
@@ -172,7 +176,7 @@ class Settings(BaseSettings):
         return _required("DISPOSITION_CODE_ID", self.disposition_code_id, "unless DRY_RUN=true")
 
     def bridge_api_keys(self) -> tuple[str, ...]:
-        """The accepted keys, several while one is rotated. Raises SettingsError when one is needed."""
+        """The accepted keys, several in a rotation. Raises SettingsError when one is needed."""
         text = self.bridge_api_key.get_secret_value() if self.bridge_api_key else ""
         keys = tuple(key.strip() for key in text.split(",") if key.strip())
         if not keys and self.bridge_host not in LOOPBACK_HOSTS:

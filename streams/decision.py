@@ -1,0 +1,250 @@
+"""The next step for one source record, from the interaction's record, the event and the answers.
+
+Plain functions on plain values: no I/O, no clock, no Faust. The worker's road asks ``begin``, does
+what the step says, and asks again with the answer until the step is ``Settle``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from streams import errors
+from streams.envelope import InteractionEvent
+from streams.genesys.api import Interaction
+from streams.records import (
+    Basis,
+    Decision,
+    Fault,
+    Intent,
+    InteractionRecord,
+    Reason,
+    Verdict,
+)
+from streams.rules import COMPLETED, VOICE, ineligibility
+from streams.sequence import Standing, remember, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator wants. ``code`` may be None only in a dry run."""
+
+    code: str | None
+    threshold_ms: int = 30_000
+    fetch: Literal["completed", "always"] = "completed"
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Decided: write it down and tell the consumers."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask the API for the whole interaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Write the intent, then set the code."""
+
+    code: str
+    etag: str | None
+    duration_ms: int
+
+
+Step = Settle | Fetch | Patch
+
+# Reasons that nothing can change any more once they hold for an interaction.
+_LASTING = frozenset(
+    {Reason.NON_VOICE, Reason.DISPOSITION_SET, Reason.WRAP_UP_SET, Reason.TOO_SHORT}
+)
+
+
+def begin(record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy) -> Step:
+    """What the event and the table can settle is settled here; the rest asks the API."""
+    if in_doubt(record, offset):
+        return Fetch()
+    settled = _settled(record, policy)
+    match standing(record.seen, event):
+        case Standing.DUPLICATE:
+            return _settle(Decision.DUPLICATE, Reason.DUPLICATE_SEQUENCE, Basis.CACHE, policy)
+        case Standing.STALE if settled is not None or event.state != COMPLETED:
+            return _settle(Decision.STALE, Reason.STALE_SEQUENCE, Basis.CACHE, policy)
+    if policy.fetch == "always" and settled is None:
+        return Fetch()
+    kind = event.interaction_type or record.interaction_type
+    if kind is not None and kind != VOICE:
+        basis = Basis.EVENT if event.interaction_type else Basis.CACHE
+        return _settle(Decision.INELIGIBLE, Reason.NON_VOICE, basis, policy)
+    if event.state != COMPLETED:
+        return _settle(Decision.INELIGIBLE, Reason.NOT_COMPLETED, Basis.EVENT, policy)
+    if settled is not None:
+        reason = Reason.DISPOSITION_SET if settled.reason is Reason.ELIGIBLE else settled.reason
+        return _settle(
+            Decision.INELIGIBLE, reason, Basis.CACHE, policy, duration_ms=settled.duration_ms
+        )
+    return Fetch()
+
+
+def after_fetch(interaction: Interaction, sent: Intent | None, policy: Policy) -> Step:
+    """``sent``: a PATCH of ours that may have taken effect; its code being there says it has."""
+    if sent is not None and interaction.disposition_code_id == sent.disposition_code_id:
+        return Settle(
+            Verdict(
+                Decision.PATCHED,
+                Reason.ELIGIBLE,
+                Basis.API,
+                disposition_code_id=sent.disposition_code_id,
+                recovered=True,
+                duration_ms=interaction.duration_ms,
+            )
+        )
+    reason = ineligibility(interaction, policy.threshold_ms)
+    if reason is not None:
+        return _settle(
+            Decision.INELIGIBLE, reason, Basis.API, policy, duration_ms=interaction.duration_ms
+        )
+    if policy.dry_run or policy.code is None:
+        return Settle(
+            Verdict(
+                Decision.WOULD_PATCH,
+                Reason.ELIGIBLE,
+                Basis.API,
+                dry_run=True,
+                disposition_code_id=policy.code,
+                duration_ms=interaction.duration_ms,
+            )
+        )
+    return Patch(policy.code, interaction.etag, interaction.duration_ms)
+
+
+def after_patch(patch: Patch, status: int) -> Settle:
+    """The API took the code."""
+    return Settle(
+        Verdict(
+            Decision.PATCHED,
+            Reason.ELIGIBLE,
+            Basis.API,
+            disposition_code_id=patch.code,
+            patch_status=status,
+            duration_ms=patch.duration_ms,
+        )
+    )
+
+
+def after_error(
+    error: errors.ApiError, patch: Patch | None, sent: Intent | None, policy: Policy
+) -> Step | None:
+    """What an error means for the record; None when the same call is to be tried again later.
+
+    ``patch`` is the PATCH that failed, or None for a GET. ``sent`` as in ``after_fetch``.
+    """
+    if patch is not None and error.maybe_applied:
+        return Fetch()
+    if patch is not None and sent is not None and isinstance(error, errors.Conflict):
+        # An earlier try of ours may be the very modification that this one met.
+        return Fetch()
+    if error.retriable:
+        return None
+    decision, reason = _final(error)
+    return Settle(
+        Verdict(
+            decision,
+            reason,
+            Basis.API,
+            dry_run=policy.dry_run,
+            disposition_code_id=patch.code if patch else None,
+            patch_status=error.status if patch else None,
+            duration_ms=patch.duration_ms if patch else None,
+            error=fault(error),
+        )
+    )
+
+
+def fault(error: errors.ApiError) -> Fault:
+    """An error as an outcome tells it."""
+    return Fault(
+        code=error.code or type(error).__name__,
+        message=str(error),
+        status=error.status,
+        correlation_id=error.correlation_id,
+    )
+
+
+def in_doubt(record: InteractionRecord, offset: int) -> bool:
+    """Whether a PATCH for this very source record may have left before a crash (promise 5)."""
+    return record.intent is not None and record.intent.offset == offset
+
+
+def apply(
+    record: InteractionRecord,
+    event: InteractionEvent,
+    offset: int,
+    verdict: Verdict,
+    now_ms: int,
+) -> InteractionRecord:
+    """The interaction's record once this source record is decided.
+
+    The cached type and state only move with an event that is newer, or has no order.
+    """
+    fresh = standing(record.seen, event) is Standing.NEW
+    return msgspec.structs.replace(
+        record,
+        seen=remember(record.seen, event),
+        interaction_type=(fresh and event.interaction_type) or record.interaction_type,
+        state=(fresh and event.state) or record.state,
+        settled=verdict if _lasts(verdict) and not _binds(record) else record.settled,
+        verdict=verdict,
+        last_offset=offset,
+        intent=None,
+        events=record.events + 1,
+        first_seen_at=record.first_seen_at or now_ms,
+        updated_at=now_ms,
+    )
+
+
+def _lasts(verdict: Verdict) -> bool:
+    if verdict.decision is Decision.INELIGIBLE:
+        return verdict.reason in _LASTING
+    return verdict.decision in (Decision.PATCHED, Decision.WOULD_PATCH)
+
+
+def _binds(record: InteractionRecord) -> bool:
+    return record.settled is not None and record.settled.decision is not Decision.WOULD_PATCH
+
+
+def _settled(record: InteractionRecord, policy: Policy) -> Verdict | None:
+    """The lasting decision; what a dry run would have done binds no real run."""
+    settled = record.settled
+    if settled is not None and settled.decision is Decision.WOULD_PATCH and not policy.dry_run:
+        return None
+    return settled
+
+
+def _settle(
+    decision: Decision,
+    reason: Reason,
+    basis: Basis,
+    policy: Policy,
+    *,
+    duration_ms: int | None = None,
+) -> Settle:
+    return Settle(Verdict(decision, reason, basis, dry_run=policy.dry_run, duration_ms=duration_ms))
+
+
+def _final(error: errors.ApiError) -> tuple[Decision, Reason]:
+    match error:
+        case errors.NotFound():
+            return Decision.NOT_FOUND, Reason.NOT_FOUND
+        case errors.Conflict():
+            return Decision.CONFLICT, Reason.CONCURRENT_MODIFICATION
+        case errors.Forbidden():
+            return Decision.FAILED, Reason.FORBIDDEN
+        case _:
+            return Decision.FAILED, Reason.BAD_REQUEST
