@@ -1,0 +1,56 @@
+"""Run until told to stop, drain, leave: what every long-running command has in common."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
+
+# The contract gives a command 10 s from the first signal to leave. A drain that hangs is cut off
+# just before, so that no supervisor has to resort to SIGKILL and no process is left behind.
+DRAIN_SECONDS = 9.5
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def serve(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run ``main(stop)``; SIGTERM or Ctrl-C sets ``stop``, upon which it has to drain and return.
+
+    Returns when ``main`` does and raises what it raises. A second signal, or 9.5 s after the first
+    one, ends the process at once with exit code 1: what was not finished is left to be done again.
+    """
+    asyncio.run(_until_stopped(main))
+
+
+async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def first_signal() -> None:
+        stop.set()
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, _second_signal)
+        # A thread, because what hangs may be the event loop; never cancelled, because what hangs
+        # may also be the interpreter waiting for somebody's thread at its own end.
+        watchdog = threading.Timer(DRAIN_SECONDS, _leave, [f"not drained in {DRAIN_SECONDS} s"])
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, first_signal)
+    await main(stop)
+
+
+def _second_signal(number: int, _frame: FrameType | None) -> None:
+    _leave(f"second {signal.Signals(number).name}")
+
+
+def _leave(why: str) -> None:
+    # Not through sys.stderr: its lock may be held by the very code that hangs.
+    os.write(2, f"genesys-streams: {why}: ending now with work unfinished\n".encode())
+    os._exit(1)

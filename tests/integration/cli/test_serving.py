@@ -1,0 +1,83 @@
+"""serve() against real signals, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def running(body: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A program that serves ``body`` as its main, once it has printed ``ready``."""
+    lines = "import asyncio, time, threading\nfrom streams.cli import serving\n" + before
+    program = f"{lines}\nasync def main(stop):\n{textwrap.indent(body, '    ')}\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program + "serving.serve(main)\nprint('left')"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+DRAINS = "print('ready', flush=True)\nawait stop.wait()\nawait asyncio.sleep(0.1)\nprint('drained')"
+HANGS = "print('ready', flush=True)\nawait stop.wait()\nprint('stopping', flush=True)\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains_and_leaves_with_0(number: signal.Signals) -> None:
+    with running(DRAINS) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "drained\nleft\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_drain_that_hangs(number: signal.Signals) -> None:
+    with running(HANGS + "await asyncio.sleep(60)") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stopping\n"
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert err == f"genesys-streams: second {number.name}: ending now with work unfinished\n"
+
+
+@pytest.mark.parametrize(
+    "hang",
+    [
+        pytest.param("await asyncio.sleep(60)", id="task"),
+        pytest.param("time.sleep(60)", id="blocked loop"),
+        pytest.param("threading.Thread(target=time.sleep, args=[60]).start()", id="thread"),
+    ],
+)
+def test_a_drain_that_hangs_is_cut_off(hang: str) -> None:
+    with running(HANGS + hang, before="serving.DRAIN_SECONDS = 0.3") as process:
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert time.monotonic() - began < 5
+    assert "not drained in 0.3 s" in err
+
+
+def test_a_main_that_fails_raises() -> None:
+    body = "print('ready', flush=True)\nraise RuntimeError('no')"
+    with running(body) as process:
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert err.endswith("RuntimeError: no\n")
