@@ -1,0 +1,1 @@
+"""The ``genesys-streams`` command: one module per group of commands."""
