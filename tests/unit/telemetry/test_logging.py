@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from pydantic import SecretStr
+
+from streams.telemetry.logging import (
+    QUIET_LOGGERS,
+    REMEMBERED_KINDS,
+    REPEAT_SECONDS,
+    RepeatFilter,
+    configure,
+)
+
+
+@pytest.fixture(autouse=True)
+def root_logger_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def console(stream: io.StringIO, level: str = "info") -> logging.Logger:
+    configure("console", level, stream)
+    return logging.getLogger("streams.sample")
+
+
+def json_lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+class TestConsole:
+    def test_is_one_line_of_time_level_logger_message_and_extras(self) -> None:
+        stream = io.StringIO()
+        console(stream).warning("no %s", "answer", extra={"topic": "t", "why": 'a "b" c', "n": 0})
+        time, rest = stream.getvalue().split(" ", 1)
+        assert len(time) == len("2025-12-12T15:15:07.657Z")
+        assert time.endswith("Z")
+        assert rest == 'WARNING streams.sample no answer topic=t why="a \\"b\\" c" n=0\n'
+
+    def test_text_from_outside_neither_breaks_the_line_nor_colours_it(self) -> None:
+        stream = io.StringIO()
+        console(stream).info("id %s", "a\nERROR forged\x1b[31m", extra={"x": "1\r\n2"})
+        assert stream.getvalue().count("\n") == 1
+        assert "\x1b" not in stream.getvalue()
+        assert "id a\\nERROR forged\\x1b[31m x=1\\r\\n2" in stream.getvalue()
+
+    def test_a_traceback_follows(self) -> None:
+        stream = io.StringIO()
+        log = console(stream)
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            log.exception("failed")
+        assert stream.getvalue().endswith("ValueError: odd\n")
+
+    def test_colour_only_on_a_terminal_that_wants_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        terminal = Terminal()
+        console(terminal).error("x")
+        assert "\x1b[31mERROR  \x1b[0m" in terminal.getvalue()
+        monkeypatch.setenv("NO_COLOR", "1")
+        plain = Terminal()
+        console(plain).error("x")
+        assert "\x1b" not in plain.getvalue()
+
+
+class TestJson:
+    def test_is_one_object_a_line(self) -> None:
+        stream = io.StringIO()
+        configure("json", "info", stream)
+        logging.getLogger("a.b").error("é\n%d", 7, extra={"key": SecretStr("s3cret"), "n": 1})
+        (line,) = json_lines(stream)
+        assert line.pop("ts").endswith("Z")
+        assert line == {
+            "level": "error",
+            "logger": "a.b",
+            "message": "é\n7",
+            "key": "**********",
+            "n": 1,
+        }
+
+    def test_extras_do_not_replace_what_the_line_is_about(self) -> None:
+        stream = io.StringIO()
+        configure("json", "info", stream)
+        logging.getLogger("a").error("real", extra={"level": "fake", "ts": "fake"})
+        (line,) = json_lines(stream)
+        assert line["level"] == "error"
+        assert line["ts"] != "fake"
+
+    def test_names_the_current_span(self) -> None:
+        stream = io.StringIO()
+        configure("json", "info", stream)
+        context = trace.SpanContext(0xABC, 0xDEF, is_remote=False)
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            logging.getLogger("a").info("in")
+        logging.getLogger("a").info("out")
+        inside, outside = json_lines(stream)
+        assert inside["trace_id"] == "00000000000000000000000000000abc"
+        assert inside["span_id"] == "0000000000000def"
+        assert "trace_id" not in outside
+
+    def test_carries_the_traceback(self) -> None:
+        stream = io.StringIO()
+        configure("json", "info", stream)
+        try:
+            raise ValueError("odd")
+        except ValueError:
+            logging.getLogger("a").exception("failed")
+        (line,) = json_lines(stream)
+        assert line["exception"].endswith("ValueError: odd")
+
+
+class TestLevels:
+    @pytest.mark.parametrize("name", ["aiokafka.conn", "faust.app", "mode.services"])
+    def test_libraries_are_quiet_unless_debugging(self, name: str) -> None:
+        stream = io.StringIO()
+        console(stream, "info")
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+        assert logging.getLogger(name).isEnabledFor(logging.WARNING)
+        console(stream, "debug")
+        assert logging.getLogger(name).isEnabledFor(logging.DEBUG)
+
+    def test_ours_follow_the_setting(self) -> None:
+        stream = io.StringIO()
+        console(stream, "warning").info("unheard")
+        assert stream.getvalue() == ""
+
+    def test_configuring_again_replaces(self) -> None:
+        first, second = io.StringIO(), io.StringIO()
+        console(first)
+        console(second).info("once")
+        assert first.getvalue() == ""
+        assert second.getvalue().count("once") == 1
+
+
+class TestRepeats:
+    now = 1000.0
+
+    def passes(self, repeats: RepeatFilter, name: str, template: str) -> int | None:
+        """How many the line says were left out; None when it is left out itself."""
+        record = logging.LogRecord(name, logging.ERROR, "", 0, template, (self.now,), None)
+        return getattr(record, "suppressed", 0) if repeats.filter(record) else None
+
+    def test_one_of_a_kind_then_a_count(self) -> None:
+        repeats = RepeatFilter(lambda: self.now)
+        shown = [self.passes(repeats, "aiokafka", "Unable %s") for _ in range(4)]
+        assert shown == [0, None, None, None]
+        self.now += REPEAT_SECONDS
+        assert self.passes(repeats, "aiokafka", "Unable %s") == 3
+        self.now += REPEAT_SECONDS
+        assert self.passes(repeats, "aiokafka", "Unable %s") == 0
+
+    def test_other_kinds_and_other_loggers_are_not_held_back(self) -> None:
+        repeats = RepeatFilter(lambda: self.now)
+        assert self.passes(repeats, "aiokafka", "a %s") == 0
+        assert self.passes(repeats, "aiokafka", "b %s") == 0
+        assert self.passes(repeats, "aiokafka.conn", "a %s") == 0
+        assert [self.passes(repeats, "streams.worker", "c %s") for _ in range(2)] == [0, 0]
+
+    def test_remembers_a_bounded_number_of_kinds(self) -> None:
+        repeats = RepeatFilter(lambda: self.now)
+        for number in range(REMEMBERED_KINDS + 1):
+            assert self.passes(repeats, "aiokafka", f"made up {number}") == 0
+        assert self.passes(repeats, "aiokafka", "made up 0") == 0
+        assert self.passes(repeats, "aiokafka", f"made up {REMEMBERED_KINDS}") is None
+
+    def test_is_part_of_what_is_configured(self) -> None:
+        stream = io.StringIO()
+        console(stream)
+        for node in range(5):
+            logging.getLogger("aiokafka").error("Unable connect to %s", node)
+        assert stream.getvalue().count("Unable") == 1
