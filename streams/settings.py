@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,10 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        # A secret read from a file often ends in a line feed, and a blank one is none.
+        str_strip_whitespace=True,
+        # No deadline would ever pass.
+        allow_inf_nan=False,
     )
 
     genesys_cloud_base_url: str | None = None
@@ -131,6 +136,8 @@ class Settings(BaseSettings):
             fault = exc.errors(include_url=False, include_input=False)[0]
             name = str(fault["loc"][0]).upper() if fault["loc"] else "settings"
             raise SettingsError(f"{name}: {fault['msg']}") from None
+        except UnicodeDecodeError:
+            raise SettingsError(".env: not UTF-8 text, so no setting can be read from it") from None
         settings._check_sasl()
         return settings
 
@@ -195,19 +202,23 @@ class Settings(BaseSettings):
 
 
 def _required(name: str, value: T | None, hint: str = "") -> T:
-    if value is None:
+    if not value:
         raise SettingsError(f"{name}: required{f', {hint}' if hint else ''}, but not set")
     return value
 
 
 def _url(name: str, value: str) -> str:
+    """Paths are appended to it, and it is logged: so nothing after the path, and no password."""
     try:
         parts = urlsplit(value)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
-    if not valid:
-        raise SettingsError(f"{name}: must be an http:// or https:// URL with a host")
+    if not valid or re.search(r"[\s@?#]", value):
+        raise SettingsError(
+            f"{name}: must be an http:// or https:// URL with a host, and without a user, a query "
+            "or a blank"
+        )
     return value.rstrip("/")
 
 

@@ -1,0 +1,392 @@
+"""Settings against the contract's table, variable by variable."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from streams.errors import SettingsError
+from streams.settings import Settings
+
+SECRET = "hush-0f7a"
+
+# Variable, what the contract's table says of it when it is not set.
+DEFAULTS = [
+    ("GENESYS_CLOUD_BASE_URL", None),
+    ("GENESYS_CLOUD_LOGIN_URL", None),
+    ("GENESYS_CLOUD_CLIENT_ID", None),
+    ("GENESYS_CLOUD_CLIENT_SECRET", None),
+    ("GENESYS_CLOUD_SCOPES", "interaction:read interaction:write"),
+    ("GENESYS_API", "interactions"),
+    ("DISPOSITION_CODE_ID", None),
+    ("DURATION_THRESHOLD_MS", 30_000),
+    ("DRY_RUN", False),
+    ("FETCH_POLICY", "completed"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
+    ("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"),
+    ("KAFKA_SASL_MECHANISM", None),
+    ("KAFKA_SASL_USERNAME", None),
+    ("KAFKA_SASL_PASSWORD", None),
+    ("KAFKA_SSL_CAFILE", None),
+    ("KAFKA_SSL_CERTFILE", None),
+    ("KAFKA_SSL_KEYFILE", None),
+    ("TOPIC_PREFIX", "genesys.interaction."),
+    ("APP_ID", "genesys-streams"),
+    ("DATA_DIR", Path("./data")),
+    ("WORKER_INSTANCE_ID", None),
+    ("MAX_IN_FLIGHT", 200),
+    ("STATE_TTL_SECONDS", 25 * 3600),
+    ("GENESYS_REQUESTS_PER_MINUTE", 300),
+    ("API_TIMEOUT_SECONDS", 10),
+    ("RETRY_MAX_ATTEMPTS", 10),
+    ("BREAKER_OPEN_SECONDS", 30),
+    ("BRIDGE_HOST", "127.0.0.1"),
+    ("BRIDGE_PORT", 8080),
+    ("BRIDGE_API_KEY", None),
+    ("WORKER_HOST", "127.0.0.1"),
+    ("WORKER_PORT", 6066),
+    ("LOG_FORMAT", "console"),
+    ("LOG_LEVEL", "info"),
+]
+
+# Variable, a value in an environment, what it is read as.
+READ = [
+    ("DURATION_THRESHOLD_MS", "0", 0),
+    ("DRY_RUN", "TRUE", True),
+    ("FETCH_POLICY", "Always", "always"),
+    ("GENESYS_API", "conversations", "conversations"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b:9092", "a:9092,b:9092"),
+    ("KAFKA_SECURITY_PROTOCOL", "ssl", "SSL"),
+    ("KAFKA_SSL_CAFILE", "/etc/ca.pem", Path("/etc/ca.pem")),
+    ("TOPIC_PREFIX", "staging.", "staging."),
+    ("APP_ID", "blue", "blue"),
+    ("DATA_DIR", "/var/lib/streams", Path("/var/lib/streams")),
+    ("WORKER_INSTANCE_ID", "worker-0", "worker-0"),
+    ("MAX_IN_FLIGHT", "1", 1),
+    ("STATE_TTL_SECONDS", "0.5", 0.5),
+    ("BRIDGE_PORT", "0", 0),
+    ("LOG_FORMAT", "JSON", "json"),
+    ("LOG_LEVEL", "WARNING", "warning"),
+]
+
+# Variable, a value that must be refused before anything is started.
+WRONG = [
+    ("GENESYS_API", "participants"),
+    ("DURATION_THRESHOLD_MS", "-1"),
+    ("DURATION_THRESHOLD_MS", "30s"),
+    ("DRY_RUN", "maybe"),
+    ("FETCH_POLICY", "never"),
+    ("KAFKA_SECURITY_PROTOCOL", "TLS"),
+    ("KAFKA_SASL_MECHANISM", "MD5"),
+    ("TOPIC_PREFIX", "two words."),
+    ("TOPIC_PREFIX", "a" * 201),
+    ("APP_ID", "a/b"),
+    ("MAX_IN_FLIGHT", "0"),
+    ("MAX_IN_FLIGHT", "1e3"),
+    ("STATE_TTL_SECONDS", "0"),
+    ("STATE_TTL_SECONDS", "inf"),
+    ("GENESYS_REQUESTS_PER_MINUTE", "0"),
+    ("API_TIMEOUT_SECONDS", "0"),
+    ("API_TIMEOUT_SECONDS", "nan"),
+    ("RETRY_MAX_ATTEMPTS", "-1"),
+    ("BREAKER_OPEN_SECONDS", "soon"),
+    ("BRIDGE_PORT", "65536"),
+    ("WORKER_PORT", "-1"),
+    ("LOG_FORMAT", "xml"),
+    ("LOG_LEVEL", "loud"),
+]
+
+GENESYS = {
+    "GENESYS_CLOUD_BASE_URL": "https://api.mypurecloud.de",
+    "GENESYS_CLOUD_CLIENT_ID": "client",
+    "GENESYS_CLOUD_CLIENT_SECRET": SECRET,
+}
+
+SASL = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_SASL_USERNAME": "user",
+    "KAFKA_SASL_PASSWORD": SECRET,
+}
+
+Environment = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """Nothing set and no ``.env`` around; call it to set variables."""
+    monkeypatch.chdir(tmp_path)
+    for field in Settings.model_fields:
+        monkeypatch.delenv(field.upper(), raising=False)
+
+    def assign(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return assign
+
+
+def refusal(read: Callable[[], object]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("variable", "default"), DEFAULTS)
+def test_defaults_are_the_contracts(variable: str, default: object) -> None:
+    assert getattr(Settings.load(), variable.lower()) == default
+
+
+@pytest.mark.parametrize(("variable", "text", "value"), READ)
+def test_the_environment_is_read(
+    environment: Environment, variable: str, text: str, value: object
+) -> None:
+    environment(**{variable: text})
+    assert getattr(Settings.load(), variable.lower()) == value
+
+
+@pytest.mark.parametrize(("variable", "text"), WRONG)
+def test_a_wrong_value_is_one_line_that_names_its_variable(
+    environment: Environment, variable: str, text: str
+) -> None:
+    environment(**{variable: text})
+    message = refusal(Settings.load)
+    assert message.startswith(f"{variable}: ")
+    assert "\n" not in message
+
+
+def test_an_empty_variable_is_one_that_is_not_set(environment: Environment) -> None:
+    environment(MAX_IN_FLIGHT="", GENESYS_CLOUD_BASE_URL="", APP_ID="")
+    settings = Settings.load()
+    assert settings.max_in_flight == 200
+    assert settings.app_id == "genesys-streams"
+    assert settings.genesys_cloud_base_url is None
+
+
+def test_settings_never_change_once_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings.load().dry_run = True
+
+
+class TestDotEnv:
+    def test_is_read_and_the_environment_wins(self, environment: Environment) -> None:
+        Path(".env").write_text(f"MAX_IN_FLIGHT=7\nAPP_ID=blue\nUNKNOWN=1\nBRIDGE_API_KEY={SECRET}")
+        environment(APP_ID="green")
+        settings = Settings.load()
+        assert settings.max_in_flight == 7
+        assert settings.app_id == "green"
+        assert settings.bridge_api_keys() == (SECRET,)
+
+    def test_a_wrong_value_in_it_names_the_variable(self) -> None:
+        Path(".env").write_text("MAX_IN_FLIGHT=many\n")
+        assert refusal(Settings.load).startswith("MAX_IN_FLIGHT: ")
+
+    def test_one_that_is_no_text_is_refused_in_one_line(self) -> None:
+        Path(".env").write_bytes(b"MAX_IN_FLIGHT=\xff\n")
+        assert refusal(Settings.load).startswith(".env: ")
+
+
+class TestSecrets:
+    @pytest.fixture(autouse=True)
+    def secrets(self, environment: Environment) -> None:
+        environment(**GENESYS, **SASL, BRIDGE_API_KEY=SECRET)
+
+    def test_are_in_no_text_made_of_settings(self) -> None:
+        settings = Settings.load()
+        genesys = settings.genesys()
+        assert genesys.client_secret == SECRET
+        for text in (repr(settings), str(settings), settings.model_dump_json(), repr(genesys)):
+            assert SECRET not in text
+
+    def test_are_in_no_error(self, environment: Environment) -> None:
+        environment(LOG_LEVEL=SECRET)
+        with pytest.raises(SettingsError) as caught:
+            Settings.load()
+        assert SECRET not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__
+
+    def test_lose_the_line_feed_that_a_file_ends_with(self, environment: Environment) -> None:
+        environment(GENESYS_CLOUD_CLIENT_SECRET=f"{SECRET}\n")
+        assert Settings.load().genesys().client_secret == SECRET
+
+
+class TestGenesys:
+    def test_takes_over_every_setting(self, environment: Environment) -> None:
+        environment(
+            **GENESYS,
+            GENESYS_CLOUD_LOGIN_URL="https://login.example.org/",
+            GENESYS_CLOUD_SCOPES="interaction:read",
+            GENESYS_API="conversations",
+            GENESYS_REQUESTS_PER_MINUTE="180",
+            API_TIMEOUT_SECONDS="2.5",
+        )
+        genesys = Settings.load().genesys()
+        assert genesys.base_url == "https://api.mypurecloud.de"
+        assert genesys.login_url == "https://login.example.org"
+        assert genesys.client_id == "client"
+        assert genesys.scopes == "interaction:read"
+        assert genesys.dialect == "conversations"
+        assert genesys.requests_per_minute == 180
+        assert genesys.timeout == 2.5
+
+    @pytest.mark.parametrize("variable", GENESYS)
+    @pytest.mark.parametrize("blank", [None, "", "  "])
+    def test_what_the_worker_needs_is_asked_for(
+        self,
+        environment: Environment,
+        monkeypatch: pytest.MonkeyPatch,
+        variable: str,
+        blank: str | None,
+    ) -> None:
+        environment(**GENESYS)
+        if blank is None:
+            monkeypatch.delenv(variable)
+        else:
+            environment(**{variable: blank})
+        message = refusal(Settings.load().genesys)
+        assert message.startswith(f"{variable}: required")
+        assert "\n" not in message
+
+    @pytest.mark.parametrize(
+        ("base", "login"),
+        [
+            ("https://api.mypurecloud.de", "https://login.mypurecloud.de"),
+            ("https://api.usw2.pure.cloud/", "https://login.usw2.pure.cloud"),
+            ("https://api.example.org:8443", "https://login.example.org:8443"),
+            ("http://api.mypurecloud.de", "http://api.mypurecloud.de"),
+            ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
+            ("https://genesys.example.org/api.", "https://genesys.example.org/api."),
+        ],
+    )
+    def test_the_token_host_follows_from_the_base(
+        self, environment: Environment, base: str, login: str
+    ) -> None:
+        environment(**GENESYS | {"GENESYS_CLOUD_BASE_URL": base})
+        assert Settings.load().genesys().login_url == login
+
+    @pytest.mark.parametrize("variable", ["GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_LOGIN_URL"])
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "api.mypurecloud.de",
+            "ftp://api.mypurecloud.de",
+            "https://",
+            "https://api.mypurecloud.de:99999",
+            "https://api.mypurecloud.de:0",
+            "https://[::1",
+            "https://api.mypurecloud.de?region=de",
+            "https://api.mypurecloud.de#fragment",
+            "https://api.my purecloud.de",
+            f"https://client:{SECRET}@api.mypurecloud.de",
+        ],
+    )
+    def test_what_is_no_base_to_append_a_path_to_is_refused(
+        self, environment: Environment, variable: str, url: str
+    ) -> None:
+        environment(**GENESYS | {variable: url})
+        message = refusal(Settings.load().genesys)
+        assert message.startswith(f"{variable}: ")
+        assert "\n" not in message
+        assert SECRET not in message
+
+
+class TestDispositionCode:
+    def test_is_required_unless_dry_run(self, environment: Environment) -> None:
+        assert refusal(Settings.load().disposition_code).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().disposition_code() is None
+
+    @pytest.mark.parametrize("dry_run", ["true", "false"])
+    def test_is_given_as_set(self, environment: Environment, dry_run: str) -> None:
+        environment(DISPOSITION_CODE_ID="code-1", DRY_RUN=dry_run)
+        assert Settings.load().disposition_code() == "code-1"
+
+
+class TestSasl:
+    @pytest.mark.parametrize("protocol", ["SASL_PLAINTEXT", "SASL_SSL"])
+    @pytest.mark.parametrize(
+        "variable", ["KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD"]
+    )
+    def test_needs_all_its_variables(
+        self,
+        environment: Environment,
+        monkeypatch: pytest.MonkeyPatch,
+        protocol: str,
+        variable: str,
+    ) -> None:
+        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        monkeypatch.delenv(variable)
+        assert refusal(Settings.load).startswith(f"{variable}: required")
+
+    def test_is_not_asked_for_without_it(self, environment: Environment) -> None:
+        environment(KAFKA_SECURITY_PROTOCOL="SSL")
+        assert Settings.load().kafka_security_protocol == "SSL"
+
+
+class TestBridgeKeys:
+    @pytest.mark.parametrize(
+        ("text", "keys"),
+        [("one", ("one",)), ("old,new", ("old", "new")), (" old , , new ,", ("old", "new"))],
+    )
+    def test_several_serve_a_rotation(
+        self, environment: Environment, text: str, keys: tuple[str, ...]
+    ) -> None:
+        environment(BRIDGE_API_KEY=text)
+        assert Settings.load().bridge_api_keys() == keys
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_none_is_needed_on_loopback(self, environment: Environment, host: str) -> None:
+        environment(BRIDGE_HOST=host)
+        assert Settings.load().bridge_api_keys() == ()
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example.org"])
+    @pytest.mark.parametrize("key", ["", " , "])
+    def test_one_is_required_elsewhere(self, environment: Environment, host: str, key: str) -> None:
+        environment(BRIDGE_HOST=host, BRIDGE_API_KEY=key)
+        message = refusal(Settings.load().bridge_api_keys)
+        assert message.startswith("BRIDGE_API_KEY: required")
+        assert host in message
+
+
+class TestAdvertisedUrl:
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [
+            ("127.0.0.1", "http://127.0.0.1:6066"),
+            ("::1", "http://[::1]:6066"),
+            ("worker-0.workers", "http://worker-0.workers:6066"),
+        ],
+    )
+    def test_is_the_address_listened_on(
+        self, environment: Environment, host: str, url: str
+    ) -> None:
+        environment(WORKER_HOST=host)
+        assert Settings.load().advertised_url() == url
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+    def test_is_this_machine_where_all_addresses_are(
+        self, environment: Environment, host: str
+    ) -> None:
+        environment(WORKER_HOST=host, WORKER_PORT="7000")
+        assert Settings.load().advertised_url() == f"http://{socket.gethostname()}:7000"
+
+    def test_can_be_told(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="https://workers.example.org/0/")
+        assert Settings.load().advertised_url() == "https://workers.example.org/0"
+
+    def test_must_be_one(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="worker-0")
+        assert refusal(Settings.load().advertised_url).startswith("WORKER_ADVERTISED_URL: ")
+
+
+def test_one_prefix_names_all_topics(environment: Environment) -> None:
+    environment(TOPIC_PREFIX="staging.")
+    topics = Settings.load().topics
+    assert topics.events == "staging.events"
+    assert topics.outcomes == "staging.outcomes"
+    assert topics.retries == "staging.retries"
+    assert topics.dead_letters == "staging.dead-letters"
