@@ -1,0 +1,229 @@
+"""The declared topics on a real cluster: described, created, checked. Nothing is ever changed.
+
+Blocking calls, for commands and for ``asyncio.to_thread``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from confluent_kafka import KafkaError as BrokerError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+    TopicMetadata,
+)
+
+from streams.errors import KafkaError, TopicsError
+from streams.kafka.connection import librdkafka_options
+from streams.kafka.declaration import (
+    ActualTopic,
+    Cluster,
+    Declaration,
+    DeclaredTopic,
+    Difference,
+    diff,
+    fit,
+    load_declaration,
+)
+from streams.settings import Settings
+
+# For a broker that is still starting, or a slow one, to answer.
+ANSWER_TIMEOUT_SECONDS = 10.0
+
+# For a controller to place a few dozen partitions and for all brokers to hear of it.
+CREATE_TIMEOUT_SECONDS = 30.0
+
+# Between two looks at whether a new topic is known to the brokers yet.
+POLL_SECONDS = 0.1
+
+# How librdkafka names the clusters that it makes up.
+_MOCK_CLUSTER_ID = "mockCluster"
+
+APPLY_HINT = "run `genesys-streams topics apply`"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTopics:
+    """What a worker has to know of topics that are fit to work with."""
+
+    partitions: int
+    replication_factor: int
+    embedded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The declaration, the cluster, and what the cluster can have of the declaration."""
+
+    declaration: Declaration
+    cluster: Cluster
+    fitted: tuple[DeclaredTopic, ...]
+
+    def differences(self) -> list[Difference]:
+        """All points in which the topics are not as this cluster could have them."""
+        return diff(self.fitted, self.cluster.topics)
+
+
+class TopicsAdmin:
+    """One connection to a cluster, to look at its topics and create those that are missing."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._servers = settings.kafka_bootstrap_servers
+        self._last_error: BrokerError | None = None
+        self._client = AdminClient(librdkafka_options(settings) | {"error_cb": self._remember})
+
+    def _remember(self, error: BrokerError) -> None:
+        if error.code() != BrokerError._ALL_BROKERS_DOWN:
+            self._last_error = error
+
+    def cluster(self, timeout: float = ANSWER_TIMEOUT_SECONDS) -> Cluster:
+        """Brokers and topics, without their configuration. Creates nothing.
+
+        Raises KafkaError when no broker answers within ``timeout`` seconds.
+        """
+        metadata = self._metadata(timeout)
+        return Cluster(
+            brokers=len(metadata.brokers),
+            topics={name: _actual(name, topic) for name, topic in metadata.topics.items()},
+            embedded=(metadata.cluster_id or "").startswith(_MOCK_CLUSTER_ID),
+        )
+
+    def configured(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
+        """The cluster with the configuration of the named topics filled in, where it has any.
+
+        Raises KafkaError when the cluster does not tell.
+        """
+        resources = [
+            ConfigResource(ResourceType.TOPIC, name) for name in names if name in cluster.topics
+        ]
+        if cluster.embedded or not resources:
+            return cluster
+        topics = dict(cluster.topics)
+        answers = self._client.describe_configs(resources, request_timeout=ANSWER_TIMEOUT_SECONDS)
+        for resource, answer in answers.items():
+            try:
+                entries = answer.result()
+            except KafkaException as exc:
+                raise KafkaError(
+                    f"cannot read the configuration of {resource.name}: {_reason(exc)}; "
+                    "this takes the right to describe the topic's configuration"
+                ) from exc
+            config = {key: entry.value or "" for key, entry in entries.items()}
+            topics[resource.name] = replace(topics[resource.name], config=config)
+        return replace(cluster, topics=topics)
+
+    def create(self, topic: DeclaredTopic) -> None:
+        """Create one topic and wait until the brokers know it; no error if it came up meanwhile.
+
+        Raises TopicsError with the cluster's reason.
+        """
+        new = NewTopic(
+            topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config)
+        )
+        answers = self._client.create_topics([new], request_timeout=CREATE_TIMEOUT_SECONDS)
+        try:
+            answers[topic.name].result()
+        except KafkaException as exc:
+            if exc.args[0].code() != BrokerError.TOPIC_ALREADY_EXISTS:
+                raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
+        self._await_known(topic.name)
+
+    def touch(self, name: str) -> None:
+        """Ask the embedded broker for a topic, which is what makes it. Raises KafkaError."""
+        self._metadata(ANSWER_TIMEOUT_SECONDS, name)
+
+    def _await_known(self, name: str) -> None:
+        deadline = time.monotonic() + CREATE_TIMEOUT_SECONDS
+        while name not in self.cluster().topics:
+            if time.monotonic() > deadline:
+                raise TopicsError(
+                    f"{name} was created, but no broker knows it {CREATE_TIMEOUT_SECONDS:g} s "
+                    "later; this client may lack the right to describe it"
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _metadata(self, timeout: float, topic: str | None = None) -> ClusterMetadata:
+        try:
+            if topic is None:
+                return self._client.list_topics(timeout=timeout)
+            return self._client.list_topics(topic, timeout=timeout)
+        except KafkaException as exc:
+            self._client.poll(0)  # hands what went wrong with each broker to _remember
+            reason = self._last_error.str() if self._last_error else _reason(exc)
+            raise KafkaError(
+                f"no Kafka broker answered at {self._servers} within {timeout:g} s: {reason}; "
+                "check KAFKA_BOOTSTRAP_SERVERS and the KAFKA_* security settings"
+            ) from exc
+
+
+def look(settings: Settings, file: Path | None = None) -> State:
+    """The declared topics and the cluster's. Raises TopicsError, KafkaError."""
+    return _look(TopicsAdmin(settings), load_declaration(settings, file))
+
+
+def _look(admin: TopicsAdmin, declaration: Declaration) -> State:
+    cluster = admin.configured(admin.cluster(), declaration.names)
+    return State(declaration, cluster, fit(declaration, cluster))
+
+
+def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, State]:
+    """Create what is missing and nothing else; returns the state before and after.
+
+    Topics that are there stay as they are, however they differ. Raises TopicsError, KafkaError.
+    """
+    admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
+    before = _look(admin, declaration)
+    for topic in before.fitted:
+        if topic.name in before.cluster.topics:
+            continue
+        if before.cluster.embedded:
+            admin.touch(topic.name)
+        else:
+            admin.create(topic)
+    return before, _look(admin, declaration)
+
+
+def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -> VerifiedTopics:
+    """Whether a worker can work with the topics as they are; creates nothing.
+
+    Raises TopicsError when one of the four is missing, or when those that must have as many
+    partitions as ``events`` have not; KafkaError when no broker answers within ``timeout``
+    seconds.
+    """
+    cluster = TopicsAdmin(settings).cluster(timeout)
+    names = settings.topics
+    required = (names.events, names.outcomes, names.retries, names.dead_letters)
+    missing = [name for name in required if name not in cluster.topics]
+    if missing:
+        raise TopicsError(
+            f"no topic {', '.join(missing)} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}, "
+            "or check TOPIC_PREFIX and this client's right to describe it"
+        )
+    events = cluster.topics[names.events]
+    for name in load_declaration(settings).as_events:
+        topic = cluster.topics.get(name)
+        if topic is not None and topic.partitions != events.partitions:
+            raise TopicsError(
+                f"{events.name} has {events.partitions} partitions and {name} has "
+                f"{topic.partitions}: they must have the same number, or one interaction's records "
+                f"meet different workers; delete {name} once it is drained and {APPLY_HINT}"
+            )
+    return VerifiedTopics(events.partitions, events.replication_factor, cluster.embedded)
+
+
+def _actual(name: str, topic: TopicMetadata) -> ActualTopic:
+    replicas = [len(partition.replicas) for partition in topic.partitions.values()]
+    return ActualTopic(name, partitions=len(replicas), replication_factor=min(replicas, default=0))
+
+
+def _reason(exc: KafkaException) -> str:
+    error: BrokerError = exc.args[0]
+    return error.str()
