@@ -1,0 +1,188 @@
+"""The API as a lane uses it: every row of the design's "When the API says no", up to deferral."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
+from random import Random
+
+from opentelemetry import trace
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
+from opentelemetry.semconv.attributes.http_attributes import (
+    HTTP_REQUEST_METHOD,
+    HTTP_REQUEST_RESEND_COUNT,
+    HTTP_RESPONSE_STATUS_CODE,
+)
+from opentelemetry.semconv.attributes.server_attributes import SERVER_ADDRESS, SERVER_PORT
+from opentelemetry.semconv.attributes.url_attributes import URL_FULL
+from opentelemetry.trace import Span, SpanKind, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from yarl import URL
+
+from streams.clock import Clock
+from streams.errors import RateLimited
+from streams.genesys import interactions
+from streams.genesys.answers import Answer, error_of
+from streams.genesys.api import CallLog, Interaction
+from streams.genesys.gate import Gate
+from streams.genesys.observer import ApiObserver
+from streams.genesys.retry import RetryPolicy, persist
+from streams.genesys.token import TokenSource
+from streams.genesys.transport import Request, Transport, pooled_session
+from streams.settings import GenesysSettings
+
+# Still in development in the conventions, hence not among the stable attributes.
+URL_TEMPLATE = "url.template"
+
+_W3C = TraceContextTextMapPropagator()
+
+
+class GenesysClient:
+    """GenesysApi on the ``interactions`` dialect. One for all lanes; safe to cancel anywhere.
+
+    ``gate`` tells how long the API has asked for quiet.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        transport: Transport,
+        tokens: TokenSource,
+        gate: Gate,
+        policy: RetryPolicy,
+        clock: Clock,
+        random: Random,
+        tracer: trace.Tracer,
+    ) -> None:
+        self.gate = gate
+        self._base = URL(base_url)
+        self._transport = transport
+        self._tokens = tokens
+        self._policy = policy
+        self._clock = clock
+        self._random = random
+        self._tracer = tracer
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        request = interactions.get_request(self._base, interaction_id)
+        return interactions.read_interaction(await self._call(request, log), interaction_id)
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+    ) -> int:
+        request = interactions.patch_request(self._base, interaction_id, code, etag)
+        return (await self._call(request, log)).status
+
+    async def _call(self, request: Request, log: CallLog) -> Answer:
+        log.attempts = 0
+        return await persist(
+            lambda: self._once(request, log),
+            policy=self._policy,
+            clock=self._clock,
+            random=self._random,
+        )
+
+    async def _once(self, request: Request, log: CallLog) -> Answer:
+        """One try, and after a 401 one more with a new token. Raises the ApiError it came to."""
+        token = await self._admitted()
+        answer = await self._send(request, token, log)
+        if answer.status == 401:
+            self._tokens.drop(token)
+            token = await self._admitted()
+            answer = await self._send(request, token, log)
+        if answer.ok:
+            self._tokens.accepted(token)
+            return answer
+        error = error_of(
+            answer.without(token),
+            what=request.what,
+            changes=request.changes,
+            scope=request.scope,
+            now=self._clock.time(),
+            random=self._random,
+        )
+        if isinstance(error, RateLimited):
+            self.gate.close(error.retry_after)
+        raise error
+
+    async def _admitted(self) -> str:
+        """Wait for the gate and a token; both hold at the moment this returns."""
+        while True:
+            await self.gate.wait()
+            token = await self._tokens.current()
+            # Another lane's 429 may have closed the gate while the token was fetched.
+            if self.gate.closed_until() is None:
+                return token
+
+    async def _send(self, request: Request, token: str, log: CallLog) -> Answer:
+        """Send it once, under a span of its own. Raises what the log's guard raises, unsent."""
+        log.guard()
+        with self._span(request, resends=log.attempts) as span:
+            log.calls += 1
+            log.attempts += 1
+            headers = {"Authorization": f"Bearer {token}"}
+            _W3C.inject(headers)
+            try:
+                answer = await self._transport.send(request, headers)
+            except BaseException as error:
+                _mark_failed(span, type(error).__name__)
+                raise
+            span.set_attribute(HTTP_RESPONSE_STATUS_CODE, answer.status)
+            if answer.status >= 400:
+                _mark_failed(span, str(answer.status))
+            return answer
+
+    def _span(self, request: Request, *, resends: int) -> AbstractContextManager[Span]:
+        attributes: dict[str, str | int] = {
+            HTTP_REQUEST_METHOD: request.method,
+            SERVER_ADDRESS: request.url.host or "",
+            SERVER_PORT: request.url.port or 0,
+            URL_FULL: str(request.url),
+            URL_TEMPLATE: request.route,
+        }
+        if resends:
+            attributes[HTTP_REQUEST_RESEND_COUNT] = resends
+        return self._tracer.start_as_current_span(
+            request.method,
+            kind=SpanKind.CLIENT,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+
+
+def _mark_failed(span: Span, error_type: str) -> None:
+    span.set_attribute(ERROR_TYPE, error_type)
+    span.set_status(StatusCode.ERROR)
+
+
+@asynccontextmanager
+async def open_client(
+    settings: GenesysSettings,
+    *,
+    in_flight: int,
+    observer: ApiObserver,
+    clock: Clock,
+    random: Random,
+    policy: RetryPolicy | None = None,
+    tracer: trace.Tracer | None = None,
+) -> AsyncIterator[GenesysClient]:
+    """A client with a connection for each of ``in_flight`` lanes; closed on the way out."""
+    gate = Gate(clock, observer)
+    async with pooled_session(in_flight) as session:
+        transport = Transport(session, timeout=settings.timeout, clock=clock, observer=observer)
+        tokens = TokenSource(settings, transport=transport, gate=gate, clock=clock, random=random)
+        try:
+            yield GenesysClient(
+                base_url=settings.base_url,
+                transport=transport,
+                tokens=tokens,
+                gate=gate,
+                policy=policy or RetryPolicy(),
+                clock=clock,
+                random=random,
+                tracer=tracer or trace.get_tracer("streams.genesys"),
+            )
+        finally:
+            await tokens.close()

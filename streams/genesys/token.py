@@ -1,0 +1,194 @@
+"""The access token: one for all lanes, fetched once however many ask (design, 401)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from streams.clock import Clock
+from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
+from streams.genesys.answers import UNREADABLE, Answer, describe, error_of, facts
+from streams.genesys.gate import Gate
+from streams.genesys.retry import Backoff
+from streams.genesys.transport import Request, Transport
+from streams.settings import GenesysSettings
+
+log = logging.getLogger(__name__)
+
+# Seconds before its end at which a token is replaced: covers clocks that differ and requests that
+# are on their way. A token that lives less than twice as long is replaced at half its life.
+REFRESH_EARLY = 30.0
+
+# Waits between fetches that bring no usable token: a wrong secret must not hammer the login host,
+# which would lock the client out for longer than the mistake lasts.
+FETCH_BACKOFF = Backoff(base=1.0, cap=60.0)
+
+WRONG_REGION_OR_SECRET = (
+    "the region or the secret is wrong, Genesys Cloud says the same to both: check that "
+    "GENESYS_CLOUD_BASE_URL and GENESYS_CLOUD_LOGIN_URL are those of your org's region, then "
+    "GENESYS_CLOUD_CLIENT_ID and GENESYS_CLOUD_CLIENT_SECRET"
+)
+NO_TOKEN = (
+    "no token is given; check GENESYS_CLOUD_LOGIN_URL, GENESYS_CLOUD_CLIENT_ID, "
+    "GENESYS_CLOUD_CLIENT_SECRET and GENESYS_CLOUD_SCOPES"
+)
+NOT_A_TOKEN = "that is no token; check GENESYS_CLOUD_LOGIN_URL"
+
+
+class _Granted(msgspec.Struct):
+    """The token endpoint's 200. ``access_token`` fits into a header; ``expires_in`` in seconds."""
+
+    access_token: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")]
+    expires_in: Annotated[float, msgspec.Meta(gt=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """Times are monotonic seconds."""
+
+    value: str
+    refresh_at: float
+    ends_at: float
+
+
+_decode_granted = msgspec.json.Decoder(_Granted).decode
+
+
+class TokenSource:
+    """Client credentials against ``{login}/oauth/token``, HTTP Basic and a form (contract)."""
+
+    def __init__(
+        self,
+        settings: GenesysSettings,
+        *,
+        transport: Transport,
+        gate: Gate,
+        clock: Clock,
+        random: Random,
+        backoff: Backoff = FETCH_BACKOFF,
+    ) -> None:
+        form = {"grant_type": "client_credentials", "scope": settings.scopes}
+        self._request = Request(
+            method="POST",
+            url=URL(settings.login_url) / "oauth" / "token",
+            route="/oauth/token",
+            what=f"token from {settings.login_url}",
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+        )
+        self._basic = aiohttp.encode_basic_auth(settings.client_id, settings.client_secret)
+        self._secrets = (settings.client_secret, self._basic.removeprefix("Basic "))
+        self._transport = transport
+        self._gate = gate
+        self._clock = clock
+        self._random = random
+        self._backoff = backoff
+        self._token: _Token | None = None
+        self._proven = False
+        self._failures = 0
+        self._quiet_until = clock.monotonic()
+        self._fetching: asyncio.Task[str] | None = None
+
+    async def current(self) -> str:
+        """A token that has not ended.
+
+        The first to ask after ``REFRESH_EARLY`` starts the fetch; as long as the old token lives
+        nobody waits for the new one. Raises Unauthorized when the endpoint refuses or answers
+        nonsense, RateLimited, ServerError, ApiTimeout or ConnectionLost as the endpoint fails. All
+        who wait share one fetch and its failure, and the next fetch keeps its distance.
+        """
+        now = self._clock.monotonic()
+        token = self._token
+        if token is not None and now < token.refresh_at:
+            return token.value
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch(), name="genesys-token")
+            self._fetching.add_done_callback(self._fetched)
+        if token is not None and now < token.ends_at:
+            return token.value
+        # Shielded: a lane that is cancelled must not take the token from the others.
+        return await asyncio.shield(self._fetching)
+
+    def accepted(self, token: str) -> None:
+        """The API took this token, so it is good, and a 401 on it later means that it ended."""
+        if self._token is not None and self._token.value == token:
+            self._proven = True
+            self._failures = 0
+
+    def drop(self, token: str) -> None:
+        """The API answered 401 to this token: forget it, unless it has been replaced already.
+
+        One that the API never took counts as a failed fetch, so that an API that refuses every
+        token does not send us to the token endpoint again and again.
+        """
+        if self._token is None or self._token.value != token:
+            return
+        log.info("the API refused the access token; it is dropped and a new one fetched")
+        self._token = None
+        if not self._proven:
+            self._keep_distance()
+
+    async def close(self) -> None:
+        """Abandon a fetch that is under way."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait([self._fetching])
+
+    def _fetched(self, task: asyncio.Task[str]) -> None:
+        self._fetching = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Retrieved here too: everybody who waited for it may be gone.
+            log.warning("no access token", extra={"error": str(error)})
+
+    def _keep_distance(self) -> None:
+        self._failures += 1
+        wait = self._backoff.wait(self._failures, self._random)
+        self._quiet_until = self._clock.monotonic() + wait
+
+    async def _fetch(self) -> str:
+        while (left := self._quiet_until - self._clock.monotonic()) > 0:
+            await self._clock.sleep(left)
+        await self._gate.wait()
+        asked_at = self._clock.monotonic()
+        try:
+            answer = await self._transport.send(self._request, {"Authorization": self._basic})
+            granted = self._granted(answer)
+        except ApiError as error:
+            if isinstance(error, RateLimited):
+                self._gate.close(error.retry_after)
+            self._keep_distance()
+            raise
+        self._token = _Token(
+            value=granted.access_token,
+            refresh_at=asked_at + max(granted.expires_in - REFRESH_EARLY, granted.expires_in / 2),
+            ends_at=asked_at + granted.expires_in,
+        )
+        self._proven = False
+        log.info("access token fetched", extra={"lives_seconds": granted.expires_in})
+        return granted.access_token
+
+    def _granted(self, answer: Answer) -> _Granted:
+        """Read the endpoint's answer. Raises ApiError, never one that makes a record fail for
+        good: nothing is wrong with the record when there is no token."""
+        what = self._request.what
+        if answer.ok:
+            try:
+                return _decode_granted(answer.body)
+            except UNREADABLE:
+                raise Unauthorized(describe(what, answer, NOT_A_TOKEN), **facts(answer)) from None
+        answer = answer.without(*self._secrets)
+        error = error_of(
+            answer, what=what, changes=False, scope="", now=self._clock.time(), random=self._random
+        )
+        if isinstance(error, RateLimited | ServerError):
+            raise error
+        meaning = WRONG_REGION_OR_SECRET if error.code == "invalid_client" else NO_TOKEN
+        raise Unauthorized(describe(what, answer, meaning), **facts(answer))

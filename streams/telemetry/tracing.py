@@ -1,0 +1,107 @@
+"""Traces: a provider that always makes ids, exporters only as ``OTEL_*`` says, W3C context in and
+out of Kafka headers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from streams import __version__
+from streams.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+# A collector that is gone may not hold up the end of the process: the whole of it has 10 s.
+SHUTDOWN_SECONDS = 2.0
+
+_W3C = TraceContextTextMapPropagator()
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+
+def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
+    """Set up tracing for the whole process, once; every ``trace.get_tracer`` uses it from then on.
+
+    Spans are always made, so that every outcome has a trace id; they leave the process only when
+    ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The
+    SDK's own variables win over the arguments. Raises SettingsError for an exporter or a protocol
+    that is not built in.
+    """
+    exporters = [_exporter(name) for name in _exporter_names()]
+    defaults = {"service.name": service_name, "service.version": __version__}
+    if instance_id is not None:
+        defaults["service.instance.id"] = instance_id
+    resource = Resource.create(defaults).merge(OTELResourceDetector().detect())
+    # The SDK's own hook at exit waits 30 s and more for a collector that does not answer.
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    for exporter in exporters:
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def shutdown(seconds: float = SHUTDOWN_SECONDS) -> None:
+    """Export what is left and stop; returns within that time whatever the collector does."""
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        return
+    # A daemon: what is stuck in there may not keep the process alive either.
+    last = threading.Thread(target=provider.shutdown, name="last-spans", daemon=True)
+    last.start()
+    last.join(seconds)
+    if last.is_alive():
+        log.warning("the last spans were not taken in time and are lost: is the collector up?")
+
+
+def inject_context(context: Context | None = None) -> list[tuple[str, bytes]]:
+    """``traceparent`` and ``tracestate`` of a context, the current one by default, as Kafka
+    headers; empty outside of any span."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier, context)
+    return [(name, value.encode()) for name, value in carrier.items()]
+
+
+def extract_context(
+    headers: Iterable[tuple[str, bytes | None]] | Mapping[str, bytes | None] | None,
+) -> Context:
+    """The context that a record's headers carry; an empty one when they carry none that can be
+    read, so that the record starts a trace of its own. Of a header that is there twice the last
+    one counts, as everywhere in Kafka."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    carrier = {
+        name.lower(): value.decode("ascii", "replace")
+        for name, value in pairs
+        if value is not None and name.lower() in _W3C.fields
+    }
+    return _W3C.extract(carrier, Context())
+
+
+def _exporter_names() -> list[str]:
+    text = os.environ.get("OTEL_TRACES_EXPORTER", "")
+    if not text.strip() and any(os.environ.get(name) for name in _ENDPOINTS):
+        text = "otlp"
+    names = (name.strip().lower() for name in text.split(","))
+    return [name for name in names if name not in ("", "none")]
+
+
+def _exporter(name: str) -> SpanExporter:
+    if name == "console":
+        return ConsoleSpanExporter()
+    if name != "otlp":
+        raise SettingsError(
+            f"OTEL_TRACES_EXPORTER: {name!r} is not built in; use otlp, console or none"
+        )
+    variable = next((name for name in _PROTOCOLS if os.environ.get(name)), None)
+    if variable is not None and os.environ[variable] != "http/protobuf":
+        raise SettingsError(f"{variable}: only http/protobuf is built in")
+    return OTLPSpanExporter()
