@@ -35,6 +35,7 @@ class InteractionEvent:
     state: str | None
     event_id: str | None
     event_time: str | None
+    source: str | None = None
 
     @property
     def identity(self) -> int | str:
@@ -57,6 +58,7 @@ class _Envelope(_Detail):
     detail_type: msgspec.Raw = msgspec.Raw(b"null")
     id: msgspec.Raw = msgspec.Raw(b"null")
     time: msgspec.Raw = msgspec.Raw(b"null")
+    source: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -107,6 +109,7 @@ def parse(body: bytes) -> InteractionEvent | None:
         state=_lowered(detail.state, "state"),
         event_id=_string(envelope.id, "id"),
         event_time=_string(envelope.time, "time"),
+        source=_string(envelope.source, "source"),
     )
 
 

@@ -179,7 +179,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     """Bytes that could not be handled, untouched, and why (contract, dead-letter headers)."""
 
     key: bytes | None
-    value: bytes
+    value: bytes | None
     reason: str
     message: str
     stage: Stage

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
+
+
+def _unguarded() -> None:
+    """Nothing stands against a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +30,15 @@ class Interaction:
 
 @dataclass(slots=True)
 class CallLog:
-    """Requests made for one source record. ``attempts``: tries of the last call."""
+    """Requests made for one source record. ``attempts``: tries of the last call.
+
+    ``guard`` is asked right before each request leaves, however long it had to wait for a token or
+    the gate, and raises to stop it (promise 8).
+    """
 
     calls: int = 0
     attempts: int = 0
+    guard: Callable[[], None] = field(default=_unguarded)
 
 
 class GenesysApi(Protocol):

@@ -1,0 +1,112 @@
+"""The Faust app: one agent, one table, and the settings that measured well or prevent a loss."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import faust
+from faust.streams import Stream
+from faust.types import StreamT
+
+from streams.kafka.connection import ssl_context
+from streams.kafka.topics import VerifiedTopics
+from streams.settings import Settings
+from streams.worker.seam import Membership, Stewardship, StreamsApp
+from streams.worker.steward import Steward
+
+# aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
+# API outage keeps every lane busy. Progress is watched by our own watchdog instead.
+MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
+
+# Records that Faust may hold between its fetcher and the agent, for each partition.
+STREAM_BUFFER = 500
+
+COMMIT_INTERVAL_SECONDS = 1.0
+
+
+def build_app(
+    settings: Settings,
+    topics: VerifiedTopics,
+    *,
+    membership: Membership,
+    stewardship: Stewardship,
+) -> StreamsApp:
+    """A new app; Faust's are good for one start. The table is declared, the agent is not."""
+    return StreamsApp(
+        settings.app_id,
+        membership=membership,
+        stewardship=stewardship,
+        autodiscover=False,
+        broker=[f"kafka://{server.strip()}" for server in _servers(settings)],
+        broker_credentials=_credentials(settings),
+        broker_client_id=f"{settings.app_id}-worker",
+        broker_session_timeout=settings.kafka_session_timeout_seconds,
+        broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,
+        broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
+        broker_commit_interval=COMMIT_INTERVAL_SECONDS,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.worker_instance_id,
+        processing_guarantee="at_least_once",
+        producer_acks=-1,
+        stream_wait_empty=True,
+        stream_buffer_maxsize=STREAM_BUFFER,
+        stream_recovery_delay=0.0,
+        store="rocksdb://",
+        datadir=str(settings.data_dir / (settings.worker_instance_id or "worker")),
+        table_standby_replicas=0,
+        # The embedded broker has no CreateTopics; its topics appear on first use.
+        topic_allow_declare=not topics.embedded,
+        topic_disable_leader=True,
+        topic_partitions=topics.partitions,
+        topic_replication_factor=topics.replication_factor,
+        # The worker's own server answers instead: Faust's has no authentication and binds to all.
+        web_enabled=False,
+        canonical_url=settings.advertised_url(),
+    )
+
+
+def declare_agent(
+    app: StreamsApp,
+    settings: Settings,
+    steward: Steward,
+    on_failure: Callable[[BaseException], None],
+) -> None:
+    """One agent that does nothing but hand records to their lanes.
+
+    Raw bytes: a value that Faust can not decode would restart the agent and stall its partition.
+    """
+    topic = app.topic(
+        settings.topics.events, key_serializer="raw", value_serializer="raw", acks=True
+    )
+
+    async def take_up(stream: StreamT[bytes]) -> None:
+        assert isinstance(stream, Stream)
+        async for event in stream.noack().events():
+            try:
+                await steward.take_up(event.message)
+            except Exception as failure:
+                # Faust would log it, restart the agent and go on behind the record.
+                on_failure(failure)
+                raise
+
+    app.agent(topic, name="take-up")(take_up)
+
+
+def _servers(settings: Settings) -> list[str]:
+    return settings.kafka_bootstrap_servers.split(",")
+
+
+def _credentials(settings: Settings) -> Any:
+    context: ssl.SSLContext | None = None
+    if settings.kafka_security_protocol.endswith("SSL"):
+        context = ssl_context(settings)
+    if settings.kafka_sasl_password is not None:
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password.get_secret_value(),
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

@@ -1,0 +1,76 @@
+"""The commit frontier of one partition in one generation (promise 2).
+
+The committed offset never passes the lowest unfinished record. The frontier starts at the
+committed offset, so a first record above it is a hole like any other; its memory is bounded by what
+is unfinished.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from enum import Enum, auto
+
+
+class Taken(Enum):
+    """What the next offset from the broker is to the frontier."""
+
+    NEXT = auto()
+    """The one expected; now unfinished until ``finish``."""
+    REPEATED = auto()
+    """Below the one expected: seen in this generation, to be dropped."""
+    HOLE = auto()
+    """Above the one expected: records in between never reached us. Nothing changed."""
+
+
+class Frontier:
+    """Offsets taken up and not finished, and the one expected next."""
+
+    __slots__ = ("_expected", "_unfinished", "committed")
+
+    def __init__(self, committed: int) -> None:
+        self._expected = committed
+        self._unfinished: OrderedDict[int, None] = OrderedDict()
+        self.committed = committed
+        """What Kafka has been told, as an offset to go on from."""
+
+    @property
+    def expected(self) -> int:
+        """The next offset that may be taken up."""
+        return self._expected
+
+    @property
+    def committable(self) -> int:
+        """The lowest unfinished offset, or the next expected when all are finished."""
+        return next(iter(self._unfinished), self._expected)
+
+    @property
+    def lag(self) -> int:
+        """Records taken up that the committed offset has not passed yet."""
+        return self._expected - self.committed
+
+    @property
+    def unfinished(self) -> int:
+        return len(self._unfinished)
+
+    def take_up(self, offset: int) -> Taken:
+        """Offer the next record's offset."""
+        if offset < self._expected:
+            return Taken.REPEATED
+        if offset > self._expected:
+            return Taken.HOLE
+        self._unfinished[offset] = None
+        self._expected = offset + 1
+        return Taken.NEXT
+
+    def skip_to(self, offset: int) -> None:
+        """Pass offsets that the broker itself says hold no record (compaction, markers, retention).
+
+        Raises ValueError when that would go backwards.
+        """
+        if offset < self._expected:
+            raise ValueError(f"cannot skip back from {self._expected} to {offset}")
+        self._expected = offset
+
+    def finish(self, offset: int) -> None:
+        """The record's effects are acknowledged. Raises KeyError when it was not taken up."""
+        del self._unfinished[offset]

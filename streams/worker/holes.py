@@ -1,0 +1,42 @@
+"""Asks the broker what is really in a partition, apart from the group's own consumer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiokafka
+from faust.types import TP
+
+from streams.errors import OffsetHole
+from streams.kafka.connection import aiokafka_options
+from streams.settings import Settings
+
+# A worker that can not find out within this time is better started again than left waiting.
+ANSWER_SECONDS = 15.0
+
+
+class BrokerHoleInspector:
+    """HoleInspector with a consumer of its own, outside the group, for one fetch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._options = aiokafka_options(settings)
+
+    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+        """Raises OffsetHole when the broker gives no record in time."""
+        consumer = aiokafka.AIOKafkaConsumer(
+            **self._options, enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            partition = aiokafka.TopicPartition(tp.topic, tp.partition)
+            consumer.assign([partition])
+            consumer.seek(partition, offset)
+            record = await asyncio.wait_for(consumer.getone(partition), ANSWER_SECONDS)
+            return int(record.offset)
+        except TimeoutError:
+            raise OffsetHole(
+                f"{tp.topic}/{tp.partition}: records after offset {offset} are missing, and the "
+                f"broker gave none within {ANSWER_SECONDS:.0f} s to tell why"
+            ) from None
+        finally:
+            await consumer.stop()

@@ -1,0 +1,147 @@
+"""Lanes (promise 1): one per interaction, strictly in order inside, all of them side by side.
+
+Different lanes never wait for one another but for two shared limits: how many interactions are
+worked on at once, and how many records may be in memory (promise 11).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
+from typing import Generic, Protocol, TypeVar
+
+# Records in memory for each interaction worked on: enough to keep every slot busy while some lanes
+# hold a queue, few enough that a backlog of a million records stays in Kafka.
+BACKLOG_PER_SLOT = 10
+
+
+class HasLane(Protocol):
+    """A piece of work knows its lane."""
+
+    @property
+    def lane(self) -> Hashable: ...
+
+
+W = TypeVar("W", bound=HasLane)
+
+
+class Lanes(Generic[W]):
+    """Runs ``work(item)`` for each item put, one at a time within a lane.
+
+    ``work`` must handle its own errors: one that escapes is given to ``on_failure``, which must end
+    the worker, for an item that was neither finished nor given up would hold the frontier for ever.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[W], Awaitable[None]],
+        *,
+        in_flight: int,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._work = work
+        self._on_failure = on_failure
+        self._slots = asyncio.Semaphore(in_flight)
+        self._room = asyncio.Semaphore(in_flight * BACKLOG_PER_SLOT)
+        self._queues: dict[Hashable, deque[W]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = asyncio.Event()
+        self.in_flight = 0
+        self.backlog = 0
+        self.held = 0
+        """Lanes that have given their slot back and wait for better times."""
+
+    @property
+    def active(self) -> int:
+        """Lanes with something to do."""
+        return len(self._queues)
+
+    async def put(self, item: W) -> bool:
+        """Queue an item behind its lane; waits while memory is full.
+
+        Returns False, and drops the item, when the lanes were closed meanwhile.
+        """
+        if self._closed.is_set():
+            return False
+        if self._room.locked():
+            await self._room_or_closed()
+        else:
+            await self._room.acquire()
+        if self._closed.is_set():
+            return False
+        self.backlog += 1
+        queue = self._queues.get(item.lane)
+        if queue is not None:
+            queue.append(item)
+            return True
+        self._queues[item.lane] = deque([item])
+        task = asyncio.create_task(self._run(item.lane))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return True
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Give the slot back while a lane waits for better times, so that others can work."""
+        self._release_slot()
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1
+            await self._take_slot()
+
+    async def drain(self, seconds: float) -> bool:
+        """Let every lane end its record in hand, drop what is queued; then cancel what is left.
+
+        Returns whether all ended by themselves. Afterwards nothing runs and nothing is taken.
+        """
+        self._closed.set()
+        ended = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            ended = not late
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._queues.clear()
+        return ended
+
+    async def _run(self, lane: Hashable) -> None:
+        queue = self._queues[lane]
+        await self._take_slot()
+        try:
+            while queue and not self._closed.is_set():
+                await self._work(queue[0])
+                queue.popleft()
+                self.backlog -= 1
+                self._room.release()
+        finally:
+            self._release_slot()
+            self._queues.pop(lane, None)
+
+    async def _take_slot(self) -> None:
+        await self._slots.acquire()
+        self.in_flight += 1
+
+    def _release_slot(self) -> None:
+        self.in_flight -= 1
+        self._slots.release()
+
+    async def _room_or_closed(self) -> None:
+        room = asyncio.ensure_future(self._room.acquire())
+        closed = asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({room, closed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closed.cancel()
+            if not room.done():
+                room.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._on_failure(failure)

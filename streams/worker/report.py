@@ -1,0 +1,195 @@
+"""What the rest of the world learns of a record: its span, its outcome, its dead letter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from streams.clock import Clock, epoch_ms, rfc3339
+from streams.envelope import InteractionEvent
+from streams.errors import OwnershipLost
+from streams.kafka.publisher import Headers, Publisher
+from streams.records import (
+    DeadLetter,
+    Decision,
+    Outcome,
+    Reason,
+    Stage,
+    Verdict,
+    encode_outcome,
+    outcome_id,
+)
+from streams.settings import TopicNames
+from streams.telemetry.metrics import WorkerMetrics
+from streams.telemetry.tracing import extract_context, inject_context
+from streams.worker.work import Work
+
+OUTCOME_TYPE = "genesys.interaction.outcome.v1"
+
+_UNSAMPLED_TRACE = 0
+
+
+class Report:
+    """Publishes outcomes and dead letters, each acknowledged, and keeps the record's span."""
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        topics: TopicNames,
+        app_id: str,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        tracer: trace.Tracer,
+    ) -> None:
+        self._publisher = publisher
+        self._topics = topics
+        self._app_id = app_id
+        self._clock = clock
+        self._metrics = metrics
+        self._tracer = tracer
+
+    @contextmanager
+    def process(self, work: Work) -> Iterator[Span]:
+        """The record's own span, current for as long as its lane works on it.
+
+        Its parent is the producer's span, so that one trace tells the whole story of an event.
+        """
+        topic = work.tp.topic
+        attributes: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": topic,
+            "messaging.destination.partition.id": str(work.tp.partition),
+            "messaging.consumer.group.name": self._app_id,
+            "messaging.kafka.offset": work.offset,
+        }
+        if isinstance(work.event, InteractionEvent):
+            attributes["messaging.kafka.message.key"] = work.event.interaction_id
+            attributes["interaction.id"] = work.event.interaction_id
+            attributes["interaction.type"] = work.event.interaction_type or "unknown"
+            attributes["event.id"] = work.event.event_id or ""
+            attributes["event.source"] = work.event.source or ""
+        with self._tracer.start_as_current_span(
+            f"process {topic}",
+            context=extract_context(work.headers),
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except OwnershipLost:
+                # Not an error of the record: its next owner decides it.
+                span.set_attribute("worker.ownership_lost", True)
+                raise
+            except Exception as failure:
+                span.record_exception(failure)
+                span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
+                raise
+
+    async def tell(self, work: Work, verdict: Verdict, span: Span) -> None:
+        """Publish the outcome, and the dead letter of a failure. Raises PublishError."""
+        outcome = self._outcome(work, verdict, span)
+        span.set_attributes(
+            {
+                "deduplication.hit": verdict.decision is Decision.DUPLICATE,
+                "disposition.eligible": verdict.reason is Reason.ELIGIBLE,
+                "disposition.reason": verdict.reason.value,
+                "processing.latency_ms": outcome.latency_ms,
+            }
+        )
+        if verdict.patch_status is not None:
+            span.set_attribute("patch.status", verdict.patch_status)
+        if verdict.decision is Decision.FAILED:
+            span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
+            await self._bury(work, verdict, outcome)
+        await self._publish(outcome, work)
+        self._metrics.record_finished(outcome)
+
+    async def _bury(self, work: Work, verdict: Verdict, outcome: Outcome) -> None:
+        letter = DeadLetter(
+            key=work.key,
+            value=work.value,
+            reason=verdict.reason.value,
+            message=verdict.error.message if verdict.error else verdict.reason.value,
+            stage=Stage.WORKER,
+            attempts=verdict.attempts,
+            failed_at=outcome.decided_at,
+            source=work.source,
+        )
+        headers = [*letter.headers(), *inject_context()]
+        await self._publisher.publish(
+            self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
+        )
+        self._metrics.dead_letter(verdict.reason.value)
+
+    async def _publish(self, outcome: Outcome, work: Work) -> None:
+        topic = self._topics.outcomes
+        key = work.key
+        if outcome.interaction_id is not None:
+            key = outcome.interaction_id.encode()
+        with self._tracer.start_as_current_span(
+            f"publish {topic}",
+            kind=SpanKind.PRODUCER,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.name": "publish",
+                "messaging.operation.type": "send",
+                "messaging.destination.name": topic,
+            },
+        ) as span:
+            at = await self._publisher.publish(
+                topic, key=key, value=encode_outcome(outcome), headers=self._headers(outcome)
+            )
+            span.set_attribute("messaging.destination.partition.id", str(at.partition))
+            span.set_attribute("messaging.kafka.offset", at.offset)
+
+    def _headers(self, outcome: Outcome) -> Headers:
+        cloud_event = {
+            "ce_specversion": "1.0",
+            "ce_id": outcome.outcome_id,
+            "ce_source": f"/genesys-streams/{self._app_id}",
+            "ce_type": OUTCOME_TYPE,
+            "ce_subject": outcome.interaction_id or "",
+            "ce_time": outcome.decided_at,
+            "content-type": "application/json",
+        }
+        headers = [(name, value.encode()) for name, value in cloud_event.items()]
+        return [*headers, *inject_context()]
+
+    def _outcome(self, work: Work, verdict: Verdict, span: Span) -> Outcome:
+        event = work.event if isinstance(work.event, InteractionEvent) else None
+        now = self._clock.time()
+        occurred_ms = epoch_ms(event.event_time) if event else None
+        occurred = work.timestamp if occurred_ms is None else occurred_ms / 1000
+        trace_id = span.get_span_context().trace_id
+        return Outcome(
+            outcome_id=outcome_id(work.source),
+            final=verdict.decision is not Decision.DEFERRED,
+            interaction_id=event.interaction_id if event else None,
+            sequence_id=event.sequence_id if event else None,
+            event_id=event.event_id if event else None,
+            decision=verdict.decision,
+            reason=verdict.reason,
+            basis=verdict.basis,
+            dry_run=verdict.dry_run,
+            disposition_code_id=verdict.disposition_code_id,
+            patch_status=verdict.patch_status,
+            recovered=verdict.recovered,
+            api_calls=verdict.api_calls,
+            attempts=verdict.attempts,
+            duration_ms=verdict.duration_ms,
+            event_time=rfc3339(occurred),
+            decided_at=verdict.decided_at,
+            latency_ms=round((self._clock.monotonic() - work.taken_at) * 1000, 3),
+            end_to_end_ms=round((now - occurred) * 1000, 3),
+            source=work.source,
+            trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
+            error=verdict.error,
+        )

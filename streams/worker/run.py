@@ -1,0 +1,192 @@
+"""The worker from its settings to its end: check, assemble, start, watch, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any
+
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry
+
+from streams.clock import Clock, SystemClock
+from streams.decision import Policy
+from streams.errors import WorkerError
+from streams.genesys.client import GenesysClient, open_client
+from streams.kafka.publisher import KafkaPublisher, Publisher
+from streams.kafka.topics import VerifiedTopics, verify_topics
+from streams.settings import Settings
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.app import build_app, declare_agent
+from streams.worker.holes import BrokerHoleInspector
+from streams.worker.report import Report
+from streams.worker.road import Road
+from streams.worker.seam import Membership
+from streams.worker.server import StateServer
+from streams.worker.steward import Steward
+from streams.worker.sweeper import sweep_for_ever
+from streams.worker.table import InteractionTable, declare
+from streams.worker.vitals import Monitor
+from streams.worker.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Work until ``stop`` is set, then drain and leave the group.
+
+    Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
+    with the reason when the worker can no longer do its job.
+    """
+    genesys, policy = settings.genesys(), _policy(settings)
+    topics = await asyncio.to_thread(verify_topics, settings)
+    clock, random = SystemClock(), Random()
+    metrics = WorkerMetrics(CollectorRegistry())
+    async with AsyncExitStack() as stack:
+        publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-worker")
+        await publisher.start()
+        stack.push_async_callback(publisher.stop)
+        client = await stack.enter_async_context(
+            open_client(
+                genesys,
+                in_flight=settings.max_in_flight,
+                observer=metrics,
+                clock=clock,
+                random=random,
+            )
+        )
+        worker = Worker(
+            settings,
+            topics,
+            policy=policy,
+            client=client,
+            publisher=publisher,
+            clock=clock,
+            random=random,
+            metrics=metrics,
+        )
+        await worker.run(stop)
+
+
+class Worker:
+    """Everything wired together; good for one run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: VerifiedTopics,
+        *,
+        policy: Policy,
+        client: GenesysClient,
+        publisher: Publisher,
+        clock: Clock,
+        random: Random,
+        metrics: WorkerMetrics,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._failed: asyncio.Future[BaseException] = loop.create_future()
+        membership = Membership(
+            settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
+        )
+        self._app = build_app(settings, topics, membership=membership, stewardship=self)
+        table = declare(self._app, settings.state_ttl_seconds, topics.partitions)
+        self._table = InteractionTable(
+            table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
+        )
+        report = Report(
+            publisher=publisher,
+            topics=settings.topics,
+            app_id=settings.app_id,
+            clock=clock,
+            metrics=metrics,
+            tracer=trace.get_tracer("streams.worker"),
+        )
+        road = Road(
+            table=self._table,
+            api=client,
+            report=report,
+            policy=policy,
+            clock=clock,
+            random=random,
+            metrics=metrics,
+        )
+        self._steward = Steward(
+            road=road,
+            table=self._table,
+            holes=BrokerHoleInspector(settings),
+            clock=clock,
+            metrics=metrics,
+            in_flight=settings.max_in_flight,
+            session_alive=membership.session_alive,
+            on_failure=self._fail,
+        )
+        self.begin_tenure = self._steward.begin_tenure
+        self.end_tenure = self._steward.end_tenure
+        declare_agent(self._app, settings, self._steward, self._fail)
+        self._monitor = Monitor(self._app, self._steward, self._table, client.gate, metrics)
+        self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
+        self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)
+        self._ttl_seconds = settings.state_ttl_seconds
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start, work, and give everything back in order. Raises WorkerError."""
+        self._app.finalize()
+        await self._server.start()
+        try:
+            await self._work(stop)
+        finally:
+            await self._server.stop()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        starting = asyncio.create_task(self._app.start(), name="faust")
+        watching = asyncio.create_task(self._watchdog.watch(), name="watchdog")
+        sweeping = asyncio.create_task(
+            sweep_for_ever(self._steward, self._table, self._ttl_seconds), name="sweeper"
+        )
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        starting.add_done_callback(self._started)
+        sweeping.add_done_callback(self._started)
+        try:
+            ends: set[asyncio.Future[Any]] = {stopping, watching, self._failed}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            reason: BaseException | None = watching.result() if watching.done() else None
+            if self._failed.done():
+                reason = self._failed.result()
+            self._monitor.ending = str(reason or "stopping")
+        finally:
+            for task in (watching, sweeping, stopping):
+                task.cancel()
+        await self._leave(starting)
+        if reason is not None:
+            raise (
+                reason
+                if isinstance(reason, WorkerError)
+                else WorkerError(f"the worker met an error it has no answer to: {reason!r}")
+            ) from reason
+
+    async def _leave(self, starting: asyncio.Task[None]) -> None:
+        if not starting.done():
+            starting.cancel()
+        await asyncio.wait({starting})
+        await self._app.stop()
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        """End the worker: an error that escaped a lane, the agent or Faust's start."""
+        log.error("the worker ends", exc_info=failure)
+        if not self._failed.done():
+            self._failed.set_result(failure)
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        code=settings.disposition_code(),
+        threshold_ms=settings.duration_threshold_ms,
+        fetch=settings.fetch_policy,
+        dry_run=settings.dry_run,
+    )

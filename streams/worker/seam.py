@@ -1,0 +1,304 @@
+"""The seam between Faust and Kafka (promise 2).
+
+faust-streaming 0.15.3 loses records around a rebalance: it resumes a partition before it seeks to
+the committed offset, goes on handing out a batch fetched before that seek, and counts the records
+in between as acknowledged. So nothing of its bookkeeping of source records is used here:
+
+* a fetch and a seek never overlap, and a batch fetched before the last seek is not delivered;
+* no source record is delivered between an assignment and the seek that follows it;
+* Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
+  and what is committed is computed, by our own frontier, which starts at the committed offset;
+* resuming a flow that is not suspended clears no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Protocol
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.transports import TransportT
+from faust.types.tuples import Message
+from mode.utils.queues import FlowControlEvent
+
+from streams.worker.tenure import Tenure
+
+# A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
+FETCH_WAIT_SECONDS = 0.25
+
+
+class Stewardship(Protocol):
+    """What the worker does when partitions come and go."""
+
+    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
+        """The partitions are ours, their tables restored, their positions set."""
+        ...
+
+    async def end_tenure(self, tenure: Tenure) -> None:
+        """Drain within a deadline, abandon the rest; no effect may follow but a commit."""
+        ...
+
+
+class GentleFlowControl(FlowControlEvent):
+    """Flow control whose ``resume`` clears the queues only when the flow was suspended.
+
+    Faust's recovery resumes twice; the second time the queues hold records already fetched, and
+    clearing them loses those.
+    """
+
+    def resume(self) -> None:
+        was_suspended = not self.is_active()
+        self._suspend.clear()
+        self._resume.set()
+        if was_suspended:
+            self.clear()
+
+
+class NoReadOffsets(dict[TP, int | None]):
+    """Faust's memory of read offsets, blind for source topics.
+
+    A read offset may be written after its partition was revoked; the next owner's first records
+    would then be dropped as already read.
+    """
+
+    def __init__(self, is_source: Callable[[TP], bool]) -> None:
+        super().__init__()
+        self._is_source = is_source
+
+    def __missing__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        if not self._is_source(tp):
+            super().__setitem__(tp, offset)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        for tp, offset in dict(*args, **kwargs).items():
+            self[tp] = offset
+
+
+class Membership:
+    """What the consumer thread knows of our place in the group. Read from the main thread."""
+
+    def __init__(self, session_timeout: float, *, static: bool) -> None:
+        self._session_timeout = session_timeout
+        self._static = static
+        self._answered_at = time.monotonic()
+        self.lost: str | None = None
+        """Why we are out of the group for good, or None."""
+
+    def vouched_for(self, sent_at: float) -> None:
+        """The group answered a heartbeat or a join that left at that monotonic time."""
+        self._answered_at = sent_at
+
+    def member_reset(self) -> None:
+        """The broker no longer knows this member. A dynamic one joins again; so does a static one
+        whose session ran out. Else another process has joined with the same instance id."""
+        if self._static and self.session_alive():
+            self.lost = (
+                "another process joined the group with the same WORKER_INSTANCE_ID; give each "
+                "worker its own"
+            )
+
+    def session_alive(self) -> bool:
+        """Whether the group must still hold our partitions for us.
+
+        The clock runs on while the process is stopped, so a worker that was frozen for longer than
+        its session learns it here before it does anything (promise 8).
+        """
+        return time.monotonic() - self._answered_at < self._session_timeout
+
+
+class GroupThread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread, telling our Membership what aiokafka's coordinator learns."""
+
+    app: StreamsApp
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        membership = self.app.membership
+        coordinator = self._ensure_consumer()._coordinator
+        heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation
+        join = coordinator._do_rejoin_group
+
+        async def do_heartbeat() -> bool:
+            sent_at = time.monotonic()
+            answered: bool = await heartbeat()
+            if answered:
+                membership.vouched_for(sent_at)
+            return answered
+
+        async def do_rejoin_group(subscription: Any) -> bool:
+            joined: bool = await join(subscription)
+            if joined:
+                membership.vouched_for(time.monotonic())
+            return joined
+
+        def reset_generation() -> None:
+            membership.member_reset()
+            reset()
+
+        coordinator._do_heartbeat = do_heartbeat
+        coordinator._do_rejoin_group = do_rejoin_group
+        coordinator.reset_generation = reset_generation
+
+    def fatal_error(self) -> str | None:
+        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""
+        if self._consumer is None:
+            return None
+        coordinator = self._consumer._coordinator
+        if coordinator._pending_exception is not None:
+            return repr(coordinator._pending_exception)
+        if coordinator._coordination_task.done() and not coordinator._closing.done():
+            return "the group coordination task has ended"
+        return None
+
+    async def earliest(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where each partition begins now."""
+        offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
+        return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+
+
+class SourceConsumer(driver.Consumer):
+    """Faust's consumer with the rules of this module. Made by Faust; ``app`` is a StreamsApp."""
+
+    app: StreamsApp
+    _thread: GroupThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset: MutableMapping[TP, int | None] = NoReadOffsets(self._is_source)
+        self._fetching = asyncio.Lock()
+        self._seeks = 0
+        self._fetched_after = 0
+        self._awaiting_seek = True
+
+    def _new_consumer_thread(self) -> GroupThread:
+        return GroupThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _is_source(self, tp: TP) -> bool:
+        return not self._is_changelog_tp(tp)
+
+    def fatal_error(self) -> str | None:
+        return self.app.membership.lost or self._thread.fatal_error()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._awaiting_seek = True
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Put every source partition at its committed offset, or at its beginning."""
+        generation = self.app.consumer_generation_id
+        async with self._fetching:
+            self._seeks += 1
+            await super().perform_seek()
+            sources = [tp for tp in self.assignment() if self._is_source(tp)]
+            # Faust's seek passes over partitions with nothing committed, or 0, and leaves them
+            # wherever a fetch before it had got to.
+            fresh = [tp for tp in sources if not self._committed_offset.get(tp)]
+            start = {tp: self._committed_offset[tp] or 0 for tp in sources if tp not in fresh}
+            if fresh:
+                start |= await self._thread.earliest(fresh)
+                for tp in fresh:
+                    await self._seek(tp, start[tp])
+        self.app.begin_tenure(generation, start)
+        self._awaiting_seek = False
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        async with self._fetching:
+            batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
+            self._fetched_after = self._seeks
+            return batch
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Fetch a batch and hand out what may be handed out, fairly among partitions."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        fetched_after = self._fetched_after
+        for tp, record in self.scheduler.iterate(records):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if self._is_source(tp) and (self._awaiting_seek or fetched_after != self._seeks):
+                continue
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, self._to_message(tp, record)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust counts every offset of a gap as acknowledged. We count none."""
+
+    async def wait_empty(self) -> None:
+        """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
+        await self.app.end_tenure()
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what the frontiers say, and nothing else."""
+        tenure = self.app.tenure
+        if tenure is None or tenure.generation != self.app.consumer_generation_id:
+            return False
+        offsets = tenure.uncommitted()
+        if not offsets or not await self._commit(offsets):
+            return False
+        tenure.committed(offsets)
+        return True
+
+
+class StreamsApp(faust.App):
+    """A Faust app whose source partitions are held in tenures."""
+
+    def __init__(
+        self, app_id: str, *, membership: Membership, stewardship: Stewardship, **options: Any
+    ) -> None:
+        self.membership = membership
+        self.tenure: Tenure | None = None
+        self._stewardship = stewardship
+        self._gentle_flow = GentleFlowControl()
+        super().__init__(app_id, **options)
+
+    def _new_transport(self) -> TransportT:
+        transport = super()._new_transport()
+        # Faust asks the instance for the class to make; there is no setting for it.
+        vars(transport)["Consumer"] = SourceConsumer
+        return transport
+
+    def partition_of(self, topic: str, key: bytes) -> int | None:
+        """Where the default partitioner places a key; None before the topic is known."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        return consumer._thread.key_partition(topic, key)
+
+    @property
+    def flow_control(self) -> GentleFlowControl:
+        return self._gentle_flow
+
+    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> None:
+        """Called after each seek; a second seek in one generation changes nothing."""
+        held = self.tenure
+        if held is not None and held.generation == generation and not held.revoked:
+            return
+        if held is not None:
+            held.revoke()
+        self.tenure = self._stewardship.begin_tenure(generation, committed)
+
+    async def end_tenure(self) -> None:
+        tenure = self.tenure
+        if tenure is None or tenure.revoked:
+            return
+        try:
+            await self._stewardship.end_tenure(tenure)
+            await self.consumer.commit()
+        finally:
+            tenure.revoke()
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        try:
+            await super()._on_partitions_revoked(revoked)
+        finally:
+            if self.tenure is not None:
+                self.tenure.revoke()

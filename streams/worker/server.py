@@ -1,0 +1,124 @@
+"""The worker's HTTP endpoint: health, metrics, and the record of one interaction."""
+
+from __future__ import annotations
+
+import aiohttp
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from yarl import URL
+
+from streams.envelope import INTERACTION_ID
+from streams.records import encode_record
+from streams.settings import Settings
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.seam import StreamsApp
+from streams.worker.table import TABLE_NAME, InteractionTable
+from streams.worker.vitals import Monitor
+
+# Marks a question that another worker has passed on, so that two workers whose view of the group
+# differs during a rebalance do not pass it to and fro.
+FORWARDED = "X-Genesys-Streams-Forwarded"
+
+# A worker that does not answer in this time is as good as one that does not have the record.
+FORWARD_SECONDS = 5.0
+
+
+class StateServer:
+    """Serves ``WORKER_HOST:WORKER_PORT``. ``port`` is the real one once started."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: StreamsApp,
+        table: InteractionTable,
+        monitor: Monitor,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._host, self.port = settings.worker_host, settings.worker_port
+        self._app = app
+        self._table = table
+        self._monitor = monitor
+        self._metrics = metrics
+        self._peers: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Bind and answer. Raises OSError when the port is taken."""
+        routes = web.Application()
+        routes.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics_page),
+                web.get("/interactions/{id}", self._interaction),
+            ]
+        )
+        self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
+        self._runner = web.AppRunner(routes, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._peers is not None:
+            await self._peers.close()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._monitor.not_ready()
+        if reason is None:
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "not ready", "reason": reason}, status=503)
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        self._monitor.refresh_gauges()
+        page = generate_latest(self._metrics.registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _interaction(self, request: web.Request) -> web.Response:
+        interaction_id = request.match_info["id"]
+        if not INTERACTION_ID.fullmatch(interaction_id):
+            return _problem(400, "that is no interaction id")
+        tenure = self._monitor.tenure
+        partition = self._partition_of(interaction_id)
+        if tenure is None or partition is None:
+            return _problem(503, "partitions are being assigned; ask again in a moment")
+        if any(tp.partition == partition for tp in tenure.frontiers):
+            record = self._table.get(partition, interaction_id)
+            if record is None:
+                return _problem(404, "no event of this interaction is remembered")
+            return web.Response(body=encode_record(record), content_type="application/json")
+        if FORWARDED in request.headers:
+            return _problem(503, "its partition is moving between workers; ask again in a moment")
+        return await self._ask_owner(interaction_id)
+
+    def _partition_of(self, interaction_id: str) -> int | None:
+        return self._app.partition_of(self._table.changelog, interaction_id.encode())
+
+    async def _ask_owner(self, interaction_id: str) -> web.Response:
+        assert self._peers is not None
+        try:
+            owner = URL(str(self._app.router.key_store(TABLE_NAME, interaction_id.encode())))
+            url = owner / "interactions" / interaction_id
+            async with self._peers.get(url, headers={FORWARDED: "1"}) as answer:
+                return web.Response(
+                    body=await answer.read(),
+                    status=answer.status,
+                    content_type=answer.content_type,
+                )
+        except (KeyError, TimeoutError, aiohttp.ClientError) as failure:
+            return _problem(
+                503,
+                f"the worker that has it did not answer ({type(failure).__name__}); is "
+                "WORKER_ADVERTISED_URL reachable from the other workers?",
+            )
+
+
+def _problem(status: int, error: str) -> web.Response:
+    return web.json_response({"error": error}, status=status)

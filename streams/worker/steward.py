@@ -1,0 +1,164 @@
+"""Takes records up and gives partitions back: the agent on one side, the lanes on the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from faust.types import TP
+from faust.types.tuples import Message
+
+from streams.clock import Clock
+from streams.envelope import InteractionEvent, parse
+from streams.errors import EnvelopeError, OffsetHole, OwnershipLost
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.frontier import Taken
+from streams.worker.lanes import Lanes
+from streams.worker.road import Road
+from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
+from streams.worker.work import Work
+
+log = logging.getLogger(__name__)
+
+# How long lanes may finish the record in hand before a partition is given up. Longer would keep the
+# whole group waiting in the rebalance, and a SIGTERM from being obeyed within 10 s.
+DRAIN_SECONDS = 5.0
+
+
+class HoleInspector(Protocol):
+    """Asks the broker what there really is."""
+
+    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+        """The offset of the first record that a fetch from there gives."""
+        ...
+
+
+class Steward:
+    """The Stewardship that the seam asks for, and where the agent hands its records in."""
+
+    def __init__(
+        self,
+        *,
+        road: Road,
+        table: InteractionTable,
+        holes: HoleInspector,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        in_flight: int,
+        session_alive: Callable[[], bool],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._road = road
+        self._table = table
+        self._holes = holes
+        self._clock = clock
+        self._metrics = metrics
+        self._in_flight = in_flight
+        self._session_alive = session_alive
+        self._on_failure = on_failure
+        self.tenure: Tenure | None = None
+        self.tenures = 0
+        self.lanes: Lanes[Work] = self._new_lanes()
+
+    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
+        self.lanes = self._new_lanes()
+        self.tenure = Tenure(generation, committed, session_alive=self._session_alive)
+        self.tenures += 1
+        self._metrics.rebalanced()
+        log.info(
+            "partitions taken over",
+            extra={
+                "generation": generation,
+                "committed": {tp.partition: at for tp, at in sorted(committed.items())},
+            },
+        )
+        return self.tenure
+
+    async def end_tenure(self, tenure: Tenure) -> None:
+        tenure.ending.set()
+        if not await self.lanes.drain(DRAIN_SECONDS):
+            log.warning(
+                "lanes abandoned in the middle of a call: their records will be taken up again, "
+                "and a PATCH in doubt looked at first",
+                extra={"generation": tenure.generation},
+            )
+        self._table.disown()
+
+    async def take_up(self, message: Message) -> None:
+        """Put the next record of a partition into its lane; waits while memory is full.
+
+        Raises OffsetHole when records are missing in between.
+        """
+        tenure = self.tenure
+        if tenure is None or tenure.ending.is_set() or message.generation_id != tenure.generation:
+            return
+        frontier = tenure.frontiers[message.tp]
+        taken = frontier.take_up(message.offset)
+        if taken is Taken.HOLE:
+            await self._inspect_hole(tenure, message)
+            taken = frontier.take_up(message.offset)
+        if taken is Taken.REPEATED:
+            self._metrics.repeated(message.tp.partition)
+            return
+        await self.lanes.put(self._work(tenure, message))
+
+    async def _inspect_hole(self, tenure: Tenure, message: Message) -> None:
+        """A jump is legitimate only where the broker has no record (design, promise 2)."""
+        frontier = tenure.frontiers[message.tp]
+        expected = frontier.expected
+        self._metrics.hole(message.tp.partition)
+        first = await self._holes.first_at_or_after(message.tp, expected)
+        if first < message.offset:
+            raise OffsetHole(
+                f"{message.tp.topic}/{message.tp.partition}: offset {expected} was expected, "
+                f"{message.offset} came, and the broker has a record at {first}; nothing behind "
+                "the hole is acknowledged, start the worker again to go on from there"
+            )
+        log.warning(
+            "offsets without records passed over: compaction, transaction markers or retention",
+            extra={"partition": message.tp.partition, "from": expected, "to": message.offset},
+        )
+        frontier.skip_to(message.offset)
+
+    def _work(self, tenure: Tenure, message: Message) -> Work:
+        return Work(
+            tenure=tenure,
+            tp=message.tp,
+            offset=message.offset,
+            key=message.key,
+            value=message.value,
+            headers=_headers(message),
+            timestamp=message.timestamp or self._clock.time(),
+            taken_at=self._clock.monotonic(),
+            event=_event(message.value),
+        )
+
+    async def _travel(self, work: Work) -> None:
+        try:
+            await self._road.travel(work, self.lanes.aside)
+        except OwnershipLost as lost:
+            log.info(
+                "record left to its partition's next owner",
+                extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
+            )
+
+    def _new_lanes(self) -> Lanes[Work]:
+        return Lanes(self._travel, in_flight=self._in_flight, on_failure=self._on_failure)
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    headers = message.headers or ()
+    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+def _event(value: bytes | None) -> InteractionEvent | EnvelopeError:
+    """The event, or why the record is none (contract, ``malformed-event``)."""
+    try:
+        event = parse(value or b"")
+    except EnvelopeError as error:
+        return error
+    if event is None:
+        return EnvelopeError("its detail-type is not one this program handles", "detail-type")
+    return event

@@ -1,0 +1,80 @@
+"""Ownership (promise 8): which partitions are ours, since when, and whether that still holds.
+
+One tenure a consumer generation. Whoever is about to write or call for a partition asks ``check``
+first; after a revocation, or when the group may have thrown us out without our knowing (a worker
+frozen for longer than its session), the answer is OwnershipLost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from faust.types import TP
+
+from streams.errors import OwnershipLost
+from streams.worker.frontier import Frontier
+
+# How soon a lane that waits for a heartbeat's answer goes on after it.
+OWNERSHIP_POLL_SECONDS = 0.05
+
+
+class Tenure:
+    """The partitions of one generation, each with its frontier."""
+
+    def __init__(
+        self,
+        generation: int,
+        committed: Mapping[TP, int],
+        *,
+        session_alive: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.generation = generation
+        self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
+        self.ending = asyncio.Event()
+        """Set when the partitions are to be given up: finish the record in hand, start no other."""
+        self._session_alive = session_alive
+        self._revoked = False
+
+    @property
+    def revoked(self) -> bool:
+        return self._revoked
+
+    def revoke(self) -> None:
+        """From now on nothing of this tenure may have an effect."""
+        self._revoked = True
+        self.ending.set()
+
+    def check(self) -> None:
+        """Raises OwnershipLost when an effect for these partitions would no longer be ours."""
+        if self._revoked:
+            raise OwnershipLost(f"the partitions of generation {self.generation} were revoked")
+        if not self._session_alive():
+            raise OwnershipLost(
+                f"no heartbeat was answered within the session of generation {self.generation}; "
+                "another worker may own its partitions by now"
+            )
+
+    async def owned(self) -> None:
+        """Wait until it is known whether the partitions are ours. Raises OwnershipLost if not.
+
+        A broker that does not answer for a while leaves it open: either a heartbeat is answered
+        after all, or the group gives the partitions to somebody else and revokes them here.
+        """
+        while not self._revoked and not self._session_alive():  # noqa: ASYNC110
+            # The heartbeat is answered in the consumer's thread: there is no event to wait for.
+            await asyncio.sleep(OWNERSHIP_POLL_SECONDS)
+        self.check()
+
+    def uncommitted(self) -> dict[TP, int]:
+        """What to commit: the partitions whose frontier has moved since the last commit."""
+        return {
+            tp: frontier.committable
+            for tp, frontier in self.frontiers.items()
+            if frontier.committable > frontier.committed
+        }
+
+    def committed(self, offsets: Mapping[TP, int]) -> None:
+        """Kafka has taken these."""
+        for tp, offset in offsets.items():
+            self.frontiers[tp].committed = offset

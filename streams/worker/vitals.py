@@ -1,0 +1,88 @@
+"""What the worker's state is, read from its parts for the watchdog, the metrics and the server."""
+
+from __future__ import annotations
+
+from streams.genesys.gate import Gate
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.seam import SourceConsumer, StreamsApp
+from streams.worker.steward import Steward
+from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
+from streams.worker.watchdog import Vitals
+
+
+class Monitor:
+    """Reads; changes nothing but gauges."""
+
+    def __init__(
+        self,
+        app: StreamsApp,
+        steward: Steward,
+        table: InteractionTable,
+        gate: Gate,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._app = app
+        self._steward = steward
+        self._table = table
+        self._gate = gate
+        self._metrics = metrics
+        self.ending: str | None = None
+        """Why the worker is about to end, once it is."""
+
+    @property
+    def tenure(self) -> Tenure | None:
+        """The tenure in force, or None while partitions come and go."""
+        tenure = self._app.tenure
+        return tenure if tenure is not None and not tenure.ending.is_set() else None
+
+    def vitals(self) -> Vitals:
+        tenure = self.tenure
+        frontiers = tenure.frontiers.values() if tenure is not None else ()
+        consumer = self._consumer()
+        return Vitals(
+            fatal=consumer.fatal_error() if consumer is not None else None,
+            crashed=self._app.crash_reason,
+            tenure=tenure is not None,
+            progress=self._steward.tenures + sum(f.expected + f.committable for f in frontiers),
+            waiting=sum(frontier.unfinished for frontier in frontiers) + self._unfetched(tenure),
+            excuse=self._excuse(),
+        )
+
+    def not_ready(self) -> str | None:
+        """Why the worker can not do its job right now; None when it can."""
+        if self.ending is not None:
+            return self.ending
+        vitals = self.vitals()
+        if vitals.fatal is not None or vitals.crashed is not None:
+            return vitals.fatal or repr(vitals.crashed)
+        return None if vitals.tenure else "no partitions are assigned yet"
+
+    def refresh_gauges(self) -> None:
+        """Bring the gauges up to date before they are read."""
+        lanes, tenure = self._steward.lanes, self.tenure
+        self._metrics.lanes(in_flight=lanes.in_flight, waiting=lanes.backlog - lanes.in_flight)
+        self._metrics.state_size(self._table.size)
+        lags = {tp.partition: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
+        self._metrics.frontier_lags(lags)
+
+    def _excuse(self) -> str | None:
+        if self._gate.closed_until() is not None:
+            return "the API has asked for quiet (429)"
+        if self._steward.lanes.held:
+            return "records are held until the API can be asked again"
+        return None
+
+    def _unfetched(self, tenure: Tenure | None) -> int:
+        """Records that the broker has said it has, and that were never handed to us."""
+        consumer = self._consumer()
+        if tenure is None or consumer is None:
+            return 0
+        return sum(
+            max(0, (consumer.highwater(tp) or 0) - frontier.expected)
+            for tp, frontier in tenure.frontiers.items()
+        )
+
+    def _consumer(self) -> SourceConsumer | None:
+        consumer = self._app._consumer
+        return consumer if isinstance(consumer, SourceConsumer) else None

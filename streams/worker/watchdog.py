@@ -1,0 +1,87 @@
+"""No living corpse (promise 13): a worker that can not do its job says so and ends.
+
+Faust and aiokafka log one line when they have given up, and idle for ever. What can be seen from
+outside is looked at here, once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streams.clock import Clock
+from streams.errors import MembershipLost, Stalled, WorkerError
+
+CHECK_SECONDS = 1.0
+
+# A first join waits for the members that are there already to finish what they have in hand, and
+# for the table to be restored; a group that gives us nothing for this long gives us nothing.
+JOIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """The worker's state at one moment.
+
+    ``progress``: grows with every record finished or taken up, and with every tenure.
+    ``waiting``: records taken up and not finished. ``excuse``: what they wait for, if it is
+    something that has a name: the API, the throttle, a held record.
+    """
+
+    fatal: str | None
+    crashed: BaseException | None
+    tenure: bool
+    progress: int
+    waiting: int
+    excuse: str | None
+
+
+class Watchdog:
+    """Judges the vitals as they come."""
+
+    def __init__(
+        self,
+        vitals: Callable[[], Vitals],
+        clock: Clock,
+        *,
+        stall_seconds: float,
+        join_seconds: float = JOIN_SECONDS,
+    ) -> None:
+        self._vitals = vitals
+        self._clock = clock
+        self._stall_seconds = stall_seconds
+        self._join_seconds = join_seconds
+        self._progress = -1
+        self._moved_at = clock.monotonic()
+        self._tenure_at = clock.monotonic()
+
+    async def watch(self) -> WorkerError:
+        """Returns the reason to end, whenever there is one."""
+        while True:
+            reason = self.judge()
+            if reason is not None:
+                return reason
+            await self._clock.sleep(CHECK_SECONDS)
+
+    def judge(self) -> WorkerError | None:
+        """One look."""
+        vitals, now = self._vitals(), self._clock.monotonic()
+        if vitals.fatal is not None:
+            return MembershipLost(f"out of the consumer group: {vitals.fatal}")
+        if vitals.crashed is not None:
+            return MembershipLost(f"Faust's consumer has crashed: {vitals.crashed!r}")
+        if vitals.tenure:
+            self._tenure_at = now
+        elif now - self._tenure_at > self._join_seconds:
+            return MembershipLost(
+                f"no partitions were assigned, or their tables not restored, in "
+                f"{self._join_seconds:.0f} s; the lines above say how far it got"
+            )
+        if vitals.progress != self._progress or not vitals.waiting or vitals.excuse is not None:
+            self._progress, self._moved_at = vitals.progress, now
+        elif now - self._moved_at > self._stall_seconds:
+            return Stalled(
+                f"{vitals.waiting} records wait and none was finished for "
+                f"{self._stall_seconds:.0f} s, with no cause that can be named"
+            )
+        return None

@@ -1,0 +1,43 @@
+"""One source record on its way through the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from faust.types import TP
+
+from streams.envelope import InteractionEvent
+from streams.errors import EnvelopeError
+from streams.records import Source
+from streams.worker.tenure import Tenure
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A record taken up. ``timestamp`` is its own in Kafka, ``taken_at`` monotonic; seconds."""
+
+    tenure: Tenure
+    tp: TP
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: float
+    taken_at: float
+    event: InteractionEvent | EnvelopeError
+
+    @property
+    def source(self) -> Source:
+        return Source(self.tp.topic, self.tp.partition, self.offset)
+
+    @property
+    def lane(self) -> Hashable:
+        """One lane an interaction and partition; what has no interaction waits for nobody."""
+        if isinstance(self.event, InteractionEvent):
+            return (self.tp.partition, self.event.interaction_id)
+        return (self.tp.partition, self.offset)
+
+    def finish(self) -> None:
+        """All effects are acknowledged: the frontier may pass."""
+        self.tenure.frontiers[self.tp].finish(self.offset)
