@@ -77,7 +77,6 @@ def parse(body: bytes) -> InteractionEvent | None:
     try:
         # Decoding skips what it does not need, so the whole is checked here once: a reader of the
         # topic must never meet bytes that are not JSON all the way through.
-        body.decode()
         whole = "detail" if isinstance(_decode_any(body), dict) else None
         envelope = _decode_envelope(body)
         detail_type = _detail_type(envelope)
@@ -123,7 +122,7 @@ def _string(raw: msgspec.Raw, field: str) -> str | None:
         return None
     try:
         return _decode_string(raw)
-    except (msgspec.ValidationError, UnicodeDecodeError):
+    except msgspec.ValidationError:
         raise EnvelopeError(f"{field} must be a string", field) from None
 
 
