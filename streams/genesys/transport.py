@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import aiohttp
 from yarl import URL
@@ -33,8 +32,6 @@ _KEEP_ALIVE = 15.0
 # The token's request comes on top of the lanes' own.
 _EXTRA_CONNECTIONS = 1
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -51,7 +48,7 @@ class Request:
     what: str
     scope: str = ""
     changes: bool = False
-    headers: Mapping[str, str] = field(default=_NO_HEADERS)
+    headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
 
 

@@ -1,0 +1,324 @@
+"""One token for all lanes, and a token endpoint that is left in peace."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from random import Random
+from urllib.parse import parse_qs
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from streams.errors import ApiError, ConnectionLost, ServerError, Unauthorized
+from streams.genesys.gate import Gate
+from streams.genesys.token import TokenSource
+from streams.genesys.transport import Transport
+from tests.unit.genesys.scripted import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    LeapingClock,
+    Recorder,
+    Reply,
+    ScriptedGenesys,
+    SteppedClock,
+    drop,
+    reply,
+    settings_for,
+    until,
+)
+
+
+@asynccontextmanager
+async def token_source(genesys: ScriptedGenesys, clock: LeapingClock) -> AsyncIterator[TokenSource]:
+    observer = Recorder()
+    async with aiohttp.ClientSession() as session:
+        source = TokenSource(
+            settings_for(genesys),
+            transport=Transport(session, timeout=10, clock=clock, observer=observer),
+            gate=Gate(clock, observer),
+            clock=clock,
+            random=Random(7),
+        )
+        try:
+            yield source
+        finally:
+            await source.close()
+
+
+def hold(release: asyncio.Event, then: Reply) -> Reply:
+    """Answer when the test says so."""
+
+    async def held(request: web.Request) -> web.StreamResponse:
+        await release.wait()
+        return await then(request)
+
+    return held
+
+
+def grant(token: str, life: float = 86_400) -> Reply:
+    return reply(200, {"access_token": token, "expires_in": life})
+
+
+async def test_the_request_is_basic_and_a_form(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with token_source(genesys, clock) as tokens:
+        assert await tokens.current() == "t0k3n-1"
+    (request,) = genesys.token_requests
+    scheme, _, credentials = request.headers["Authorization"].partition(" ")
+    assert scheme == "Basic"
+    assert base64.b64decode(credentials).decode() == f"{CLIENT_ID}:{CLIENT_SECRET}"
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(request.body.decode()) == {
+        "grant_type": ["client_credentials"],
+        "scope": ["interaction:read interaction:write"],
+    }
+
+
+async def test_200_lanes_that_ask_at_once_make_one_request(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with token_source(genesys, clock) as tokens:
+        given = await asyncio.gather(*(tokens.current() for _ in range(200)))
+    assert set(given) == {"t0k3n-1"}
+    assert len(genesys.token_requests) == 1
+
+
+async def test_a_failure_is_shared_by_all_who_wait(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.append(reply(503))
+    async with token_source(genesys, clock) as tokens:
+        failures = await asyncio.gather(
+            *(tokens.current() for _ in range(200)), return_exceptions=True
+        )
+        assert {type(failure) for failure in failures} == {ServerError}
+        assert len(genesys.token_requests) == 1
+        assert await tokens.current() == "t0k3n-2"
+
+
+@pytest.mark.parametrize(
+    ("life", "kept_for"), [(86_400, 86_370), (300, 270), (60, 30), (40, 20), (2, 1)]
+)
+async def test_it_is_replaced_30_s_before_its_end_or_at_half_a_short_life(
+    genesys: ScriptedGenesys, clock: LeapingClock, life: float, kept_for: float
+) -> None:
+    genesys.token_life = life
+    async with token_source(genesys, clock) as tokens:
+        await tokens.current()
+        clock.now += kept_for - 0.1
+        assert await tokens.current() == "t0k3n-1"
+        assert len(genesys.token_requests) == 1
+        clock.now += 0.1
+        await tokens.current()
+        await until(lambda: len(genesys.token_requests) == 2)
+
+
+async def test_nobody_waits_for_the_new_token_while_the_old_one_lives(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    release = asyncio.Event()
+    genesys.token_script.extend([grant("old", 300), hold(release, grant("new"))])
+    async with token_source(genesys, clock) as tokens:
+        await tokens.current()
+        clock.now += 280
+        given = await asyncio.gather(*(tokens.current() for _ in range(200)))
+        assert set(given) == {"old"}
+        release.set()
+        clock.now += 20
+        assert await tokens.current() == "new"
+    assert len(genesys.token_requests) == 2
+
+
+async def test_an_old_token_serves_while_the_endpoint_fails(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.extend([grant("old", 300), reply(503), grant("new")])
+    async with token_source(genesys, clock) as tokens:
+        await tokens.current()
+        clock.now += 280
+        given = {await tokens.current()}
+        async with asyncio.timeout(10):
+            while "new" not in given:
+                given.add(await tokens.current())
+                await asyncio.sleep(0)
+    assert given == {"old", "new"}
+    assert clock.now < 1000 + 300
+
+
+async def test_a_dropped_token_is_fetched_anew_and_dropping_it_twice_drops_no_other(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with token_source(genesys, clock) as tokens:
+        first = await tokens.current()
+        tokens.accepted(first)
+        tokens.drop(first)
+        second = await tokens.current()
+        for _ in range(200):
+            tokens.drop(first)
+        assert await tokens.current() == second == "t0k3n-2"
+    assert clock.slept == []
+
+
+async def test_a_token_that_was_never_taken_counts_as_a_failed_fetch(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with token_source(genesys, clock) as tokens:
+        for failures in range(1, 9):
+            tokens.drop(await tokens.current())
+            await tokens.current()
+            assert 0 < clock.slept[-1] <= min(60, 2 ** (failures - 1))
+        tokens.accepted(await tokens.current())
+        tokens.drop(await tokens.current())
+        waits = len(clock.slept)
+        await tokens.current()
+        assert len(clock.slept) == waits
+
+
+async def test_fetches_that_fail_keep_a_growing_distance(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.extend([reply(500)] * 30)
+    asked_at = []
+    async with token_source(genesys, clock) as tokens:
+        for _ in range(30):
+            with pytest.raises(ServerError):
+                await tokens.current()
+            asked_at.append(clock.now)
+    distances = [after - before for before, after in pairwise(asked_at)]
+    assert all(0 <= wait <= min(60, 2**n) for n, wait in enumerate(distances))
+    assert sum(distances[6:]) / len(distances[6:]) > 15
+
+
+async def test_a_lane_that_is_cancelled_does_not_take_the_token_from_the_others(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    release = asyncio.Event()
+    genesys.token_script.append(hold(release, grant("t")))
+    async with token_source(genesys, clock) as tokens:
+        first = asyncio.create_task(tokens.current())
+        second = asyncio.create_task(tokens.current())
+        await until(lambda: len(genesys.token_requests) == 1)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        release.set()
+        assert await second == "t"
+    assert len(genesys.token_requests) == 1
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_no_stray_exception(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    stray: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: stray.append(about))
+    release = asyncio.Event()
+    genesys.token_script.append(hold(release, reply(500)))
+    async with token_source(genesys, clock) as tokens:
+        lane = asyncio.create_task(tokens.current())
+        await until(lambda: len(genesys.token_requests) == 1)
+        lane.cancel()
+        await asyncio.wait([lane])
+        release.set()
+        assert await tokens_after_failure(tokens) == "t0k3n-2"
+    assert stray == []
+
+
+async def tokens_after_failure(tokens: TokenSource) -> str:
+    try:
+        return await tokens.current()
+    except ServerError:
+        return await tokens.current()
+
+
+async def test_closing_abandons_a_fetch(genesys: ScriptedGenesys) -> None:
+    clock = SteppedClock()
+    genesys.token_script.append(reply(500))
+    async with token_source(genesys, clock) as tokens:
+        with pytest.raises(ServerError):
+            await tokens.current()
+        lane = asyncio.create_task(tokens.current())
+        await until(lambda: len(clock.slept) == 1)
+    with pytest.raises(asyncio.CancelledError):
+        await lane
+    assert len(genesys.token_requests) == 1
+
+
+async def test_invalid_client_names_both_causes(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.append(
+        reply(
+            400,
+            {
+                "error": "invalid_client",
+                "description": "client not found",
+                "error_description": "authentication failed",
+            },
+            ININ_Correlation_Id="c-3",
+        )
+    )
+    async with token_source(genesys, clock) as tokens:
+        with pytest.raises(Unauthorized) as caught:
+            await tokens.current()
+    text = str(caught.value)
+    for word in ("region", "secret", "GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_CLIENT_SECRET"):
+        assert word in text
+    assert "authentication failed" in text
+    assert (caught.value.code, caught.value.correlation_id) == ("invalid_client", "c-3")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(401), Unauthorized),
+        (reply(403), Unauthorized),
+        (reply(404, b"<html>"), Unauthorized),
+        (reply(302, None, Location="/login"), Unauthorized),
+        (reply(200, b"<html>hotel wifi</html>"), Unauthorized),
+        (reply(200, {"access_token": "", "expires_in": 10}), Unauthorized),
+        (reply(200, {"access_token": "a\r\nb", "expires_in": 10}), Unauthorized),
+        (reply(200, {"access_token": "t", "expires_in": 0}), Unauthorized),
+        (reply(200, {"access_token": "t", "expires_in": "1h"}), Unauthorized),
+        (reply(200, {"access_token": "t"}), Unauthorized),
+        (reply(200, b"[" * 100_000), Unauthorized),
+        (reply(502), ServerError),
+        (drop, ConnectionLost),
+    ],
+)
+async def test_no_token_is_never_the_fault_of_a_record(
+    genesys: ScriptedGenesys, clock: LeapingClock, answer: Reply, error: type[ApiError]
+) -> None:
+    genesys.token_script.append(answer)
+    async with token_source(genesys, clock) as tokens:
+        with pytest.raises(error) as caught:
+            await tokens.current()
+        assert caught.value.retriable
+        assert not caught.value.maybe_applied
+        assert await tokens.current() == "t0k3n-2"
+
+
+_ECHOES: list[Callable[[str], Reply]] = [
+    lambda said: reply(401, {"error": "invalid_client", "error_description": f"not {said}"}),
+    lambda said: reply(503, {"message": f"no backend for {said}"}),
+    lambda said: reply(418, {"message": f"Authorization: Basic {said}"}),
+]
+
+
+@pytest.mark.parametrize("echo", _ECHOES)
+async def test_a_secret_that_is_echoed_does_not_reach_the_error(
+    genesys: ScriptedGenesys, clock: LeapingClock, echo: Callable[[str], Reply]
+) -> None:
+    credentials = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+    async with token_source(genesys, clock) as tokens:
+        for secret in (CLIENT_SECRET, credentials):
+            genesys.token_script.append(echo(secret))
+            with pytest.raises(ApiError) as caught:
+                await tokens.current()
+            assert secret not in str(caught.value)
+            assert "***" in str(caught.value)
