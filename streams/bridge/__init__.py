@@ -1,0 +1,1 @@
+"""EventBridge into Kafka: what is acknowledged to the sender is on the brokers."""

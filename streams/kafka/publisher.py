@@ -87,6 +87,9 @@ class KafkaPublisher:
         producer = aiokafka.AIOKafkaProducer(**self._options)
         try:
             await producer.start()
+        except asyncio.CancelledError:
+            await producer.stop()
+            raise
         except aiokafka.errors.KafkaError as exc:
             await producer.stop()
             servers = self._options["bootstrap_servers"]

@@ -1,0 +1,191 @@
+"""The bridge's HTTP face (contract, HTTP): reads requests and answers them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from aiohttp import web
+from opentelemetry.context import Context
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from streams.bridge.delivery import Delivery
+from streams.bridge.intake import JSON, Malformed, Skipped, is_authorized, is_json
+from streams.bridge.metrics import Answered, BridgeMetrics
+from streams.errors import PublishError
+from streams.kafka.publisher import Acknowledged
+from streams.telemetry.tracing import extract_context
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, and all of them together, may take."""
+
+    # EventBridge gives up after 5 s and the contract promises an answer within 4; what is left of
+    # those is for the way there and back.
+    answer_seconds: float = 3.7
+    # The contract's limit. EventBridge itself sends at most 256 KiB.
+    body_bytes: int = 1024 * 1024
+    # With Kafka away every request stays for the whole 3.7 s: this many hold at most 256 MiB of
+    # bodies. With Kafka there it is no limit: at 10 ms a record it is 25,000 records a second.
+    in_flight: int = 256
+    # EventBridge waits this long before it comes again; a leader election is over by then.
+    retry_after_seconds: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered. ``name`` is how the metrics know it."""
+
+    name: Answered
+    status: int
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> web.Response:
+        return web.Response(
+            status=self.status,
+            body=msgspec.json.encode(self.body),
+            content_type=JSON,
+            headers=self.headers,
+        )
+
+
+class BodyTooLarge(Exception):
+    """Seen while reading; the rest is not read."""
+
+
+class HttpBridge:
+    """``POST /events`` and what an operator asks. ``not_ready``: why, or None when it is."""
+
+    def __init__(
+        self,
+        *,
+        delivery: Delivery,
+        not_ready: Callable[[], str | None],
+        api_keys: Sequence[str],
+        metrics: BridgeMetrics,
+        limits: Limits | None = None,
+    ) -> None:
+        self._delivery = delivery
+        self._not_ready = not_ready
+        self._api_keys = api_keys
+        self._metrics = metrics
+        self._limits = limits or Limits()
+        self._in_flight = 0
+
+    def application(self) -> web.Application:
+        """The routes; serve them without decompression, or bytes are not what arrived."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.post("/events", self._events),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics_page),
+            ]
+        )
+        return app
+
+    async def _events(self, request: web.Request) -> web.Response:
+        answer = self._refusal(request) or await self._take(request)
+        self._metrics.requests.labels(answer.name).inc()
+        return answer.response()
+
+    def _refusal(self, request: web.Request) -> Answer | None:
+        """What can be said before the body is read."""
+        if not is_authorized(request.headers.get("X-Api-Key"), self._api_keys):
+            return Answer("unauthorized", 401, {"error": "X-Api-Key is missing or wrong"})
+        if not is_json(request.content_type, request.headers.get("Content-Encoding")):
+            error = "the content type must be application/json, and the content not compressed"
+            return Answer("unsupported-media-type", 415, {"error": error})
+        if (request.content_length or 0) > self._limits.body_bytes:
+            return self._too_large()
+        if self._in_flight >= self._limits.in_flight:
+            return self._unavailable("too many requests at once", "overloaded")
+        return None
+
+    async def _take(self, request: web.Request) -> Answer:
+        """Read and deliver, both before one deadline."""
+        deadline = asyncio.get_running_loop().time() + self._limits.answer_seconds
+        with self._counted():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    body = await self._read(request)
+            except BodyTooLarge:
+                return self._too_large()
+            # EventBridge comes again after a 503, and drops the event after a 400 or 408.
+            except TimeoutError:
+                return self._unavailable("the body did not arrive in time")
+            except web.RequestPayloadError:
+                return self._unavailable("the body could not be read to its end")
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return _answer(await self._delivery.deliver(body, _trace_context(request)))
+            except (PublishError, TimeoutError) as exc:
+                log.warning("an event was not taken: %s", str(exc) or "no acknowledgement in time")
+                return self._unavailable("Kafka did not acknowledge the event")
+
+    async def _read(self, request: web.Request) -> bytes:
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > self._limits.body_bytes:
+                raise BodyTooLarge
+        return bytes(body)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._in_flight += 1
+        self._metrics.in_flight.inc()
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+            self._metrics.in_flight.dec()
+
+    def _too_large(self) -> Answer:
+        limit = self._limits.body_bytes
+        return Answer("too-large", 413, {"error": f"the body is larger than {limit} bytes"})
+
+    def _unavailable(self, why: str, name: Answered = "unavailable") -> Answer:
+        retry_after = {"Retry-After": str(self._limits.retry_after_seconds)}
+        return Answer(name, 503, {"error": f"{why}; send it again"}, retry_after)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._not_ready()
+        if reason is None:
+            return web.json_response({"status": "ready"})
+        return web.json_response({"status": "not ready", "reason": reason}, status=503)
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        self._metrics.ready.set(self._not_ready() is None)
+        page = generate_latest(self._metrics.registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _answer(delivered: Acknowledged | Skipped | Malformed) -> Answer:
+    match delivered:
+        case Acknowledged(topic, partition, offset):
+            where = {"topic": topic, "partition": partition, "offset": offset}
+            return Answer("accepted", 200, {"status": "accepted", **where})
+        case Skipped():
+            return Answer("skipped", 200, {"status": "skipped", "reason": "detail-type"})
+        case Malformed(error, field):
+            return Answer("malformed", 400, {"error": error, "field": field})
+
+
+def _trace_context(request: web.Request) -> Context:
+    pairs = request.headers.items()
+    return extract_context((name, value.encode("utf-8", "replace")) for name, value in pairs)

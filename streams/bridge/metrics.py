@@ -1,0 +1,59 @@
+"""The bridge's Prometheus metrics. Every metric is named once, here; times are in seconds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+Answered = Literal[
+    # 200: in Kafka, acknowledged
+    "accepted",
+    # 200: another detail-type
+    "skipped",
+    # 400: no event; in dead-letters
+    "malformed",
+    # 401: no key, or a wrong one
+    "unauthorized",
+    # 413: larger than 1 MiB
+    "too-large",
+    # 415: not JSON content
+    "unsupported-media-type",
+    # 503: Kafka did not acknowledge in time
+    "unavailable",
+    # 503: as many requests in flight as there may be
+    "overloaded",
+]
+
+# One acknowledgement: from a broker next door to the deadline of the answer.
+_PUBLISH_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4)
+
+
+class BridgeMetrics:
+    """Metrics of one bridge on the registry handed in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.requests = Counter(
+            "genesys_streams_bridge_requests",
+            "Requests to POST /events, by what they were answered.",
+            ["answer"],
+            registry=registry,
+        )
+        self.publish_duration = Histogram(
+            "genesys_streams_bridge_publish_duration_seconds",
+            "From handing a record to the producer to its acknowledgement, or to giving up.",
+            ["topic"],
+            buckets=_PUBLISH_BUCKETS,
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "genesys_streams_bridge_in_flight",
+            "Requests whose body is being read or waits for Kafka.",
+            registry=registry,
+        )
+        self.ready = Gauge(
+            "genesys_streams_bridge_ready",
+            "1 while the bridge is able to put events into Kafka.",
+            registry=registry,
+        )

@@ -1,0 +1,87 @@
+"""The bridge from its settings to its end: assemble, listen, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry
+
+from streams.bridge.delivery import Delivery
+from streams.bridge.http import HttpBridge
+from streams.bridge.link import Link, TopicsProbe
+from streams.bridge.metrics import BridgeMetrics
+from streams.clock import SystemClock
+from streams.errors import SettingsError
+from streams.kafka.publisher import KafkaPublisher
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# Every request has its answer within 4 s; flushing comes on top and all of it has 10 s.
+DRAIN_SECONDS = 4.5
+
+
+async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set, then answer what is in flight and flush.
+
+    Raises SettingsError when a key is needed, or when the address can't be listened on. Kafka may
+    come later, and go: the bridge answers 503 meanwhile.
+    """
+    clock = SystemClock()
+    api_keys = settings.bridge_api_keys()
+    publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-bridge")
+    link = Link(publisher, probe=TopicsProbe(settings), clock=clock)
+    metrics = BridgeMetrics(CollectorRegistry())
+    delivery = Delivery(
+        publisher=link,
+        topics=settings.topics,
+        metrics=metrics,
+        tracer=trace.get_tracer("streams.bridge"),
+        clock=clock,
+    )
+    bridge = HttpBridge(
+        delivery=delivery, not_ready=link.not_ready, api_keys=api_keys, metrics=metrics
+    )
+    runner = make_runner(bridge)
+    keeping = asyncio.create_task(link.keep(), name="kafka")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        url = await listen(runner, settings.bridge_host, settings.bridge_port)
+        kafka, topic = settings.kafka_bootstrap_servers, settings.topics.events
+        log.info("bridge listening on %s", url, extra={"kafka": kafka, "topic": topic})
+        await asyncio.wait({stopping, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            keeping.result()
+    finally:
+        await runner.cleanup()
+        for task in (stopping, keeping):
+            task.cancel()
+        await asyncio.wait({stopping, keeping})
+        await link.close()
+
+
+def make_runner(bridge: HttpBridge) -> web.AppRunner:
+    """The bytes of a body are handed on as they came; who asks what is in the metrics."""
+    return web.AppRunner(
+        bridge.application(),
+        access_log=None,
+        auto_decompress=False,
+        shutdown_timeout=DRAIN_SECONDS,
+    )
+
+
+async def listen(runner: web.AppRunner, host: str, port: int) -> str:
+    """Bind; returns the URL, with the real port when ``port`` is 0. Raises SettingsError."""
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as exc:
+        raise SettingsError(
+            f"BRIDGE_HOST, BRIDGE_PORT: cannot listen on {host} port {port}: "
+            f"{exc.strerror or exc}; is another program using it?"
+        ) from exc
+    address, bound = runner.addresses[0][:2]
+    return f"http://{f'[{address}]' if ':' in address else address}:{bound}"
