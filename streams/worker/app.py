@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -29,6 +30,7 @@ COMMIT_INTERVAL_SECONDS = 1.0
 def build_app(
     settings: Settings,
     topics: VerifiedTopics,
+    stores: Path,
     *,
     membership: Membership,
     stewardship: Stewardship,
@@ -54,7 +56,7 @@ def build_app(
         stream_buffer_maxsize=STREAM_BUFFER,
         stream_recovery_delay=0.0,
         store="rocksdb://",
-        datadir=str(settings.data_dir / (settings.worker_instance_id or "worker")),
+        datadir=str(stores),
         table_standby_replicas=0,
         # The embedded broker has no CreateTopics; its topics appear on first use.
         topic_allow_declare=not topics.embedded,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -20,6 +21,7 @@ from streams.kafka.topics import VerifiedTopics, verify_topics
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agent
+from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.report import Report
 from streams.worker.road import Road
@@ -45,6 +47,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     clock, random = SystemClock(), Random()
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
+        stores = stack.enter_context(claim(settings, embedded=topics.embedded))
         publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-worker")
         await publisher.start()
         stack.push_async_callback(publisher.stop)
@@ -60,6 +63,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         worker = Worker(
             settings,
             topics,
+            stores,
             policy=policy,
             client=client,
             publisher=publisher,
@@ -77,6 +81,7 @@ class Worker:
         self,
         settings: Settings,
         topics: VerifiedTopics,
+        stores: Path,
         *,
         policy: Policy,
         client: GenesysClient,
@@ -90,7 +95,7 @@ class Worker:
         membership = Membership(
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
         )
-        self._app = build_app(settings, topics, membership=membership, stewardship=self)
+        self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
         table = declare(self._app, settings.state_ttl_seconds, topics.partitions)
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds

@@ -61,7 +61,7 @@ class Tenure:
         A broker that does not answer for a while leaves it open: either a heartbeat is answered
         after all, or the group gives the partitions to somebody else and revokes them here.
         """
-        while not self._revoked and not self._session_alive():  # noqa: ASYNC110
+        while not self.ending.is_set() and not self._session_alive():  # noqa: ASYNC110
             # The heartbeat is answered in the consumer's thread: there is no event to wait for.
             await asyncio.sleep(OWNERSHIP_POLL_SECONDS)
         self.check()
