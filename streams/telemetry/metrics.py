@@ -123,8 +123,7 @@ class WorkerMetrics:
         """A record has its outcome."""
         self._records.labels(outcome.decision.value, outcome.reason.value).inc()
         self._process_duration.observe(outcome.latency_ms / 1000)
-        if outcome.end_to_end_ms is not None:
-            self._end_to_end.observe(outcome.end_to_end_ms / 1000)
+        self._end_to_end.observe(outcome.end_to_end_ms / 1000)
 
     def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
         """One request is over (ApiObserver)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 
@@ -96,7 +97,8 @@ def _exporter_names() -> list[str]:
 
 def _exporter(name: str) -> SpanExporter:
     if name == "console":
-        return ConsoleSpanExporter()
+        # Stdout is for data.
+        return ConsoleSpanExporter(out=sys.stderr)
     if name != "otlp":
         raise SettingsError(
             f"OTEL_TRACES_EXPORTER: {name!r} is not built in; use otlp, console or none"
