@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.clock import SystemClock, epoch_ms, rfc3339
@@ -73,6 +73,7 @@ def test_epoch_ms_reads_every_date_there_is(text: str, offset: str) -> None:
 
 
 @given(MILLISECONDS)
+@example(526_946_163)  # 526946.163 s are a hair below that many milliseconds
 def test_what_is_written_is_read_back(milliseconds: int) -> None:
     written = rfc3339(milliseconds / 1000)
     assert epoch_ms(written) == milliseconds
