@@ -14,7 +14,7 @@ from faust.types import StreamT
 from streams.kafka.connection import ssl_context
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
-from streams.worker.seam import Membership, Stewardship, StreamsApp
+from streams.worker.seam import Membership, MovableAssignor, Stewardship, StreamsApp
 from streams.worker.steward import Steward
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
@@ -40,6 +40,7 @@ def build_app(
         settings.app_id,
         membership=membership,
         stewardship=stewardship,
+        PartitionAssignor=MovableAssignor,
         autodiscover=False,
         broker=[f"kafka://{server.strip()}" for server in _servers(settings)],
         broker_credentials=_credentials(settings),

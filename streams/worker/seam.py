@@ -18,12 +18,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
+import aiokafka.errors
 import faust
+from faust.assignor.client_assignment import ClientMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TransportT
 from faust.types.tuples import Message
 from mode.utils.queues import FlowControlEvent
+from yarl import URL
 
 from streams.worker.tenure import Tenure
 
@@ -133,6 +137,9 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             return answered
 
         async def do_rejoin_group(subscription: Any) -> bool:
+            if membership.lost is not None:
+                # Joining again would take the membership back from the process that has it now.
+                raise aiokafka.errors.KafkaError(membership.lost)
             joined: bool = await join(subscription)
             if joined:
                 membership.vouched_for(time.monotonic())
@@ -247,6 +254,28 @@ class SourceConsumer(driver.Consumer):
             return False
         tenure.committed(offsets)
         return True
+
+
+class MovableAssignor(PartitionAssignor):
+    """Faust's assignor for static members that may come back at another address.
+
+    The broker answers such a member with the assignment it had, old URL and all, and Faust asserts
+    that the URL is its own: the coordination task would end there.
+    """
+
+    _assigned_url: URL | None = None
+
+    def on_assignment(self, assignment: Any) -> None:
+        told: Any = ClientMetadata.loads(self._decompress(assignment.user_data))
+        self._assigned_url = URL(told.url)
+        try:
+            super().on_assignment(assignment)
+        finally:
+            self._assigned_url = None
+
+    @property
+    def _url(self) -> URL:
+        return self._assigned_url or super()._url
 
 
 class StreamsApp(faust.App):

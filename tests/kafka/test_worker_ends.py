@@ -1,0 +1,70 @@
+"""No living corpse (promise 13): a worker that can not do its job ends, and says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.kafka.topics import apply_topics
+from streams.settings import Settings
+from tests.clusters import RunningKafka
+from tests.workers import free_port, workers
+
+# What the operator is promised.
+END_SECONDS = 30.0
+
+
+def worker_settings(
+    make_settings: Callable[..., Settings], kafka: RunningKafka, **overrides: object
+) -> Settings:
+    return make_settings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        genesys_cloud_base_url="http://127.0.0.1:9",
+        genesys_cloud_client_id="client",
+        genesys_cloud_client_secret="secret",
+        disposition_code_id="code",
+        worker_port=free_port(),
+        kafka_session_timeout_seconds=6.0,
+        **overrides,
+    )
+
+
+async def test_a_topic_is_missing(
+    kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = worker_settings(make_settings, kafka)
+    with workers({"alone": settings}, tmp_path) as started:
+        started["alone"].start()
+        assert await asyncio.to_thread(started["alone"].ended, END_SECONDS) == 1
+        assert settings.topics.events in started["alone"].output
+        assert "topics apply" in started["alone"].output
+
+
+async def test_the_broker_refuses_the_session_timeout(
+    kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = worker_settings(make_settings, kafka).model_copy(
+        update={"kafka_session_timeout_seconds": 0.5}
+    )
+    apply_topics(settings)
+    with workers({"alone": settings}, tmp_path) as started:
+        started["alone"].start()
+        assert await asyncio.to_thread(started["alone"].ended, END_SECONDS) == 1
+        assert "InvalidSessionTimeout" in started["alone"].output
+
+
+async def test_another_worker_takes_its_membership(
+    kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Two processes with one WORKER_INSTANCE_ID: the first is fenced and must not fight for it."""
+    first = worker_settings(make_settings, kafka, worker_instance_id="one-and-the-same")
+    second = first.model_copy(update={"data_dir": tmp_path / "second", "worker_port": free_port()})
+    apply_topics(first)
+    with workers({"first": first, "second": second}, tmp_path) as started:
+        started["first"].start()
+        await started["first"].ready()
+        started["second"].start()
+        assert await asyncio.to_thread(started["first"].ended, END_SECONDS) == 1
+        assert "WORKER_INSTANCE_ID" in started["first"].output
+        await started["second"].ready()

@@ -1,0 +1,149 @@
+"""Workers as an operator runs them: processes, with signals, logs and exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+from pydantic import SecretStr
+
+from streams.settings import Settings
+
+# A worker that restores a table on a machine with two busy cores.
+READY_SECONDS = 60.0
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Settings as the variables that a process reads, and of the test's own environment only what
+    a process needs to run at all."""
+    needed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    named = {}
+    for name, value in settings:
+        if value is not None:
+            plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+            named[name.upper()] = str(plain)
+    return {**needed, **named, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class WorkerProcess:
+    """One worker and its restarts. Ended by its pid, never by name."""
+
+    def __init__(self, settings: Settings, log: Path) -> None:
+        self.url = f"http://127.0.0.1:{settings.worker_port}"
+        self._environment = environment(settings)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+
+    @property
+    def output(self) -> str:
+        """Everything that its lives so far have logged."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._running().poll()
+
+    def start(self) -> None:
+        self.starts += 1
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "streams", "worker"],
+                cwd=self._log.parent,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+        self._running().wait()
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def terminate(self, seconds: float = 10.0) -> int:
+        """SIGTERM; its exit code, or TimeoutExpired when it is not gone in time."""
+        self._signal(signal.SIGTERM)
+        return self._running().wait(seconds)
+
+    def ended(self, seconds: float) -> int:
+        """Its exit code once it has ended by itself, or TimeoutExpired."""
+        return self._running().wait(seconds)
+
+    async def ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until it says that it is able to do its job."""
+        async with aiohttp.ClientSession() as session:
+
+            async def answers() -> bool:
+                if self.exit_code is not None:
+                    raise AssertionError(f"the worker ended:\n{self.output[-4000:]}")
+                try:
+                    async with session.get(f"{self.url}/readyz") as answer:
+                        return answer.status == 200
+                except aiohttp.ClientError:
+                    return False
+
+            await eventually(answers, seconds, "the worker is ready")
+
+    def close(self) -> None:
+        """End it whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self.kill()
+
+    def _signal(self, number: signal.Signals) -> None:
+        self._running().send_signal(number)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "not started"
+        return self._process
+
+
+@contextmanager
+def workers(settings: Mapping[str, Settings], logs: Path) -> Iterator[dict[str, WorkerProcess]]:
+    """Named workers, none of them started; none is left behind."""
+    made = {name: WorkerProcess(of, logs / f"{name}.log") for name, of in settings.items()}
+    try:
+        yield made
+    finally:
+        for worker in made.values():
+            worker.close()
+
+
+async def eventually(
+    holds: Callable[[], object], seconds: float, what: str, *, every: float = 0.1
+) -> None:
+    """Wait for a condition, plain or a coroutine's; fail when it does not hold in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = holds()
+        if asyncio.iscoroutine(answer):
+            answer = await answer
+        if answer:
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so within {seconds:.0f} s: {what}")
+        await asyncio.sleep(every)
