@@ -1,11 +1,14 @@
-"""What every test may ask for: a broker, and settings that share nothing with another test."""
+"""What every test may ask for: a broker, and settings that share nothing with another test.
+
+pytest --kafka                 ``broker`` is an Apache Kafka, started for the run
+TEST_KAFKA_BOOTSTRAP_SERVERS   an Apache Kafka that runs already, used instead
+"""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +16,54 @@ import pytest
 
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
+from tests.clusters import KafkaCluster, RunningKafka, kafka_cluster
 
-# Set by `make test-kafka`: the same tests, on the Apache Kafka that listens there.
 KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 
+# What is in these directories can not be tried on the embedded broker.
+ONLY_ON_KAFKA = ("kafka", "chaos")
 
-@dataclass(frozen=True, slots=True)
-class RunningBroker:
-    """A broker that is up. ``bootstrap_servers``: ``HOST:PORT``."""
 
-    bootstrap_servers: str
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kafka", action="store_true", help="`broker` is an Apache Kafka")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.path.relative_to(Path(__file__).parent).parts[0] in ONLY_ON_KAFKA:
+        item.add_marker("kafka")
 
 
 @pytest.fixture(scope="session")
-def broker() -> Iterator[RunningBroker | EmbeddedBroker]:
+def broker(request: pytest.FixtureRequest) -> Iterator[RunningKafka | EmbeddedBroker]:
     """One broker for the whole run: topics outlive a test, so each has its own TOPIC_PREFIX."""
-    if servers := os.environ.get(KAFKA_UNDER_TEST):
-        yield RunningBroker(servers)
+    if request.config.getoption("--kafka") or KAFKA_UNDER_TEST in os.environ:
+        yield request.getfixturevalue("kafka")
         return
     with EmbeddedBroker() as embedded:
         yield embedded
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
+    """One node of Apache Kafka for the whole run."""
+    if servers := os.environ.get(KAFKA_UNDER_TEST):
+        yield RunningKafka(servers)
+        return
+    with kafka_cluster(tmp_path_factory.mktemp("kafka"), nodes=1) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def _three_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    with kafka_cluster(tmp_path_factory.mktemp("kafka3"), nodes=3) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def kafka3(_three_nodes: KafkaCluster) -> Iterator[KafkaCluster]:
+    """Three nodes that a test may kill, two of them must be in sync. Whole again afterwards."""
+    yield _three_nodes
+    _three_nodes.heal()
 
 
 @pytest.fixture
@@ -59,7 +90,7 @@ def make_settings(
             "_env_file": None,
         }
         if "broker" in request.fixturenames:
-            running: RunningBroker | EmbeddedBroker = request.getfixturevalue("broker")
+            running: RunningKafka | EmbeddedBroker = request.getfixturevalue("broker")
             values["kafka_bootstrap_servers"] = running.bootstrap_servers
         return Settings.load(**(values | overrides))
 

@@ -1,0 +1,69 @@
+"""Apache Kafka for tests: clusters of ``scripts/kafka``, whose nodes can be killed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "kafka"
+
+# What scripts/kafka exits with when Java or Maven is missing.
+MISSING = 69
+
+
+class RunningKafka:
+    """An Apache Kafka that is up. ``bootstrap_servers``: ``HOST:PORT,...``."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self.bootstrap_servers = bootstrap_servers
+
+
+class KafkaCluster(RunningKafka):
+    """A cluster of the test run's own, in its own directory. Nodes are numbered from 1."""
+
+    def __init__(self, home: Path, nodes: int) -> None:
+        self._home = home
+        super().__init__(self._run("up", "--nodes", str(nodes)).partition("=")[2].strip())
+
+    def kill(self, node: int) -> None:
+        """kill -9, and wait until it is gone."""
+        self._run("kill", str(node))
+
+    def start(self, node: int) -> None:
+        """Bring a node back with its data, and wait until it serves."""
+        self._run("start", str(node))
+
+    def heal(self) -> None:
+        """Start the nodes that are down."""
+        self._run("up")
+
+    def delete(self) -> None:
+        self._run("down", "--delete")
+
+    def _run(self, command: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, SCRIPT, command, "--dir", self._home, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == MISSING and os.environ.get("CI") != "true":
+            pytest.skip(f"no Apache Kafka here: {done.stderr.strip()}")
+        assert done.returncode == 0, f"scripts/kafka {command}: {done.stderr}"
+        return done.stdout
+
+
+@contextmanager
+def kafka_cluster(home: Path, nodes: int) -> Iterator[KafkaCluster]:
+    """A cluster that is gone afterwards. Without Java or Maven: skipped, but not in CI."""
+    cluster = KafkaCluster(home, nodes)
+    try:
+        yield cluster
+    finally:
+        cluster.delete()
