@@ -13,6 +13,9 @@ from confluent_kafka.admin import AdminClient
 # Any address will do: with a mock cluster the client talks to the brokers it made itself.
 _UNUSED_ADDRESS = "127.0.0.1:1"
 
+# A syslog level. librdkafka warns on stderr that the address above is not used, which is the point.
+_ERRORS_ONLY = 3
+
 START_TIMEOUT_SECONDS = 10.0
 
 
@@ -26,7 +29,11 @@ class EmbeddedBroker:
 
     def __enter__(self) -> EmbeddedBroker:
         self._client = AdminClient(
-            {"bootstrap.servers": _UNUSED_ADDRESS, "test.mock.num.brokers": self._brokers}
+            {
+                "bootstrap.servers": _UNUSED_ADDRESS,
+                "test.mock.num.brokers": self._brokers,
+                "log_level": _ERRORS_ONLY,
+            }
         )
         metadata = self._client.list_topics(timeout=START_TIMEOUT_SECONDS)
         self.bootstrap_servers = ",".join(

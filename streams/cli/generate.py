@@ -1,0 +1,110 @@
+"""``genesys-streams generate``: events to stdout as JSON lines, or to a bridge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import click
+import msgspec
+
+from streams.cli.serving import serve
+from streams.clock import SystemClock
+from streams.errors import SettingsError
+from streams.local.generator.delivery import Delivery, DeliveryReport
+from streams.local.generator.population import DEFAULT_INTERACTIONS, DEFAULT_SEED, population
+from streams.local.generator.stream import DEFAULT_DUPLICATES, DEFAULT_LATE, stream
+
+
+@click.command()
+@click.option(
+    "--interactions",
+    default=DEFAULT_INTERACTIONS,
+    show_default=True,
+    type=click.IntRange(0),
+    help="About eight events each.",
+)
+@click.option(
+    "--seed",
+    default=DEFAULT_SEED,
+    show_default=True,
+    help="The same seed gives the same events, and simulator knows its interactions.",
+)
+@click.option("--to", "url", metavar="URL", help="POST to this bridge; to stdout by default.")
+@click.option(
+    "--duplicates",
+    default=DEFAULT_DUPLICATES,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of the events that are delivered twice.",
+)
+@click.option(
+    "--late",
+    default=DEFAULT_LATE,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of the events that come after a later one.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Events a second to the bridge; as fast as it takes them by default.",
+)
+@click.option(
+    "--api-key",
+    envvar="BRIDGE_API_KEY",
+    help="The bridge's key; the first one of BRIDGE_API_KEY by default.",
+)
+def generate(
+    *,
+    interactions: int,
+    seed: int,
+    url: str | None,
+    duplicates: float,
+    late: float,
+    rate: float | None,
+    api_key: str | None,
+) -> int:
+    """Realistic EventBridge events of many interactions, as they would be delivered.
+
+    Exit code 1 when the bridge did not accept every event.
+    """
+    everyone = population(seed, interactions)
+    if url is None:
+        _write(stream(everyone, seed, duplicates=duplicates, late=late))
+        return 0
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError("--to: must be an http:// or https:// URL")
+    clock = SystemClock()
+    events = stream(everyone, seed, duplicates=duplicates, late=late, now=clock.time)
+    key = api_key.split(",")[0].strip() if api_key else None
+    report = DeliveryReport()
+
+    async def main(stop: asyncio.Event) -> None:
+        nonlocal report
+        async with aiohttp.ClientSession() as session:
+            delivery = Delivery(session, url, clock, api_key=key, rate=rate)
+            report = await delivery.deliver(events, stop)
+
+    serve(main)
+    _tell(report)
+    return 0 if report.accepted == report.sent else 1
+
+
+def _write(events: Iterator[dict[str, Any]]) -> None:
+    stdout = click.get_binary_stream("stdout")
+    for event in events:
+        stdout.write(msgspec.json.encode(event) + b"\n")
+    stdout.flush()
+
+
+def _tell(report: DeliveryReport) -> None:
+    click.echo(
+        f"{report.sent:,} events in {report.seconds:.1f} s: {report.accepted:,} accepted, "
+        f"{report.skipped:,} skipped, {report.refused:,} not accepted; {report.retries:,} retries",
+        err=True,
+    )
+    for refusal in report.refusals:
+        click.echo(f"  {refusal}", err=True)

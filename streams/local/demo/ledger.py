@@ -1,0 +1,88 @@
+"""What the demo has seen so far: the events it sent, the records and outcomes it read in Kafka."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streams.envelope import InteractionEvent
+from streams.records import Decision, Outcome, Reason
+
+Place = tuple[int, int]
+"""Partition and offset of a record in the events topic."""
+
+Answer = tuple[Decision, Reason]
+"""What an outcome says."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """One event as it is in Kafka. ``timestamp_ms``: when the bridge put it there."""
+
+    event: InteractionEvent
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One outcome as it is in Kafka. ``timestamp_ms``: when the worker put it there."""
+
+    outcome: Outcome
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Filled while the demo runs, judged when it is over.
+
+    ``sent``: the id of every event taken up for the bridge, a duplicate's as often as it was.
+    ``final``: final outcomes under the record they speak of; there should be one for each.
+    ``answers``: how many final outcomes say what.
+    """
+
+    sent: list[str] = field(default_factory=list)
+    records: dict[Place, SourceRecord] = field(default_factory=dict)
+    final: defaultdict[Place, list[Told]] = field(default_factory=lambda: defaultdict(list))
+    answers: Counter[Answer] = field(default_factory=Counter)
+
+    def tell(self, told: Told) -> None:
+        """Enter an outcome; one that is not final settles nothing."""
+        outcome = told.outcome
+        if outcome.final:
+            self.final[outcome.source.partition, outcome.source.offset].append(told)
+            self.answers[outcome.decision, outcome.reason] += 1
+
+    @property
+    def complete(self) -> bool:
+        """Every record in Kafka has a final outcome."""
+        return self.records.keys() <= self.final.keys()
+
+    def latencies_ms(self) -> list[int]:
+        """From an event being in Kafka to its outcome being there, for each that has one."""
+        return [
+            told[0].timestamp_ms - self.records[place].timestamp_ms
+            for place, told in self.final.items()
+            if place in self.records
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Milliseconds; None while there is nothing to tell."""
+
+    p50: int | None
+    p95: int | None
+    p99: int | None
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Percentiles:
+        """By nearest rank: every percentile is a value that was really measured."""
+        if not values:
+            return cls(None, None, None)
+        ranked = sorted(values)
+        p50, p95, p99 = (
+            ranked[math.ceil(len(ranked) * share / 100) - 1] for share in (50, 95, 99)
+        )
+        return cls(p50, p95, p99)

@@ -1,0 +1,188 @@
+"""The parts of the demo, each a process of its own as a user would start it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import aiohttp
+
+import streams
+from streams.errors import DemoError
+
+T = TypeVar("T")
+
+# What a process needs from its surroundings. Settings are not among it: the caller's GENESYS_* and
+# KAFKA_* may well point to the real thing.
+_SURROUNDINGS = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TZ",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+)
+
+# For one part to come up on a busy machine; starting Python and its imports takes about a second.
+START_SECONDS = 60.0
+
+# Between two looks at whether it has.
+POLL_SECONDS = 0.05
+
+# For all parts together to leave once the demo is told to. A command has 10 s for that; here nobody
+# loses anything by a kill.
+STOP_SECONDS = 7.0
+
+# Of a dead part's log: the end of a traceback and what led to it.
+LAST_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process and where it writes. ``name`` is what the demo calls it."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    out: Path
+    err: Path
+
+    @property
+    def running(self) -> bool:
+        return self.process.returncode is None
+
+    def announced(self, name: str) -> str | None:
+        """What its first line on stdout, ``name=value``, says; None before it is there."""
+        line, newline, _ = self.out.read_text().partition("\n")
+        key, _, value = line.partition("=")
+        return value if newline and key == name else None
+
+    def obituary(self) -> str:
+        """How it ended and the end of what it had to say on stderr."""
+        code = self.process.returncode
+        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        lines = self.err.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        said = "\n".join(["; the last it said:", *(f"  {line}" for line in lines)])
+        return f"the {self.name} ended in the middle of the demo ({how}){said if lines else ''}"
+
+
+class Parts:
+    """Starts the parts and leaves none behind. Async context manager.
+
+    ``directory``: where they run, so that no ``.env`` of the caller's is read; logs go to ``logs``
+    in it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.logs = directory / "logs"
+        self._parts: list[Part] = []
+
+    async def __aenter__(self) -> Parts:
+        self.logs.mkdir()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the parts, the youngest first: it may need the older ones until it is gone."""
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        for part in reversed(self._parts):
+            _send(part, signal.SIGTERM)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await part.process.wait()
+            _send(part, signal.SIGKILL)
+            await part.process.wait()
+
+    async def start(self, name: str, command: Iterable[str], settings: Mapping[str, str]) -> Part:
+        """Run ``genesys-streams COMMAND`` with these settings and no others."""
+        out, err = self.logs / f"{name}.out", self.logs / f"{name}.err"
+        with ExitStack() as files:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "streams",
+                *command,
+                cwd=self._directory,
+                env=environment(os.environ, settings),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=files.enter_context(out.open("wb")),
+                stderr=files.enter_context(err.open("wb")),
+                # Ctrl-C in the terminal is for the demo, which ends its parts in order.
+                start_new_session=True,
+            )
+        part = Part(name, process, out, err)
+        self._parts.append(part)
+        return part
+
+    async def first_death(self) -> Part:
+        """Wait until one of the parts, of those started meanwhile too, has ended."""
+        while not (dead := [part for part in self._parts if not part.running]):
+            await asyncio.sleep(POLL_SECONDS)
+        return dead[0]
+
+    def kill(self) -> None:
+        """End all parts at once; leaving the context waits for them."""
+        for part in self._parts:
+            _send(part, signal.SIGKILL)
+
+
+def environment(surroundings: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a part: what any process needs, the way to this very package, settings."""
+    kept = {name: surroundings[name] for name in _SURROUNDINGS if name in surroundings}
+    path = [str(Path(streams.__file__).parents[1]), kept.get("PYTHONPATH", "")]
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, path))} | dict(settings)
+
+
+async def announcement(part: Part, name: str) -> str:
+    """Wait for a part's first line, ``name=value``; returns the value. Raises DemoError."""
+    return await _until(lambda: part.announced(name), f"the {part.name} to print {name}=")
+
+
+async def ready(session: aiohttp.ClientSession, part: Part, url: str) -> None:
+    """Wait until ``url/readyz`` answers 200. Raises DemoError with what it says instead."""
+    said = "nothing"
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                try:
+                    async with session.get(f"{url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                        said = await answer.text()
+                except aiohttp.ClientError as exc:
+                    said = str(exc)
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError:
+        raise DemoError(
+            f"the {part.name} was not ready within {START_SECONDS:g} s; it said: {said}"
+        ) from None
+
+
+async def _until(condition: Callable[[], T | None], what: str) -> T:
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    while (value := condition()) is None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise DemoError(f"waited {START_SECONDS:g} s for {what} in vain")
+        await asyncio.sleep(POLL_SECONDS)
+    return value
+
+
+def _send(part: Part, number: signal.Signals) -> None:
+    if part.running:
+        with suppress(ProcessLookupError):  # it has just left by itself
+            part.process.send_signal(number)

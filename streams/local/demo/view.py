@@ -1,0 +1,177 @@
+"""What the demo looks like: a live view on a terminal, a few plain lines elsewhere, a summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from streams.local.demo.account import Account
+from streams.local.demo.ledger import Answer, Percentiles
+from streams.records import Decision
+
+# Order in which decisions are listed: good news, no news, news.
+_ORDER = tuple(Decision)
+
+_STYLES = {
+    Decision.PATCHED: "green",
+    Decision.DUPLICATE: "cyan",
+    Decision.STALE: "cyan",
+    Decision.CONFLICT: "yellow",
+    Decision.NOT_FOUND: "yellow",
+    Decision.DEFERRED: "yellow",
+    Decision.FAILED: "bold red",
+}
+
+_BAR_WIDTH = 40
+
+# The simulator's names of its routes, in the order in which a column is given to them.
+_ROUTES = ("GET", "PATCH", "token")
+
+ApiAnswers = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The demo at one moment. ``api``: answers by route and status. ``rate``: events decided a
+    second, of late. ``elapsed``: seconds since the first event."""
+
+    planned: int
+    sent: int
+    decided: int
+    answers: Counter[Answer]
+    api: ApiAnswers
+    in_flight: int
+    latency: Percentiles
+    rate: float
+    elapsed: float
+
+
+def live(title: str, now: Snapshot) -> RenderableType:
+    """The view that is drawn over and over."""
+    heading = Table.grid(expand=True)
+    heading.add_column()
+    heading.add_column(justify="right")
+    heading.add_row(Text(title, style="bold"), f"{now.elapsed:.1f} s")
+    bars = Table.grid(padding=(0, 2))
+    for name, count in (("events sent", now.sent), ("events decided", now.decided)):
+        bar = ProgressBar(now.planned, count, width=_BAR_WIDTH, complete_style="green")
+        bars.add_row(name, bar, f"{count:,} of {now.planned:,}")
+    tables = Table.grid(padding=(0, 6))
+    tables.add_row(_decisions(now.answers, None), _api(now.api))
+    vitals = Table.grid(padding=(0, 3))
+    vitals.add_row(
+        f"in flight [bold]{now.in_flight:>3}[/]",
+        f"latency {_percentiles(now.latency)}",
+        f"[bold]{now.rate:,.0f}[/] events/s",
+    )
+    return Padding(Group(heading, "", bars, "", tables, "", vitals), (1, 2))
+
+
+def line(now: Snapshot) -> str:
+    """The same on one line, for a log."""
+    calls = sum(sum(statuses.values()) for statuses in now.api.values())
+    return (
+        f"{now.elapsed:5.1f} s  {now.sent:,} of {now.planned:,} events sent, {now.decided:,} "
+        f"decided, {calls:,} API calls, {now.in_flight} in flight"
+    )
+
+
+def summary(account: Account, api: ApiAnswers) -> RenderableType:
+    """All that the account says, the verdict last."""
+    rows = Table.grid(padding=(0, 3))
+    rows.add_column(style="bold")
+    rows.add_column()
+    retried = f" ({account.retries:,} sent again)" if account.retries else ""
+    rows.add_row(
+        "events",
+        f"{account.sent:,} sent, {account.accepted:,} accepted{retried}, "
+        f"{account.records:,} in Kafka",
+    )
+    rows.add_row(
+        "outcomes",
+        f"{account.decided:,} events have one, {account.missing:,} have none, "
+        f"{account.more_than_one:,} more than one",
+    )
+    rows.add_row(
+        "decisions",
+        f"{account.decided - account.differing:,} as the reference model's, "
+        f"{account.differing:,} not",
+    )
+    rows.add_row(
+        "interactions",
+        f"{account.interactions:,}: {account.eligible:,} eligible, {account.patched_once:,} of "
+        f"them PATCHed once; {account.patched_more:,} PATCHed twice, "
+        f"{account.patched_wrongly:,} without reason",
+    )
+    rows.add_row(
+        "API calls",
+        f"{_average(account.calls_per_eligible)} for an eligible interaction, "
+        f"{_average(account.calls_per_other_voice)} for another voice interaction",
+    )
+    rows.add_row("latency", f"{_percentiles(account.latency)}, from an event being in Kafka")
+    rows.add_row("throughput", f"{account.rate:,.0f} events/s over {account.seconds:.1f} s")
+    tables = Table.grid(padding=(0, 6))
+    tables.add_row(_decisions(account.answers, account.expected), _api(api))
+    return Padding(Group(rows, "", tables), (1, 2))
+
+
+def verdict(account: Account) -> Text:
+    """One line, and one for each deviation."""
+    if account.passed:
+        return Text(
+            "PASS: every event has its one final outcome, every eligible interaction exactly one "
+            "PATCH, and every decision is the model's",
+            style="bold green",
+        )
+    lines = [f"FAIL: {len(account.deviations)} of what must hold does not"]
+    return Text("\n".join([*(f"- {each}" for each in account.deviations), *lines]), style="red")
+
+
+def _decisions(answers: Counter[Answer], expected: Counter[Answer] | None) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("DECISION")
+    table.add_column("REASON")
+    table.add_column("EVENTS", justify="right")
+    if expected is not None:
+        table.add_column("MODEL", justify="right")
+    listed = sorted({*answers, *(expected or ())}, key=lambda each: (_ORDER.index(each[0]), each))
+    for decision, reason in listed:
+        counts = [f"{answers[decision, reason]:,}"]
+        if expected is not None:
+            counts.append(f"{expected[decision, reason]:,}")
+        table.add_row(decision, reason, *counts, style=_STYLES.get(decision, ""))
+    return table
+
+
+def _api(api: ApiAnswers) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("API")
+    for route in _ROUTES:
+        table.add_column(route, justify="right")
+    for status in sorted({status for statuses in api.values() for status in statuses}):
+        counts = (api.get(route, {}).get(status, 0) for route in _ROUTES)
+        cells = (f"{count:,}" if count else "" for count in counts)
+        table.add_row(status, *cells, style="" if status.startswith("2") else "yellow")
+    return table
+
+
+def _percentiles(latency: Percentiles) -> str:
+    return (
+        f"p50 {_milliseconds(latency.p50)}, p95 {_milliseconds(latency.p95)}, "
+        f"p99 {_milliseconds(latency.p99)}"
+    )
+
+
+def _milliseconds(value: int | None) -> str:
+    return "-" if value is None else f"{value:,} ms"
+
+
+def _average(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

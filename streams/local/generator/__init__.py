@@ -1,0 +1,1 @@
+"""Realistic interactions, and the events that Genesys Cloud would send of them."""

@@ -1,0 +1,124 @@
+"""The control API under ``/_simulator/``: for tests, the demo and a curious user; not Genesys'."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from streams.local.simulator.api import Simulator
+from streams.local.simulator.faults import Fault, FaultPlan
+from streams.local.simulator.latency import Latency
+
+
+class RateLimitSetting(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """What ``PUT /_simulator/rate-limit`` takes."""
+
+    requests_per_minute: int
+
+    def __post_init__(self) -> None:
+        if self.requests_per_minute < 1:
+            raise ValueError("requestsPerMinute must be at least 1")
+
+
+class Control:
+    """Handlers; a body that is not what is wanted is 400 ``{"error": …}``, success is 200 JSON."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.put("/_simulator/interactions", self._answering(self.register)),
+            web.get("/_simulator/interactions/{interaction_id}", self._answering(self.interaction)),
+            web.get("/_simulator/counters", self._answering(self.counters)),
+            web.put("/_simulator/faults", self._answering(self.faults)),
+            web.put("/_simulator/outage", self._answering(self.outage)),
+            web.put("/_simulator/latency", self._answering(self.latency)),
+            web.put("/_simulator/rate-limit", self._answering(self.rate_limit)),
+            web.post("/_simulator/tokens/revoke", self._answering(self.revoke)),
+            web.post("/_simulator/reset", self._answering(self.reset)),
+        ]
+
+    async def register(self, request: web.Request) -> dict[str, Any]:
+        """A JSON array of interactions as GET shall tell them; those known are changed."""
+        truths = await _body(request, list[dict[str, Any]])
+        if not all(isinstance(truth.get("id"), str) and truth["id"] for truth in truths):
+            raise ValueError("every interaction needs an id")
+        self._simulator.store.register(truths)
+        return {"registered": len(truths)}
+
+    async def interaction(self, request: web.Request) -> dict[str, Any]:
+        """The interaction as it is now and its counters; ``truth`` is null for an unknown one."""
+        interaction_id = request.match_info["interaction_id"]
+        store = self._simulator.store
+        known = store.find(interaction_id)
+        return {
+            "truth": known.truth if known else None,
+            "etag": known.etag if known else None,
+            "counters": store.counters(interaction_id).told(),
+        }
+
+    async def counters(self, request: web.Request) -> dict[str, Any]:
+        """All counters; ``?interactions=false`` leaves out those of each interaction."""
+        counted = self._simulator.traffic.counted()
+        counted["tokensIssued"] = self._simulator.tokens.issued
+        counted["patchesApplied"] = self._simulator.store.patches_applied
+        if request.query.get("interactions") != "false":
+            counted["interactions"] = self._simulator.store.counted()
+        return counted
+
+    async def faults(self, request: web.Request) -> dict[str, Any]:
+        """A FaultPlan, in the place of the one before; ``{}`` ends all faults."""
+        plan = await _body(request, FaultPlan)
+        self._simulator.faults.plan(plan)
+        return {"rates": len(plan.rates), "scripts": len(plan.scripts)}
+
+    async def outage(self, request: web.Request) -> dict[str, Any]:
+        """A Fault that strikes every request from now on; ``null`` ends it."""
+        outage = await _body(request, Fault | None)
+        self._simulator.faults.outage = outage
+        return {"outage": outage is not None}
+
+    async def latency(self, request: web.Request) -> dict[str, Any]:
+        """A Latency."""
+        latency = await _body(request, Latency)
+        self._simulator.latency = latency
+        return {"medianMs": latency.median_ms, "spread": latency.spread}
+
+    async def rate_limit(self, request: web.Request) -> dict[str, Any]:
+        """A RateLimitSetting; counts for the windows that are open as well."""
+        setting = await _body(request, RateLimitSetting)
+        self._simulator.limit.allowed = setting.requests_per_minute
+        return {"requestsPerMinute": setting.requests_per_minute}
+
+    async def revoke(self, request: web.Request) -> dict[str, Any]:
+        """No token issued so far is good any more."""
+        self._simulator.tokens.revoke()
+        return {}
+
+    async def reset(self, request: web.Request) -> dict[str, Any]:
+        """Everything as it was started."""
+        self._simulator.reset()
+        return {}
+
+    @staticmethod
+    def _answering(
+        handler: Callable[[web.Request], Awaitable[dict[str, Any]]],
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            try:
+                body, status = await handler(request), 200
+            except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as exc:
+                body, status = {"error": str(exc)}, 400
+            return web.Response(
+                status=status, body=msgspec.json.encode(body), content_type="application/json"
+            )
+
+        return answer
+
+
+async def _body(request: web.Request, kind: Any) -> Any:
+    return msgspec.json.decode(await request.read(), type=kind)

@@ -1,0 +1,52 @@
+"""The simulated Genesys Cloud on a socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from streams.local.simulator.api import Simulator
+from streams.local.simulator.control import Control
+
+# A hundred thousand interactions registered in one request are some 70 MB.
+_MAX_BODY_BYTES = 256 * 1024 * 1024
+
+# Requests that wait for ever (a time-out fault) are cut off after this when the server ends.
+_SHUTDOWN_SECONDS = 0.5
+
+
+def application(simulator: Simulator) -> web.Application:
+    """The API and the control API of one simulated org."""
+    app = web.Application(client_max_size=_MAX_BODY_BYTES)
+    app.router.add_route("*", "/api/v2/interactions/{interaction_id}", simulator.interaction)
+    app.router.add_post("/oauth/token", simulator.token)
+    app.add_routes(Control(simulator).routes())
+    app.router.add_route("*", "/{path:.*}", simulator.unknown)
+    return app
+
+
+@asynccontextmanager
+async def serving(
+    simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Serve until the block is left; gives the base URL. Port 0 has the system pick one.
+
+    Raises OSError when the port is taken.
+    """
+    # Cancelling a request whose client has left is what makes a time-out end with the client, and
+    # decides whether a PATCH took effect before its client was gone.
+    runner = web.AppRunner(
+        application(simulator),
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+        bound = runner.addresses[0]
+        yield f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,70 @@
+"""OAuth tokens of the simulated login host."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+# Genesys Cloud's own default: a day.
+DEFAULT_LIFETIME_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The OAuth client that is let in."""
+
+    id: str
+    secret: str
+
+
+class Tokens:
+    """Issues bearer tokens and knows which are good. Without ``client`` any is let in.
+
+    ``lifetime`` is in seconds of ``monotonic``.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float],
+        client: Client | None = None,
+        lifetime: int = DEFAULT_LIFETIME_SECONDS,
+    ) -> None:
+        self.lifetime = lifetime
+        self.issued = 0
+        self._monotonic = monotonic
+        self._client = client
+        self._ends_at: dict[str, float] = {}
+
+    def lets_in(self, authorization: str) -> bool:
+        """Whether an ``Authorization: Basic`` header is that of the client."""
+        scheme, _, encoded = authorization.partition(" ")
+        try:
+            client_id, colon, secret = (
+                base64.b64decode(encoded, validate=True).decode().partition(":")
+            )
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+        if scheme.lower() != "basic" or not colon:
+            return False
+        return self._client is None or self._client == Client(client_id, secret)
+
+    def issue(self) -> str:
+        token = secrets.token_urlsafe(32)
+        self._ends_at[token] = self._monotonic() + self.lifetime
+        self.issued += 1
+        return token
+
+    def good(self, token: str) -> bool:
+        ends_at = self._ends_at.get(token)
+        return ends_at is not None and self._monotonic() < ends_at
+
+    def revoke(self) -> None:
+        """No token is good any more: as when the OAuth client was edited."""
+        self._ends_at.clear()
+
+    def reset(self) -> None:
+        self.revoke()
+        self.issued = 0
