@@ -46,7 +46,7 @@ NOT_A_TOKEN = "that is no token; check GENESYS_CLOUD_LOGIN_URL"
 class _Granted(msgspec.Struct):
     """The token endpoint's 200. ``access_token`` fits into a header; ``expires_in`` in seconds."""
 
-    access_token: Annotated[str, msgspec.Meta(pattern="^[!-~]+$")]
+    access_token: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z")]
     expires_in: Annotated[float, msgspec.Meta(gt=0)]
 
 

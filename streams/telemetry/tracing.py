@@ -84,7 +84,7 @@ def extract_context(
         for name, value in pairs
         if value is not None and name.lower() in _W3C.fields
     }
-    return _W3C.extract(carrier, Context())
+    return _W3C.extract(carrier)
 
 
 def _exporter_names() -> list[str]:

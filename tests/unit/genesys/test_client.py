@@ -121,6 +121,17 @@ async def test_401_drops_the_token_and_tries_once_more_with_a_new_one(
     assert used == ["Bearer t0k3n-1", "Bearer t0k3n-2"]
 
 
+async def test_a_token_that_served_and_is_refused_is_replaced_without_a_wait(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        genesys.script.append(reply(401))
+        await get(client)
+    assert len(genesys.token_requests) == 2
+    assert clock.slept == []
+
+
 async def test_401_twice_is_unauthorized(genesys: ScriptedGenesys, clock: LeapingClock) -> None:
     genesys.usual = reply(401, {"code": "bad.credentials", "message": "Invalid login"})
     async with connected(genesys, clock=clock) as client:
@@ -248,6 +259,27 @@ async def test_a_body_that_is_not_what_was_promised_is_a_bad_request(
             await get(client)
     assert (caught.value.status, caught.value.correlation_id) == (200, "c-1")
     assert len(genesys.received) == 1
+
+
+async def test_a_body_without_an_end_is_not_read_to_its_end(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    hung_up = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b" " * 65536)
+        finally:
+            hung_up.set()
+
+    genesys.script.append(endless)
+    async with connected(genesys, clock=clock) as client:
+        with pytest.raises(BadRequest):
+            await get(client)
+        await asyncio.wait_for(hung_up.wait(), 10)
 
 
 # 429
@@ -423,6 +455,8 @@ async def test_a_connection_lost_by_a_get_is_tried_three_times_and_every_try_is_
         with pytest.raises(ConnectionLost) as caught:
             await get(client, log)
     assert not caught.value.maybe_applied
+    # aiohttp's own error may hold the request with its Authorization.
+    assert caught.value.__suppress_context__
     assert log.attempts == 3
     assert len(genesys.received) == log.calls == 4
 

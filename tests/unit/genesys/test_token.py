@@ -34,13 +34,15 @@ from tests.unit.genesys.scripted import (
 
 
 @asynccontextmanager
-async def token_source(genesys: ScriptedGenesys, clock: LeapingClock) -> AsyncIterator[TokenSource]:
+async def token_source(
+    genesys: ScriptedGenesys, clock: LeapingClock, gate: Gate | None = None
+) -> AsyncIterator[TokenSource]:
     observer = Recorder()
     async with aiohttp.ClientSession() as session:
         source = TokenSource(
             settings_for(genesys),
             transport=Transport(session, timeout=10, clock=clock, observer=observer),
-            gate=Gate(clock, observer),
+            gate=gate or Gate(clock, observer),
             clock=clock,
             random=Random(7),
         )
@@ -176,8 +178,24 @@ async def test_a_token_that_was_never_taken_counts_as_a_failed_fetch(
         tokens.accepted(await tokens.current())
         tokens.drop(await tokens.current())
         waits = len(clock.slept)
-        await tokens.current()
+        unproven = await tokens.current()
         assert len(clock.slept) == waits
+        tokens.drop(unproven)
+        await tokens.current()
+        assert len(clock.slept) == waits + 1
+        assert clock.slept[-1] <= 1
+
+
+async def test_no_token_is_fetched_through_a_closed_gate(genesys: ScriptedGenesys) -> None:
+    clock = SteppedClock()
+    gate = Gate(clock, Recorder())
+    async with token_source(genesys, clock, gate) as tokens:
+        gate.close(10)
+        lane = asyncio.create_task(tokens.current())
+        await until(lambda: clock.slept == [10])
+        assert genesys.token_requests == []
+        clock.advance(10)
+        assert await lane == "t0k3n-1"
 
 
 async def test_fetches_that_fail_keep_a_growing_distance(
@@ -283,6 +301,7 @@ async def test_invalid_client_names_both_causes(
         (reply(200, b"<html>hotel wifi</html>"), Unauthorized),
         (reply(200, {"access_token": "", "expires_in": 10}), Unauthorized),
         (reply(200, {"access_token": "a\r\nb", "expires_in": 10}), Unauthorized),
+        (reply(200, {"access_token": "t\n", "expires_in": 10}), Unauthorized),
         (reply(200, {"access_token": "t", "expires_in": 0}), Unauthorized),
         (reply(200, {"access_token": "t", "expires_in": "1h"}), Unauthorized),
         (reply(200, {"access_token": "t"}), Unauthorized),
