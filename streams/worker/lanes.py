@@ -30,8 +30,9 @@ W = TypeVar("W", bound=HasLane)
 class Lanes(Generic[W]):
     """Runs ``work(item)`` for each item put, one at a time within a lane.
 
-    ``work`` must handle its own errors: one that escapes is given to ``on_failure``, which must end
-    the worker, for an item that was neither finished nor given up would hold the frontier for ever.
+    ``work`` must handle its own errors: one that escapes closes the lanes, so that nothing starts
+    behind it, and is given to ``on_failure``, which must end the worker, for an item that was
+    neither finished nor given up would hold the frontier for ever.
     """
 
     def __init__(
@@ -119,6 +120,10 @@ class Lanes(Generic[W]):
                 queue.popleft()
                 self.backlog -= 1
                 self._room.release()
+        except Exception:
+            # A later record of this lane, told, would pass for proof that this one was told too.
+            self._closed.set()
+            raise
         finally:
             self._release_slot()
             self._queues.pop(lane, None)
