@@ -199,7 +199,7 @@ def apply(
         seen=remember(record.seen, event),
         interaction_type=(fresh and event.interaction_type) or record.interaction_type,
         state=(fresh and event.state) or record.state,
-        settled=verdict if _lasts(verdict) and not _binds(record) else record.settled,
+        settled=verdict if _settles(verdict, record) else record.settled,
         verdict=verdict,
         last_offset=offset,
         intent=None,
@@ -209,14 +209,13 @@ def apply(
     )
 
 
-def _lasts(verdict: Verdict) -> bool:
+def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
+    """Lasting, and news: the first there is, or what the API says after a dry run."""
     if verdict.decision is Decision.INELIGIBLE:
-        return verdict.reason in _LASTING
-    return verdict.decision in (Decision.PATCHED, Decision.WOULD_PATCH)
-
-
-def _binds(record: InteractionRecord) -> bool:
-    return record.settled is not None and record.settled.decision is not Decision.WOULD_PATCH
+        lasts = verdict.reason in _LASTING
+    else:
+        lasts = verdict.decision in (Decision.PATCHED, Decision.WOULD_PATCH)
+    return lasts and (record.settled is None or verdict.basis is Basis.API)
 
 
 def _settled(record: InteractionRecord, policy: Policy) -> Verdict | None:
