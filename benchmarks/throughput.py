@@ -176,7 +176,7 @@ def main(latency_ms: float, in_flight: int, records: int, kafka: bool, goal: flo
     print(f"{where}, {latency_ms:.0f} ms a call, {in_flight} in flight, {records} records")
     print(f"possible        {possible:8.1f} records/s")
     print(f"worker          {ours.per_second:8.1f} records/s   {share:.2f} of what is possible")
-    print(f"textbook agent  {textbook.per_second:8.1f} records/s   the worker: {ratio:.0f} times that")
+    print(f"textbook agent  {textbook.per_second:8.1f} records/s   worker: {ratio:.0f} times that")
     if share < goal or ratio < 30:
         raise SystemExit(1)
 
