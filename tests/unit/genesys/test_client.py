@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from email.utils import formatdate
 
 import pytest
@@ -500,6 +501,28 @@ async def test_a_refused_connection_was_never_sent_so_even_a_patch_is_tried_agai
             with pytest.raises(ConnectionLost, match="not sent") as caught:
                 await call(client, log)
     assert not caught.value.maybe_applied
+    assert log.calls == 3
+
+
+async def test_a_host_that_can_not_be_reached_took_nothing_so_a_patch_is_tried_again(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    with ExitStack() as sockets:
+        full = sockets.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            # Nobody accepts: once the queue is full, further connections get no answer.
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        log = CallLog()
+        async with connected(genesys, clock=clock, url=url, timeout=0.4) as client:
+            with pytest.raises(ApiTimeout, match="not sent") as caught:
+                await patch(client, log)
+    assert not caught.value.maybe_applied
+    assert caught.value.__suppress_context__
     assert log.calls == 3
 
 
