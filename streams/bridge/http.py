@@ -125,8 +125,8 @@ class HttpBridge:
             # EventBridge comes again after a 503, and drops the event after a 400 or 408.
             except TimeoutError:
                 return self._unavailable("the body did not arrive in time")
-            except web.RequestPayloadError:
-                return self._unavailable("the body could not be read to its end")
+            except (web.RequestPayloadError, ConnectionError):
+                return self._unavailable("the body could not be read to its end", "cut-off")
             try:
                 async with asyncio.timeout_at(deadline):
                     return _answer(await self._delivery.deliver(body, _trace_context(request)))

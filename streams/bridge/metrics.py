@@ -19,10 +19,12 @@ Answered = Literal[
     "too-large",
     # 415: not JSON content
     "unsupported-media-type",
-    # 503: Kafka did not acknowledge in time
+    # 503: the body did not arrive in time, or Kafka did not acknowledge it in time
     "unavailable",
     # 503: as many requests in flight as there may be
     "overloaded",
+    # 503: the sender went away in the middle of the body, or framed it badly
+    "cut-off",
 ]
 
 # One acknowledgement: from a broker next door to the deadline of the answer.

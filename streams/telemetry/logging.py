@@ -16,8 +16,8 @@ from opentelemetry import trace
 from streams.clock import rfc3339
 
 # Libraries that repeat themselves: with a broker down aiokafka logs thousands of "Unable connect"
-# lines. The bridge says why for every request it has to refuse.
-NOISY_LOGGERS = ("aiokafka", "faust", "mode", "opentelemetry", "streams.bridge")
+# lines. The bridge says why for every request it has to refuse, aiohttp for what is no HTTP.
+NOISY_LOGGERS = ("aiohttp", "aiokafka", "faust", "mode", "opentelemetry", "streams.bridge")
 
 # One line of a kind in this time shows that the trouble lasts without burying what else is said.
 REPEAT_SECONDS = 10.0

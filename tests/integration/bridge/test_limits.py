@@ -1,0 +1,180 @@
+"""Requests that are slow, too many, too large or broken, byte by byte over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from prometheus_client import CollectorRegistry
+
+from streams.bridge.delivery import Delivery
+from streams.bridge.http import HttpBridge, Limits
+from streams.bridge.metrics import BridgeMetrics
+from streams.bridge.server import listen, make_runner
+from streams.clock import SystemClock
+from streams.kafka.publisher import Acknowledged, Headers
+from streams.settings import TopicNames
+from tests.integration.bridge.running import event, post
+
+HEAD = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
+
+
+class GatedPublisher:
+    """Acknowledges while the gate is open."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Event()
+        self.waiting = 0
+
+    async def publish(
+        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
+    ) -> Acknowledged:
+        self.waiting += 1
+        await self.gate.wait()
+        return Acknowledged(topic, 0, 0)
+
+
+class Scene:
+    """A bridge with a publisher that waits for the test."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.publisher = GatedPublisher()
+        self._registry = CollectorRegistry()
+        metrics = BridgeMetrics(self._registry)
+        delivery = Delivery(
+            publisher=self.publisher,
+            topics=TopicNames("p."),
+            metrics=metrics,
+            tracer=trace.get_tracer("test"),
+            clock=SystemClock(),
+        )
+        self.bridge = HttpBridge(
+            delivery=delivery, not_ready=lambda: None, api_keys=(), metrics=metrics, limits=limits
+        )
+        self.url = ""
+
+    @property
+    def in_flight(self) -> float | None:
+        return self._registry.get_sample_value("genesys_streams_bridge_in_flight")
+
+    def answered(self, name: str) -> float | None:
+        return self._registry.get_sample_value(
+            "genesys_streams_bridge_requests_total", {"answer": name}
+        )
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        address = urlsplit(self.url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def busy(self) -> None:
+        await until(lambda: self.in_flight == 1)
+
+    async def idle(self) -> None:
+        await until(lambda: self.in_flight == 0)
+
+
+@asynccontextmanager
+async def serving(limits: Limits) -> AsyncIterator[Scene]:
+    scene = Scene(limits)
+    runner = make_runner(scene.bridge)
+    try:
+        scene.url = await listen(runner, "127.0.0.1", 0)
+        yield scene
+    finally:
+        scene.publisher.gate.set()
+        await runner.cleanup()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+async def status_of(reader: asyncio.StreamReader) -> int:
+    async with asyncio.timeout(5):
+        line = await reader.readline()
+    match = re.match(rb"HTTP/1\.[01] (\d+) ", line)
+    assert match, line
+    return int(match[1])
+
+
+async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
+    async with serving(Limits(in_flight=2)) as scene:
+        held = [asyncio.create_task(post(scene.url, event())) for _ in range(2)]
+        await until(lambda: scene.publisher.waiting == 2)
+        assert scene.in_flight == 2
+        status, answer = await post(scene.url, event())
+        assert (status, answer) == (503, {"error": "too many requests at once; send it again"})
+        assert scene.answered("overloaded") == 1
+        scene.publisher.gate.set()
+        assert [status for status, _ in await asyncio.gather(*held)] == [200, 200]
+        assert (await post(scene.url, event()))[0] == 200
+        await scene.idle()
+
+
+async def test_503_for_a_body_that_does_not_arrive_in_time() -> None:
+    async with serving(Limits(answer_seconds=0.2)) as scene, scene.connected() as (reader, writer):
+        writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
+        assert await status_of(reader) == 503
+        await scene.idle()
+
+
+async def test_503_for_an_acknowledgement_that_does_not_come_in_time() -> None:
+    async with serving(Limits(answer_seconds=0.2)) as scene:
+        assert (await post(scene.url, event()))[0] == 503
+        assert (await post(scene.url, b"no event"))[0] == 503
+        assert scene.answered("unavailable") == 2
+
+
+async def test_413_for_a_chunked_body_as_soon_as_it_is_too_large() -> None:
+    async with serving(Limits(body_bytes=1000)) as scene, scene.connected() as (reader, writer):
+        # The body has no end: the answer can't have waited for it.
+        writer.write(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1f4\r\n" + b"x" * 500 + b"\r\n"
+        )
+        writer.write(b"1f5\r\n" + b"x" * 501 + b"\r\n")
+        assert await status_of(reader) == 413
+
+
+async def test_a_chunked_body_within_the_limit_is_taken() -> None:
+    async with serving(Limits()) as scene, scene.connected() as (reader, writer):
+        scene.publisher.gate.set()
+        body = event()
+        writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        for byte in body:
+            writer.write(b"1\r\n" + bytes([byte]) + b"\r\n")
+        writer.write(b"0\r\n\r\n")
+        assert await status_of(reader) == 200
+
+
+async def test_a_body_that_is_cut_off_or_badly_framed_harms_nobody_else() -> None:
+    async with serving(Limits(answer_seconds=1.0)) as scene:
+        scene.publisher.gate.set()
+        async with scene.connected() as (_, writer):
+            writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
+            await scene.busy()
+        await scene.idle()
+        assert scene.answered("cut-off") == 1
+        async with scene.connected() as (reader, writer):
+            writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\nnot hex\r\n")
+            assert await status_of(reader) == 400
+        async with scene.connected() as (reader, writer):
+            writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+            await scene.busy()
+            writer.write(b"not hex\r\n")
+            assert await status_of(reader) == 503
+        await scene.idle()
+        assert scene.publisher.waiting == 0
+        assert (await post(scene.url, event()))[0] == 200

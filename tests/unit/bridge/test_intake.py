@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.bridge.intake import Accepted, Malformed, Skipped, is_authorized, is_json, judge
+from streams.envelope import UPDATE_DETAIL_TYPE
+
+
+def event(**detail: Any) -> bytes:
+    fields = {"interactionId": "i-1", "sequenceId": 1, "interactionType": "voice"} | detail
+    return json.dumps({"detail-type": UPDATE_DETAIL_TYPE, "id": "e", "detail": fields}).encode()
+
+
+class TestJudge:
+    def test_an_event_is_accepted(self) -> None:
+        verdict = judge(event())
+        assert isinstance(verdict, Accepted)
+        assert verdict.event.interaction_id == "i-1"
+
+    def test_another_detail_type_is_skipped_whatever_its_detail(self) -> None:
+        assert judge(b'{"detail-type": "v2.detail.events.x", "detail": 7}') == Skipped()
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            (b"", None),
+            (b"not json", None),
+            (b"\xff\xfe", None),
+            (b"\x00" * 16, None),
+            (b"[" * 500_000, None),
+            (b"[1, 2]", None),
+            (b"null", None),
+            (event(interactionId="../../oauth/token"), "interactionId"),
+            (event(interactionId=""), "interactionId"),
+            (event(interactionId="a" * 10_000), "interactionId"),
+            (event(interactionId="a\x00b"), "interactionId"),
+            (event(interactionId=None), "interactionId"),
+            (event(interactionId=7), "interactionId"),
+            (event(sequenceId=None), "sequenceId"),
+            (event(sequenceId=True), "sequenceId"),
+            (event(sequenceId=1.5), "sequenceId"),
+            (event(sequenceId=""), "sequenceId"),
+            (event(sequenceId="9" * 129), "sequenceId"),
+            (event(sequenceId=int("9" * 4000)), "sequenceId"),
+            (event().replace(b": 1,", b": 1e3,"), "sequenceId"),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_what_is_no_event_is_malformed_in_a_field_or_as_a_whole(
+        self, body: bytes, field: str | None
+    ) -> None:
+        verdict = judge(body)
+        assert isinstance(verdict, Malformed)
+        assert verdict.field == field
+        assert verdict.error
+
+    @pytest.mark.parametrize("sequence_id", [0, -1, "007", "a b", "x" * 128, 10**40])
+    def test_unusual_sequence_ids_that_are_allowed(self, sequence_id: int | str) -> None:
+        assert isinstance(judge(event(sequenceId=sequence_id)), Accepted)
+
+    @given(
+        st.binary()
+        | st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+            lambda inner: (
+                st.lists(inner)
+                | st.dictionaries(
+                    st.sampled_from(["detail", "detail-type", "interactionId", "sequenceId", "id"]),
+                    inner | st.just(UPDATE_DETAIL_TYPE),
+                )
+            ),
+        ).map(lambda value: json.dumps(value).encode())
+    )
+    def test_never_raises(self, body: bytes) -> None:
+        assert isinstance(judge(body), Accepted | Skipped | Malformed)
+
+
+def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> None:
+    letter = Malformed("not JSON", None).dead_letter(b"\x00raw", 1765552507.657)
+    assert (letter.key, letter.value) == (None, b"\x00raw")
+    assert dict(letter.headers()) == {
+        "dlq.reason": b"malformed-event",
+        "dlq.message": b"not JSON",
+        "dlq.stage": b"bridge",
+        "dlq.attempts": b"1",
+        "dlq.failed-at": b"2025-12-12T15:15:07.657Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("media_type", "encoding", "taken"),
+    [
+        ("application/json", None, True),
+        ("Application/JSON", "identity", True),
+        ("application/cloudevents+json", None, True),
+        ("text/json", None, False),
+        ("text/plain", None, False),
+        ("application/octet-stream", None, False),
+        ("image/svg+json", None, False),
+        ("application/json", "gzip", False),
+    ],
+)
+def test_is_json(media_type: str, encoding: str | None, taken: bool) -> None:
+    assert is_json(media_type, encoding) is taken
+
+
+@pytest.mark.parametrize(
+    ("presented", "keys", "let_in"),
+    [
+        (None, (), True),
+        ("anything", (), True),
+        ("old", ("new", "old"), True),
+        ("new", ("new", "old"), True),
+        ("ol", ("new", "old"), False),
+        ("", ("new",), False),
+        (None, ("new",), False),
+        ("new,old", ("new", "old"), False),
+        ("schlüssel", ("schlüssel",), True),
+        ("\udcff", ("new",), False),
+    ],
+)
+def test_is_authorized(presented: str | None, keys: tuple[str, ...], let_in: bool) -> None:
+    assert is_authorized(presented, keys) is let_in
