@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import aiokafka
+import confluent_kafka
 from aiokafka.admin import AIOKafkaAdminClient
 
-from streams.kafka.connection import aiokafka_options
+from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
 
 Place = tuple[int, int]
 """Partition and offset of a source record."""
 
 
-@dataclass
-class Topic:
-    """All records of a topic as they are, in the order of each partition."""
-
-    records: list[aiokafka.structs.ConsumerRecord[bytes, bytes]] = field(default_factory=list)
-
-    def json(self) -> list[dict[str, Any]]:
-        return [json.loads(record.value) for record in self.records if record.value is not None]
+# A broker of the same machine that does not answer by then is gone.
+ANSWER_SECONDS = 20.0
 
 
-async def read_all(settings: Settings, topic: str) -> Topic:
-    """From the beginning to the end as it is now."""
-    consumer = aiokafka.AIOKafkaConsumer(**aiokafka_options(settings), enable_auto_commit=False)
-    await consumer.start()
+@dataclass(frozen=True)
+class Record:
+    """One record as it lies in a topic."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+async def read_all(settings: Settings, topic: str) -> list[Record]:
+    """A topic from its beginning to its end as it is now, each partition in order."""
+    return await asyncio.to_thread(_read_all, settings, topic)
+
+
+def _read_all(settings: Settings, topic: str) -> list[Record]:
+    consumer = confluent_kafka.Consumer(
+        {
+            **librdkafka_options(settings),
+            "group.id": "oracle",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+        }
+    )
     try:
-        numbers = consumer.partitions_for_topic(topic) or set()
-        partitions = [aiokafka.TopicPartition(topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
-        read = Topic()
-        for partition in partitions:
-            while await consumer.position(partition) < ends[partition]:
-                batch = await consumer.getmany(partition, timeout_ms=1000)
-                read.records.extend(batch.get(partition, []))
-        return read
+        partitions = consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
+        records: list[Record] = []
+        for number in sorted(partitions):
+            at = confluent_kafka.TopicPartition(topic, number)
+            at.offset, end = consumer.get_watermark_offsets(at, ANSWER_SECONDS)
+            consumer.assign([at])
+            while at.offset < end:
+                record = consumer.poll(ANSWER_SECONDS)
+                assert record is not None, f"{topic}/{number}: nothing after {at.offset} of {end}"
+                assert record.error() is None, record.error()
+                offset, value = record.offset(), record.value()
+                assert offset is not None
+                records.append(Record(number, offset, record.key(), value, tuple(_headers(record))))
+                at.offset = offset + 1
+        return records
     finally:
-        await consumer.stop()
+        consumer.close()
+
+
+def _headers(record: confluent_kafka.Message) -> list[tuple[str, bytes]]:
+    headers = record.headers() or []
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    return [(name, value) for name, value in pairs if isinstance(value, bytes)]
 
 
 async def committed(settings: Settings) -> dict[int, int]:
@@ -60,10 +86,12 @@ async def committed(settings: Settings) -> dict[int, int]:
     return {tp.partition: at.offset for tp, at in offsets.items() if tp.topic == events}
 
 
-def outcomes_by_place(outcomes: Topic) -> Mapping[Place, list[dict[str, Any]]]:
+def outcomes_by_place(outcomes: Iterable[Record]) -> Mapping[Place, list[dict[str, Any]]]:
     """Every outcome, under the source record that it speaks of."""
     places: dict[Place, list[dict[str, Any]]] = defaultdict(list)
-    for outcome in outcomes.json():
+    for record in outcomes:
+        assert record.value is not None
+        outcome = json.loads(record.value)
         source = outcome["source"]
         places[(source["partition"], source["offset"])].append(outcome)
     return places

@@ -1,0 +1,47 @@
+"""One worker, as a process, on whatever broker the run has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+
+from streams.settings import Settings
+from tests.journey import journey
+from tests.workers import free_port, workers
+
+
+async def test_every_event_gets_the_outcome_that_the_model_gives(
+    broker: object, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings(worker_port=free_port(), kafka_session_timeout_seconds=6.0)
+    async with journey(settings, interactions=120, seed=1) as (centre, events):
+        with workers({"alone": centre.settings}, tmp_path) as started:
+            worker = started["alone"]
+            worker.start()
+            await worker.ready()
+            await centre.send(events)
+            await centre.all_told(60)
+            decided = await centre.judge()
+            assert len({decision for decision, _, _ in decided}) >= 4, decided
+            centre.assert_no_call_wasted()
+            await assert_endpoint_tells(worker.url, events)
+            assert worker.terminate() == 0, worker.output
+
+
+async def assert_endpoint_tells(url: str, events: list[dict[str, object]]) -> None:
+    """Health, metrics and the record of an interaction, as an operator asks for them."""
+    detail = events[0]["detail"]
+    assert isinstance(detail, dict)
+    async with aiohttp.ClientSession(url) as session:
+        async with session.get("/healthz") as answer:
+            assert answer.status == 200
+        async with session.get("/metrics") as answer:
+            assert "genesys_streams_records_total" in await answer.text()
+        async with session.get(f"/interactions/{detail['interactionId']}") as answer:
+            assert (await answer.json())["interactionId"] == detail["interactionId"]
+        async with session.get("/interactions/never-heard-of") as answer:
+            assert answer.status == 404
+        async with session.get("/interactions/..%2F..%2Foauth") as answer:
+            assert answer.status == 400

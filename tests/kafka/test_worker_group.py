@@ -1,0 +1,124 @@
+"""Two workers in one group on Apache Kafka: all is told once, whatever becomes of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from streams.settings import Settings
+from tests.clusters import RunningKafka
+from tests.journey import Journey, journey
+from tests.workers import WorkerProcess, eventually, free_port, workers
+
+SESSION_SECONDS = 6.0
+
+
+def two(settings: Settings, tmp_path: Path) -> dict[str, Settings]:
+    return {
+        name: settings.model_copy(
+            update={"data_dir": tmp_path / f"data-{name}", "worker_port": free_port()}
+        )
+        for name in ("first", "second")
+    }
+
+
+@pytest.fixture
+def settings(kafka: RunningKafka, make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        kafka_session_timeout_seconds=SESSION_SECONDS,
+    )
+
+
+async def both_ready(started: Mapping[str, WorkerProcess]) -> None:
+    for worker in started.values():
+        worker.start()
+    await asyncio.gather(*(worker.ready() for worker in started.values()))
+
+
+async def test_a_thousand_interactions(settings: Settings, tmp_path: Path) -> None:
+    """Duplicates and late events included, as the model says, and not one API call too many."""
+    async with journey(settings, interactions=1000, seed=1) as (centre, events):
+        assert len(events) > 7000
+        with workers(two(centre.settings, tmp_path), tmp_path) as started:
+            await both_ready(started)
+            await centre.send(events)
+            await centre.all_told(120)
+            await centre.all_committed(10)
+            await centre.judge()
+            centre.assert_no_call_wasted()
+            await assert_either_tells_of(centre, started)
+            assert [worker.terminate() for worker in started.values()] == [0, 0]
+
+
+async def test_kill_freeze_and_restart_in_mid_stream(settings: Settings, tmp_path: Path) -> None:
+    """kill -9 of one, SIGSTOP of the other for longer than its session, both back: nothing lost,
+    nothing done twice, and every generation goes on exactly where Kafka's offsets say."""
+    async with journey(settings, interactions=800, seed=2) as (centre, events):
+        with workers(two(centre.settings, tmp_path), tmp_path) as started:
+            first, second = started["first"], started["second"]
+            await both_ready(started)
+            sending = asyncio.create_task(centre.send(events, seconds=35))
+            await eventually(lambda: centre.simulator.store.patches_applied > 40, 30, "busy")
+            first.kill()
+            # The one that is left gets all partitions, then stands still for too long.
+            await eventually(lambda: generations(second) >= 2, 30, "taken over")
+            second.freeze()
+            first.start()
+            await asyncio.sleep(10)
+            second.thaw()
+            await sending
+            await centre.all_told(90)
+            await centre.all_committed(15)
+            await centre.judge()
+            for worker in started.values():
+                await assert_no_holes(worker)
+                assert worker.terminate() == 0, worker.output[-4000:]
+
+
+async def test_tables_are_restored_on_an_empty_disk(settings: Settings, tmp_path: Path) -> None:
+    """The first half by one worker, the second by another that has only the changelog."""
+    async with journey(settings, interactions=150, seed=3) as (centre, events):
+        half = len(events) // 2
+        names = two(centre.settings, tmp_path)
+        with workers(names, tmp_path) as started:
+            started["first"].start()
+            await started["first"].ready()
+            await centre.send(events[:half])
+            await centre.all_told(60)
+            assert started["first"].terminate() == 0
+            shutil.rmtree(names["first"].data_dir)
+            started["second"].start()
+            await started["second"].ready()
+            await centre.send(events[half:])
+            await centre.all_told(60)
+            await centre.judge()
+            centre.assert_no_call_wasted()
+
+
+def generations(worker: WorkerProcess) -> int:
+    return len(re.findall("partitions taken over", worker.output))
+
+
+async def assert_no_holes(worker: WorkerProcess) -> None:
+    """No record came that was not the next one after the committed offset."""
+    async with aiohttp.ClientSession() as session, session.get(f"{worker.url}/metrics") as answer:
+        holes = re.findall(r"^genesys_streams_offset_holes_total.*$", await answer.text(), re.M)
+    assert not holes
+
+
+async def assert_either_tells_of(centre: Journey, started: Mapping[str, WorkerProcess]) -> None:
+    """GET /interactions/ID answers wherever in the group the record lives."""
+    some = list(centre.truths)[:20]
+    async with aiohttp.ClientSession() as session:
+        for worker in started.values():
+            for interaction_id in some:
+                async with session.get(f"{worker.url}/interactions/{interaction_id}") as answer:
+                    assert answer.status == 200, await answer.text()
+                    assert (await answer.json())["interactionId"] == interaction_id
