@@ -29,7 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    if item.path.relative_to(Path(__file__).parent).parts[0] in ONLY_ON_KAFKA:
+    """Marks what needs Apache Kafka: always, or because ``broker`` is one in this run."""
+    directory = item.path.relative_to(Path(__file__).parent).parts[0]
+    asks_for_broker = "broker" in getattr(item, "fixturenames", ())
+    if directory in ONLY_ON_KAFKA or (asks_for_broker and item.config.getoption("--kafka")):
         item.add_marker("kafka")
 
 

@@ -1,0 +1,54 @@
+# `make demo` and `make test` need Python 3.11 to 3.13, make and a package index, nothing else.
+# They make $(VENV) once, and again when the dependencies change.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2> /dev/null \
+	&& echo $$python && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-kafka lint format bench compose-check lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
+	@$(BIN)/genesys-streams demo $(ARGS)
+
+test: $(READY) ## all tests but those that need Apache Kafka
+	@$(BIN)/python -m pytest -m "not kafka" -rs $(ARGS)
+
+test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
+	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
+	@$(BIN)/python -m pytest --kafka -m kafka -rs $(ARGS)
+
+lint: $(READY) ## ruff and mypy --strict
+	@$(BIN)/ruff check . scripts/kafka
+	@$(BIN)/ruff format --check . scripts/kafka
+	@$(BIN)/mypy
+	@$(BIN)/mypy scripts/kafka
+
+format: $(READY) ## lay the code out as `make lint` wants it
+	@$(BIN)/ruff check --fix . scripts/kafka
+	@$(BIN)/ruff format . scripts/kafka
+
+bench: $(READY) ## throughput against what the latency of the API allows
+	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+compose-check: ## Dockerfile and composition: linted, and brought up where a Docker engine runs
+	@scripts/compose-check
+
+lock: $(READY) ## newest versions that pyproject.toml allows into constraints.txt
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		--output-file constraints.txt > /dev/null
+
+$(READY): pyproject.toml constraints.txt
+	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
