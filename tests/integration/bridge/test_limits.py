@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,12 +29,12 @@ class GatedPublisher:
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
-        self.waiting = 0
+        self.values: list[bytes | None] = []
 
     async def publish(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
     ) -> Acknowledged:
-        self.waiting += 1
+        self.values.append(value)
         await self.gate.wait()
         return Acknowledged(topic, 0, 0)
 
@@ -113,7 +114,7 @@ async def status_of(reader: asyncio.StreamReader) -> int:
 async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
     async with serving(Limits(in_flight=2)) as scene:
         held = [asyncio.create_task(post(scene.url, event())) for _ in range(2)]
-        await until(lambda: scene.publisher.waiting == 2)
+        await until(lambda: len(scene.publisher.values) == 2)
         assert scene.in_flight == 2
         status, answer = await post(scene.url, event())
         assert (status, answer) == (503, {"error": "too many requests at once; send it again"})
@@ -148,6 +149,22 @@ async def test_413_for_a_chunked_body_as_soon_as_it_is_too_large() -> None:
         assert await status_of(reader) == 413
 
 
+async def test_413_for_an_announced_length_before_the_body_comes() -> None:
+    async with serving(Limits(body_bytes=1000)) as scene, scene.connected() as (reader, writer):
+        writer.write(HEAD + b"Content-Length: 1001\r\n\r\n")
+        assert await status_of(reader) == 413
+
+
+async def test_a_compressed_body_is_never_taken_for_what_it_unpacks_to() -> None:
+    async with serving(Limits()) as scene, scene.connected() as (reader, writer):
+        scene.publisher.gate.set()
+        body = gzip.compress(event())
+        codings = b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n"
+        writer.write(HEAD + codings + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert await status_of(reader) == 400
+        assert scene.publisher.values == [body]
+
+
 async def test_a_chunked_body_within_the_limit_is_taken() -> None:
     async with serving(Limits()) as scene, scene.connected() as (reader, writer):
         scene.publisher.gate.set()
@@ -176,5 +193,5 @@ async def test_a_body_that_is_cut_off_or_badly_framed_harms_nobody_else() -> Non
             writer.write(b"not hex\r\n")
             assert await status_of(reader) == 503
         await scene.idle()
-        assert scene.publisher.waiting == 0
+        assert scene.publisher.values == []
         assert (await post(scene.url, event()))[0] == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,9 @@ class SteppedClock:
 
     def time(self) -> float:
         return self.now
+
+    def has_reached(self, time: float) -> bool:
+        return self.now >= time
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -81,8 +85,10 @@ class Probe:
     """Kafka as /readyz sees it: there, or not with this message."""
 
     trouble: str | None = None
+    looks = 0
 
     async def __call__(self) -> None:
+        self.looks += 1
         if self.trouble is not None:
             raise KafkaError(self.trouble)
 
@@ -137,6 +143,9 @@ async def test_is_not_ready_while_a_topic_is_missing() -> None:
         await until(lambda: len(clock.slept) > 2)
         assert link.not_ready() == "no topic x"
         assert publisher.starts == 0
+        publisher.answers = unacknowledged
+        await attempt(link)
+        assert link.not_ready() == "no topic x"
         probe.trouble = None
         await until(lambda: link.not_ready() is None)
 
@@ -201,6 +210,31 @@ async def test_a_producer_that_is_broken_while_kafka_answers_is_replaced() -> No
         assert POLICY.broken <= clock.now - failed_at <= POLICY.broken + POLICY.look
         await until(lambda: publisher.starts == 2)
         await until(lambda: link.not_ready() is None)
+
+
+async def test_it_is_replaced_as_soon_while_events_keep_coming() -> None:
+    publisher = ScriptedPublisher()
+    async with kept(publisher, Probe()) as (link, clock):
+        await until(lambda: link.not_ready() is None)
+        publisher.answers = unacknowledged
+        failed_at = clock.now
+        async with asyncio.timeout(5):
+            while publisher.stops == 0:
+                await attempt(link)
+                await asyncio.sleep(0)
+        assert clock.now - failed_at <= POLICY.broken + 2 * POLICY.look
+
+
+async def test_kafka_is_not_asked_while_it_acknowledges() -> None:
+    publisher, probe = ScriptedPublisher(), Probe()
+    async with kept(publisher, probe) as (link, clock):
+        await until(lambda: link.not_ready() is None)
+        looks = probe.looks
+        for _ in range(5):
+            await link.publish("t", key=None, value=b"")
+            next_look = clock.now + POLICY.look
+            await until(partial(clock.has_reached, next_look))
+        assert probe.looks == looks
 
 
 async def test_a_producer_is_kept_while_kafka_does_not_answer() -> None:
