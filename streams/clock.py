@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Clock(Protocol):
@@ -39,21 +41,21 @@ class SystemClock:
 
 def rfc3339(epoch_seconds: float) -> str:
     """``1765552507.657`` -> ``2025-12-12T15:15:07.657Z``: UTC, milliseconds (contract, outcome)."""
-    at = datetime.fromtimestamp(epoch_seconds, UTC)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    at = datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None)
+    return f"{at.isoformat(timespec='milliseconds')}Z"
 
 
 def epoch_ms(timestamp: str | None) -> int | None:
     """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparseable.
 
-    A time without an offset is taken as UTC, which is what Genesys Cloud means by it.
+    A time without an offset is taken as UTC, which is what Genesys Cloud means by it. One whose
+    offset takes it out of the years 1 to 9999 is none: ``rfc3339`` could not write it.
     """
     if not timestamp:
         return None
     try:
         at = datetime.fromisoformat(timestamp)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1000)
+    return (at - _EPOCH) // timedelta(milliseconds=1)

@@ -67,9 +67,23 @@ def test_epoch_ms_never_fails(text: str) -> None:
     assert epoch_ms(text) is None or isinstance(epoch_ms(text), int)
 
 
-@given(st.datetimes().map(datetime.isoformat), st.sampled_from(["", "Z", "+23:59", "-23:59"]))
+OFFSETS = st.sampled_from(["", "Z", "+23:59", "-23:59"])
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)).map(datetime.isoformat), OFFSETS)
 def test_epoch_ms_reads_every_date_there_is(text: str, offset: str) -> None:
     assert isinstance(epoch_ms(text + offset), int)
+
+
+@given(st.datetimes().map(datetime.isoformat), OFFSETS)
+@example("0001-01-01T00:00:00", "+23:59")
+@example("0001-01-01T00:00:00", "Z")
+@example("9999-12-31T23:59:59", "-23:59")
+@example("9999-12-31T23:59:59.999999", "Z")
+def test_whatever_is_read_can_be_written(text: str, offset: str) -> None:
+    """One event whose time can't be would stop its partition."""
+    milliseconds = epoch_ms(text + offset)
+    assert milliseconds is None or len(rfc3339(milliseconds / 1000)) == 24
 
 
 @given(MILLISECONDS)
