@@ -94,7 +94,10 @@ class Report:
                 raise
 
     async def tell(self, work: Work, verdict: Verdict, span: Span) -> None:
-        """Publish the outcome, and the dead letter of a failure. Raises PublishError."""
+        """Publish the dead letter of a failure, then the outcome.
+
+        The caller has asked for ownership. Raises OwnershipLost, PublishError.
+        """
         outcome = self._outcome(work, verdict, span)
         span.set_attributes(
             {
@@ -109,6 +112,7 @@ class Report:
         if verdict.decision is Decision.FAILED:
             span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
             await self._bury(work, verdict, outcome)
+            await work.tenure.owned()
         await self._publish(outcome, work)
         self._metrics.record_finished(outcome)
 

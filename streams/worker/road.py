@@ -19,7 +19,7 @@ from streams import decision
 from streams.clock import Clock, rfc3339
 from streams.decision import Fetch, Patch, Policy, Settle, Step
 from streams.envelope import InteractionEvent
-from streams.errors import ApiError, EnvelopeError, OwnershipLost, RateLimited
+from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost, RateLimited
 from streams.genesys.api import CallLog, GenesysApi
 from streams.records import (
     Basis,
@@ -124,6 +124,7 @@ class Road:
         calls = CallLog(guard=work.tenure.check)
         sent = record.intent if decision.in_doubt(record, work.offset) else None
         step = decision.begin(record, event, work.offset, self._policy)
+        conflict: Step | None = None
         holds = 0
         while not isinstance(step, Settle):
             await work.tenure.owned()
@@ -132,6 +133,9 @@ class Road:
                 if patch is None:
                     interaction = await self._api.fetch(event.interaction_id, calls)
                     step = decision.after_fetch(interaction, sent, self._policy)
+                    if conflict is not None and isinstance(step, Patch):
+                        # It was not a PATCH of ours in doubt that the conflict was with.
+                        step = conflict
                     continue
                 intent = Intent(work.offset, patch.code)
                 if record.intent != intent:
@@ -149,6 +153,8 @@ class Road:
                 step = Fetch()
             except ApiError as error:
                 after: Step | None = decision.after_error(error, patch, sent, self._policy)
+                if isinstance(error, Conflict):
+                    conflict = decision.after_error(error, patch, None, self._policy)
                 if error.maybe_applied and patch is not None:
                     sent = record.intent
                 if after is None or (error.retriable and patch is not None):

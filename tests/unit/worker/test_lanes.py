@@ -1,4 +1,4 @@
-"""Promise 1: strict order inside a lane, no waiting between lanes; promise 11: shared limits hold."""
+"""Promise 1: strict order inside a lane, no waiting between lanes; promise 11: limits hold."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,7 +158,7 @@ async def test_a_held_lane_gives_its_slot_to_another() -> None:
                 await better_times.wait()
         seen.append(f"{item.lane} ends")
 
-    lanes = Lanes(work, in_flight=1, on_failure=pytest.fail)
+    lanes = Lanes(work, in_flight=1, on_failure=_raise)
     await lanes.put(A1)
     await lanes.put(A2)
     await lanes.put(B1)
@@ -185,7 +184,7 @@ async def test_a_held_lane_comes_back_only_when_a_slot_is_free() -> None:
         await busy.wait()
         working.remove(item.lane)
 
-    lanes = Lanes(work, in_flight=1, on_failure=pytest.fail)
+    lanes = Lanes(work, in_flight=1, on_failure=_raise)
     await lanes.put(A1)
     await settle()
     await lanes.put(B1)
@@ -287,7 +286,7 @@ async def test_drain_while_a_lane_is_held() -> None:
         async with lanes.aside():
             await ending.wait()
 
-    lanes = Lanes(work, in_flight=1, on_failure=pytest.fail)
+    lanes = Lanes(work, in_flight=1, on_failure=_raise)
     for item in (A1, B1, C1):
         await lanes.put(item)
     await settle()
@@ -304,7 +303,7 @@ async def test_drain_cancels_lanes_held_for_good() -> None:
         async with lanes.aside():
             await asyncio.Event().wait()
 
-    lanes = Lanes(work, in_flight=2, on_failure=pytest.fail)
+    lanes = Lanes(work, in_flight=2, on_failure=_raise)
     for item in (A1, B1, C1):
         await lanes.put(item)
     await settle()
@@ -353,7 +352,7 @@ async def test_the_item_in_hand_of_another_lane_may_end_after_a_failure() -> Non
 def test_any_schedule(
     lanes_of_items: list[str], in_flight: int, pauses: list[tuple[int, bool]]
 ) -> None:
-    """However long each item takes and whichever steps aside: order, limits, and every item once."""
+    """However long items take and whichever step aside: order, limits, and every item once."""
     items = [Item(lane, number) for number, lane in enumerate(lanes_of_items)]
     ended: list[Item] = []
     working: set[Item] = set()

@@ -1,0 +1,370 @@
+"""A world for the road: a table, a Genesys Cloud and a Kafka that outlive the worker's crashes.
+
+Every effect is a step in one journal, when it leaves and when it has been acknowledged, and at any
+step a test can have the worker crash or lose its partition.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+from faust.types import TP
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
+
+from streams.decision import Policy
+from streams.envelope import InteractionEvent, parse
+from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
+from streams.genesys.api import CallLog, Interaction
+from streams.kafka.publisher import Acknowledged, Headers
+from streams.records import InteractionRecord, Outcome, decode_outcome
+from streams.settings import TopicNames
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.frontier import Frontier
+from streams.worker.report import Report
+from streams.worker.road import Road
+from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
+from streams.worker.work import Work
+from tests.unit.genesys.scripted import LeapingClock
+
+TOPICS = TopicNames("test.")
+EVENTS = TP(TOPICS.events, 3)
+CODE = "code-7"
+TTL_SECONDS = 1000.0
+ELIGIBLE = Interaction(
+    id="i-1",
+    type="voice",
+    state="completed",
+    disposition_code_id=None,
+    wrap_up_code_id=None,
+    duration_ms=60_000,
+    etag='"1"',
+)
+COMPLETED = {"interactionType": "voice", "state": "completed"}
+
+
+def event(sequence: int | str = 1, *, time: str = "2025-12-12T15:15:00Z", **detail: str) -> bytes:
+    """An EventBridge event of the one interaction; a completed voice call by default."""
+    return json.dumps(
+        {
+            "id": f"event-{sequence}",
+            "detail-type": "purecloud:v2:interaction:update",
+            "source": "aws.partner/genesys.com",
+            "time": time,
+            "detail": {"interactionId": "i-1", "sequenceId": sequence, **(detail or COMPLETED)},
+        }
+    ).encode()
+
+
+class Crashed(Exception):
+    """The process is gone: nothing after this point happens."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One record that Kafka has."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @property
+    def named(self) -> dict[str, str]:
+        return {name: value.decode() for name, value in self.headers}
+
+
+Patched = Callable[["World", str, str | None], None]
+Fetched = Callable[["World"], None]
+
+
+@dataclass
+class World:
+    """What survives a crash, and the journal of how it came about.
+
+    ``fetches`` and ``patches`` happen to the next calls instead of the usual. ``late``: PATCHes on
+    their way for longer than the caller waited. ``applied`` counts the changes made by PATCHes.
+    """
+
+    interaction: Interaction = ELIGIBLE
+    records: dict[str, InteractionRecord] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+    journal: list[str] = field(default_factory=list)
+    fetches: deque[Fetched] = field(default_factory=deque)
+    patches: deque[Patched] = field(default_factory=deque)
+    late: list[tuple[str, str | None]] = field(default_factory=list)
+    applied: int = 0
+    clock: LeapingClock = field(default_factory=LeapingClock)
+    at_step: Callable[[int, str], None] = field(default=lambda _number, _step: None)
+
+    def step(self, name: str) -> None:
+        self.journal.append(name)
+        self.at_step(len(self.journal) - 1, name)
+
+    async def effect(self, name: str, happen: Callable[[], None]) -> None:
+        """It leaves, it happens, and a while later the caller may know."""
+        self.step(f"{name} leaves")
+        happen()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.step(f"{name} acknowledged")
+
+    def take(self, code: str, etag: str | None) -> None:
+        """The API applies a PATCH, if it is meant for the interaction as it is."""
+        if etag is not None and etag != self.interaction.etag:
+            raise Conflict("changed meanwhile", status=412)
+        self.change(code)
+        self.applied += 1
+
+    def change(self, code: str | None) -> None:
+        """Somebody changes the interaction."""
+        etag = (self.interaction.etag or "") + "'"
+        self.interaction = replace(self.interaction, disposition_code_id=code, etag=etag)
+
+    def arrive_late(self) -> None:
+        """What was on its way arrives, with nobody to hear how it went."""
+        while self.late:
+            with suppress(Conflict):
+                self.take(*self.late.pop(0))
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [
+            decode_outcome(sent.value)
+            for sent in self.sent
+            if sent.topic == TOPICS.outcomes and sent.value is not None
+        ]
+
+    @property
+    def dead_letters(self) -> list[Sent]:
+        return [sent for sent in self.sent if sent.topic == TOPICS.dead_letters]
+
+    @property
+    def record(self) -> InteractionRecord:
+        return self.records["i-1"]
+
+    def count(self, step: str) -> int:
+        return self.journal.count(step)
+
+
+def lost_once_applied(world: World, code: str, etag: str | None) -> None:
+    """The PATCH is applied, its answer never comes."""
+    world.take(code, etag)
+    raise ApiTimeout("no answer", maybe_applied=True)
+
+
+def lost_on_the_way(_: World, code: str, etag: str | None) -> None:
+    """The PATCH is never applied, and the caller can not know."""
+    raise ConnectionLost("connection broke", maybe_applied=True)
+
+
+def failed_once_applied(world: World, code: str, etag: str | None) -> None:
+    world.take(code, etag)
+    raise ServerError("500 after all", status=500, maybe_applied=True)
+
+
+def failed_at_once(_: World, code: str, etag: str | None) -> None:
+    raise ServerError("500", status=500, maybe_applied=True)
+
+
+def arrives_late(world: World, code: str, etag: str | None) -> None:
+    """The PATCH arrives behind whatever is sent next."""
+    world.late.append((code, etag))
+    raise ApiTimeout("no answer yet", maybe_applied=True)
+
+
+def unreachable(*_: object) -> None:
+    raise ConnectionLost("not sent")
+
+
+class StandInTable(InteractionTable):
+    """The interactions table in a dict that outlives the worker."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._clock = world.clock
+        self._ttl_ms = TTL_SECONDS * 1000
+
+    def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
+        assert partition == EVENTS.partition
+        return self._world.records.get(interaction_id)
+
+    async def put(self, tenure: Tenure, partition: int, record: InteractionRecord) -> None:
+        assert partition == EVENTS.partition
+        await tenure.owned()
+        name = "verdict" if record.intent is None else "intent"
+        await self._world.effect(name, lambda: self._write(record))
+
+    def _write(self, record: InteractionRecord) -> None:  # type: ignore[override]  # a dict's
+        self._world.records[record.interaction_id] = record
+
+
+class StandInApi:
+    """GenesysApi on the world's one interaction; one try a call."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        assert interaction_id == self._world.interaction.id
+        self._count(log)
+        await self._world.effect("GET", self._fetched)
+        return self._world.interaction
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+    ) -> int:
+        assert interaction_id == self._world.interaction.id
+        self._count(log)
+        await self._world.effect("PATCH", lambda: self._patched(code, etag))
+        return 200
+
+    def _count(self, log: CallLog) -> None:
+        log.guard()
+        log.calls += 1
+        log.attempts = 1
+
+    def _fetched(self) -> None:
+        if self._world.fetches:
+            self._world.fetches.popleft()(self._world)
+
+    def _patched(self, code: str, etag: str | None) -> None:
+        self._world.arrive_late()
+        if self._world.patches:
+            self._world.patches.popleft()(self._world, code, etag)
+        else:
+            self._world.take(code, etag)
+
+
+class RecordingPublisher:
+    """Publisher into the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+    ) -> Acknowledged:
+        name = {TOPICS.outcomes: "outcome", TOPICS.dead_letters: "dead letter"}[topic]
+        sent = Sent(topic, key, value, headers)
+        await self._world.effect(name, lambda: self._world.sent.append(sent))
+        return Acknowledged(topic, partition or 0, len(self._world.sent) - 1)
+
+    async def enqueue(self, *_: Any, **__: Any) -> asyncio.Future[Acknowledged]:
+        raise AssertionError("the road waits for each acknowledgement")
+
+
+class JournalingFrontier(Frontier):
+    """Tells the world what is finished."""
+
+    __slots__ = ("_world",)
+
+    def __init__(self, committed: int, world: World) -> None:
+        super().__init__(committed)
+        self._world = world
+
+    def finish(self, offset: int) -> None:
+        super().finish(offset)
+        self._world.step(f"finished {offset}")
+
+
+class Worker:
+    """One incarnation: a road, a tenure, and what it takes to send a record down."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        policy: Policy | None = None,
+        committed: int = 0,
+        random: Random | None = None,
+        tracer: trace.Tracer | None = None,
+        session_alive: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.world = world
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.tenure = Tenure(1, {}, session_alive=session_alive)
+        self.frontier = JournalingFrontier(committed, world)
+        self.tenure.frontiers[EVENTS] = self.frontier
+        report = Report(
+            publisher=RecordingPublisher(world),
+            topics=TOPICS,
+            app_id="test-app",
+            clock=world.clock,
+            metrics=self.metrics,
+            tracer=tracer or TracerProvider().get_tracer("test"),
+        )
+        self.road = Road(
+            table=StandInTable(world),
+            api=StandInApi(world),
+            report=report,
+            policy=policy or Policy(code=CODE),
+            clock=world.clock,
+            random=random or Random(7),
+            metrics=self.metrics,
+        )
+
+    def work(
+        self,
+        value: bytes | None,
+        offset: int = 0,
+        *,
+        key: bytes | None = b"i-1",
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> Work:
+        self.frontier.skip_to(offset)
+        self.frontier.take_up(offset)
+        return Work(
+            tenure=self.tenure,
+            tp=EVENTS,
+            offset=offset,
+            key=key,
+            value=value,
+            headers=headers,
+            timestamp=self.world.clock.time(),
+            taken_at=self.world.clock.monotonic(),
+            event=parsed(value),
+        )
+
+    async def travel(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
+        async with asyncio.timeout(20):
+            await self.road.travel(self.work(value, offset, **kafka), self.aside)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        self.world.step("slot given back")
+        yield
+        self.world.step("slot taken")
+
+
+def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:
+    try:
+        read = parse(value or b"")
+    except EnvelopeError as error:
+        return error
+    assert read is not None
+    return read
+
+
+def samples(metrics: WorkerMetrics) -> Mapping[str, float]:
+    """Every sample by its name, summed over its labels."""
+    sums: dict[str, float] = {}
+    for metric in metrics.registry.collect():
+        for sample in metric.samples:
+            sums[sample.name] = sums.get(sample.name, 0) + sample.value
+    return sums
