@@ -49,29 +49,39 @@ def _read_all(settings: Settings, topic: str) -> list[Record]:
         }
     )
     try:
-        partitions = consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
-        records: list[Record] = []
-        for number in sorted(partitions):
+        left: dict[int, int] = {}
+        places = []
+        for number in consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions:
             at = confluent_kafka.TopicPartition(topic, number)
             at.offset, end = consumer.get_watermark_offsets(at, ANSWER_SECONDS)
-            consumer.assign([at])
-            while at.offset < end:
-                record = consumer.poll(ANSWER_SECONDS)
-                assert record is not None, f"{topic}/{number}: nothing after {at.offset} of {end}"
-                assert record.error() is None, record.error()
-                offset, value = record.offset(), record.value()
-                assert offset is not None
-                records.append(Record(number, offset, record.key(), value, tuple(_headers(record))))
-                at.offset = offset + 1
-        return records
+            if at.offset < end:
+                places.append(at)
+                left[number] = end
+        if places:
+            consumer.assign(places)
+        records: list[Record] = []
+        while left:
+            message = consumer.poll(ANSWER_SECONDS)
+            assert message is not None, f"{topic}: nothing came, and {left} are not reached"
+            assert message.error() is None, message.error()
+            record = _record(message)
+            if record.partition in left:
+                records.append(record)
+                if record.offset + 1 >= left[record.partition]:
+                    del left[record.partition]
+        return sorted(records, key=lambda each: (each.partition, each.offset))
     finally:
         consumer.close()
 
 
-def _headers(record: confluent_kafka.Message) -> list[tuple[str, bytes]]:
-    headers = record.headers() or []
+def _record(message: confluent_kafka.Message) -> Record:
+    partition, offset = message.partition(), message.offset()
+    assert partition is not None
+    assert offset is not None
+    headers = message.headers() or []
     pairs = headers.items() if isinstance(headers, dict) else headers
-    return [(name, value) for name, value in pairs if isinstance(value, bytes)]
+    named = tuple((name, value) for name, value in pairs if isinstance(value, bytes))
+    return Record(partition, offset, message.key(), message.value(), named)
 
 
 async def committed(settings: Settings) -> dict[int, int]:
