@@ -36,6 +36,7 @@ class Control:
             web.get("/_simulator/counters", self._answering(self.counters)),
             web.put("/_simulator/faults", self._answering(self.faults)),
             web.put("/_simulator/outage", self._answering(self.outage)),
+            web.delete("/_simulator/outage", self._answering(self.outage_over)),
             web.put("/_simulator/latency", self._answering(self.latency)),
             web.put("/_simulator/rate-limit", self._answering(self.rate_limit)),
             web.post("/_simulator/tokens/revoke", self._answering(self.revoke)),
@@ -77,10 +78,14 @@ class Control:
         return {"rates": len(plan.rates), "scripts": len(plan.scripts)}
 
     async def outage(self, request: web.Request) -> dict[str, Any]:
-        """A Fault that strikes every request from now on; ``null`` ends it."""
-        outage = await _body(request, Fault | None)
-        self._simulator.faults.outage = outage
-        return {"outage": outage is not None}
+        """A Fault that strikes every request from now on."""
+        self._simulator.faults.outage = await _body(request, Fault)
+        return {"outage": True}
+
+    async def outage_over(self, request: web.Request) -> dict[str, Any]:
+        """Requests are answered again."""
+        self._simulator.faults.outage = None
+        return {"outage": False}
 
     async def latency(self, request: web.Request) -> dict[str, Any]:
         """A Latency."""
