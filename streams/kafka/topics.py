@@ -112,6 +112,8 @@ class TopicsAdmin:
             try:
                 entries = answer.result()
             except KafkaException as exc:
+                if exc.args[0].code() == BrokerError.UNKNOWN_TOPIC_OR_PART:
+                    continue  # deleted meanwhile, or so new that this broker has not heard of it
                 raise KafkaError(
                     f"cannot read the configuration of {resource.name}: {_reason(exc)}; "
                     "this takes the right to describe the topic's configuration"

@@ -1,0 +1,143 @@
+"""Topics on Apache Kafka: what the embedded broker has not got."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from streams.errors import TopicsError
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.reader import read_topic
+from streams.kafka.topics import TopicsAdmin, VerifiedTopics, apply_topics, look, verify_topics
+from streams.settings import Settings
+from tests.clusters import KafkaCluster, RunningKafka
+
+MakeSettings = Callable[..., Settings]
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings, kafka: RunningKafka) -> Settings:
+    return make_settings(kafka_bootstrap_servers=kafka.bootstrap_servers)
+
+
+@pytest.fixture
+def admin(kafka: RunningKafka) -> AdminClient:
+    return AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+
+
+def create(
+    admin: AdminClient, topic: str, partitions: int, config: dict[str, str] | None = None
+) -> None:
+    new = NewTopic(topic, partitions, 1, config=config or {})
+    admin.create_topics([new])[topic].result(timeout=30)
+
+
+def differing(settings: Settings) -> list[str]:
+    return [str(difference) for difference in look(settings).differences()]
+
+
+def test_one_node_gets_all_but_the_replicas(settings: Settings) -> None:
+    _, after = apply_topics(settings)
+    assert after.differences() == []
+    events = after.cluster.topics[settings.topics.events]
+    assert (events.partitions, events.replication_factor) == (12, 1)
+    assert events.config is not None
+    assert events.config["min.insync.replicas"] == "1"
+    assert events.config["retention.ms"] == "604800000"
+    assert events.config["max.message.bytes"] == "1114112"
+    assert verify_topics(settings) == VerifiedTopics(12, 1, embedded=False)
+
+
+def test_three_nodes_get_all_as_declared(make_settings: MakeSettings, kafka3: KafkaCluster) -> None:
+    settings = make_settings(kafka_bootstrap_servers=kafka3.bootstrap_servers)
+    _, after = apply_topics(settings)
+    assert after.fitted == after.declaration.topics
+    assert after.differences() == []
+    events = after.cluster.topics[settings.topics.events]
+    assert events.config is not None
+    assert (events.replication_factor, events.config["min.insync.replicas"]) == (3, "2")
+    assert verify_topics(settings) == VerifiedTopics(12, 3, embedded=False)
+
+
+def test_what_differs_is_told_and_left_alone(settings: Settings, admin: AdminClient) -> None:
+    outcomes = settings.topics.outcomes
+    create(admin, outcomes, 12, {"retention.ms": "1000"})
+    apply_topics(settings)
+    told = [f"{outcomes}: retention.ms is 1000, declared 1209600000"]
+    assert differing(settings) == told
+    before, after = apply_topics(settings)
+    assert before == after
+    assert differing(settings) == told
+
+
+def test_the_others_follow_the_events_that_are_there(
+    settings: Settings, admin: AdminClient
+) -> None:
+    create(admin, settings.topics.events, 5)
+    apply_topics(settings)
+    topics = TopicsAdmin(settings).cluster().topics
+    assert topics[settings.topics.retries].partitions == 5
+    assert topics[f"{settings.app_id}-interactions-changelog"].partitions == 5
+    assert f"{settings.topics.events}: partitions is 5, declared 12" in differing(settings)
+    assert verify_topics(settings).partitions == 5
+
+
+@pytest.mark.parametrize("follower", ["{0.topics.retries}", "{0.app_id}-interactions-changelog"])
+def test_a_worker_refuses_partitions_that_do_not_match(
+    follower: str, settings: Settings, admin: AdminClient
+) -> None:
+    follower = follower.format(settings)
+    create(admin, follower, 3)
+    apply_topics(settings)
+    assert f"{follower}: partitions is 3, declared 12" in differing(settings)
+    with pytest.raises(TopicsError, match=rf"{follower} has 3: they must have the same number"):
+        verify_topics(settings)
+
+
+def test_a_cluster_that_refuses_is_quoted(make_settings: MakeSettings, kafka: RunningKafka) -> None:
+    settings = make_settings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers, topic_prefix="x" * 200, app_id="a" * 100
+    )
+    apply_topics(settings)
+    too_long = make_settings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers, state_ttl_seconds=1e17
+    )
+    with pytest.raises(TopicsError, match=r"cannot create .*-interactions-changelog: .*retention"):
+        apply_topics(too_long)
+
+
+async def test_the_largest_event_fits_wherever_it_may_go(settings: Settings) -> None:
+    apply_topics(settings)
+    topics = settings.topics
+    publisher = KafkaPublisher(settings, client_id="test")
+    await publisher.start()
+    try:
+        for topic in (topics.events, topics.retries, topics.dead_letters):
+            await publisher.publish(
+                topic,
+                key=b"k" * 128,
+                value=b"v" * (1 << 20),
+                headers=[("dlq.message", b"m" * 4096)],
+            )
+    finally:
+        await publisher.stop()
+
+
+async def test_reading_leaves_no_group(settings: Settings, admin: AdminClient) -> None:
+    def groups() -> set[str]:
+        listed = admin.list_consumer_groups().result(timeout=30).valid
+        return {group.group_id for group in listed}
+
+    apply_topics(settings)
+    publisher = KafkaPublisher(settings, client_id="test")
+    await publisher.start()
+    try:
+        await publisher.publish(settings.topics.outcomes, key=b"call-1", value=b"x")
+    finally:
+        await publisher.stop()
+    before = groups()
+    read = [record async for record in read_topic(settings, settings.topics.outcomes, range(12))]
+    assert [record.value for record in read] == [b"x"]
+    assert groups() == before
