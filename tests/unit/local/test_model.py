@@ -111,6 +111,19 @@ def test_a_late_completed_is_decided_like_any_other_while_nothing_is_settled() -
     assert (result.gets, result.patches) == (1, 1)
 
 
+def test_stale_is_lower_than_the_highest_not_than_the_lowest() -> None:
+    assert told(run(event(1, "hold"), event(5, "hold"), event(3, "hold")))[2] == STALE
+
+
+def test_the_first_lasting_reason_stays() -> None:
+    result = run(event(1), event(2, "hold", "chat"), event(3), api=truth(1_000))
+    assert told(result) == [
+        ("ineligible", "duration-below-threshold", "api"),
+        ("ineligible", "non-voice-interaction", "event"),
+        ("ineligible", "duration-below-threshold", "cache"),
+    ]
+
+
 def test_strings_have_no_order() -> None:
     result = run(event("b", "hold"), event("a", "hold"), event(9, "hold"), event("c"), event("a"))
     assert told(result) == [NOT_YET, NOT_YET, NOT_YET, PATCHED, DUPLICATE]
