@@ -161,6 +161,10 @@ class Settings(BaseSettings):
                 "such as https://api.mypurecloud.de for your region",
             ),
         )
+        client_id = _required("GENESYS_CLOUD_CLIENT_ID", self.genesys_cloud_client_id)
+        if ":" in client_id:
+            # HTTP Basic ends the user's name at the first colon (RFC 7617).
+            raise SettingsError("GENESYS_CLOUD_CLIENT_ID: must not contain a colon")
         secret = _required("GENESYS_CLOUD_CLIENT_SECRET", self.genesys_cloud_client_secret)
         login_url = _url(
             "GENESYS_CLOUD_LOGIN_URL", self.genesys_cloud_login_url or _login_url(base_url)
@@ -168,7 +172,7 @@ class Settings(BaseSettings):
         return GenesysSettings(
             base_url=base_url,
             login_url=login_url,
-            client_id=_required("GENESYS_CLOUD_CLIENT_ID", self.genesys_cloud_client_id),
+            client_id=client_id,
             client_secret=secret.get_secret_value(),
             scopes=self.genesys_cloud_scopes,
             dialect=self.genesys_api,

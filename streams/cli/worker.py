@@ -20,4 +20,7 @@ def worker() -> None:
     settings.disposition_code()
     logging.configure(settings.log_format, settings.log_level)
     tracing.configure("genesys-streams-worker", settings.worker_instance_id)
-    serve(lambda stop: run_worker(settings, stop))
+    try:
+        serve(lambda stop: run_worker(settings, stop))
+    finally:
+        tracing.shutdown()

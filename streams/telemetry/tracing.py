@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 
+from dotenv import dotenv_values
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -38,6 +39,7 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
     SDK's own variables win over the arguments. Raises SettingsError for an exporter or a protocol
     that is not built in.
     """
+    _read_env_file()
     exporters = [_exporter(name) for name in _exporter_names()]
     defaults = {"service.name": service_name, "service.version": __version__}
     if instance_id is not None:
@@ -85,6 +87,13 @@ def extract_context(
         if value is not None and name.lower() in _W3C.fields
     }
     return _W3C.extract(carrier)
+
+
+def _read_env_file() -> None:
+    """The SDK reads the environment alone; ``.env`` stands behind it, as for every setting."""
+    for name, value in dotenv_values(".env").items():
+        if name.startswith("OTEL_") and value is not None:
+            os.environ.setdefault(name, value)
 
 
 def _exporter_names() -> list[str]:

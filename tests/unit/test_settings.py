@@ -390,3 +390,14 @@ def test_one_prefix_names_all_topics(environment: Environment) -> None:
     assert topics.outcomes == "staging.outcomes"
     assert topics.retries == "staging.retries"
     assert topics.dead_letters == "staging.dead-letters"
+
+
+def test_a_client_id_with_a_colon_is_refused() -> None:
+    settings = Settings.load(
+        _env_file=None,
+        genesys_cloud_base_url="https://api.mypurecloud.de",
+        genesys_cloud_client_id="a:b",
+        genesys_cloud_client_secret="secret",
+    )
+    with pytest.raises(SettingsError, match="GENESYS_CLOUD_CLIENT_ID"):
+        settings.genesys()

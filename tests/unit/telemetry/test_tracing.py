@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -119,6 +121,20 @@ def test_the_sdk_s_own_variables_win(monkeypatch: pytest.MonkeyPatch) -> None:
     assert attributes["service.name"] == "mine"
     assert attributes["service.instance.id"] == "i"
     assert attributes["team"] == "voice"
+
+
+def test_the_env_file_stands_behind_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("OTEL_TRACES_EXPORTER=carrier-pigeon\nPATH=nowhere\n")
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    path = os.environ["PATH"]
+    configure("test")
+    monkeypatch.delenv("OTEL_TRACES_EXPORTER")
+    with pytest.raises(SettingsError, match="carrier-pigeon"):
+        configure("test")
+    assert os.environ["PATH"] == path
 
 
 def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(
