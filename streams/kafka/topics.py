@@ -6,7 +6,7 @@ Blocking calls, for commands and for ``asyncio.to_thread``.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,10 +38,13 @@ from streams.settings import Settings
 # For a broker that is still starting, or a slow one, to answer.
 ANSWER_TIMEOUT_SECONDS = 10.0
 
-# For a controller to place a few dozen partitions and for all brokers to hear of it.
+# For a controller to place a few dozen partitions, and for the brokers to hear of it.
 CREATE_TIMEOUT_SECONDS = 30.0
 
-# Between two looks at whether a new topic is known to the brokers yet.
+# A worker that is started right after `topics apply` may ask a broker that has not heard of a new
+# topic yet. It looks again for this long before it calls the topic missing.
+MISSING_AFTER_SECONDS = 2.0
+
 POLL_SECONDS = 0.1
 
 # How librdkafka names the clusters that it makes up.
@@ -96,7 +99,20 @@ class TopicsAdmin:
             embedded=(metadata.cluster_id or "").startswith(_MOCK_CLUSTER_ID),
         )
 
-    def configured(self, cluster: Cluster, names: Iterable[str]) -> Cluster:
+    def cluster_with(
+        self, names: Collection[str], patience: float, timeout: float = ANSWER_TIMEOUT_SECONDS
+    ) -> Cluster:
+        """The cluster once the broker that answers knows these topics, or after ``patience``
+        seconds without: each broker hears of a new topic in its own time. Raises KafkaError.
+        """
+        deadline = time.monotonic() + patience
+        cluster = self.cluster(timeout)
+        while not cluster.topics.keys() >= set(names) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            cluster = self.cluster(timeout)
+        return cluster
+
+    def configured(self, cluster: Cluster, names: Collection[str]) -> Cluster:
         """The cluster with the configuration of the named topics filled in, where it has any.
 
         Raises KafkaError when the cluster does not tell.
@@ -123,7 +139,7 @@ class TopicsAdmin:
         return replace(cluster, topics=topics)
 
     def create(self, topic: DeclaredTopic) -> None:
-        """Create one topic and wait until the brokers know it; no error if it came up meanwhile.
+        """Create one topic; no error if it came up meanwhile.
 
         Raises TopicsError with the cluster's reason.
         """
@@ -136,21 +152,10 @@ class TopicsAdmin:
         except KafkaException as exc:
             if exc.args[0].code() != BrokerError.TOPIC_ALREADY_EXISTS:
                 raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
-        self._await_known(topic.name)
 
     def touch(self, name: str) -> None:
         """Ask the embedded broker for a topic, which is what makes it. Raises KafkaError."""
         self._metadata(ANSWER_TIMEOUT_SECONDS, name)
-
-    def _await_known(self, name: str) -> None:
-        deadline = time.monotonic() + CREATE_TIMEOUT_SECONDS
-        while name not in self.cluster().topics:
-            if time.monotonic() > deadline:
-                raise TopicsError(
-                    f"{name} was created, but no broker knows it {CREATE_TIMEOUT_SECONDS:g} s "
-                    "later; this client may lack the right to describe it"
-                )
-            time.sleep(POLL_SECONDS)
 
     def _metadata(self, timeout: float, topic: str | None = None) -> ClusterMetadata:
         try:
@@ -168,11 +173,12 @@ class TopicsAdmin:
 
 def look(settings: Settings, file: Path | None = None) -> State:
     """The declared topics and the cluster's. Raises TopicsError, KafkaError."""
-    return _look(TopicsAdmin(settings), load_declaration(settings, file))
+    admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
+    return _state(admin, declaration, admin.cluster())
 
 
-def _look(admin: TopicsAdmin, declaration: Declaration) -> State:
-    cluster = admin.configured(admin.cluster(), declaration.names)
+def _state(admin: TopicsAdmin, declaration: Declaration, cluster: Cluster) -> State:
+    cluster = admin.configured(cluster, declaration.names)
     return State(declaration, cluster, fit(declaration, cluster))
 
 
@@ -182,7 +188,7 @@ def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, S
     Topics that are there stay as they are, however they differ. Raises TopicsError, KafkaError.
     """
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
-    before = _look(admin, declaration)
+    before = _state(admin, declaration, admin.cluster())
     for topic in before.fitted:
         if topic.name in before.cluster.topics:
             continue
@@ -190,7 +196,8 @@ def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, S
             admin.touch(topic.name)
         else:
             admin.create(topic)
-    return before, _look(admin, declaration)
+    cluster = admin.cluster_with(declaration.names, patience=CREATE_TIMEOUT_SECONDS)
+    return before, _state(admin, declaration, cluster)
 
 
 def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -> VerifiedTopics:
@@ -200,9 +207,10 @@ def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -
     partitions as ``events`` have not; KafkaError when no broker answers within ``timeout``
     seconds.
     """
-    cluster = TopicsAdmin(settings).cluster(timeout)
     names = settings.topics
     required = (names.events, names.outcomes, names.retries, names.dead_letters)
+    patience = min(timeout, MISSING_AFTER_SECONDS)
+    cluster = TopicsAdmin(settings).cluster_with(required, patience, timeout)
     missing = [name for name in required if name not in cluster.topics]
     if missing:
         raise TopicsError(
