@@ -54,7 +54,6 @@ class GenesysSettings:
     client_id: str
     client_secret: str = field(repr=False)
     scopes: str = "interaction:read interaction:write"
-    dialect: Literal["interactions", "conversations"] = "interactions"
     requests_per_minute: int = 300
     timeout: float = 10.0
 
@@ -153,6 +152,11 @@ class Settings(BaseSettings):
 
     def genesys(self) -> GenesysSettings:
         """The API settings. Raises SettingsError when one that the worker needs is missing."""
+        if self.genesys_api != "interactions":
+            # Better said here than found out from a thousand answers of 404.
+            raise SettingsError(
+                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
+            )
         base_url = _url(
             "GENESYS_CLOUD_BASE_URL",
             _required(
@@ -175,7 +179,6 @@ class Settings(BaseSettings):
             client_id=client_id,
             client_secret=secret.get_secret_value(),
             scopes=self.genesys_cloud_scopes,
-            dialect=self.genesys_api,
             requests_per_minute=self.genesys_requests_per_minute,
             timeout=self.api_timeout_seconds,
         )

@@ -401,3 +401,9 @@ def test_a_client_id_with_a_colon_is_refused() -> None:
     )
     with pytest.raises(SettingsError, match="GENESYS_CLOUD_CLIENT_ID"):
         settings.genesys()
+
+
+def test_a_dialect_that_is_not_built_is_refused() -> None:
+    settings = Settings.load(_env_file=None, genesys_api="conversations")
+    with pytest.raises(SettingsError, match="GENESYS_API"):
+        settings.genesys()
