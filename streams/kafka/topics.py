@@ -197,6 +197,11 @@ def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, S
         else:
             admin.create(topic)
     cluster = admin.cluster_with(declaration.names, patience=CREATE_TIMEOUT_SECONDS)
+    if unknown := [name for name in declaration.names if name not in cluster.topics]:
+        raise TopicsError(
+            f"created, but no broker tells of {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
+            "later; this client may lack the right to describe them"
+        )
     return before, _state(admin, declaration, cluster)
 
 

@@ -13,6 +13,7 @@ from streams.kafka.reader import read_topic
 from streams.kafka.topics import TopicsAdmin, VerifiedTopics, apply_topics, look, verify_topics
 from streams.settings import Settings
 from tests.clusters import KafkaCluster, RunningKafka
+from tests.workers import eventually
 
 MakeSettings = Callable[..., Settings]
 
@@ -50,12 +51,22 @@ def test_one_node_gets_all_but_the_replicas(settings: Settings) -> None:
     assert verify_topics(settings) == VerifiedTopics(12, 1, embedded=False)
 
 
-def test_three_nodes_get_all_as_declared(make_settings: MakeSettings, kafka3: KafkaCluster) -> None:
+async def test_three_nodes_get_all_as_declared(
+    make_settings: MakeSettings, kafka3: KafkaCluster
+) -> None:
     settings = make_settings(kafka_bootstrap_servers=kafka3.bootstrap_servers)
     _, after = apply_topics(settings)
     assert after.fitted == after.declaration.topics
     assert after.differences() == []
-    events = after.cluster.topics[settings.topics.events]
+
+    def told() -> bool:
+        # A broker tells the configuration of a new topic once it has heard of it.
+        state = look(settings)
+        return all(state.cluster.topics[topic.name].config for topic in state.fitted)
+
+    await eventually(told, 10, "every broker knows every topic")
+    assert look(settings).differences() == []
+    events = look(settings).cluster.topics[settings.topics.events]
     assert events.config is not None
     assert (events.replication_factor, events.config["min.insync.replicas"]) == (3, "2")
     assert verify_topics(settings) == VerifiedTopics(12, 3, embedded=False)
