@@ -240,6 +240,12 @@ def test_an_outcome_that_makes_no_sense_is_refused(
     assert not schema("outcome").is_valid(value)
 
 
+def test_a_record_may_spell_its_defaults_out(schema: Schema) -> None:
+    value = example("interaction-record.patched")
+    value.update(settled=None, verdict=None, intent=None, lastOffset=None, state=None)
+    assert schema("interaction-record").is_valid(value)
+
+
 @pytest.mark.parametrize(
     "mutation",
     [
@@ -249,7 +255,14 @@ def test_an_outcome_that_makes_no_sense_is_refused(
         pytest.param(put(seen={"ranges": [[1, 2, 3]]}), id="one and a half ranges"),
         pytest.param(put(seen={"opaque": [1]}), id="opaque number"),
         pytest.param(put(seen={"opaque": ["x"] * 129}), id="unbounded ids"),
-        pytest.param(put(seen={"ranges": [["1", 2]]}), id="range of text"),
+        pytest.param(put(seen={"ranges": {}}), id="ranges are no list"),
+        pytest.param(put(seen={"ranges": [{}]}), id="range is no pair"),
+        pytest.param(put(seen={"ranges": [["1", 2]]}), id="range from text"),
+        pytest.param(put(seen={"ranges": [[1, "2"]]}), id="range to text"),
+        pytest.param(put(seen={"opaque": {}}), id="opaque is no list"),
+        pytest.param(put(intent=INTENT | {"offset": "1"}), id="intent offset as text"),
+        pytest.param(put(intent=INTENT | {"dispositionCodeId": 5}), id="code is no text"),
+        pytest.param(put(settled={"decision": "patched"}), id="half a verdict"),
         pytest.param(put(seen={"ranges": [[1, 2]] * 129}), id="unbounded ranges"),
         pytest.param(put(seen={"opaque": [""]}), id="empty id"),
         pytest.param(put(seen={"opaque": ["x" * 129]}), id="id too long"),
