@@ -102,9 +102,7 @@ class Road:
             if work.offset < record.last_offset:
                 return None
             if work.offset == record.last_offset and record.verdict is not None:
-                # Decided before a crash, perhaps not told. Writing the record once more repairs a
-                # changelog that never got it.
-                await self._table.put(work.tenure, partition, record)
+                # Decided before a crash, perhaps not told.
                 return record.verdict
             if self._table.expired(record):
                 record = None

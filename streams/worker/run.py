@@ -20,7 +20,7 @@ from streams.kafka.publisher import KafkaPublisher, Publisher
 from streams.kafka.topics import VerifiedTopics, verify_topics
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
-from streams.worker.app import build_app, declare_agent
+from streams.worker.app import build_app, changelog_config, declare_agent
 from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.report import Report
@@ -96,7 +96,7 @@ class Worker:
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
         )
         self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
-        table = declare(self._app, settings.state_ttl_seconds, topics.partitions)
+        table = declare(self._app, topics.partitions, changelog_config(settings, topics))
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )
@@ -133,6 +133,7 @@ class Worker:
         self._monitor = Monitor(self._app, self._steward, self._table, client.gate, metrics)
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
         self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)
+        self._clock = clock
         self._ttl_seconds = settings.state_ttl_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -148,7 +149,8 @@ class Worker:
         starting = asyncio.create_task(self._app.start(), name="faust")
         watching = asyncio.create_task(self._watchdog.watch(), name="watchdog")
         sweeping = asyncio.create_task(
-            sweep_for_ever(self._steward, self._table, self._ttl_seconds), name="sweeper"
+            sweep_for_ever(self._steward, self._table, self._clock, self._ttl_seconds),
+            name="sweeper",
         )
         stopping = asyncio.create_task(stop.wait(), name="stop")
         starting.add_done_callback(self._started)

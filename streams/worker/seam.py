@@ -34,6 +34,10 @@ from streams.worker.tenure import Tenure
 # A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
 
+# How long a broker may sit on a fetch that it has nothing for. Faust asks for 1.5 s; the embedded
+# broker then waits it out even when records come, which would delay each of them by half of it.
+EMPTY_FETCH_MS = 100
+
 
 class Stewardship(Protocol):
     """What the worker does when partitions come and go."""
@@ -124,8 +128,9 @@ class GroupThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        membership = self.app.membership
-        coordinator = self._ensure_consumer()._coordinator
+        membership, consumer = self.app.membership, self._ensure_consumer()
+        consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
+        coordinator = consumer._coordinator
         heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation
         join = coordinator._do_rejoin_group
 

@@ -1,4 +1,4 @@
-"""Forgets interactions past their TTL, in the store and in the changelog (promise 11).
+"""Forgets interactions past their TTL (promise 11); the changelog forgets by its retention.
 
 RocksDB's own TTL is not used: switched on for an existing store it corrupts values, and a partition
 that idles loses the offset that Faust keeps beside them.
@@ -6,35 +6,49 @@ that idles loses the offset that Faust keeps beside them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
+from streams.clock import Clock
 from streams.errors import OwnershipLost
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
 
 log = logging.getLogger(__name__)
 
-# A sweep reads the whole store; once in a tenth of the TTL keeps what is kept too long small, and
-# never oftener than this keeps the reading small.
+# A sweep reads the whole store: ten of them in a TTL keep small what is kept too long, and never
+# oftener than this keeps the reading small. The first one of a tenure comes at once, for it also
+# counts what is there.
 SHORTEST_INTERVAL_SECONDS = 1.0
 LONGEST_INTERVAL_SECONDS = 600.0
 
+# How soon a new tenure is noticed.
+LOOK_SECONDS = 1.0
 
-async def sweep_for_ever(steward: Steward, table: InteractionTable, ttl_seconds: float) -> None:
-    """Sweep the partitions of the tenure in force, again and again. Raises PublishError."""
+
+async def sweep_for_ever(
+    steward: Steward, table: InteractionTable, clock: Clock, ttl_seconds: float
+) -> None:
+    """Sweep the partitions of the tenure in force, again and again."""
     interval = min(LONGEST_INTERVAL_SECONDS, max(SHORTEST_INTERVAL_SECONDS, ttl_seconds / 10))
+    swept: Tenure | None = None
+    due = clock.monotonic()
     while True:
         tenure = steward.tenure
-        if tenure is not None:
-            try:
-                for tp in tenure.frontiers:
-                    forgotten = await table.sweep(tenure, tp.partition)
-                    if forgotten:
-                        log.info(
-                            "interactions forgotten",
-                            extra={"partition": tp.partition, "count": forgotten},
-                        )
-            except OwnershipLost:
-                log.debug("sweep left to the partitions' next owner")
-        await asyncio.sleep(interval)
+        if tenure is not None and (tenure is not swept or clock.monotonic() >= due):
+            swept, due = tenure, clock.monotonic() + interval
+            await _sweep(tenure, table)
+        await clock.sleep(LOOK_SECONDS)
+
+
+async def _sweep(tenure: Tenure, table: InteractionTable) -> None:
+    try:
+        for tp in tenure.frontiers:
+            forgotten = await table.sweep(tenure, tp.partition)
+            if forgotten:
+                log.info(
+                    "interactions forgotten",
+                    extra={"partition": tp.partition, "count": forgotten},
+                )
+    except OwnershipLost:
+        log.debug("sweep left to the partitions' next owner")

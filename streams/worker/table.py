@@ -8,7 +8,7 @@ never holds what the changelog lacks and never claims an offset whose value it h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 import faust
@@ -32,17 +32,17 @@ WRITE_BUFFERS = 2
 # Per store: keeps a worker with many partitions below the usual limit of 1,024 descriptors.
 MAX_OPEN_FILES = 64
 
-# Written last by a sweep. A changelog that ends in tombstones which compaction has removed leaves
-# the end offset out of reach, and Faust's recovery waits for it for ever (its issue 176). No
-# interaction id may hold a NUL.
-SWEEP_MARK = b"\0swept"
-
 # How many keys are looked at before other work gets its turn.
 SCAN_CHUNK = 500
 
 
-def declare(app: faust.App, ttl_seconds: float, partitions: int) -> TableT[bytes, bytes]:
-    """The table as Faust knows it; values are bytes, encoded here."""
+def declare(
+    app: faust.App, partitions: int, changelog_config: Mapping[str, str]
+) -> TableT[bytes, bytes]:
+    """The table as Faust knows it; values are bytes, encoded here.
+
+    ``changelog_config``: with what Faust creates the changelog topic when it is missing.
+    """
     return app.Table(
         TABLE_NAME,
         key_type=bytes,
@@ -55,11 +55,7 @@ def declare(app: faust.App, ttl_seconds: float, partitions: int) -> TableT[bytes
             "max_write_buffer_number": WRITE_BUFFERS,
             "max_open_files": MAX_OPEN_FILES,
         },
-        extra_topic_configs={
-            "cleanup.policy": "compact,delete",
-            # Twice the TTL: the sweeper forgets first, the broker is the net below it.
-            "retention.ms": str(int(ttl_seconds * 2000)),
-        },
+        extra_topic_configs=changelog_config,
     )
 
 
@@ -97,15 +93,23 @@ class InteractionTable:
     async def put(self, tenure: Tenure, partition: int, record: InteractionRecord) -> None:
         """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError."""
         await tenure.owned()
-        await (await self._write(tenure, partition, record.interaction_id, encode_record(record)))
+        key, value = record.interaction_id.encode(), encode_record(record)
+        if key not in self._store(partition):
+            self._sizes[partition] = self._sizes.get(partition, 0) + 1
+        acknowledged = await self._publisher.enqueue(
+            self.changelog, key=key, value=value, partition=partition
+        )
+        acknowledged.add_done_callback(partial(self._applied, tenure, key, value))
+        await acknowledged
 
     async def sweep(self, tenure: Tenure, partition: int) -> int:
-        """Forget what is past its TTL, here and in the changelog; returns how many.
+        """Forget what is past its TTL; returns how many. Raises OwnershipLost.
 
-        Raises OwnershipLost, PublishError.
+        Here alone: the changelog topic forgets by its own retention, which is the TTL too. Nothing
+        is awaited between looking at a record and deleting it, so a write that is under way comes
+        after it and stays.
         """
-        kept = 0
-        pending: list[asyncio.Future[Acknowledged]] = []
+        kept = forgotten = 0
         start: bytes | None = None
         while True:
             tenure.check()
@@ -113,22 +117,13 @@ class InteractionTable:
             if not chunk:
                 break
             for key, value in chunk:
-                if key == SWEEP_MARK:
-                    continue
-                record = decode_record(value)
-                if self.expired(record):
-                    pending.append(
-                        await self._write(tenure, partition, record.interaction_id, None)
-                    )
+                if self.expired(decode_record(value)):
+                    self._store(partition).delete(key)
+                    forgotten += 1
                 else:
                     kept += 1
             start = chunk[-1][0] + b"\0"
-            await asyncio.gather(*pending)
             await asyncio.sleep(0)
-        forgotten = len(pending)
-        if forgotten:
-            mark = str(self._clock.time()).encode()
-            await (await self._publish(tenure, partition, SWEEP_MARK, mark))
         self._sizes[partition] = kept
         return forgotten
 
@@ -136,28 +131,11 @@ class InteractionTable:
         """The partitions were revoked: their sizes are no longer ours to tell."""
         self._sizes.clear()
 
-    async def _write(
-        self, tenure: Tenure, partition: int, interaction_id: str, value: bytes | None
-    ) -> asyncio.Future[Acknowledged]:
-        key = interaction_id.encode()
-        if value is not None and key not in self._store(partition):
-            self._sizes[partition] = self._sizes.get(partition, 0) + 1
-        return await self._publish(tenure, partition, key, value)
-
-    async def _publish(
-        self, tenure: Tenure, partition: int, key: bytes, value: bytes | None
-    ) -> asyncio.Future[Acknowledged]:
-        acknowledged = await self._publisher.enqueue(
-            self.changelog, key=key, value=value, partition=partition
-        )
-        acknowledged.add_done_callback(partial(self._applied, tenure, key, value))
-        return acknowledged
-
     def _applied(
         self,
         tenure: Tenure,
         key: bytes,
-        value: bytes | None,
+        value: bytes,
         done: asyncio.Future[Acknowledged],
     ) -> None:
         # A late acknowledgement of a partition given up meanwhile: whoever owns it now has read
@@ -165,11 +143,7 @@ class InteractionTable:
         if done.cancelled() or done.exception() is not None or tenure.revoked:
             return
         at = done.result()
-        store = self._store(at.partition)
-        if value is None:
-            store.delete(key)
-        else:
-            store.put(key, value)
+        self._store(at.partition).put(key, value)
         self._stores().set_persisted_offset(TP(at.topic, at.partition), at.offset)
 
     def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:

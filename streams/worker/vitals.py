@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from faust.tables.manager import TableManager
+
 from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.seam import SourceConsumer, StreamsApp
@@ -45,6 +47,7 @@ class Monitor:
             crashed=self._app.crash_reason,
             tenure=tenure is not None,
             progress=self._steward.tenures + sum(f.expected + f.committable for f in frontiers),
+            restoring=self._restoring() if tenure is None else 0,
             waiting=sum(frontier.unfinished for frontier in frontiers) + self._unfetched(tenure),
             excuse=self._excuse(),
         )
@@ -65,6 +68,11 @@ class Monitor:
         self._metrics.state_size(self._table.size)
         lags = {tp.partition: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
         self._metrics.frontier_lags(lags)
+
+    def _restoring(self) -> int:
+        tables = self._app.tables
+        assert isinstance(tables, TableManager)
+        return tables.recovery.active_remaining_total()
 
     def _excuse(self) -> str | None:
         if self._gate.closed_until() is not None:

@@ -14,8 +14,8 @@ from streams.errors import MembershipLost, Stalled, WorkerError
 
 CHECK_SECONDS = 1.0
 
-# A first join waits for the members that are there already to finish what they have in hand, and
-# for the table to be restored; a group that gives us nothing for this long gives us nothing.
+# A first join waits for the members that are there already to finish what they have in hand. A
+# group that gives us nothing for this long, with no table being restored, gives us nothing.
 JOIN_SECONDS = 60.0
 
 
@@ -24,6 +24,7 @@ class Vitals:
     """The worker's state at one moment.
 
     ``progress``: grows with every record finished or taken up, and with every tenure.
+    ``restoring``: changes still to be read from the changelog, while there is no tenure.
     ``waiting``: records taken up and not finished. ``excuse``: what they wait for, if it is
     something that has a name: the API, the throttle, a held record.
     """
@@ -32,6 +33,7 @@ class Vitals:
     crashed: BaseException | None
     tenure: bool
     progress: int
+    restoring: int
     waiting: int
     excuse: str | None
 
@@ -54,6 +56,7 @@ class Watchdog:
         self._progress = -1
         self._moved_at = clock.monotonic()
         self._tenure_at = clock.monotonic()
+        self._restoring = -1
 
     async def watch(self) -> WorkerError:
         """Returns the reason to end, whenever there is one."""
@@ -70,11 +73,11 @@ class Watchdog:
             return MembershipLost(f"out of the consumer group: {vitals.fatal}")
         if vitals.crashed is not None:
             return MembershipLost(f"Faust's consumer has crashed: {vitals.crashed!r}")
-        if vitals.tenure:
-            self._tenure_at = now
+        if vitals.tenure or vitals.restoring != self._restoring:
+            self._tenure_at, self._restoring = now, vitals.restoring
         elif now - self._tenure_at > self._join_seconds:
             return MembershipLost(
-                f"no partitions were assigned, or their tables not restored, in "
+                f"no partitions were assigned, and no table was being restored, for "
                 f"{self._join_seconds:.0f} s; the lines above say how far it got"
             )
         if vitals.progress != self._progress or not vitals.waiting or vitals.excuse is not None:

@@ -220,7 +220,6 @@ class TestGenesys:
             **GENESYS,
             GENESYS_CLOUD_LOGIN_URL="https://login.example.org/",
             GENESYS_CLOUD_SCOPES="interaction:read",
-            GENESYS_API="conversations",
             GENESYS_REQUESTS_PER_MINUTE="180",
             API_TIMEOUT_SECONDS="2.5",
         )
@@ -229,7 +228,6 @@ class TestGenesys:
         assert genesys.login_url == "https://login.example.org"
         assert genesys.client_id == "client"
         assert genesys.scopes == "interaction:read"
-        assert genesys.dialect == "conversations"
         assert genesys.requests_per_minute == 180
         assert genesys.timeout == 2.5
 

@@ -71,10 +71,10 @@ def test_a_body_of_1_mib_fits_with_its_headers_wherever_it_goes(declaration: Dec
     assert limit("calls.dead-letters") >= limit("calls.retries")
 
 
-def test_the_changelog_forgets_twice_the_ttl_later(make_settings: MakeSettings) -> None:
+def test_the_changelog_forgets_as_the_table_does(make_settings: MakeSettings) -> None:
     declaration = load_declaration(make_settings(app_id="app", state_ttl_seconds=60))
     config = topic(declaration, "app-interactions-changelog").config
-    assert config["retention.ms"] == "120000"
+    assert config["retention.ms"] == "60000"
     assert config["cleanup.policy"] == "compact,delete"
 
 

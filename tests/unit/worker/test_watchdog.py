@@ -12,7 +12,9 @@ from streams.worker.watchdog import CHECK_SECONDS, JOIN_SECONDS, Vitals, Watchdo
 from tests.unit.genesys.scripted import LeapingClock
 
 STALL_SECONDS = 120.0
-IDLE = Vitals(fatal=None, crashed=None, tenure=True, progress=0, waiting=0, excuse=None)
+IDLE = Vitals(
+    fatal=None, crashed=None, tenure=True, progress=0, restoring=0, waiting=0, excuse=None
+)
 
 
 class Patient:

@@ -204,7 +204,7 @@ class StandInTable(InteractionTable):
         name = "verdict" if record.intent is None else "intent"
         await self._world.effect(name, lambda: self._write(record))
 
-    def _write(self, record: InteractionRecord) -> None:  # type: ignore[override]  # a dict's
+    def _write(self, record: InteractionRecord) -> None:
         self._world.records[record.interaction_id] = record
 
 
