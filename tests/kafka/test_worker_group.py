@@ -10,7 +10,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from confluent_kafka.admin import AdminClient
 
+from streams.kafka.connection import librdkafka_options
+from streams.kafka.topics import look
 from streams.settings import Settings
 from tests.clusters import RunningKafka
 from tests.journey import Journey, journey
@@ -100,6 +103,27 @@ async def test_tables_are_restored_on_an_empty_disk(settings: Settings, tmp_path
             await centre.all_told(60)
             await centre.judge()
             centre.assert_no_call_wasted()
+
+
+async def test_the_changelog_is_created_when_it_is_missing(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """By Faust, in the worker, as it is declared."""
+    async with journey(settings, interactions=20, seed=5) as (centre, events):
+        changelog = f"{settings.app_id}-interactions-changelog"
+        admin = AdminClient(librdkafka_options(settings))
+        for deleted in admin.delete_topics([changelog]).values():
+            deleted.result(20)
+        await eventually(
+            lambda: changelog not in admin.list_topics(timeout=10).topics, 20, "it is gone"
+        )
+        with workers({"alone": two(centre.settings, tmp_path)["first"]}, tmp_path) as started:
+            started["alone"].start()
+            await started["alone"].ready()
+            await centre.send(events)
+            await centre.all_told(60)
+            await centre.judge()
+        assert look(settings).differences() == []
 
 
 def generations(worker: WorkerProcess) -> int:

@@ -9,7 +9,7 @@ import aiohttp
 
 from streams.settings import Settings
 from tests.journey import journey
-from tests.workers import free_port, workers
+from tests.workers import eventually, free_port, workers
 
 
 async def test_every_event_gets_the_outcome_that_the_model_gives(
@@ -28,6 +28,40 @@ async def test_every_event_gets_the_outcome_that_the_model_gives(
             centre.assert_no_call_wasted()
             await assert_endpoint_tells(worker.url, events)
             assert worker.terminate() == 0, worker.output
+
+
+async def test_an_interaction_is_forgotten_after_its_ttl(
+    broker: object, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """From the store, so that what comes again after that is new."""
+    settings = make_settings(worker_port=free_port(), state_ttl_seconds=3.0)
+    async with journey(settings, interactions=5, seed=4) as (centre, events):
+        with workers({"alone": centre.settings}, tmp_path) as started:
+            worker = started["alone"]
+            worker.start()
+            await worker.ready()
+            once = [events[0]]
+            await centre.send(once)
+            await centre.all_told(30)
+
+            async def forgotten() -> bool:
+                return "genesys_streams_state_interactions 0.0" in await page(worker.url)
+
+            await eventually(forgotten, 30, "the interaction is forgotten")
+            await centre.send(once)
+            await centre.all_told(30)
+            told = [
+                outcome["decision"]
+                for each in (await centre.outcomes()).values()
+                for outcome in each
+            ]
+            assert len(told) == 2
+            assert "duplicate" not in told
+
+
+async def page(url: str) -> str:
+    async with aiohttp.ClientSession(url) as session, session.get("/metrics") as answer:
+        return await answer.text()
 
 
 async def assert_endpoint_tells(url: str, events: list[dict[str, object]]) -> None:
