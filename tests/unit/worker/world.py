@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from streams.decision import Policy
 from streams.envelope import InteractionEvent, parse
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
-from streams.genesys.api import CallLog, Interaction
+from streams.genesys.api import CallLog, GenesysApi, Interaction
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.records import InteractionRecord, Outcome, decode_outcome
 from streams.settings import TopicNames
@@ -294,6 +294,7 @@ class Worker:
         committed: int = 0,
         random: Random | None = None,
         tracer: trace.Tracer | None = None,
+        api: GenesysApi | None = None,
         session_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self.world = world
@@ -311,7 +312,7 @@ class Worker:
         )
         self.road = Road(
             table=StandInTable(world),
-            api=StandInApi(world),
+            api=api or StandInApi(world),
             report=report,
             policy=policy or Policy(code=CODE),
             clock=world.clock,
