@@ -71,9 +71,12 @@ class Report:
         if isinstance(work.event, InteractionEvent):
             attributes["messaging.kafka.message.key"] = work.event.interaction_id
             attributes["interaction.id"] = work.event.interaction_id
-            attributes["interaction.type"] = work.event.interaction_type or "unknown"
-            attributes["event.id"] = work.event.event_id or ""
-            attributes["event.source"] = work.event.source or ""
+            known = {
+                "interaction.type": work.event.interaction_type,
+                "event.id": work.event.event_id,
+                "event.source": work.event.source,
+            }
+            attributes |= {name: value for name, value in known.items() if value is not None}
         with self._tracer.start_as_current_span(
             f"process {topic}",
             context=extract_context(work.headers),
