@@ -16,11 +16,12 @@ StreamsError
 │   ├── ApiTimeout             no answer in time
 │   ├── ConnectionLost         refused, reset or closed before the answer
 │   └── BadRequest             any other 4xx, or a body that is not what was promised
-└── WorkerError                the worker can not do its job and ends
-    ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
-    ├── OffsetHole             records between two offsets never reached us
-    ├── MembershipLost         out of the consumer group for good
-    └── Stalled                records wait, the frontier stands still, no cause can be named
+├── WorkerError                the worker can not do its job and ends
+│   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
+│   ├── OffsetHole             records between two offsets never reached us
+│   ├── MembershipLost         out of the consumer group for good
+│   └── Stalled                records wait, the frontier stands still, no cause can be named
+└── DemoError                  a part of the demo did not come up, or ended in the middle
 
 ``retriable`` says whether the same call may succeed later without anybody changing anything.
 """
@@ -160,3 +161,7 @@ class MembershipLost(WorkerError):
 
 class Stalled(WorkerError):
     """Records wait and the frontier stands still with no cause that can be named."""
+
+
+class DemoError(StreamsError):
+    """A part of the demo did not come up, or ended in the middle of it."""

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streams.local import model
 from streams.local.demo.ledger import Answer, Ledger, Percentiles, Place
 from streams.local.generator.delivery import DeliveryReport
-from streams.records import Decision
+from streams.local.model import Expected
+from streams.records import Decision, Outcome, Reason
 from streams.rules import VOICE
 
 # Named for each deviation: enough to start looking, not a page of ids.
@@ -29,7 +31,8 @@ class Account:
     """The demo's result. ``deviations``: one sentence each, empty when all is as it must be.
 
     ``calls_per_eligible``, ``calls_per_other_voice``: API requests on average, None without such
-    interactions. ``seconds``: from the first event sent to the last outcome.
+    interactions. ``seconds``: from the first event sent to the last outcome. ``example``: an
+    interaction worth a look, one that got its code if there is any.
     """
 
     sent: int
@@ -51,6 +54,7 @@ class Account:
     calls_per_other_voice: float | None
     latency: Percentiles
     seconds: float
+    example: str
     deviations: tuple[str, ...]
 
     @property
@@ -67,39 +71,34 @@ def settle(
     ledger: Ledger,
     *,
     delivery: DeliveryReport,
-    expected: Mapping[Place, Answer],
     truths: Mapping[str, Mapping[str, Any]],
     api: Mapping[str, ApiCounts],
     seconds: float,
 ) -> Account:
     """Close the books.
 
-    ``expected``: the model's answer for each record. ``truths``: every interaction as the API
-    first told it, by id; ``api``: what it saw of each that it was asked for.
+    ``truths``: every interaction as the API told it at the start, by id. ``api``: what the API saw
+    of each that it was asked for.
     """
+    expected, eligible = _expectations(ledger, truths)
     decided = [place for place in ledger.records if place in ledger.final]
     missing = [place for place in ledger.records if place not in ledger.final]
     several = [place for place in decided if len(ledger.final[place]) > 1]
-    differing = [place for place in decided if _differs(ledger, place, expected)]
-    eligible = {
-        record.event.interaction_id
-        for place, record in ledger.records.items()
-        if expected.get(place, (None,))[0] is Decision.PATCHED
-    }
+    differing = [place for place in decided if _differs(ledger, place, expected[place])]
     applied = {each: counts.patches_applied for each, counts in api.items()}
     patched_more = sorted(each for each, patches in applied.items() if patches > 1)
     patched_wrongly = sorted(each for each in applied if applied[each] and each not in eligible)
     unpatched = sorted(each for each in eligible if not applied.get(each))
     deviations = (
         *_of_the_way_in(ledger, delivery),
-        *_told("events have no final outcome", _named(ledger, missing)),
-        *_told("events have more than one final outcome", _named(ledger, several)),
-        *_told("outcomes speak of no event that is in Kafka", _strays(ledger)),
-        *_told("outcomes name another event than the one they speak of", _mixed_up(ledger)),
-        *_told("decisions differ from the model's", _compared(ledger, differing, expected)),
-        *_told("eligible interactions got no PATCH", unpatched),
-        *_told("interactions were PATCHed more than once", patched_more),
-        *_told("interactions were PATCHed and are not eligible", patched_wrongly),
+        *_told("events without a final outcome", _named(ledger, missing)),
+        *_told("events with more than one final outcome", _named(ledger, several)),
+        *_told("outcomes of no event that is in Kafka", _strays(ledger)),
+        *_told("outcomes that name another event than theirs", _mixed_up(ledger)),
+        *_told("decisions other than the model's", _compared(ledger, differing, expected)),
+        *_told("eligible interactions without a PATCH", unpatched),
+        *_told("interactions PATCHed more than once", patched_more),
+        *_told("interactions PATCHed that are not eligible", patched_wrongly),
     )
     other_voice = {each for each, truth in truths.items() if truth["type"] == VOICE} - eligible
     return Account(
@@ -111,7 +110,9 @@ def settle(
         missing=len(missing),
         more_than_one=len(several),
         answers=ledger.answers,
-        expected=Counter(expected.values()),
+        expected=Counter(
+            (Decision(each.decision), Reason(each.reason)) for each in expected.values()
+        ),
         differing=len(differing),
         interactions=len(truths),
         eligible=len(eligible),
@@ -122,23 +123,36 @@ def settle(
         calls_per_other_voice=_average_calls(other_voice, api),
         latency=Percentiles.of(ledger.latencies_ms()),
         seconds=seconds,
+        example=min((each for each in eligible if applied.get(each)), default=min(truths)),
         deviations=deviations,
     )
+
+
+def _expectations(
+    ledger: Ledger, truths: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[Place, Expected], set[str]]:
+    """The model's answer for each record, and the interactions that it PATCHes."""
+    places = sorted(ledger.records)
+    events = [ledger.records[place].event for place in places]
+    modelled = model.expected(events, truths, model.Rules())
+    answers = {each: iter(interaction.outcomes) for each, interaction in modelled.items()}
+    expected = {place: next(answers[ledger.records[place].interaction_id]) for place in places}
+    return expected, {each for each, interaction in modelled.items() if interaction.patches}
 
 
 def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
     """The bridge's answers against what is in Kafka."""
     sent = Counter(ledger.sent)
-    there = Counter(str(record.event.event_id) for record in ledger.records.values())
+    there = Counter(record.event_id for record in ledger.records.values())
     not_accepted = len(ledger.sent) - delivery.accepted
     lost = sorted((sent - there).elements())
     # A bridge that could not tell whether Kafka had the event is sent it again, and rightly so.
     surplus = sorted((there - sent).elements())
     return [
-        *_told("events were not accepted by the bridge", delivery.refusals, not_accepted),
-        *_told("events are not in Kafka", lost),
+        *_told("events that the bridge did not accept", delivery.refusals, not_accepted),
+        *_told("events that are not in Kafka", lost),
         *_told(
-            "events are in Kafka more often than they were sent",
+            "events in Kafka more often than they were sent",
             surplus,
             max(0, len(surplus) - delivery.retries),
         ),
@@ -146,41 +160,41 @@ def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
 
 
 def _told(what: str, examples: Iterable[str], count: int | None = None) -> list[str]:
-    """``3 events are not in Kafka: ID, ID, ID``; nothing when there are none."""
+    """``events that are not in Kafka: 4 (ID, ID, ID, …)``; nothing when there are none."""
     examples = list(examples)
     count = len(examples) if count is None else count
     if not count:
         return []
-    shown = ", ".join(examples[:EXAMPLES])
-    more = ", …" if count > EXAMPLES else ""
-    return [f"{count:,} {what}{f': {shown}{more}' if shown else ''}"]
+    shown = ", ".join([*examples[:EXAMPLES], *(["…"] if count > EXAMPLES else [])])
+    return [f"{what}: {count:,} ({shown})"]
 
 
 def _named(ledger: Ledger, places: Iterable[Place]) -> list[str]:
-    return [f"{ledger.records[place].event.interaction_id} at {_at(place)}" for place in places]
+    return [f"{ledger.records[place].interaction_id} at {_at(place)}" for place in places]
 
 
 def _at(place: Place) -> str:
     return f"{place[0]}/{place[1]}"
 
 
-def _differs(ledger: Ledger, place: Place, expected: Mapping[Place, Answer]) -> bool:
-    return any(
-        (told.outcome.decision, told.outcome.reason) != expected.get(place)
-        for told in ledger.final[place]
-    )
+def _answer(outcome: Outcome) -> Expected:
+    return Expected(outcome.decision, outcome.reason, outcome.basis)
+
+
+def _differs(ledger: Ledger, place: Place, expected: Expected) -> bool:
+    return any(_answer(told.outcome) != expected for told in ledger.final[place])
 
 
 def _compared(
-    ledger: Ledger, places: Iterable[Place], expected: Mapping[Place, Answer]
+    ledger: Ledger, places: Iterable[Place], expected: Mapping[Place, Expected]
 ) -> list[str]:
     compared = []
     for place in places:
-        got = ledger.final[place][0].outcome
-        decision, reason = expected.get(place, ("nothing", "unknown"))
+        got, due = _answer(ledger.final[place][0].outcome), expected[place]
         compared.append(
-            f"{got.interaction_id} at {_at(place)} is {got.decision}/{got.reason} "
-            f"and should be {decision}/{reason}"
+            f"{ledger.records[place].interaction_id} at {_at(place)} is "
+            f"{got.decision}/{got.reason}/{got.basis} "
+            f"instead of {due.decision}/{due.reason}/{due.basis}"
         )
     return compared
 
@@ -194,8 +208,8 @@ def _mixed_up(ledger: Ledger) -> list[str]:
     for place, told in ledger.final.items():
         record = ledger.records.get(place)
         named = {(each.outcome.interaction_id, each.outcome.event_id) for each in told}
-        if record and named != {(record.event.interaction_id, record.event.event_id)}:
-            mixed_up.append(f"{record.event.interaction_id} at {_at(place)}")
+        if record and named != {(record.interaction_id, record.event_id)}:
+            mixed_up.append(f"{record.interaction_id} at {_at(place)}")
     return mixed_up
 
 

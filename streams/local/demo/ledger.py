@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from streams.envelope import InteractionEvent
 from streams.records import Decision, Outcome, Reason
 
 Place = tuple[int, int]
@@ -21,8 +21,16 @@ Answer = tuple[Decision, Reason]
 class SourceRecord:
     """One event as it is in Kafka. ``timestamp_ms``: when the bridge put it there."""
 
-    event: InteractionEvent
+    event: Mapping[str, Any]
     timestamp_ms: int
+
+    @property
+    def interaction_id(self) -> str:
+        return str(self.event["detail"]["interactionId"])
+
+    @property
+    def event_id(self) -> str:
+        return str(self.event["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,14 @@ class Ledger:
         ]
 
 
+@dataclass(slots=True)
+class Readings:
+    """What was last read off the running parts. ``api``: answers of the API by route and status."""
+
+    api: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    in_flight: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Percentiles:
     """Milliseconds; None while there is nothing to tell."""
@@ -82,7 +98,5 @@ class Percentiles:
         if not values:
             return cls(None, None, None)
         ranked = sorted(values)
-        p50, p95, p99 = (
-            ranked[math.ceil(len(ranked) * share / 100) - 1] for share in (50, 95, 99)
-        )
+        p50, p95, p99 = (ranked[math.ceil(len(ranked) * share / 100) - 1] for share in (50, 95, 99))
         return cls(p50, p95, p99)

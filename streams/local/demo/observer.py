@@ -1,68 +1,70 @@
-"""Watches the running pipeline from outside: both topics, the API's counters, the worker's gauge."""
+"""Watches the running pipeline from outside: both topics, the API's counters, a metric."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 import aiohttp
-import aiokafka
+import msgspec
+from aiokafka import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.envelope import parse
 from streams.kafka.declaration import EMBEDDED_PARTITIONS
 from streams.kafka.reader import read_topic
 from streams.local.demo.account import ApiCounts
-from streams.local.demo.ledger import Ledger, SourceRecord, Told
+from streams.local.demo.ledger import Ledger, Readings, SourceRecord, Told
+from streams.local.demo.pipeline import Pipeline
 from streams.records import decode_outcome
-from streams.settings import Settings
 
-# As often as the view is drawn.
+# As often as the live view is drawn.
 POLL_SECONDS = 0.25
 
 _IN_FLIGHT = "genesys_streams_in_flight"
 
 
-@dataclass(slots=True)
-class Readings:
-    """The latest of what can be read off at any moment. ``api``: answers by route and status."""
-
-    api: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    in_flight: int = 0
-
-
 class Observer:
-    """Fills ``ledger`` and ``readings`` for as long as ``watch`` runs."""
+    """Fills ``ledger`` and ``readings``. Async context manager: observes while it is entered."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        session: aiohttp.ClientSession,
-        *,
-        simulator: str,
-        worker: str,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, session: aiohttp.ClientSession) -> None:
         self.ledger = Ledger()
         self.readings = Readings()
-        self._settings = settings
+        self._pipeline = pipeline
         self._session = session
-        self._simulator = simulator
-        self._worker = worker
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def watch(self) -> None:
-        """Until cancelled. Raises KafkaError, or a ClientError when a part is not there any more."""
-        topics = self._settings.topics
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow(topics.events, self._enter_event))
-            group.create_task(self._follow(topics.outcomes, self._enter_outcome))
-            group.create_task(self._poll())
+    async def __aenter__(self) -> Observer:
+        topics = self._pipeline.settings.topics
+        self._tasks = [
+            asyncio.create_task(self._follow(topics.events, self._enter_event)),
+            asyncio.create_task(self._follow(topics.outcomes, self._enter_outcome)),
+            asyncio.create_task(self._poll()),
+        ]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    def check(self) -> None:
+        """Raise what made the observer stop observing, if anything did."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
 
     async def api_counts(self) -> dict[str, ApiCounts]:
-        """What the simulated API saw of each interaction."""
-        async with self._session.get(f"{self._simulator}/_simulator/counters") as answer:
+        """What the API saw of each interaction; brings ``readings`` up to date as well."""
+        await self._read()
+        async with self._session.get(f"{self._pipeline.simulator}/_simulator/counters") as answer:
             counters: dict[str, Any] = await answer.json()
         return {
             interaction_id: ApiCounts(
@@ -72,34 +74,32 @@ class Observer:
             for interaction_id, seen in counters["interactions"].items()
         }
 
-    async def _follow(self, topic: str, enter: Callable[[aiokafka.ConsumerRecord], None]) -> None:
-        partitions = range(EMBEDDED_PARTITIONS)
-        async with aclosing(read_topic(self._settings, topic, partitions, follow=True)) as records:
+    async def _follow(self, topic: str, enter: Callable[[ConsumerRecord], None]) -> None:
+        settings, partitions = self._pipeline.settings, range(EMBEDDED_PARTITIONS)
+        async with aclosing(read_topic(settings, topic, partitions, follow=True)) as records:
             async for record in records:
                 enter(record)
 
-    def _enter_event(self, record: aiokafka.ConsumerRecord) -> None:
-        event = parse(record.value)
-        assert event is not None, "the generator sends interaction updates alone"
-        self.ledger.records[record.partition, record.offset] = SourceRecord(
-            event, record.timestamp
-        )
+    def _enter_event(self, record: ConsumerRecord) -> None:
+        event = msgspec.json.decode(record.value)
+        place = (record.partition, record.offset)
+        self.ledger.records[place] = SourceRecord(event, record.timestamp)
 
-    def _enter_outcome(self, record: aiokafka.ConsumerRecord) -> None:
+    def _enter_outcome(self, record: ConsumerRecord) -> None:
         self.ledger.tell(Told(decode_outcome(record.value), record.timestamp))
 
     async def _poll(self) -> None:
         while True:
-            # That a part has ended is known from its process; a reading less harms nobody.
+            # A part that is gone is known from its process, and a reading less harms nobody.
             with suppress(aiohttp.ClientError, TimeoutError):
                 await self._read()
             await asyncio.sleep(POLL_SECONDS)
 
     async def _read(self) -> None:
-        url = f"{self._simulator}/_simulator/counters?interactions=false"
+        url = f"{self._pipeline.simulator}/_simulator/counters?interactions=false"
         async with self._session.get(url) as answer:
             self.readings.api = (await answer.json())["routes"]
-        async with self._session.get(f"{self._worker}/metrics") as answer:
+        async with self._session.get(f"{self._pipeline.worker}/metrics") as answer:
             page = await answer.text()
         for family in text_string_to_metric_families(page):
             if family.name == _IN_FLIGHT:

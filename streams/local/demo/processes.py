@@ -67,13 +67,17 @@ class Part:
         key, _, value = line.partition("=")
         return value if newline and key == name else None
 
-    def obituary(self) -> str:
-        """How it ended and the end of what it had to say on stderr."""
+    def end(self) -> str:
+        """How it ended: ``exit code 1``, ``killed by SIGKILL``."""
         code = self.process.returncode
-        how = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exit code {code}"
+
+    def last_words(self) -> str:
+        """The end of what it has written to stderr."""
         lines = self.err.read_text(errors="replace").splitlines()[-LAST_LINES:]
-        said = "\n".join(["; the last it said:", *(f"  {line}" for line in lines)])
-        return f"the {self.name} ended in the middle of the demo ({how}){said if lines else ''}"
+        return "\n".join([f"the {self.name}'s last lines:", *(f"  {line}" for line in lines)])
 
 
 class Parts:
@@ -87,6 +91,8 @@ class Parts:
         self._directory = directory
         self.logs = directory / "logs"
         self._parts: list[Part] = []
+        self._waits: list[asyncio.Task[None]] = []
+        self._dead: asyncio.Queue[Part] = asyncio.Queue()
 
     async def __aenter__(self) -> Parts:
         self.logs.mkdir()
@@ -107,9 +113,23 @@ class Parts:
                     await part.process.wait()
             _send(part, signal.SIGKILL)
             await part.process.wait()
+        await asyncio.gather(*self._waits)
 
     async def start(self, name: str, command: Iterable[str], settings: Mapping[str, str]) -> Part:
-        """Run ``genesys-streams COMMAND`` with these settings and no others."""
+        """Run ``genesys-streams COMMAND``, which is to go on, with these settings and no others."""
+        part = await self._spawn(name, command, settings)
+        self._waits.append(asyncio.create_task(self._wait(part)))
+        return part
+
+    async def complete(
+        self, name: str, command: Iterable[str], settings: Mapping[str, str]
+    ) -> None:
+        """Run a command that ends by itself. Raises DemoError when it fails."""
+        part = await self._spawn(name, command, settings)
+        if await part.process.wait():
+            raise DemoError(f"{name} failed ({part.end()}); {part.last_words()}")
+
+    async def _spawn(self, name: str, command: Iterable[str], settings: Mapping[str, str]) -> Part:
         out, err = self.logs / f"{name}.out", self.logs / f"{name}.err"
         with ExitStack() as files:
             process = await asyncio.create_subprocess_exec(
@@ -131,9 +151,11 @@ class Parts:
 
     async def first_death(self) -> Part:
         """Wait until one of the parts, of those started meanwhile too, has ended."""
-        while not (dead := [part for part in self._parts if not part.running]):
-            await asyncio.sleep(POLL_SECONDS)
-        return dead[0]
+        return await self._dead.get()
+
+    async def _wait(self, part: Part) -> None:
+        await part.process.wait()
+        self._dead.put_nowait(part)
 
     def kill(self) -> None:
         """End all parts at once; leaving the context waits for them."""

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -53,25 +54,21 @@ class Snapshot:
     elapsed: float
 
 
-def live(title: str, now: Snapshot) -> RenderableType:
+def live(now: Snapshot) -> RenderableType:
     """The view that is drawn over and over."""
-    heading = Table.grid(expand=True)
-    heading.add_column()
-    heading.add_column(justify="right")
-    heading.add_row(Text(title, style="bold"), f"{now.elapsed:.1f} s")
     bars = Table.grid(padding=(0, 2))
     for name, count in (("events sent", now.sent), ("events decided", now.decided)):
         bar = ProgressBar(now.planned, count, width=_BAR_WIDTH, complete_style="green")
         bars.add_row(name, bar, f"{count:,} of {now.planned:,}")
-    tables = Table.grid(padding=(0, 6))
-    tables.add_row(_decisions(now.answers, None), _api(now.api))
+    tables = _beside(_decisions(now.answers, None), _api(now.api))
     vitals = Table.grid(padding=(0, 3))
     vitals.add_row(
         f"in flight [bold]{now.in_flight:>3}[/]",
         f"latency {_percentiles(now.latency)}",
         f"[bold]{now.rate:,.0f}[/] events/s",
+        f"{now.elapsed:.0f} s",
     )
-    return Padding(Group(heading, "", bars, "", tables, "", vitals), (1, 2))
+    return Padding(Group(bars, "", tables, "", vitals), (1, 1))
 
 
 def line(now: Snapshot) -> str:
@@ -107,19 +104,18 @@ def summary(account: Account, api: ApiAnswers) -> RenderableType:
     rows.add_row(
         "interactions",
         f"{account.interactions:,}: {account.eligible:,} eligible, {account.patched_once:,} of "
-        f"them PATCHed once; {account.patched_more:,} PATCHed twice, "
-        f"{account.patched_wrongly:,} without reason",
+        f"them PATCHed once; {account.patched_more:,} PATCHed twice, {account.patched_wrongly:,} "
+        "wrongly",
     )
     rows.add_row(
         "API calls",
-        f"{_average(account.calls_per_eligible)} for an eligible interaction, "
-        f"{_average(account.calls_per_other_voice)} for another voice interaction",
+        f"{_average(account.calls_per_eligible)} per eligible interaction, "
+        f"{_average(account.calls_per_other_voice)} per other voice interaction",
     )
     rows.add_row("latency", f"{_percentiles(account.latency)}, from an event being in Kafka")
     rows.add_row("throughput", f"{account.rate:,.0f} events/s over {account.seconds:.1f} s")
-    tables = Table.grid(padding=(0, 6))
-    tables.add_row(_decisions(account.answers, account.expected), _api(api))
-    return Padding(Group(rows, "", tables), (1, 2))
+    tables = _beside(_decisions(account.answers, account.expected), _api(api))
+    return Padding(Group(rows, "", tables), (1, 1), expand=False)
 
 
 def verdict(account: Account) -> Text:
@@ -134,10 +130,15 @@ def verdict(account: Account) -> Text:
     return Text("\n".join([*(f"- {each}" for each in account.deviations), *lines]), style="red")
 
 
+def _beside(left: Table, right: Table) -> Columns:
+    """Side by side, or one below the other where that is too narrow."""
+    return Columns((left, right), padding=(1, 3))
+
+
 def _decisions(answers: Counter[Answer], expected: Counter[Answer] | None) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("DECISION")
-    table.add_column("REASON")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("DECISION", no_wrap=True)
+    table.add_column("REASON", no_wrap=True)
     table.add_column("EVENTS", justify="right")
     if expected is not None:
         table.add_column("MODEL", justify="right")
@@ -151,7 +152,7 @@ def _decisions(answers: Counter[Answer], expected: Counter[Answer] | None) -> Ta
 
 
 def _api(api: ApiAnswers) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("API")
     for route in _ROUTES:
         table.add_column(route, justify="right")
