@@ -7,6 +7,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Programs without a suffix are named: the tools find the rest by theirs.
+SCRIPTS := scripts/kafka scripts/compose-check
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-kafka lint format bench compose-check lock
@@ -25,20 +27,20 @@ test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 
 	@$(BIN)/python -m pytest --kafka -m kafka -rs $(ARGS)
 
 lint: $(READY) ## ruff and mypy --strict
-	@$(BIN)/ruff check . scripts/kafka
-	@$(BIN)/ruff format --check . scripts/kafka
+	@$(BIN)/ruff check . $(SCRIPTS)
+	@$(BIN)/ruff format --check . $(SCRIPTS)
 	@$(BIN)/mypy
-	@$(BIN)/mypy scripts/kafka
+	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
 
 format: $(READY) ## lay the code out as `make lint` wants it
-	@$(BIN)/ruff check --fix . scripts/kafka
-	@$(BIN)/ruff format . scripts/kafka
+	@$(BIN)/ruff check --fix . $(SCRIPTS)
+	@$(BIN)/ruff format . $(SCRIPTS)
 
 bench: $(READY) ## throughput against what the latency of the API allows
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
 
-compose-check: ## Dockerfile and composition: linted, and brought up where a Docker engine runs
-	@scripts/compose-check
+compose-check: $(READY) ## Dockerfile and composition: linted, and brought up where an engine runs
+	@$(BIN)/python scripts/compose-check
 
 lock: $(READY) ## newest versions that pyproject.toml allows into constraints.txt
 	@$(BIN)/python -m pip install --quiet uv
