@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any
+
+from streams.last_resort import leave_now, leave_within
 
 # The contract gives a command 10 s from the first signal to leave. A drain that hangs is cut off
 # just before, so that no supervisor has to resort to SIGKILL and no process is left behind.
@@ -35,11 +35,7 @@ async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, Non
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
             signal.signal(number, _second_signal)
-        # A thread, because what hangs may be the event loop; never cancelled, because what hangs
-        # may also be the interpreter waiting for somebody's thread at its own end.
-        watchdog = threading.Timer(DRAIN_SECONDS, _leave, [f"not drained in {DRAIN_SECONDS} s"])
-        watchdog.daemon = True
-        watchdog.start()
+        leave_within(DRAIN_SECONDS, f"not drained in {DRAIN_SECONDS} s")
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, first_signal)
@@ -47,10 +43,4 @@ async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, Non
 
 
 def _second_signal(number: int, _frame: FrameType | None) -> None:
-    _leave(f"second {signal.Signals(number).name}")
-
-
-def _leave(why: str) -> None:
-    # Not through sys.stderr: its lock may be held by the very code that hangs.
-    os.write(2, f"genesys-streams: {why}: ending now with work unfinished\n".encode())
-    os._exit(1)
+    leave_now(f"second {signal.Signals(number).name}")

@@ -1,5 +1,6 @@
 """Records into Kafka, acknowledged by all in-sync replicas, in order, without the producer's own
-duplicates. ``await topic.send()`` elsewhere often means "queued"; here it means "on the brokers"."""
+duplicates. ``await topic.send()`` elsewhere often means "queued"; here it means "on the brokers".
+"""
 
 from __future__ import annotations
 

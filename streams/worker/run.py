@@ -18,6 +18,7 @@ from streams.errors import WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.kafka.publisher import KafkaPublisher, Publisher
 from streams.kafka.topics import VerifiedTopics, verify_topics
+from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, changelog_config, declare_agent
@@ -34,6 +35,10 @@ from streams.worker.vitals import Monitor
 from streams.worker.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
+
+# A worker that can not do its job must not hang on its way out either: Faust's stop has been seen
+# to wait for ever in a rebalance, and whoever started the worker waits for its end.
+LEAVE_SECONDS = 15.0
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -146,25 +151,30 @@ class Worker:
             await self._server.stop()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        starting = asyncio.create_task(self._app.start(), name="faust")
-        watching = asyncio.create_task(self._watchdog.watch(), name="watchdog")
-        sweeping = asyncio.create_task(
+        starting: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._app.start(), name="faust"
+        )
+        watching: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._watchdog.watch(), name="watchdog"
+        )
+        sweeping: asyncio.Task[WorkerError | None] = asyncio.create_task(
             sweep_for_ever(self._steward, self._table, self._clock, self._ttl_seconds),
             name="sweeper",
         )
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        starting.add_done_callback(self._started)
-        sweeping.add_done_callback(self._started)
+        for task in (starting, watching, sweeping):
+            task.add_done_callback(self._ended)
         try:
-            ends: set[asyncio.Future[Any]] = {stopping, watching, self._failed}
+            ends: set[asyncio.Future[Any]] = {stopping, self._failed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            reason: BaseException | None = watching.result() if watching.done() else None
-            if self._failed.done():
-                reason = self._failed.result()
+            reason = self._failed.result() if self._failed.done() else None
             self._monitor.ending = str(reason or "stopping")
+            if reason is not None:
+                leave_within(LEAVE_SECONDS, str(reason))
         finally:
-            for task in (watching, sweeping, stopping):
-                task.cancel()
+            watching.cancel()
+            sweeping.cancel()
+            stopping.cancel()
         await self._leave(starting)
         if reason is not None:
             raise (
@@ -173,19 +183,23 @@ class Worker:
                 else WorkerError(f"the worker met an error it has no answer to: {reason!r}")
             ) from reason
 
-    async def _leave(self, starting: asyncio.Task[None]) -> None:
+    async def _leave(self, starting: asyncio.Task[WorkerError | None]) -> None:
         if not starting.done():
             starting.cancel()
         await asyncio.wait({starting})
         await self._app.stop()
 
-    def _started(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (failure := task.exception()) is not None:
+    def _ended(self, task: asyncio.Task[WorkerError | None]) -> None:
+        if task.cancelled():
+            return
+        failure = task.exception() or task.result()
+        if failure is not None:
             self._fail(failure)
 
     def _fail(self, failure: BaseException) -> None:
-        """End the worker: an error that escaped a lane, the agent or Faust's start."""
-        log.error("the worker ends", exc_info=failure)
+        """End the worker: the watchdog's reason, or an error that nothing has an answer to."""
+        if not isinstance(failure, WorkerError):
+            log.error("the worker ends", exc_info=failure)
         if not self._failed.done():
             self._failed.set_result(failure)
 

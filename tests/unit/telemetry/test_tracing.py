@@ -35,9 +35,16 @@ def global_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TracerProv
     made: list[TracerProvider] = []
     monkeypatch.setattr(trace, "set_tracer_provider", made.append)
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: made[-1])
+    # No export outlives its test: its retries draw on the `random` module, which Hypothesis takes
+    # for the doing of whatever test runs by then.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     yield made
     for provider in made:
-        threading.Thread(target=provider.shutdown, daemon=True).start()
+        provider.shutdown()
+    for thread in threading.enumerate():
+        if thread.name == "last-spans":
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def exporters(provider: TracerProvider) -> list[type]:

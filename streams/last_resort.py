@@ -1,0 +1,24 @@
+"""The end of a process that hangs on its way out."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+
+def leave_within(seconds: float, why: str) -> None:
+    """End the process with exit code 1 after that time, unless it is gone by then.
+
+    A thread, because what hangs may be the event loop; never cancelled, because what hangs may also
+    be the interpreter waiting for somebody's thread at its own end.
+    """
+    timer = threading.Timer(seconds, leave_now, [why])
+    timer.daemon = True
+    timer.start()
+
+
+def leave_now(why: str) -> None:
+    """End the process with exit code 1: what was not finished is left to be done again."""
+    # Not through sys.stderr: its lock may be held by the very code that hangs.
+    os.write(2, f"genesys-streams: {why}: ending now with work unfinished\n".encode())
+    os._exit(1)
