@@ -187,6 +187,7 @@ class SourceConsumer(driver.Consumer):
         self._fetching = asyncio.Lock()
         self._seeks = 0
         self._fetched_after = 0
+        self._rebalances = 0
         self._awaiting_seek = True
 
     def _new_consumer_thread(self) -> GroupThread:
@@ -198,13 +199,19 @@ class SourceConsumer(driver.Consumer):
     def fatal_error(self) -> str | None:
         return self.app.membership.lost or self._thread.fatal_error()
 
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._rebalances += 1
+        self._awaiting_seek = True
+        await super().on_partitions_revoked(revoked)
+
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._rebalances += 1
         self._awaiting_seek = True
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
         """Put every source partition at its committed offset, or at its beginning."""
-        generation = self.app.consumer_generation_id
+        generation, rebalances = self.app.consumer_generation_id, self._rebalances
         async with self._fetching:
             self._seeks += 1
             await super().perform_seek()
@@ -217,6 +224,9 @@ class SourceConsumer(driver.Consumer):
                 start |= await self._thread.earliest(fresh)
                 for tp in fresh:
                     await self._seek(tp, start[tp])
+        if rebalances != self._rebalances:
+            # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
+            return
         self.app.begin_tenure(generation, start)
         self._awaiting_seek = False
 

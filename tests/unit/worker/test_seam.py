@@ -1,0 +1,653 @@
+"""The seam between Faust and Kafka: each way in which records vanished, and what holds it shut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+from mode.utils.queues import FlowControlEvent, FlowControlQueue
+
+from streams.worker import seam
+from streams.worker.seam import (
+    GentleFlowControl,
+    GroupThread,
+    Membership,
+    NoReadOffsets,
+    SourceConsumer,
+    StreamsApp,
+)
+from streams.worker.tenure import Tenure
+
+A, B = TP("events", 0), TP("events", 1)
+CHANGELOG = TP("shop-interactions-changelog", 0)
+
+
+# Flow control
+
+
+def queue_of(flow: FlowControlEvent) -> FlowControlQueue[int]:
+    queue: FlowControlQueue[int] = FlowControlQueue(flow_control=flow, clear_on_resume=True)
+    queue.put_nowait(1)
+    return queue
+
+
+def test_resuming_what_is_active_loses_nothing() -> None:
+    flow = GentleFlowControl()
+    flow.resume()
+    queue = queue_of(flow)
+
+    flow.resume()
+
+    assert flow.is_active()
+    assert queue.qsize() == 1
+
+
+def test_fausts_own_flow_control_would_lose_it() -> None:
+    """Should this fail one day, Faust has been mended and the subclass can go."""
+    flow = FlowControlEvent()
+    flow.resume()
+    queue = queue_of(flow)
+
+    flow.resume()
+
+    assert queue.qsize() == 0
+
+
+async def test_resuming_what_was_suspended_clears_and_wakes() -> None:
+    flow = GentleFlowControl()
+    flow.suspend()
+    queue = queue_of(flow)
+    waiting = asyncio.create_task(flow.acquire())
+    await asyncio.sleep(0)
+
+    flow.resume()
+
+    await asyncio.wait_for(waiting, 5)
+    assert flow.is_active()
+    assert queue.qsize() == 0
+
+
+# Read offsets
+
+
+def test_no_read_offset_of_a_source_is_remembered() -> None:
+    offsets = NoReadOffsets(lambda tp: tp != CHANGELOG)
+
+    offsets[A] = 7
+    offsets.update({A: 8, CHANGELOG: 9})
+
+    assert offsets[A] is None
+    assert offsets.get(A) is None
+    assert offsets[CHANGELOG] == 9
+
+
+# Membership
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Monotonic time; tests set its one element."""
+    time = [1000.0]
+    monkeypatch.setattr("streams.worker.seam.time.monotonic", lambda: time[0])
+    return time
+
+
+def test_session_ends_without_an_answer(now: list[float]) -> None:
+    membership = Membership(10.0, static=False)
+    now[0] += 9.9
+    assert membership.session_alive()
+
+    now[0] += 0.2
+    assert not membership.session_alive()
+
+
+def test_session_counts_from_when_the_heartbeat_left(now: list[float]) -> None:
+    """The broker may have taken it at any time since: a process frozen in between knows nothing."""
+    membership = Membership(10.0, static=False)
+    left = now[0]
+    now[0] += 60
+
+    membership.vouched_for(left)
+
+    assert not membership.session_alive()
+    membership.vouched_for(now[0])
+    assert membership.session_alive()
+
+
+def test_dynamic_member_joins_again(now: list[float]) -> None:
+    membership = Membership(10.0, static=False)
+
+    membership.member_reset()
+
+    assert membership.lost is None
+
+
+def test_static_member_fenced_in_its_session_is_out_for_good(now: list[float]) -> None:
+    membership = Membership(10.0, static=True)
+    now[0] += 5
+
+    membership.member_reset()
+
+    assert membership.lost is not None
+    assert "WORKER_INSTANCE_ID" in membership.lost
+
+
+def test_static_member_whose_session_ran_out_joins_again(now: list[float]) -> None:
+    membership = Membership(10.0, static=True)
+    now[0] += 11
+
+    membership.member_reset()
+
+    assert membership.lost is None
+
+
+# The consumer
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as aiokafka hands it out, as far as Faust looks."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int = 1_765_552_507_657
+    timestamp_type: int = 0
+    headers: tuple[tuple[str, bytes], ...] = ()
+    key: bytes = b"i-1"
+    value: bytes = b"{}"
+    checksum: None = None
+    serialized_key_size: int = 3
+    serialized_value_size: int = 2
+
+
+@dataclass
+class FakeThread:
+    """The consumer thread with Kafka behind it. ``log``: each call that matters, in order."""
+
+    assigned: set[TP] = field(default_factory=lambda: {A, CHANGELOG})
+    committed: dict[TP, int | None] = field(default_factory=dict)
+    beginnings: dict[TP, int] = field(default_factory=dict)
+    batches: list[dict[TP, list[int]]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    fetch_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    seek_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    commits: list[dict[TP, int]] = field(default_factory=list)
+    commit_succeeds: bool = True
+    timeouts: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.fetch_gate.set()
+        self.seek_gate.set()
+
+    async def getmany(self, active: set[TP] | None, timeout: float) -> dict[TP, list[Record]]:
+        self.timeouts.append(timeout)
+        self.log.append("fetch begins")
+        await self.fetch_gate.wait()
+        self.log.append("fetch ends")
+        batch = self.batches.pop(0) if self.batches else {}
+        return {
+            tp: [Record(tp.topic, tp.partition, offset) for offset in offsets]
+            for tp, offsets in batch.items()
+        }
+
+    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+        self.log.append("seek begins")
+        await self.seek_gate.wait()
+        self.log.append("seek ends")
+        return {tp: self.committed.get(tp) for tp in self.assigned}
+
+    async def earliest(self, tps: list[TP]) -> dict[TP, int]:
+        return {tp: self.beginnings.get(tp, 0) for tp in tps}
+
+    def seek(self, tp: TP, offset: int) -> None:
+        self.log.append(f"seek {tp.topic}/{tp.partition} to {offset}")
+
+    async def commit(self, offsets: Mapping[TP, int]) -> bool:
+        self.commits.append(dict(offsets))
+        return self.commit_succeeds
+
+    def assignment(self) -> set[TP]:
+        return self.assigned
+
+    def highwater(self, tp: TP) -> int:
+        return 100
+
+
+class Stewards:
+    """Stewardship that remembers."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, dict[TP, int]]] = []
+        self.ended: list[Tenure] = []
+
+    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
+        self.begun.append((generation, dict(committed)))
+        return Tenure(generation, committed)
+
+    async def end_tenure(self, tenure: Tenure) -> None:
+        assert not tenure.revoked
+        self.ended.append(tenure)
+
+
+class Rig:
+    """A StreamsApp and its consumer on a thread that is none."""
+
+    def __init__(self) -> None:
+        self.stewards = Stewards()
+        self.app = StreamsApp(
+            "shop",
+            membership=Membership(10.0, static=False),
+            stewardship=self.stewards,
+            broker="kafka://127.0.0.1:1",
+            store="memory://",
+            autodiscover=False,
+            web_enabled=False,
+        )
+        self.app.Table("interactions", key_type=bytes, value_type=bytes, partitions=2)
+        self.app.finalize()
+        consumer = self.app.consumer
+        assert isinstance(consumer, SourceConsumer)
+        self.consumer = consumer
+        self._real_thread = consumer._thread
+        assert isinstance(self._real_thread, GroupThread)
+        self.kafka = FakeThread()
+        consumer._thread = cast(Any, self.kafka)
+        self.assign(1)
+
+    def close(self) -> None:
+        """The thread was made but never started; its loop is open all the same."""
+        self._real_thread.thread_loop.close()
+
+    def assign(self, generation: int, *tps: TP) -> None:
+        """What the group says; on_partitions_assigned is Faust's to call."""
+        self.app.consumer_generation_id = generation
+        self.kafka.assigned = set(tps) or {A, CHANGELOG}
+        self.consumer._set_active_tps(self.kafka.assigned)
+        self.consumer._awaiting_seek = True
+
+    async def fetched(self) -> list[tuple[TP, int]]:
+        return [(tp, message.offset) async for tp, message in self.consumer.getmany(timeout=1.0)]
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    rig = Rig()
+    yield rig
+    rig.close()
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_records_go_through_after_the_seek(rig: Rig) -> None:
+    rig.kafka.committed = {A: 5}
+    rig.kafka.batches = [{A: [5, 6]}, {A: [7]}]
+    await rig.consumer.perform_seek()
+
+    assert await rig.fetched() == [(A, 5), (A, 6)]
+    assert await rig.fetched() == [(A, 7)]
+
+
+async def test_messages_carry_their_generation(rig: Rig) -> None:
+    rig.kafka.batches = [{A: [0]}]
+    rig.assign(7)
+    await rig.consumer.perform_seek()
+
+    (message,) = [message async for _, message in rig.consumer.getmany(timeout=1.0)]
+
+    assert (message.generation_id, message.tp, message.value) == (7, A, b"{}")
+
+
+async def test_nothing_of_a_source_comes_between_the_assignment_and_the_seek(rig: Rig) -> None:
+    """Faust resumes the partitions first and seeks then. Changelogs are restored meanwhile."""
+    rig.kafka.batches = [{A: [40, 41], CHANGELOG: [3]}, {A: [5]}]
+    rig.kafka.committed = {A: 5}
+
+    assert await rig.fetched() == [(CHANGELOG, 3)]
+
+    await rig.consumer.perform_seek()
+    assert await rig.fetched() == [(A, 5)]
+
+
+async def test_each_assignment_waits_for_a_seek_of_its_own(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+    rig.kafka.batches = [{A: [5]}]
+    assigned = asyncio.create_task(rig.consumer.on_partitions_assigned({A}, 2))
+    await asyncio.sleep(0)
+
+    assert await rig.fetched() == []
+    assigned.cancel()
+
+
+async def test_batch_in_hand_does_not_survive_a_seek(rig: Rig) -> None:
+    """Its first record has been handed out when the seek comes; the others lie ahead of it."""
+    await rig.consumer.perform_seek()
+    rig.kafka.batches = [{A: [40, 41, 42], CHANGELOG: [3]}]
+    seen = []
+
+    async for tp, message in rig.consumer.getmany(timeout=1.0):
+        seen.append((tp, message.offset))
+        if len(seen) == 1:
+            await rig.consumer.perform_seek()
+
+    assert [(tp, offset) for tp, offset in seen if tp == A] in ([], [(A, 40)])
+    assert (CHANGELOG, 3) in seen
+
+
+async def test_fetch_under_way_is_over_before_the_seek(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+    rig.kafka.log.clear()
+    rig.kafka.fetch_gate.clear()
+    fetching = asyncio.create_task(rig.fetched())
+    await settle()
+    seeking = asyncio.create_task(rig.consumer.perform_seek())
+    await settle()
+    assert rig.kafka.log == ["fetch begins"]
+
+    rig.kafka.fetch_gate.set()
+    await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
+
+    assert rig.kafka.log[:3] == ["fetch begins", "fetch ends", "seek begins"]
+
+
+async def test_no_fetch_begins_during_a_seek(rig: Rig) -> None:
+    rig.kafka.seek_gate.clear()
+    seeking = asyncio.create_task(rig.consumer.perform_seek())
+    await settle()
+    fetching = asyncio.create_task(rig.fetched())
+    await settle()
+    assert rig.kafka.log == ["seek begins"]
+
+    rig.kafka.seek_gate.set()
+    await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
+
+    assert rig.kafka.log.index("fetch begins") > rig.kafka.log.index("seek ends")
+
+
+async def test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped(
+    rig: Rig,
+) -> None:
+    await rig.consumer.perform_seek()
+    rig.kafka.batches = [{A: [40, 41]}]
+    rig.kafka.fetch_gate.clear()
+    fetching = asyncio.create_task(rig.fetched())
+    await settle()
+    batch = rig.consumer.getmany(timeout=1.0)
+    rig.kafka.fetch_gate.set()
+    assert await asyncio.wait_for(fetching, 5) == [(A, 40), (A, 41)]
+    rig.kafka.batches = [{A: [42, 43]}]
+    assert (await anext(batch))[1].offset == 42
+
+    await rig.consumer.perform_seek()
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(batch)
+
+
+async def test_a_seek_does_not_wait_long_for_an_empty_fetch(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+
+    await rig.fetched()
+
+    assert rig.kafka.timeouts == [seam.FETCH_WAIT_SECONDS]
+
+
+async def test_a_new_generation_ends_the_batch(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+    rig.kafka.batches = [{A: [5, 6]}]
+    batch = rig.consumer.getmany(timeout=1.0)
+    await anext(batch)
+
+    rig.app.consumer_generation_id = 2
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(batch)
+
+
+async def test_a_suspended_flow_ends_the_batch(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+    rig.kafka.batches = [{A: [5, 6]}]
+    batch = rig.consumer.getmany(timeout=1.0)
+    await anext(batch)
+
+    rig.consumer.stop_flow()
+
+    with pytest.raises(StopAsyncIteration):
+        await anext(batch)
+
+
+async def test_gaps_are_not_acknowledged(rig: Rig) -> None:
+    await rig.consumer._add_gap(A, 5, 900)
+
+    assert not rig.consumer._gap[A]
+    assert rig.consumer._acked[A] == []
+
+
+# Where a tenure begins
+
+
+async def test_tenure_begins_at_the_committed_offsets(rig: Rig) -> None:
+    rig.assign(3, A, B, CHANGELOG)
+    rig.kafka.committed = {A: 5, B: 900, CHANGELOG: 77}
+
+    await rig.consumer.perform_seek()
+
+    assert rig.stewards.begun == [(3, {A: 5, B: 900})]
+    tenure = rig.app.tenure
+    assert tenure is not None
+    assert tenure.generation == 3
+
+
+@pytest.mark.parametrize("committed", [None, 0])
+async def test_fresh_partition_is_put_at_its_beginning(rig: Rig, committed: int | None) -> None:
+    """Faust's seek leaves it wherever a fetch had got to."""
+    rig.assign(3, A, B, CHANGELOG)
+    rig.kafka.committed = {A: committed, B: 900}
+    rig.kafka.beginnings = {A: 12}
+
+    await rig.consumer.perform_seek()
+
+    assert rig.stewards.begun == [(3, {A: 12, B: 900})]
+    assert [step for step in rig.kafka.log if "/" in step] == ["seek events/0 to 12"]
+
+
+async def test_a_second_seek_in_a_generation_keeps_the_tenure(rig: Rig) -> None:
+    rig.kafka.committed = {A: 5}
+    await rig.consumer.perform_seek()
+    tenure = rig.app.tenure
+
+    await rig.consumer.perform_seek()
+
+    assert rig.app.tenure is tenure
+    assert len(rig.stewards.begun) == 1
+
+
+async def test_a_new_generation_ends_the_tenure_before(rig: Rig) -> None:
+    await rig.consumer.perform_seek()
+    before = rig.app.tenure
+    assert before is not None
+    rig.assign(2)
+
+    await rig.consumer.perform_seek()
+
+    assert before.revoked
+    assert rig.app.tenure is not before
+    assert [generation for generation, _ in rig.stewards.begun] == [1, 2]
+
+
+async def test_a_committed_offset_of_an_earlier_tenure_is_not_believed(rig: Rig) -> None:
+    """Another worker went on from there, and the group's offsets were deleted since."""
+    rig.kafka.committed = {A: 500}
+    await rig.consumer.perform_seek()
+    await rig.consumer.on_partitions_revoked({A, CHANGELOG})
+    rig.kafka.committed = {A: None}
+    rig.kafka.beginnings = {A: 3}
+    rig.assign(2)
+
+    await rig.consumer.perform_seek()
+
+    assert rig.stewards.begun[-1] == (2, {A: 3})
+
+
+async def test_a_seek_overtaken_by_a_revocation_begins_no_tenure(rig: Rig) -> None:
+    rig.kafka.seek_gate.clear()
+    seeking = asyncio.create_task(rig.consumer.perform_seek())
+    await settle()
+    revoking = asyncio.create_task(rig.consumer.on_partitions_revoked({A, CHANGELOG}))
+    await settle()
+
+    rig.kafka.seek_gate.set()
+    await asyncio.wait_for(asyncio.gather(seeking, revoking), 5)
+
+    assert rig.app.tenure is None or rig.app.tenure.revoked
+
+
+async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None:
+    """The partitions of the new one have not been put in their place."""
+    rig.kafka.seek_gate.clear()
+    seeking = asyncio.create_task(rig.consumer.perform_seek())
+    await settle()
+    rig.app.consumer_generation_id = 2
+    assigned = asyncio.create_task(rig.consumer.on_partitions_assigned({A, CHANGELOG}, 2))
+    await asyncio.sleep(0)
+    rig.kafka.seek_gate.set()
+    await asyncio.wait_for(seeking, 5)
+    assigned.cancel()
+    rig.consumer.resume_flow()
+    rig.consumer.resume_partitions({A, CHANGELOG})
+    rig.kafka.batches = [{A: [40], CHANGELOG: [3]}]
+
+    assert await rig.fetched() == [(CHANGELOG, 3)]
+    assert rig.stewards.begun == []
+
+
+# Commit
+
+
+async def begun(rig: Rig) -> Tenure:
+    rig.kafka.committed = {A: 5}
+    await rig.consumer.perform_seek()
+    tenure = rig.app.tenure
+    assert tenure is not None
+    return tenure
+
+
+async def test_commits_the_frontier_and_nothing_else(rig: Rig) -> None:
+    tenure = await begun(rig)
+    frontier = tenure.frontiers[A]
+    for offset in (5, 6, 7):
+        frontier.take_up(offset)
+    frontier.finish(5)
+    frontier.finish(7)
+    # What Faust would go by.
+    rig.consumer._acked[A] = [5, 6, 7, 8, 9]
+    rig.consumer._committed_offset[A] = 10
+
+    assert await rig.consumer.commit()
+
+    assert rig.kafka.commits == [{A: 6}]
+    assert frontier.committed == 6
+
+
+async def test_commits_nothing_when_nothing_has_moved(rig: Rig) -> None:
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+
+    assert not await rig.consumer.commit()
+    assert rig.kafka.commits == []
+
+
+async def test_a_commit_that_failed_is_made_again(rig: Rig) -> None:
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    tenure.frontiers[A].finish(5)
+    rig.kafka.commit_succeeds = False
+    assert not await rig.consumer.commit()
+
+    rig.kafka.commit_succeeds = True
+
+    assert await rig.consumer.commit()
+    assert rig.kafka.commits == [{A: 6}, {A: 6}]
+
+
+async def test_commits_nothing_of_another_generation(rig: Rig) -> None:
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    tenure.frontiers[A].finish(5)
+    rig.app.consumer_generation_id = 2
+
+    assert not await rig.consumer.commit()
+    assert rig.kafka.commits == []
+
+
+async def test_commits_nothing_without_a_tenure(rig: Rig) -> None:
+    assert not await rig.consumer.commit()
+
+
+# Giving up
+
+
+async def test_partitions_are_given_up_in_order(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drained, then committed, then revoked."""
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    order: list[str] = []
+
+    async def end_tenure(ending: Tenure) -> None:
+        assert not ending.revoked
+        order.append("drained")
+        ending.frontiers[A].finish(5)
+
+    async def commit(offsets: Mapping[TP, int]) -> bool:
+        assert not tenure.revoked
+        order.append(f"committed {offsets[A]}")
+        return True
+
+    monkeypatch.setattr(rig.stewards, "end_tenure", end_tenure)
+    monkeypatch.setattr(rig.kafka, "commit", commit)
+
+    await rig.consumer.wait_empty()
+
+    assert order == ["drained", "committed 6"]
+    assert tenure.revoked
+
+
+async def test_giving_up_again_does_nothing(rig: Rig) -> None:
+    await begun(rig)
+    await rig.consumer.wait_empty()
+
+    await rig.consumer.wait_empty()
+
+    assert len(rig.stewards.ended) == 1
+
+
+async def test_partitions_are_revoked_even_if_draining_fails(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenure = await begun(rig)
+
+    async def end_tenure(_: Tenure) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(rig.stewards, "end_tenure", end_tenure)
+
+    with pytest.raises(RuntimeError):
+        await rig.consumer.wait_empty()
+    assert tenure.revoked
+
+
+async def test_no_effect_follows_a_revocation(rig: Rig) -> None:
+    tenure = await begun(rig)
+    rig.app.flow_control.resume()
+
+    await rig.consumer.on_partitions_revoked({A, CHANGELOG})
+
+    assert rig.stewards.ended == [tenure]
+    assert tenure.revoked
