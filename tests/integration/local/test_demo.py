@@ -136,7 +136,6 @@ def test_every_event_is_accounted_for(tmp_path: Path, faults: list[str]) -> None
 @pytest.mark.parametrize(
     ("name", "command", "streaming"),
     [
-        ("broker", "streams broker", True),
         ("simulator", "streams simulator", False),
         ("bridge", "streams bridge http", False),
         ("worker", "streams worker", True),
@@ -163,16 +162,11 @@ def test_a_part_that_dies_ends_the_demo_and_is_named(
 
 
 @needs_proc
-@pytest.mark.parametrize(
-    ("number", "streaming"),
-    [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGHUP, False)],
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_before_the_verdict_it_leaves_nothing_and_claims_nothing(
-    tmp_path: Path, number: signal.Signals, streaming: bool
+    tmp_path: Path, number: signal.Signals
 ) -> None:
     with demo(tmp_path) as process:
-        if streaming:
-            read_until(process, "events sent")
         pid_of(tmp_path, "streams worker")
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
