@@ -1,0 +1,316 @@
+"""Taking records up and giving partitions back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+import pytest
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, Message
+from prometheus_client import CollectorRegistry
+
+from streams.envelope import InteractionEvent
+from streams.errors import EnvelopeError, OffsetHole, OwnershipLost, PublishError
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker import steward as steward_module
+from streams.worker.road import Aside, Road
+from streams.worker.steward import Steward
+from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
+from streams.worker.work import Work
+from tests.unit.genesys.scripted import LeapingClock, until
+from tests.unit.worker.world import EVENTS, event, samples
+
+OTHER = TP(EVENTS.topic, 4)
+
+
+class StandInRoad:
+    """Finishes each record at once, or does what the test says."""
+
+    def __init__(self) -> None:
+        self.works: list[Work] = []
+        self.does: Callable[[Work, Aside], Awaitable[None]] | None = None
+
+    async def travel(self, work: Work, aside: Aside) -> None:
+        self.works.append(work)
+        if self.does is not None:
+            await self.does(work, aside)
+        work.finish()
+
+
+class StandInTable:
+    disowned = 0
+
+    def disown(self) -> None:
+        self.disowned += 1
+
+
+class StandInBroker:
+    """HoleInspector: says where the first record is."""
+
+    first = 0
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[TP, int]] = []
+
+    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+        self.asked.append((tp, offset))
+        return self.first
+
+
+class Desk:
+    """A steward with stand-ins all around."""
+
+    def __init__(self) -> None:
+        self.road = StandInRoad()
+        self.table = StandInTable()
+        self.broker = StandInBroker()
+        self.clock = LeapingClock()
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.failures: list[BaseException] = []
+        self.alive = True
+        self.steward = Steward(
+            road=cast(Road, self.road),
+            table=cast(InteractionTable, self.table),
+            holes=self.broker,
+            clock=self.clock,
+            metrics=self.metrics,
+            in_flight=2,
+            session_alive=lambda: self.alive,
+            on_failure=self.failures.append,
+        )
+
+    def begin(self, generation: int = 1, **committed: int) -> Tenure:
+        offsets = {EVENTS: committed.get("at", 5), OTHER: 0}
+        return self.steward.begin_tenure(generation, offsets)
+
+    async def take_up(
+        self, offset: int, value: bytes | None = b"", *, generation: int = 1, tp: TP = EVENTS
+    ) -> None:
+        await self.steward.take_up(message(offset, value, generation=generation, tp=tp))
+        await asyncio.sleep(0)
+
+    @property
+    def offsets(self) -> list[int]:
+        return [work.offset for work in self.road.works]
+
+
+def message(
+    offset: int, value: bytes | None = b"", *, generation: int = 1, tp: TP = EVENTS
+) -> Message:
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        offset,
+        1_765_552_507.5,
+        0,
+        [("traceparent", b"00-1")],
+        b"i-1",
+        event(offset) if value == b"" else value,
+        None,
+        tp=tp,
+        generation_id=generation,
+    )
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return Desk()
+
+
+async def test_records_go_from_the_committed_offset_on(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    for offset in (5, 6, 7):
+        await desk.take_up(offset)
+    await until(lambda: len(desk.offsets) == 3)
+
+    assert desk.offsets == [5, 6, 7]
+    assert tenure.frontiers[EVENTS].committable == 8
+    assert tenure.frontiers[OTHER].committable == 0
+
+
+async def test_a_record_is_handed_on_as_it_came(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    await desk.take_up(5)
+
+    (work,) = desk.road.works
+    assert (work.tenure, work.tp, work.offset) == (tenure, EVENTS, 5)
+    assert (work.key, work.value) == (b"i-1", event(5))
+    assert work.headers == (("traceparent", b"00-1"),)
+    assert (work.timestamp, work.taken_at) == (1_765_552_507.5, desk.clock.now)
+    assert isinstance(work.event, InteractionEvent)
+    assert work.lane == (EVENTS.partition, "i-1")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, b"\xff", b"[" * 100_000, b'{"detail-type": "purecloud:v2:other", "detail": {}}'],
+)
+async def test_what_is_no_event_is_handed_on_too(desk: Desk, value: bytes | None) -> None:
+    desk.begin()
+
+    await desk.take_up(5, value)
+
+    (work,) = desk.road.works
+    assert isinstance(work.event, EnvelopeError)
+    assert work.value == value
+    assert work.lane == (EVENTS.partition, 5)
+
+
+async def test_nothing_is_taken_up_without_a_tenure(desk: Desk) -> None:
+    await desk.take_up(5)
+
+    assert desk.offsets == []
+
+
+async def test_records_of_another_generation_are_left(desk: Desk) -> None:
+    tenure = desk.begin(generation=2)
+
+    await desk.take_up(5, generation=1)
+
+    assert desk.offsets == []
+    assert tenure.frontiers[EVENTS].expected == 5
+
+
+async def test_a_record_that_comes_again_is_dropped_and_counted(desk: Desk) -> None:
+    desk.begin()
+    await desk.take_up(5)
+
+    await desk.take_up(5)
+    await desk.take_up(4)
+
+    assert desk.offsets == [5]
+    assert desk.failures == []
+    assert samples(desk.metrics)["genesys_streams_repeated_records_total"] == 2
+
+
+async def test_a_hole_with_records_in_it_is_fatal(desk: Desk) -> None:
+    tenure = desk.begin()
+    desk.broker.first = 6
+
+    with pytest.raises(OffsetHole, match=r"offset 5 was expected, 8 came, .* a record at 6"):
+        await desk.take_up(8)
+
+    assert desk.broker.asked == [(EVENTS, 5)]
+    assert desk.offsets == []
+    assert tenure.frontiers[EVENTS].committable == 5
+    assert samples(desk.metrics)["genesys_streams_offset_holes_total"] == 1
+
+
+@pytest.mark.parametrize("first", [8, 9])
+async def test_a_hole_without_records_is_passed(desk: Desk, first: int) -> None:
+    tenure = desk.begin()
+    desk.broker.first = first
+
+    await desk.take_up(8)
+
+    assert desk.offsets == [8]
+    assert tenure.frontiers[EVENTS].committable == 9
+
+
+async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:
+    desk.begin()
+    gate = asyncio.Event()
+    desk.road.does = lambda _work, _aside: cast(Awaitable[None], gate.wait())
+
+    async def all_of_them() -> None:
+        for offset in range(5, 105):
+            await desk.take_up(offset)
+
+    taking = asyncio.create_task(all_of_them())
+    await asyncio.wait({taking}, timeout=0.05)
+
+    assert not taking.done()
+    assert desk.steward.lanes.backlog == 20
+    gate.set()
+    await asyncio.wait_for(taking, 5)
+
+
+async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -> None:
+    tenure = desk.begin()
+    gate = asyncio.Event()
+    desk.road.does = lambda _work, _aside: cast(Awaitable[None], gate.wait())
+    await desk.take_up(5)
+    await desk.take_up(6)
+    ending = asyncio.create_task(desk.steward.end_tenure(tenure))
+    await asyncio.sleep(0)
+    assert tenure.ending.is_set()
+    await desk.take_up(7)
+
+    gate.set()
+    await asyncio.wait_for(ending, 5)
+
+    assert desk.offsets == [5]
+    assert tenure.uncommitted() == {EVENTS: 6}
+    assert desk.table.disowned == 1
+
+
+async def test_a_lane_that_does_not_end_is_abandoned(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steward_module, "DRAIN_SECONDS", 0.02)
+    tenure = desk.begin()
+    desk.road.does = lambda _work, _aside: cast(Awaitable[None], asyncio.Event().wait())
+    await desk.take_up(5)
+
+    await asyncio.wait_for(desk.steward.end_tenure(tenure), 5)
+
+    assert tenure.uncommitted() == {}
+    assert desk.failures == []
+
+
+async def test_the_next_tenure_has_lanes_of_its_own(desk: Desk) -> None:
+    tenure = desk.begin()
+    await desk.steward.end_tenure(tenure)
+    tenure.revoke()
+
+    desk.begin(generation=2)
+    await desk.take_up(5, generation=2)
+
+    assert desk.offsets == [5]
+    assert desk.steward.tenures == 2
+
+
+async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    async def lose(work: Work, _: Aside) -> None:
+        work.tenure.revoke()
+        work.tenure.check()
+
+    desk.road.does = lose
+    await desk.take_up(5)
+
+    assert desk.failures == []
+    assert tenure.uncommitted() == {}
+    with pytest.raises(OwnershipLost):
+        tenure.check()
+
+
+async def test_kafka_that_does_not_acknowledge_ends_the_worker(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    async def fail(_work: Work, _aside: Aside) -> None:
+        raise PublishError("no in-sync replicas")
+
+    desk.road.does = fail
+    await desk.take_up(5)
+    await until(lambda: bool(desk.failures))
+    desk.road.does = None
+    await desk.take_up(6)
+
+    assert [str(failure) for failure in desk.failures] == ["no in-sync replicas"]
+    assert desk.offsets == [5]
+    assert tenure.uncommitted() == {}
+
+
+async def test_the_tenure_asks_the_session(desk: Desk) -> None:
+    tenure = desk.begin()
+    desk.alive = False
+
+    with pytest.raises(OwnershipLost, match="no heartbeat"):
+        tenure.check()

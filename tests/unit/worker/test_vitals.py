@@ -1,0 +1,202 @@
+"""What the watchdog, the metrics and the health endpoints are told of the worker's state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.tables.manager import TableManager
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from streams.genesys.gate import Gate
+from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.seam import SourceConsumer, StreamsApp
+from streams.worker.steward import Steward
+from streams.worker.table import InteractionTable
+from streams.worker.tenure import Tenure
+from streams.worker.vitals import Monitor
+from tests.unit.genesys.scripted import LeapingClock, Recorder
+from tests.unit.worker.world import samples
+
+A, B = TP("events", 0), TP("events", 1)
+
+
+class StandInConsumer(SourceConsumer):
+    """Says what a test has written down."""
+
+    def __init__(self) -> None:
+        self.fatal: str | None = None
+        self.ends: dict[TP, int | None] = {}
+
+    def fatal_error(self) -> str | None:
+        return self.fatal
+
+    def highwater(self, tp: TP) -> int:
+        return cast(int, self.ends.get(tp))
+
+    def __repr__(self) -> str:
+        return "consumer"
+
+
+class StandInTables(TableManager):
+    def __init__(self) -> None:
+        self.left = 0
+
+    @property
+    def recovery(self) -> Any:
+        return SimpleNamespace(active_remaining_total=lambda: self.left)
+
+
+@dataclass
+class Body:
+    """The parts that a Monitor looks at."""
+
+    consumer: StandInConsumer = field(default_factory=StandInConsumer)
+    tables: StandInTables = field(default_factory=StandInTables)
+    lanes: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(in_flight=0, backlog=0, held=0)
+    )
+    clock: LeapingClock = field(default_factory=LeapingClock)
+
+    def __post_init__(self) -> None:
+        self.tenure = Tenure(1, {A: 5, B: 0})
+        self.consumer.ends = {A: 5, B: 0}
+        self.app = SimpleNamespace(
+            tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
+        )
+        self.steward = SimpleNamespace(lanes=self.lanes, tenures=1)
+        self.gate = Gate(self.clock, Recorder())
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.monitor = Monitor(
+            cast(StreamsApp, self.app),
+            cast(Steward, self.steward),
+            cast(InteractionTable, SimpleNamespace(size=42)),
+            self.gate,
+            self.metrics,
+        )
+
+
+@pytest.fixture
+def body() -> Body:
+    return Body()
+
+
+def test_idle(body: Body) -> None:
+    vitals = body.monitor.vitals()
+
+    assert (vitals.fatal, vitals.crashed, vitals.excuse) == (None, None, None)
+    assert vitals.tenure
+    assert vitals.waiting == 0
+    assert body.monitor.not_ready() is None
+
+
+def test_records_in_hand_wait(body: Body) -> None:
+    body.tenure.frontiers[A].take_up(5)
+    body.tenure.frontiers[B].take_up(0)
+    body.consumer.ends = {A: 6, B: 1}
+
+    assert body.monitor.vitals().waiting == 2
+
+
+def test_records_that_were_never_handed_to_us_wait_too(body: Body) -> None:
+    """A consumer that fetches no more is a corpse as well."""
+    body.consumer.ends = {A: 9, B: None}
+
+    assert body.monitor.vitals().waiting == 4
+
+
+def test_finishing_and_taking_up_are_progress(body: Body) -> None:
+    before = body.monitor.vitals().progress
+    body.tenure.frontiers[A].take_up(5)
+    taken = body.monitor.vitals().progress
+    body.tenure.frontiers[A].finish(5)
+
+    assert before < taken < body.monitor.vitals().progress
+
+
+def test_a_new_tenure_is_progress(body: Body) -> None:
+    before = body.monitor.vitals().progress
+
+    body.steward.tenures += 1
+
+    assert body.monitor.vitals().progress > before
+
+
+def test_a_closed_gate_is_an_excuse(body: Body) -> None:
+    body.gate.close(10)
+    assert body.monitor.vitals().excuse is not None
+
+    body.clock.now += 11
+    assert body.monitor.vitals().excuse is None
+
+
+def test_held_records_are_an_excuse(body: Body) -> None:
+    body.lanes.held = 1
+
+    assert body.monitor.vitals().excuse is not None
+
+
+@pytest.mark.parametrize("gone", ["none", "ending", "revoked"])
+def test_without_partitions_it_is_not_ready(body: Body, gone: str) -> None:
+    if gone == "none":
+        body.app.tenure = None
+    elif gone == "ending":
+        body.tenure.ending.set()
+    else:
+        body.tenure.revoke()
+    body.tables.left = 7
+
+    vitals = body.monitor.vitals()
+
+    assert not vitals.tenure
+    assert (vitals.waiting, vitals.restoring) == (0, 7)
+    assert body.monitor.not_ready() == "no partitions are assigned yet"
+
+
+def test_what_is_fatal_is_told_at_once(body: Body) -> None:
+    body.consumer.fatal = "fenced"
+    assert body.monitor.vitals().fatal == "fenced"
+    assert body.monitor.not_ready() == "fenced"
+
+
+def test_a_crash_is_told_at_once(body: Body) -> None:
+    body.app.crash_reason = RuntimeError("thread died")
+    assert body.monitor.not_ready() == "RuntimeError('thread died')"
+
+
+def test_before_the_consumer_is_made(body: Body) -> None:
+    body.app._consumer = None
+    body.app.tenure = None
+
+    assert body.monitor.vitals().fatal is None
+
+
+def test_the_reason_to_end_comes_first(body: Body) -> None:
+    body.monitor.ending = "stopping"
+
+    assert body.monitor.not_ready() == "stopping"
+
+
+def test_gauges(body: Body) -> None:
+    body.tenure.frontiers[A].take_up(5)
+    body.lanes.in_flight, body.lanes.backlog = 2, 7
+
+    body.monitor.refresh_gauges()
+
+    told = samples(body.metrics)
+    assert told["genesys_streams_in_flight"] == 2
+    assert told["genesys_streams_lanes_waiting"] == 5
+    assert told["genesys_streams_state_interactions"] == 42
+    assert told["genesys_streams_frontier_lag_records"] == 1
+
+
+def test_lag_of_partitions_given_up_is_shown_no_more(body: Body) -> None:
+    body.monitor.refresh_gauges()
+    body.app.tenure = None
+
+    body.monitor.refresh_gauges()
+
+    assert "genesys_streams_frontier_lag_records" not in samples(body.metrics)
