@@ -245,6 +245,7 @@ async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -
     await asyncio.wait_for(ending, 5)
 
     assert desk.offsets == [5]
+    assert tenure.frontiers[EVENTS].expected == 7
     assert tenure.uncommitted() == {EVENTS: 6}
     assert desk.table.disowned == 1
 
@@ -284,7 +285,10 @@ async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
 
     desk.road.does = lose
     await desk.take_up(5)
+    for _ in range(5):
+        await asyncio.sleep(0)
 
+    assert desk.steward.lanes.active == 0
     assert desk.failures == []
     assert tenure.uncommitted() == {}
     with pytest.raises(OwnershipLost):

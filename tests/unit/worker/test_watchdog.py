@@ -74,6 +74,15 @@ def test_a_rebalance_starts_the_join_time_anew() -> None:
     assert isinstance(patient.after(3), MembershipLost)
 
 
+def test_a_long_restore_is_no_stall() -> None:
+    patient = Patient(replace(IDLE, tenure=False, restoring=10))
+    for restoring in reversed(range(10)):
+        assert patient.after(JOIN_SECONDS - 1) is None
+        patient.vitals = replace(patient.vitals, restoring=restoring)
+
+    assert isinstance(patient.after(JOIN_SECONDS + 2), MembershipLost)
+
+
 def test_waiting_records_and_a_frontier_that_stands_still() -> None:
     patient = Patient(replace(IDLE, progress=7, waiting=3))
 
