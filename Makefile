@@ -20,11 +20,11 @@ demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--
 	@$(BIN)/genesys-streams demo $(ARGS)
 
 test: $(READY) ## all tests but those that need Apache Kafka
-	@$(BIN)/python -m pytest -m "not kafka" -rs $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka" -rfEs $(ARGS)
 
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
-	@$(BIN)/python -m pytest --kafka -m kafka -rs $(ARGS)
+	@$(BIN)/python -m pytest --kafka -m kafka -rfEs $(ARGS)
 
 lint: $(READY) ## ruff and mypy --strict
 	@$(BIN)/ruff check . $(SCRIPTS)

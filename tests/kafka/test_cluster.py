@@ -31,8 +31,15 @@ async def in_sync_replicas(bootstrap_servers: str, topic: str) -> set[int]:
         (described,) = await admin.describe_topics([topic])
     finally:
         await admin.close()
-    (partition,) = described["partitions"]
-    return set(partition["isr"])
+    # None: the broker that was asked has not heard of the new topic yet.
+    return {node for partition in described["partitions"] for node in partition["isr"]}
+
+
+async def all_in_sync(bootstrap_servers: str, topic: str) -> None:
+    async def holds() -> bool:
+        return await in_sync_replicas(bootstrap_servers, topic) == {1, 2, 3}
+
+    await eventually(holds, 30.0, "all three nodes have what the leader has")
 
 
 async def produce(bootstrap_servers: str, topic: str, values: list[bytes]) -> None:
@@ -75,10 +82,7 @@ async def test_no_record_is_lost_when_any_node_of_three_is_killed(kafka3: KafkaC
         sent += values
         kafka3.start(node)
 
-        async def whole_again() -> bool:
-            return await in_sync_replicas(servers, topic) == {1, 2, 3}
-
-        await eventually(whole_again, 30.0, f"node {node} has caught up")
+        await all_in_sync(servers, topic)
 
     assert await consume(servers, topic) == sent
 
@@ -89,4 +93,4 @@ async def test_a_node_that_a_test_left_dead_is_started_for_the_next(kafka3: Kafk
     kafka3.heal()
 
     topic = await create_topic(kafka3.bootstrap_servers, replicas=3)
-    assert await in_sync_replicas(kafka3.bootstrap_servers, topic) == {1, 2, 3}
+    await all_in_sync(kafka3.bootstrap_servers, topic)
