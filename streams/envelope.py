@@ -17,6 +17,10 @@ INTERACTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # Digits of a number, characters of a string: keeps one event from filling an interaction's record.
 SEQUENCE_MAX_LENGTH = 128
 
+# Characters of any other text that is kept: an outcome or a table record that Kafka refuses for its
+# size would stop the partition at this event for good.
+TEXT_MAX_LENGTH = 1024
+
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
@@ -106,9 +110,9 @@ def parse(body: bytes) -> InteractionEvent | None:
         order=order,
         interaction_type=_lowered(detail.interaction_type, "interactionType"),
         state=_lowered(detail.state, "state"),
-        event_id=_string(envelope.id, "id"),
-        event_time=_string(envelope.time, "time"),
-        source=_string(envelope.source, "source"),
+        event_id=_text(envelope.id, "id"),
+        event_time=_text(envelope.time, "time"),
+        source=_text(envelope.source, "source"),
     )
 
 
@@ -126,8 +130,15 @@ def _string(raw: msgspec.Raw, field: str) -> str | None:
         raise EnvelopeError(f"{field} must be a string", field) from None
 
 
-def _lowered(raw: msgspec.Raw, field: str) -> str | None:
+def _text(raw: msgspec.Raw, field: str) -> str | None:
     value = _string(raw, field)
+    if value is not None and len(value) > TEXT_MAX_LENGTH:
+        raise EnvelopeError(f"{field} must have at most {TEXT_MAX_LENGTH} characters", field)
+    return value
+
+
+def _lowered(raw: msgspec.Raw, field: str) -> str | None:
+    value = _text(raw, field)
     return None if value is None else value.lower()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -301,6 +302,26 @@ def test_what_is_copied_from_the_envelope_must_be_a_string(name: str) -> None:
 )
 def test_hostile_bytes_are_refused_as_a_whole(hostile: bytes) -> None:
     assert refusal(hostile).field is None
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (around, "id"),
+        (around, "time"),
+        (around, "source"),
+        (body, "interactionType"),
+        (body, "state"),
+    ],
+)
+def test_text_that_is_kept_has_a_limit(made: Callable[..., bytes], name: str) -> None:
+    """It goes into outcomes and the table, whose topics take no records of any size."""
+    assert event(made(**{name: "é" * 1024}))
+
+    refused = refusal(made(**{name: "é" * 1025}))
+
+    assert refused.field == name
+    assert "at most 1024 characters" in str(refused)
 
 
 def test_two_mebibytes_of_event_are_an_event() -> None:

@@ -69,6 +69,8 @@ def test_a_body_of_1_mib_fits_with_its_headers_wherever_it_goes(declaration: Dec
     # A record that events took must not be refused by where it is put off or laid aside.
     assert limit("calls.retries") >= limit("calls.events") + 64 * 1024
     assert limit("calls.dead-letters") >= limit("calls.retries")
+    # The outcome of a record that can't be read has the record's key, whatever its length.
+    assert limit("calls.outcomes") >= limit("calls.events") + 64 * 1024
 
 
 def test_the_changelog_forgets_as_the_table_does(make_settings: MakeSettings) -> None:
