@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Protocol
 
+import aiokafka
 import aiokafka.errors
 import faust
 from faust.assignor.client_assignment import ClientMetadata
@@ -169,6 +170,22 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             return "the group coordination task has ended"
         return None
 
+    def behind(self, tp: TP) -> int:
+        """Offsets between our fetch position and the end that the broker told us last.
+
+        The position passes transaction markers, which no record ever comes for.
+        """
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        at = aiokafka.TopicPartition(tp.topic, tp.partition)
+        if assignment is None or at not in assignment.tps:
+            return 0
+        state = assignment.state_value(at)
+        if state.highwater is None or not state.has_valid_position:
+            return 0
+        behind: int = state.highwater - state.position
+        return max(0, behind)
+
     async def earliest(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Where each partition begins now."""
         offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
@@ -198,6 +215,10 @@ class SourceConsumer(driver.Consumer):
 
     def fatal_error(self) -> str | None:
         return self.app.membership.lost or self._thread.fatal_error()
+
+    def behind(self, tp: TP) -> int:
+        """Offsets that the broker has told of and that were never fetched."""
+        return self._thread.behind(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         self._rebalances += 1

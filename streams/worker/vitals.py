@@ -82,14 +82,11 @@ class Monitor:
         return None
 
     def _unfetched(self, tenure: Tenure | None) -> int:
-        """Records that the broker has said it has, and that were never handed to us."""
+        """Offsets that the broker has told of and that were never fetched."""
         consumer = self._consumer()
         if tenure is None or consumer is None:
             return 0
-        return sum(
-            max(0, (consumer.highwater(tp) or 0) - frontier.expected)
-            for tp, frontier in tenure.frontiers.items()
-        )
+        return sum(consumer.behind(tp) for tp in tenure.frontiers)
 
     def _consumer(self) -> SourceConsumer | None:
         consumer = self._app._consumer

@@ -29,13 +29,13 @@ class StandInConsumer(SourceConsumer):
 
     def __init__(self) -> None:
         self.fatal: str | None = None
-        self.ends: dict[TP, int | None] = {}
+        self.unfetched: dict[TP, int] = {}
 
     def fatal_error(self) -> str | None:
         return self.fatal
 
-    def highwater(self, tp: TP) -> int:
-        return cast(int, self.ends.get(tp))
+    def behind(self, tp: TP) -> int:
+        return self.unfetched.get(tp, 0)
 
     def __repr__(self) -> str:
         return "consumer"
@@ -63,7 +63,6 @@ class Body:
 
     def __post_init__(self) -> None:
         self.tenure = Tenure(1, {A: 5, B: 0})
-        self.consumer.ends = {A: 5, B: 0}
         self.app = SimpleNamespace(
             tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
         )
@@ -96,14 +95,13 @@ def test_idle(body: Body) -> None:
 def test_records_in_hand_wait(body: Body) -> None:
     body.tenure.frontiers[A].take_up(5)
     body.tenure.frontiers[B].take_up(0)
-    body.consumer.ends = {A: 6, B: 1}
 
     assert body.monitor.vitals().waiting == 2
 
 
-def test_records_that_were_never_handed_to_us_wait_too(body: Body) -> None:
+def test_records_that_were_never_fetched_wait_too(body: Body) -> None:
     """A consumer that fetches no more is a corpse as well."""
-    body.consumer.ends = {A: 9, B: None}
+    body.consumer.unfetched = {A: 4}
 
     assert body.monitor.vitals().waiting == 4
 
