@@ -6,19 +6,20 @@ import os
 import threading
 
 
-def leave_within(seconds: float, why: str) -> None:
-    """End the process with exit code 1 after that time, unless it is gone by then.
+def leave_within(seconds: float, why: str, code: int = 1) -> None:
+    """End the process with that exit code after that time, unless it is gone by then.
 
     A thread, because what hangs may be the event loop; never cancelled, because what hangs may also
     be the interpreter waiting for somebody's thread at its own end.
     """
-    timer = threading.Timer(seconds, leave_now, [why])
+    timer = threading.Timer(seconds, leave_now, [why, code])
     timer.daemon = True
     timer.start()
 
 
-def leave_now(why: str) -> None:
-    """End the process with exit code 1: what was not finished is left to be done again."""
+def leave_now(why: str, code: int = 1) -> None:
+    """End the process at once. Code 1: what was not finished is left to be done again."""
     # Not through sys.stderr: its lock may be held by the very code that hangs.
-    os.write(2, f"genesys-streams: {why}: ending now with work unfinished\n".encode())
-    os._exit(1)
+    left = "ending now with work unfinished" if code else "ending now"
+    os.write(2, f"genesys-streams: {why}: {left}\n".encode())
+    os._exit(code)

@@ -351,6 +351,11 @@ class StreamsApp(faust.App):
             held.revoke()
         self.tenure = self._stewardship.begin_tenure(generation, committed)
 
+    @property
+    def given_up(self) -> bool:
+        """Nothing is held: no partitions yet, or all given up in good order."""
+        return self.tenure is None or self.tenure.revoked
+
     async def end_tenure(self) -> None:
         tenure = self.tenure
         if tenure is None or tenure.revoked:
