@@ -5,16 +5,20 @@ duplicates. ``await topic.send()`` elsewhere often means "queued"; here it means
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiokafka
 import aiokafka.errors
 
-from streams.errors import PublishError
+from streams.errors import OwnershipLost, PublishError
 from streams.kafka.connection import aiokafka_options
+from streams.kafka.fence import FenceableProducer
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -25,6 +29,9 @@ MAX_BATCH_BYTES = 512 * 1024
 
 # The bridge accepts bodies of 1 MiB; key, headers and framing come on top.
 MAX_REQUEST_BYTES = 2 * 1024 * 1024
+
+# For a fenced producer to hang up; one that waits for a broker that is gone must not delay an end.
+RETIRE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +76,14 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """Publisher on an idempotent aiokafka producer with acks=all."""
+    """Publisher on an idempotent aiokafka producer with acks=all.
 
-    def __init__(self, settings: Settings, *, client_id: str) -> None:
+    ``may_send``: asked right before each request goes out, which waits for as long as it may not.
+    """
+
+    def __init__(
+        self, settings: Settings, *, client_id: str, may_send: Callable[[], bool] = lambda: True
+    ) -> None:
         self._options = {
             **aiokafka_options(settings),
             "client_id": client_id,
@@ -80,30 +92,48 @@ class KafkaPublisher:
             "linger_ms": LINGER_MS,
             "max_batch_size": MAX_BATCH_BYTES,
             "max_request_size": MAX_REQUEST_BYTES,
+            "may_send": may_send,
         }
-        self._producer: aiokafka.AIOKafkaProducer | None = None
+        self._producer: FenceableProducer | None = None
+        self._connecting = asyncio.Lock()
+        self._started = False
+        self._unacknowledged: set[asyncio.Future[Acknowledged]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Connect. Raises PublishError when no broker answers."""
-        producer = aiokafka.AIOKafkaProducer(**self._options)
-        try:
-            await producer.start()
-        except asyncio.CancelledError:
-            await producer.stop()
-            raise
-        except aiokafka.errors.KafkaError as exc:
-            await producer.stop()
-            servers = self._options["bootstrap_servers"]
-            raise PublishError(
-                f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
-            ) from exc
-        self._producer = producer
+        self._producer = await self._connect()
+        self._started = True
 
     async def stop(self) -> None:
         """Flush what is queued and disconnect."""
+        self._started = False
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
+        if self._retiring:
+            await asyncio.wait(self._retiring, timeout=RETIRE_SECONDS)
+
+    def fence(self) -> None:
+        """What Kafka has not acknowledged by now does not go out any more, unless it is on the wire
+        already: its futures raise OwnershipLost. What comes after goes through a new producer."""
+        producer = self._producer
+        if producer is None or not self._unacknowledged:
+            return
+        log.warning(
+            "records that were queued for partitions given up are not sent any more",
+            extra={"records": len(self._unacknowledged)},
+        )
+        self._producer = None
+        lost, self._unacknowledged = self._unacknowledged, set()
+        for acknowledged in lost:
+            if not acknowledged.done():  # an abandoned lane has cancelled what it waited for
+                acknowledged.set_exception(_fenced())
+                acknowledged.exception()  # seen, whether or not somebody still waits
+        producer.fence()
+        retiring = asyncio.create_task(producer.stop())
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     async def enqueue(
         self,
@@ -114,18 +144,23 @@ class KafkaPublisher:
         headers: Headers = (),
         partition: int | None = None,
     ) -> asyncio.Future[Acknowledged]:
-        if self._producer is None:
-            raise PublishError("the publisher is not started, or was stopped")
+        producer = await self._connected()
         try:
-            sent = await self._producer.send(
+            sent = await producer.send(
                 topic, key=key, value=value, headers=list(headers), partition=partition
             )
         except aiokafka.errors.KafkaError as exc:
+            if producer.fenced:
+                raise _fenced() from exc
             raise PublishError(f"Kafka took no record for {topic}: {exc!r}") from exc
+        if producer.fenced:
+            raise _fenced()
         acknowledged: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
+        self._unacknowledged.add(acknowledged)
 
         def resolve(done: asyncio.Future[aiokafka.structs.RecordMetadata]) -> None:
-            if acknowledged.cancelled():
+            self._unacknowledged.discard(acknowledged)
+            if acknowledged.done():
                 return
             if done.cancelled():
                 acknowledged.set_exception(PublishError(f"sending to {topic} was cancelled"))
@@ -152,3 +187,32 @@ class KafkaPublisher:
         return await (
             await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
         )
+
+    async def _connected(self) -> FenceableProducer:
+        if self._producer is not None:
+            return self._producer
+        async with self._connecting:
+            if not self._started:
+                raise PublishError("the publisher is not started, or was stopped")
+            if self._producer is None:
+                self._producer = await self._connect()
+            return self._producer
+
+    async def _connect(self) -> FenceableProducer:
+        producer = FenceableProducer(**self._options)
+        try:
+            await producer.start()
+        except asyncio.CancelledError:
+            await producer.stop()
+            raise
+        except aiokafka.errors.KafkaError as exc:
+            await producer.stop()
+            servers = self._options["bootstrap_servers"]
+            raise PublishError(
+                f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
+            ) from exc
+        return producer
+
+
+def _fenced() -> OwnershipLost:
+    return OwnershipLost("the record was still queued when its partition was given up; not sent")

@@ -152,7 +152,10 @@ class Report:
             },
         ) as span:
             at = await self._publisher.publish(
-                topic, key=key, value=encode_outcome(outcome), headers=self._headers(outcome)
+                topic,
+                key=key,
+                value=encode_outcome(outcome),
+                headers=[*self._headers(outcome), *work.tenure.headers],
             )
             span.set_attribute("messaging.destination.partition.id", str(at.partition))
             span.set_attribute("messaging.kafka.offset", at.offset)

@@ -16,7 +16,7 @@ from streams.clock import Clock, SystemClock
 from streams.decision import Policy
 from streams.errors import WorkerError
 from streams.genesys.client import GenesysClient, open_client
-from streams.kafka.publisher import KafkaPublisher, Publisher
+from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import VerifiedTopics, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
@@ -58,7 +58,12 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         stores = stack.enter_context(claim(settings, embedded=topics.embedded))
-        publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-worker")
+        membership = Membership(
+            settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
+        )
+        publisher = KafkaPublisher(
+            settings, client_id=f"{settings.app_id}-worker", may_send=membership.session_alive
+        )
         await publisher.start()
         stack.push_async_callback(publisher.stop)
         client = await stack.enter_async_context(
@@ -76,6 +81,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             stores,
             policy=policy,
             client=client,
+            membership=membership,
             publisher=publisher,
             clock=clock,
             random=random,
@@ -95,16 +101,14 @@ class Worker:
         *,
         policy: Policy,
         client: GenesysClient,
-        publisher: Publisher,
+        membership: Membership,
+        publisher: KafkaPublisher,
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[BaseException] = loop.create_future()
-        membership = Membership(
-            settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
-        )
         self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
         table = declare(self._app, topics.partitions, changelog_config(settings, topics))
         self._table = InteractionTable(
@@ -135,6 +139,7 @@ class Worker:
             metrics=metrics,
             in_flight=settings.max_in_flight,
             session_alive=membership.session_alive,
+            fence=publisher.fence,
             on_failure=self._fail,
         )
         self.begin_tenure = self._steward.begin_tenure

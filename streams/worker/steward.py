@@ -48,6 +48,7 @@ class Steward:
         metrics: WorkerMetrics,
         in_flight: int,
         session_alive: Callable[[], bool],
+        fence: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._road = road
@@ -57,6 +58,7 @@ class Steward:
         self._metrics = metrics
         self._in_flight = in_flight
         self._session_alive = session_alive
+        self._fence = fence
         self._on_failure = on_failure
         self.tenure: Tenure | None = None
         self.tenures = 0
@@ -64,7 +66,9 @@ class Steward:
 
     def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
         self.lanes = self._new_lanes()
-        self.tenure = Tenure(generation, committed, session_alive=self._session_alive)
+        self.tenure = Tenure(
+            generation, committed, session_alive=self._session_alive, on_revoked=self._fence
+        )
         self.tenures += 1
         self._metrics.rebalanced()
         log.info(

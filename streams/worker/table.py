@@ -97,7 +97,7 @@ class InteractionTable:
         if key not in self._store(partition):
             self._sizes[partition] = self._sizes.get(partition, 0) + 1
         acknowledged = await self._publisher.enqueue(
-            self.changelog, key=key, value=value, partition=partition
+            self.changelog, key=key, value=value, partition=partition, headers=tenure.headers
         )
         # Shielded: a lane abandoned here must leave no gap in the store behind a later offset.
         await asyncio.shield(self._apply(tenure, key, value, acknowledged))
@@ -140,7 +140,12 @@ class InteractionTable:
         if tenure.revoked:
             return
         self._store(at.partition).put(key, value)
-        self._stores().set_persisted_offset(TP(at.topic, at.partition), at.offset)
+        changelog, stores = TP(at.topic, at.partition), self._stores()
+        persisted = stores.persisted_offset(changelog)
+        # A jump means that another worker wrote in between: we were frozen, or it was. What it
+        # wrote is not in this store, so the next restore has to begin before it.
+        if at.offset == (0 if persisted is None else persisted + 1):
+            stores.set_persisted_offset(changelog, at.offset)
 
     def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         # A short-lived iterator for each chunk: one held across awaits would keep the store's lock

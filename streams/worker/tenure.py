@@ -13,7 +13,12 @@ from collections.abc import Callable, Mapping
 from faust.types import TP
 
 from streams.errors import OwnershipLost
+from streams.kafka.publisher import Headers
 from streams.worker.frontier import Frontier
+
+# On every outcome and state record: the consumer generation it was written in. In one partition it
+# only grows; where it does not, a worker has written that no longer owned the partition.
+GENERATION_HEADER = "worker.generation"
 
 # How soon a lane that waits for a heartbeat's answer goes on after it.
 OWNERSHIP_POLL_SECONDS = 0.05
@@ -28,12 +33,14 @@ class Tenure:
         committed: Mapping[TP, int],
         *,
         session_alive: Callable[[], bool] = lambda: True,
+        on_revoked: Callable[[], None] = lambda: None,
     ) -> None:
         self.generation = generation
         self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
         self.ending = asyncio.Event()
         """Set when the partitions are to be given up: finish the record in hand, start no other."""
         self._session_alive = session_alive
+        self._on_revoked = on_revoked
         self._revoked = False
 
     @property
@@ -42,8 +49,16 @@ class Tenure:
 
     def revoke(self) -> None:
         """From now on nothing of this tenure may have an effect."""
+        if self._revoked:
+            return
         self._revoked = True
         self.ending.set()
+        self._on_revoked()
+
+    @property
+    def headers(self) -> Headers:
+        """What tells a record of this tenure from one that a later owner wrote."""
+        return ((GENERATION_HEADER, str(self.generation).encode()),)
 
     def check(self) -> None:
         """Raises OwnershipLost when an effect for these partitions would no longer be ours."""

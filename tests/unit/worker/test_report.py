@@ -107,6 +107,7 @@ async def test_every_header() -> None:
         "ce_subject": "i-1",
         "ce_time": said(world)["decidedAt"],
         "content-type": "application/json",
+        "worker.generation": "1",
     }
     version, trace_id, span_id, flags = traceparent.split("-")
     assert (version, trace_id, flags) == ("00", "4bf92f3577b34da6a3ce929d0e0e4736", "01")

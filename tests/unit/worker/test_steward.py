@@ -71,6 +71,7 @@ class Desk:
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.failures: list[BaseException] = []
         self.alive = True
+        self.fenced: list[int] = []
         self.steward = Steward(
             road=cast(Road, self.road),
             table=cast(InteractionTable, self.table),
@@ -79,6 +80,7 @@ class Desk:
             metrics=self.metrics,
             in_flight=2,
             session_alive=lambda: self.alive,
+            fence=lambda: self.fenced.append(self.steward.tenures),
             on_failure=self.failures.append,
         )
 
@@ -262,6 +264,17 @@ async def test_a_lane_that_does_not_end_is_abandoned(
 
     assert tenure.uncommitted() == {}
     assert desk.failures == []
+
+
+async def test_what_an_abandoned_lane_has_queued_is_fenced(desk: Desk) -> None:
+    """Once the partitions are given up; not before, for lanes may still end."""
+    tenure = desk.begin()
+    await desk.steward.end_tenure(tenure)
+    assert desk.fenced == []
+
+    tenure.revoke()
+
+    assert desk.fenced == [1]
 
 
 async def test_the_next_tenure_has_lanes_of_its_own(desk: Desk) -> None:

@@ -36,6 +36,7 @@ class Queued:
     key: bytes | None
     value: bytes | None
     partition: int | None
+    headers: Headers
     acknowledged: asyncio.Future[Acknowledged]
 
 
@@ -46,6 +47,8 @@ class Changelog:
         self.queued: list[Queued] = []
         self.at_once = True
         self.topic = ""
+        self.foreign = 0
+        """Records that somebody else has written before the next one."""
 
     async def enqueue(
         self,
@@ -58,7 +61,7 @@ class Changelog:
     ) -> asyncio.Future[Acknowledged]:
         self.topic = topic
         future: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
-        self.queued.append(Queued(key, value, partition, future))
+        self.queued.append(Queued(key, value, partition, headers, future))
         if self.at_once:
             self.acknowledge(len(self.queued) - 1)
         return future
@@ -79,7 +82,9 @@ class Changelog:
         queued = self.queued[number]
         if not queued.acknowledged.done():
             partition = queued.partition if queued.partition is not None else -1
-            queued.acknowledged.set_result(Acknowledged(self.topic, partition, number))
+            queued.acknowledged.set_result(
+                Acknowledged(self.topic, partition, number + self.foreign)
+            )
 
     def refuse(self, number: int) -> None:
         self.queued[number].acknowledged.set_exception(PublishError("no in-sync replicas"))
@@ -145,6 +150,7 @@ async def test_what_is_put_can_be_got(shop: Shop) -> None:
     assert shop.table.get(PARTITION + 1, "i-1") is None
     (queued,) = shop.changelog.queued
     assert (queued.key, queued.partition) == (b"i-1", PARTITION)
+    assert queued.headers == (("worker.generation", b"1"),)
     assert queued.value is not None
     assert decode_record(queued.value) == record
     assert shop.changelog.topic == shop.table.changelog == f"shop-{TABLE_NAME}-changelog"
@@ -231,6 +237,26 @@ async def test_a_lane_cancelled_while_it_waits_leaves_no_gap_behind_the_offset(s
 
     assert shop.persisted == 1
     assert shop.get("i-1") is not None
+
+
+async def test_the_store_claims_no_offset_behind_records_of_another_worker(shop: Shop) -> None:
+    """Frozen, taken over, thawed: what was written meanwhile is in the changelog alone. A restore
+    that began behind it would never read it, and an intent among it would be forgotten."""
+    await shop.put(shop.record("i-1"))
+    shop.changelog.foreign = 3
+
+    await shop.put(shop.record("i-2"), shop.record("i-3"))
+
+    assert shop.persisted == 0
+    assert shop.get("i-3") is not None
+
+
+async def test_the_store_of_an_empty_disk_claims_nothing_it_has_not_read(shop: Shop) -> None:
+    shop.changelog.foreign = 3
+
+    await shop.put(shop.record("i-1"))
+
+    assert shop.persisted is None
 
 
 async def test_a_store_that_can_not_be_written_is_an_error(

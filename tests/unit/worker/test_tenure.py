@@ -48,6 +48,19 @@ async def test_revoked_is_final() -> None:
         await tenure.owned()
 
 
+def test_a_revocation_is_told_once() -> None:
+    told: list[bool] = []
+    tenure = Tenure(3, {ONE: 10}, on_revoked=lambda: told.append(tenure.revoked))
+    tenure.revoke()
+    tenure.revoke()
+
+    assert told == [True]
+
+
+def test_every_record_says_in_which_generation_it_was_written() -> None:
+    assert Tenure(17, {}).headers == (("worker.generation", b"17"),)
+
+
 def test_check_does_not_wait_for_a_heartbeat() -> None:
     session = Session()
     session.alive = False

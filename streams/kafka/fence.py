@@ -1,0 +1,54 @@
+"""A producer that can be fenced: what it has queued does not go out any more (promise 8).
+
+aiokafka sends what is queued whenever it can: after a worker was frozen, or had a lane abandoned,
+that may be long after its partitions have gone to another. So each produce request asks for leave
+in the moment it goes out, with nothing awaited between the answer and the bytes in the socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import aiokafka
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.produce import ProduceRequest
+
+# How soon a request that waits for leave goes on once it has it.
+LEAVE_POLL_SECONDS = 0.05
+
+
+class Fenced(KafkaError):
+    """The producer was fenced before the record went out. Not retriable for aiokafka."""
+
+
+class FenceableProducer(aiokafka.AIOKafkaProducer):
+    """``may_send``: whether a request may go out now; it waits for as long as not."""
+
+    def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
+        super().__init__(**options)
+        self.fenced = False
+        self._may_send = may_send
+        client: Any = self.client
+        self._send_request = client.send
+        client.send = self._send_with_leave
+
+    def fence(self) -> None:
+        """Fail what is queued; no request leaves from now on. Good for nothing but ``stop``."""
+        self.fenced = True
+        self._message_accumulator.fail_all(Fenced())
+
+    async def _send_with_leave(
+        self, node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT
+    ) -> Any:
+        if isinstance(request, ProduceRequest):
+            # Connected first: the leave must not age while a connection is made.
+            await self.client.ready(node_id, group=group)
+            while not self.fenced and not self._may_send():  # noqa: ASYNC110
+                # What is asked is answered in another thread: there is no event to wait for.
+                await asyncio.sleep(LEAVE_POLL_SECONDS)
+            if self.fenced:
+                raise Fenced
+        return await self._send_request(node_id, request, group=group)

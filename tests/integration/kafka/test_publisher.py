@@ -1,0 +1,115 @@
+"""The publisher over real sockets: acknowledged, held while it may not send, fenced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from streams.errors import OwnershipLost, PublishError
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.topics import apply_topics
+from streams.settings import Settings
+from tests.oracle import read_all
+from tests.workers import eventually
+
+MakeSettings = Callable[..., Settings]
+
+pytestmark = pytest.mark.usefixtures("broker")
+
+
+class Rig:
+    """A publisher that may send for as long as the test says so."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.may_send = True
+        self.asked = 0
+        self.topic = settings.topics.outcomes
+        self.publisher = KafkaPublisher(settings, client_id="test", may_send=self._may_send)
+
+    def _may_send(self) -> bool:
+        self.asked += 1
+        return self.may_send
+
+    async def held(self) -> None:
+        """Wait until a request is about to leave and may not."""
+        before = self.asked
+        await eventually(lambda: self.asked > before, 5, "a request asks for leave")
+
+    async def values(self) -> list[bytes | None]:
+        return [record.value for record in await read_all(self.settings, self.topic)]
+
+
+@pytest.fixture
+async def rig(make_settings: MakeSettings) -> AsyncIterator[Rig]:
+    settings = make_settings()
+    apply_topics(settings)
+    rig = Rig(settings)
+    await rig.publisher.start()
+    yield rig
+    rig.may_send = True
+    await rig.publisher.stop()
+
+
+async def test_acknowledged_means_in_the_topic(rig: Rig) -> None:
+    at = await rig.publisher.publish(
+        rig.topic, key=b"i-1", value=b"one", headers=[("a", b"1")], partition=2
+    )
+
+    (record,) = await read_all(rig.settings, rig.topic)
+    assert (at.topic, at.partition, at.offset) == (rig.topic, record.partition, record.offset)
+    assert (record.partition, record.key, record.value) == (2, b"i-1", b"one")
+    assert record.headers == (("a", b"1"),)
+
+
+async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
+    """A session in doubt: the record waits, and is lost to nobody."""
+    rig.may_send = False
+    acknowledged = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one")
+    await rig.held()
+    assert await rig.values() == []
+
+    rig.may_send = True
+
+    await asyncio.wait_for(acknowledged, 5)
+    assert await rig.values() == [b"one"]
+
+
+async def test_what_is_queued_at_the_fence_never_leaves(rig: Rig) -> None:
+    """Neither what is about to leave nor what waits behind it, nor what nobody waits for."""
+    rig.may_send = False
+    leaving = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one", partition=0)
+    await rig.held()
+    waiting = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"two", partition=0)
+    abandoned = await rig.publisher.enqueue(rig.topic, key=b"i-2", value=b"three", partition=1)
+    abandoned.cancel()
+
+    rig.publisher.fence()
+    rig.may_send = True
+
+    for acknowledged in (leaving, waiting):
+        with pytest.raises(OwnershipLost, match="not sent"):
+            await acknowledged
+    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"four", partition=0)
+    await rig.publisher.publish(rig.topic, key=b"i-2", value=b"five", partition=1)
+    assert await rig.values() == [b"four", b"five"]
+
+
+async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> None:
+    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"one", partition=0)
+    connected = vars(rig.publisher)["_producer"]
+
+    rig.publisher.fence()
+
+    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"two", partition=0)
+    assert vars(rig.publisher)["_producer"] is connected
+    assert await rig.values() == [b"one", b"two"]
+
+
+async def test_nothing_is_taken_after_the_stop(rig: Rig) -> None:
+    await rig.publisher.stop()
+
+    with pytest.raises(PublishError, match="was stopped"):
+        await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one")
