@@ -61,12 +61,13 @@ class WorkerProcess:
         """None while it runs."""
         return self._running().poll()
 
-    def start(self) -> None:
+    def start(self, *module: str) -> None:
+        """``module``: what ``python -m`` runs, with its arguments, in the place of the worker."""
         self.starts += 1
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "streams", "worker"],
+                [sys.executable, "-m", *(module or ("streams", "worker"))],
                 cwd=self._log.parent,
                 env=self._environment,
                 stdout=log,

@@ -1,0 +1,264 @@
+"""A worker killed at each step boundary of one record's road, on Apache Kafka, and started again.
+
+Each case is an interaction of its own. A life kills itself at the case's boundary; the next one
+finishes that record, and only then gets the next case's to die on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.topics import apply_topics
+from streams.local.simulator.api import Simulator
+from streams.local.simulator.faults import Fault, FaultPlan, Script
+from streams.local.simulator.route import Route
+from streams.local.simulator.server import serving
+from streams.records import Source, outcome_id
+from streams.settings import Settings
+from tests.chaos.crashing import Boundary
+from tests.clusters import RunningKafka
+from tests.journey import CODE, Journey
+from tests.oracle import Place, read_all
+from tests.workers import WorkerProcess, free_port, workers
+
+log = logging.getLogger(__name__)
+
+# Long enough that a busy machine loses no heartbeat. A static member need not sit it out.
+SESSION_SECONDS = 6.0
+
+# A life on a machine with two busy cores: start, restore, finish what the one before left.
+LIFE_SECONDS = 40.0
+
+# Lives side by side, for each kind of disk: starting one is all CPU, the rest of it is waiting.
+CHAINS = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """Where each life of the record's worker ends, and what must have come of it.
+
+    ``told``: outcomes in the topic, all of them the same. ``looks``: GETs.
+    """
+
+    crashes: tuple[Boundary, ...]
+    looks: int = 1
+    patches: int = 1
+    recovered: bool = False
+    told: int = 1
+    decision: tuple[str, str] = ("patched", "eligible")
+    dead_letters: int = 0
+
+    @property
+    def name(self) -> str:
+        return " + ".join(boundary.value for boundary in self.crashes)
+
+
+def patched(*crashes: Boundary, looks: int = 1, recovered: bool = False, told: int = 1) -> Case:
+    return Case(crashes, looks, recovered=recovered, told=told)
+
+
+def forbidden(*crashes: Boundary, dead_letters: int) -> Case:
+    """A record that fails: the API refuses its GET."""
+    return Case(crashes, patches=0, decision=("failed", "forbidden"), dead_letters=dead_letters)
+
+
+CASES = (
+    # Nothing is written down yet: all of it again.
+    patched(Boundary.BEFORE_GET),
+    patched(Boundary.AFTER_GET, looks=2),
+    patched(Boundary.BEFORE_INTENT, looks=2),
+    # In doubt and not sent: the look says so.
+    patched(Boundary.INTENT_IN_CHANGELOG, looks=2),
+    patched(Boundary.AFTER_INTENT, looks=2),
+    patched(Boundary.BEFORE_PATCH, looks=2),
+    patched(Boundary.BEFORE_PATCH, Boundary.BEFORE_PATCH, looks=3),
+    # In doubt and done: the look says so, and nothing is sent again.
+    patched(Boundary.PATCH_APPLIED, looks=2, recovered=True),
+    patched(Boundary.AFTER_PATCH, looks=2, recovered=True),
+    patched(Boundary.BEFORE_VERDICT, looks=2, recovered=True),
+    patched(Boundary.BEFORE_PATCH, Boundary.PATCH_APPLIED, looks=3, recovered=True),
+    patched(Boundary.PATCH_APPLIED, Boundary.AFTER_GET, looks=3, recovered=True),
+    patched(Boundary.BEFORE_VERDICT, Boundary.BEFORE_VERDICT, looks=3, recovered=True),
+    patched(Boundary.AFTER_PATCH, Boundary.VERDICT_IN_CHANGELOG, looks=2, recovered=True),
+    # The verdict is in the changelog: it is told as it stands, and nobody asks the API.
+    patched(Boundary.VERDICT_IN_CHANGELOG),
+    patched(Boundary.AFTER_VERDICT),
+    patched(Boundary.BEFORE_OUTCOME),
+    forbidden(Boundary.BEFORE_DEAD_LETTER, dead_letters=1),
+    forbidden(Boundary.AFTER_DEAD_LETTER, dead_letters=2),
+    # Told, and not committed: told again, with the same id.
+    patched(Boundary.AFTER_OUTCOME, told=2),
+    patched(Boundary.AFTER_OUTCOME, Boundary.AFTER_OUTCOME, told=3),
+    patched(Boundary.BEFORE_FINISH, told=2),
+    patched(Boundary.AFTER_FINISH, told=2),
+    patched(Boundary.BEFORE_COMMIT, told=2),
+    # Committed: over.
+    patched(Boundary.AFTER_COMMIT),
+)
+
+ONCE = tuple(case for case in CASES if len(case.crashes) == 1)
+
+
+class Chain:
+    """One worker's lives, one after another, and the interactions that they died on."""
+
+    def __init__(
+        self, name: str, centre: Journey, worker: WorkerProcess, cases: Sequence[Case]
+    ) -> None:
+        self._name = name
+        self._centre = centre
+        self._worker = worker
+        self._cases = {f"{name}-{index}": case for index, case in enumerate(cases)}
+
+    async def live(self) -> None:
+        for interaction_id, case in self._cases.items():
+            for life, boundary in enumerate(case.crashes):
+                self._worker.start("tests.chaos.crashing", boundary.value, interaction_id)
+                if life == 0:
+                    if self._centre.sent:
+                        await self._centre.all_committed(LIFE_SECONDS)
+                    await self._centre.send([event(interaction_id)])
+                await self._death(case.name)
+                if self._name.startswith("empty-disk"):
+                    shutil.rmtree(self._centre.settings.data_dir)
+        self._worker.start()
+        await self._worker.ready()
+        await self._centre.all_committed(LIFE_SECONDS)
+        assert self._worker.terminate() == 0, self._worker.output[-4000:]
+
+    async def _death(self, name: str) -> None:
+        code = await asyncio.to_thread(self._worker.ended, LIFE_SECONDS)
+        assert code == -signal.SIGKILL, f"{name}: ended with {code}\n{self._worker.output[-4000:]}"
+
+    async def judge(self) -> list[str]:
+        """All that is not as its case says."""
+        told, centre = await self._centre.outcomes(), self._centre
+        dead = await read_all(centre.settings, centre.settings.topics.dead_letters)
+        wrong = []
+        for place, sent in centre.sent.items():
+            interaction_id = sent["detail"]["interactionId"]
+            case = self._cases[interaction_id]
+            buried = (interaction_id.encode(), msgspec.json.encode(sent))
+            found = {
+                **centre.counters[interaction_id],
+                "told": len(told.get(place, [])),
+                "answers": {
+                    (each["outcomeId"], each["decision"], each["reason"], each["recovered"])
+                    for each in told.get(place, [])
+                },
+                "deadLetters": sum((letter.key, letter.value) == buried for letter in dead),
+            }
+            wanted = self._wanted(case, place)
+            log.info("%-12s %-70s %s", self._name, case.name, found)
+            if found != wanted:
+                wrong.append(f"{case.name}:\n  {found}\n  {wanted} is right")
+        if told.keys() != centre.sent.keys():
+            wrong.append(f"sent {sorted(centre.sent)}, told of {sorted(told)}")
+        return wrong
+
+    def _wanted(self, case: Case, place: Place) -> dict[str, Any]:
+        source = Source(self._centre.settings.topics.events, *place)
+        return {
+            "gets": case.looks,
+            "patchesReceived": case.patches,
+            "patchesApplied": case.patches,
+            "told": case.told,
+            "answers": {(outcome_id(source), *case.decision, case.recovered)},
+            "deadLetters": case.dead_letters,
+        }
+
+    def faults(self) -> list[Script]:
+        """The API refuses what is to fail, however often it is asked."""
+        refused = (Fault(status=403, times=10),)
+        return [
+            Script(refused, interaction_id, Route.GET)
+            for interaction_id, case in self._cases.items()
+            if not case.patches
+        ]
+
+    def truths(self) -> list[dict[str, Any]]:
+        return [truth(interaction_id) for interaction_id in self._cases]
+
+
+@pytest.mark.timeout(240)
+async def test_one_effect_and_the_true_outcome(
+    kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Every case on the disk that the dead worker left, and single crashes on an empty one as well,
+    as on another machine.
+
+    And no request more than it takes: one PATCH, and a look for each life that is in doubt.
+    """
+    simulator = Simulator()
+    async with serving(simulator) as url:
+
+        def chain_settings(name: str) -> Settings:
+            settings = make_settings(
+                kafka_bootstrap_servers=kafka.bootstrap_servers,
+                kafka_session_timeout_seconds=SESSION_SECONDS,
+                worker_instance_id=name,
+                worker_port=free_port(),
+                genesys_cloud_base_url=url,
+                genesys_cloud_client_id="client",
+                genesys_cloud_client_secret="secret",
+                disposition_code_id=CODE,
+            )
+            apply_topics(settings)
+            return settings
+
+        dealt = {
+            f"{disk}-{number}": cases[number::CHAINS]
+            for disk, cases in (("same-disk", CASES), ("empty-disk", ONCE))
+            for number in range(CHAINS)
+        }
+        each = {name: chain_settings(name) for name in dealt}
+        with workers(each, tmp_path) as started:
+            chains = [
+                Chain(name, Journey(each[name], simulator, {}), started[name], cases)
+                for name, cases in dealt.items()
+            ]
+            simulator.store.register([one for chain in chains for one in chain.truths()])
+            scripts = tuple(script for chain in chains for script in chain.faults())
+            simulator.faults.plan(FaultPlan(scripts=scripts))
+            await asyncio.gather(*(chain.live() for chain in chains))
+            wrong = [line for chain in chains for line in await chain.judge()]
+    assert not wrong, "\n".join(wrong)
+
+
+def truth(interaction_id: str) -> dict[str, Any]:
+    """A call that is to be patched, as the API tells it."""
+    return {
+        "id": interaction_id,
+        "type": "voice",
+        "state": "completed",
+        "dispositionCode": None,
+        "wrapUpCode": None,
+        "metadata": {"startTime": "2026-01-05T08:00:00Z", "endTime": "2026-01-05T08:05:00Z"},
+        "timeline": [],
+    }
+
+
+def event(interaction_id: str) -> dict[str, Any]:
+    return {
+        "id": f"event of {interaction_id}",
+        "detail-type": UPDATE_DETAIL_TYPE,
+        "source": "aws.partner/genesys.com",
+        "time": "2026-01-05T08:05:00Z",
+        "detail": {
+            "interactionId": interaction_id,
+            "sequenceId": 1,
+            "interactionType": "voice",
+            "state": "completed",
+        },
+    }
