@@ -20,11 +20,11 @@ from aiokafka.protocol.produce import ProduceRequest
 LEAVE_POLL_SECONDS = 0.05
 
 
-class Fenced(KafkaError):
+class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
     """The producer was fenced before the record went out. Not retriable for aiokafka."""
 
 
-class FenceableProducer(aiokafka.AIOKafkaProducer):
+class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
     """``may_send``: whether a request may go out now; it waits for as long as not."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
