@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 SCRIPTS := scripts/kafka scripts/compose-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka lint format bench compose-check lock
+.PHONY: help demo test test-kafka storm lint format bench mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,13 @@ test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
 	@$(BIN)/python -m pytest --kafka -m kafka -rfEs $(ARGS)
 
+storm: SECONDS ?= 1800
+storm: SEED ?= 7
+storm: PROGRAM ?= genesys-streams
+storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook)
+	@scripts/kafka-jars > /dev/null
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
+
 lint: $(READY) ## ruff and mypy --strict
 	@$(BIN)/ruff check . $(SCRIPTS)
 	@$(BIN)/ruff format --check . $(SCRIPTS)
@@ -38,6 +45,9 @@ format: $(READY) ## lay the code out as `make lint` wants it
 
 bench: $(READY) ## throughput against what the latency of the API allows
 	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+mutants: $(READY) ## each guarantee's mechanism taken out once: its tests must notice (ARGS=NAME)
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 compose-check: $(READY) ## Dockerfile and composition: linted, and brought up where an engine runs
 	@$(BIN)/python scripts/compose-check

@@ -77,6 +77,18 @@ async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
     assert await rig.values() == [b"one"]
 
 
+async def test_published_means_acknowledged(rig: Rig) -> None:
+    rig.may_send = False
+    publishing = asyncio.create_task(rig.publisher.publish(rig.topic, key=b"i-1", value=b"one"))
+    await rig.held()
+    assert not publishing.done()
+
+    rig.may_send = True
+
+    await asyncio.wait_for(publishing, 5)
+    assert await rig.values() == [b"one"]
+
+
 async def test_what_is_queued_at_the_fence_never_leaves(rig: Rig) -> None:
     """Neither what is about to leave nor what waits behind it, nor what nobody waits for."""
     rig.may_send = False

@@ -242,6 +242,9 @@ async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -
     await asyncio.sleep(0)
     assert tenure.ending.is_set()
     await desk.take_up(7)
+    for _ in range(10):  # turns of the loop: an end that waits for nobody would have come
+        await asyncio.sleep(0)
+    assert not ending.done()
 
     gate.set()
     await asyncio.wait_for(ending, 5)

@@ -1,0 +1,237 @@
+"""From the intent to the outcome (promises 3 to 7): in which order effects are acknowledged."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+DECISION = "streams/decision.py"
+ROAD = "streams/worker/road.py"
+STEWARD = "streams/worker/steward.py"
+TABLE = "streams/worker/table.py"
+
+TEST_CLIENT = "tests/unit/genesys/test_client.py"
+TEST_DECISION = "tests/unit/test_decision.py"
+TEST_ROAD = "tests/unit/worker/test_road.py"
+TEST_STEWARD = "tests/unit/worker/test_steward.py"
+TEST_TABLE = "tests/unit/worker/test_table.py"
+
+MUTANTS = (
+    # 3 Finish last
+    Mutant(
+        "finish before the outcome is acknowledged",
+        3,
+        ROAD,
+        """\
+            await self._report.tell(work, verdict, told)
+        work.finish()
+""",
+        """\
+            work.finish()
+            await self._report.tell(work, verdict, told)
+""",
+        (f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",),
+    ),
+    Mutant(
+        "queued passes for acknowledged",
+        3,
+        "streams/kafka/publisher.py",
+        """\
+        return await (
+            await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
+        )
+""",
+        """\
+        await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
+        return Acknowledged(topic, partition or 0, 0)
+""",
+        ("tests/integration/kafka/test_publisher.py::test_published_means_acknowledged",),
+    ),
+    Mutant(
+        "write the store before the changelog has it",
+        3,
+        TABLE,
+        "        acknowledged = await self._publisher.enqueue(\n",
+        """\
+        self._store(partition).put(key, value)
+        acknowledged = await self._publisher.enqueue(
+""",
+        (
+            f"{TEST_TABLE}::test_nothing_is_in_the_store_before_the_changelog_has_it",
+            f"{TEST_TABLE}::test_what_the_changelog_refused_is_not_in_the_store",
+        ),
+    ),
+    # 4 Intent first
+    Mutant(
+        "skip the intent",
+        4,
+        ROAD,
+        """\
+                    await self._table.put(work.tenure, work.tp.partition, record)
+                status =""",
+        """\
+                status =""",
+        (
+            f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
+            f"{TEST_ROAD}::test_intent_names_the_record_and_the_code",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    # 5 In doubt, look
+    Mutant(
+        "skip the look at what a crash left in doubt",
+        5,
+        DECISION,
+        """\
+    if in_doubt(record, offset):
+        return Fetch()
+""",
+        """\
+    if record.intent is not None and record.intent.offset == offset:
+        return Patch(record.intent.disposition_code_id, None, 0)
+""",
+        (
+            f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
+            f"{TEST_ROAD}::test_doubt_left_by_a_crash_is_looked_at_first",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    Mutant(
+        "skip the look after a PATCH without an answer",
+        5,
+        DECISION,
+        """\
+    if patch is not None and error.maybe_applied:
+        return Fetch()
+""",
+        """\
+    if patch is not None and error.maybe_applied:
+        return patch
+""",
+        (
+            f"{TEST_ROAD}::test_applied_without_an_answer_is_found_by_looking",
+            f"{TEST_ROAD}::test_every_patch_follows_a_look_of_its_own",
+        ),
+    ),
+    Mutant(
+        "take our own code for somebody else's",
+        5,
+        DECISION,
+        "interaction.disposition_code_id == sent.disposition_code_id",
+        "interaction.disposition_code_id is None",
+        (
+            f"{TEST_DECISION}::TestInDoubt::test_our_code_there_is_our_patch",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    Mutant(
+        "send a PATCH in doubt again without looking",
+        5,
+        "streams/genesys/retry.py",
+        "            return not error.maybe_applied\n",
+        "            return True\n",
+        (
+            f"{TEST_CLIENT}::test_5xx_of_a_patch_is_raised_at_once_for_it_may_have_been_applied",
+            f"{TEST_CLIENT}::test_a_time_out_of_a_patch_is_in_doubt",
+        ),
+    ),
+    Mutant(
+        "PATCH whatever has become of the interaction since the GET",
+        5,
+        "streams/genesys/interactions.py",
+        "    if etag is not None:\n",
+        "    if etag == '':\n",
+        ("tests/unit/genesys/test_interactions.py::test_the_patch",),
+    ),
+    # 6 Same record, same answer
+    Mutant(
+        "decide a record anew that is processed again",
+        6,
+        ROAD,
+        "        await self._table.put(work.tenure, partition, after)\n",
+        "",
+        (
+            f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    Mutant(
+        "report Kafka's redelivery as a duplicate",
+        6,
+        ROAD,
+        "if work.offset == record.last_offset and record.verdict is not None:",
+        "if work.offset == record.last_offset and record.verdict is None:",
+        (
+            f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    Mutant(
+        "tell a record again that a later one proves told",
+        6,
+        ROAD,
+        "            if work.offset < record.last_offset:\n                return None\n",
+        "",
+        (f"{TEST_ROAD}::test_lower_offset_is_finished_without_a_word",),
+    ),
+    Mutant(
+        "give the outcome a new id each time",
+        6,
+        "streams/records.py",
+        "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
+        "    return str(uuid.uuid4())\n",
+        (f"{TEST_ROAD}::test_same_offset_again_tells_the_same",),
+    ),
+    # 7 Nothing vanishes
+    Mutant(
+        "dedup before the effect: seen before the work is done",
+        7,
+        ROAD,
+        "        verdict = await self._decide(work, event, record, aside)\n",
+        """\
+        seen = msgspec.structs.replace(record, seen=decision.remember(record.seen, event))
+        await self._table.put(work.tenure, partition, seen)
+        verdict = await self._decide(work, event, record, aside)
+""",
+        (
+            f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
+            f"{TEST_ROAD}::test_crash",
+        ),
+    ),
+    Mutant(
+        "answer before Kafka has acknowledged",
+        7,
+        "streams/bridge/link.py",
+        """\
+            at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+""",
+        """\
+            sending = self._publisher.publish(topic, key=key, value=value, headers=headers)
+            asyncio.ensure_future(sending).add_done_callback(asyncio.Future.exception)
+            at = Acknowledged(topic, 0, 0)
+""",
+        (
+            "tests/unit/bridge/test_link.py::test_giving_up_on_a_record_counts_as_a_failure",
+            "tests/integration/bridge/test_answers.py"
+            "::test_200_accepted_once_the_event_is_in_kafka_byte_for_byte",
+        ),
+    ),
+    Mutant(
+        "fail a record without a dead letter",
+        7,
+        "streams/worker/report.py",
+        "            await self._bury(work, verdict, outcome)\n",
+        "",
+        (
+            f"{TEST_ROAD}::test_failed_record_is_buried_before_it_is_told",
+            f"{TEST_ROAD}::test_bytes_that_are_no_event",
+        ),
+    ),
+    Mutant(
+        "stop at bytes that are no event",
+        7,
+        STEWARD,
+        "    except EnvelopeError as error:\n        return error\n",
+        "    except EnvelopeError:\n        raise\n",
+        (f"{TEST_STEWARD}::test_what_is_no_event_is_handed_on_too",),
+    ),
+)

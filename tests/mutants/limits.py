@@ -1,0 +1,185 @@
+"""Ownership, limits and a proper end (promises 8 to 13): when a worker holds back or gives up."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+DECISION = "streams/decision.py"
+LANES = "streams/worker/lanes.py"
+ROAD = "streams/worker/road.py"
+SEAM = "streams/worker/seam.py"
+STEWARD = "streams/worker/steward.py"
+TABLE = "streams/worker/table.py"
+
+TEST_CLIENT = "tests/unit/genesys/test_client.py"
+TEST_DECISION = "tests/unit/test_decision.py"
+TEST_LANES = "tests/unit/worker/test_lanes.py"
+TEST_ROAD = "tests/unit/worker/test_road.py"
+TEST_SEAM = "tests/unit/worker/test_seam.py"
+TEST_STEWARD = "tests/unit/worker/test_steward.py"
+TEST_TABLE = "tests/unit/worker/test_table.py"
+
+MUTANTS = (
+    # 8 Ownership
+    Mutant(
+        "write after a revocation: the table",
+        8,
+        TABLE,
+        "        await tenure.owned()\n        key, value =",
+        "        key, value =",
+        (f"{TEST_TABLE}::test_revoked_partition_is_not_written",),
+    ),
+    Mutant(
+        "write after a revocation: the outcome",
+        8,
+        ROAD,
+        "            await work.tenure.owned()\n            await self._report.tell",
+        "            await self._report.tell",
+        (f"{TEST_ROAD}::test_ownership_lost",),
+    ),
+    Mutant(
+        "write after a revocation: a PATCH that waited for its turn",
+        8,
+        "streams/genesys/client.py",
+        "        log.guard()\n",
+        "",
+        (f"{TEST_CLIENT}::test_the_guard_is_asked_right_before_the_request_leaves",),
+    ),
+    Mutant(
+        "send without asking for the partition's owner",
+        8,
+        ROAD,
+        "        calls = CallLog(guard=work.tenure.check)\n",
+        "        calls = CallLog()\n",
+        (f"{TEST_ROAD}::test_ownership_in_doubt",),
+    ),
+    Mutant(
+        "write after a revocation: what is queued",
+        8,
+        STEWARD,
+        "session_alive=self._session_alive, on_revoked=self._fence\n",
+        "session_alive=self._session_alive\n",
+        (f"{TEST_STEWARD}::test_what_an_abandoned_lane_has_queued_is_fenced",),
+    ),
+    Mutant(
+        "let a produce request out while frozen",
+        8,
+        "streams/kafka/fence.py",
+        "            while not self.fenced and not self._may_send():",
+        "            while not self.fenced and not self._may_send:",
+        ("tests/integration/kafka/test_publisher.py::test_nothing_leaves_while_it_may_not",),
+    ),
+    Mutant(
+        "believe in a session without heartbeats",
+        8,
+        SEAM,
+        "        return time.monotonic() - self._answered_at < self._session_timeout\n",
+        "        return self.lost is None\n",
+        (
+            f"{TEST_SEAM}::test_session_ends_without_an_answer",
+            f"{TEST_SEAM}::test_session_counts_from_when_the_heartbeat_left",
+        ),
+    ),
+    Mutant(
+        "give partitions up without draining",
+        8,
+        STEWARD,
+        "await self.lanes.drain(DRAIN_SECONDS)",
+        "await self.lanes.drain(0)",
+        (f"{TEST_STEWARD}::test_the_record_in_hand_may_end_before_the_partitions_go",),
+    ),
+    Mutant(
+        "claim a changelog offset behind another worker's records",
+        8,
+        TABLE,
+        "        if at.offset == (0 if persisted is None else persisted + 1):\n",
+        "        if persisted is None or at.offset > persisted:\n",
+        (
+            f"{TEST_TABLE}::test_the_store_claims_no_offset_behind_records_of_another_worker",
+            f"{TEST_TABLE}::test_the_store_of_an_empty_disk_claims_nothing_it_has_not_read",
+        ),
+    ),
+    # 9 Throttle
+    Mutant(
+        "a 429 closes no gate",
+        9,
+        "streams/genesys/client.py",
+        "            self.gate.close(error.retry_after)\n",
+        "            error.add_note('not obeyed')\n",
+        (
+            f"{TEST_CLIENT}::test_429_is_tried_again_when_its_retry_after_has_passed",
+            f"{TEST_CLIENT}::test_no_lane_sends_anything_while_the_gate_is_closed",
+        ),
+    ),
+    # 11 Bounded
+    Mutant(
+        "work on as many interactions as there are",
+        11,
+        LANES,
+        "asyncio.Semaphore(in_flight)",
+        "asyncio.Semaphore(in_flight * 1_000)",
+        (f"{TEST_LANES}::test_no_more_than_in_flight_at_once",),
+    ),
+    Mutant(
+        "take the whole backlog into memory",
+        11,
+        LANES,
+        "asyncio.Semaphore(in_flight * BACKLOG_PER_SLOT)",
+        "asyncio.Semaphore(in_flight * 1_000_000)",
+        (
+            f"{TEST_LANES}::test_put_waits_while_memory_is_full",
+            f"{TEST_STEWARD}::test_memory_full_holds_the_agent_back",
+        ),
+    ),
+    Mutant(
+        "never forget an interaction",
+        11,
+        TABLE,
+        "return record.intent is None and age_ms > self._ttl_ms",
+        "return record.intent is None and age_ms < 0",
+        (
+            f"{TEST_TABLE}::test_sweep_forgets_what_is_past_its_ttl",
+            f"{TEST_TABLE}::test_ttl",
+        ),
+    ),
+    # 12 Idle costs nothing
+    Mutant(
+        "ask the API what the table knows",
+        12,
+        DECISION,
+        "    if settled is not None:\n        reason =",
+        "    if settled is not None and policy.dry_run:\n        reason =",
+        (f"{TEST_DECISION}::TestBegin::test_the_table_answers_what_the_api_has_settled",),
+    ),
+    Mutant(
+        "ask the API about an interaction that is not over",
+        12,
+        DECISION,
+        "    if event.state != COMPLETED:\n        return _settle",
+        "    if event.state is None:\n        return _settle",
+        (
+            f"{TEST_DECISION}::TestBegin::test_what_is_not_over_needs_no_call",
+            f"{TEST_ROAD}::test_nothing_is_asked_that_the_event_can_answer",
+        ),
+    ),
+    # 13 No living corpse
+    Mutant(
+        "wait for ever for records that nobody finishes",
+        13,
+        "streams/worker/watchdog.py",
+        "        elif now - self._moved_at > self._stall_seconds:\n",
+        "        elif now < self._moved_at:\n",
+        (
+            "tests/unit/worker/test_watchdog.py"
+            "::test_waiting_records_and_a_frontier_that_stands_still",
+        ),
+    ),
+    Mutant(
+        "live on when out of the group for good",
+        13,
+        "streams/worker/watchdog.py",
+        "        if vitals.fatal is not None:\n",
+        "        if vitals.fatal == '':\n",
+        ("tests/unit/worker/test_watchdog.py::test_out_of_the_group",),
+    ),
+)

@@ -1,0 +1,10 @@
+"""The mechanisms of docs/guarantees.md, each taken out once, and the tests that notice.
+
+Each is named for what the program would then do.
+"""
+
+from __future__ import annotations
+
+from tests.mutants import effects, limits, taking_up
+
+MUTANTS = (*taking_up.MUTANTS, *effects.MUTANTS, *limits.MUTANTS)

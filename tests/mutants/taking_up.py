@@ -1,0 +1,145 @@
+"""Order and frontier (promises 1 and 2): which records are worked on, and which are committed."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+FRONTIER = "streams/worker/frontier.py"
+LANES = "streams/worker/lanes.py"
+SEAM = "streams/worker/seam.py"
+STEWARD = "streams/worker/steward.py"
+
+TEST_FRONTIER = "tests/unit/worker/test_frontier.py"
+TEST_LANES = "tests/unit/worker/test_lanes.py"
+TEST_SEAM = "tests/unit/worker/test_seam.py"
+TEST_STEWARD = "tests/unit/worker/test_steward.py"
+
+MUTANTS = (
+    # 1 Order
+    Mutant(
+        "two records of one interaction at once",
+        1,
+        LANES,
+        """\
+        if queue is not None:
+            queue.append(item)
+            return True
+""",
+        "",
+        (f"{TEST_LANES}::test_a_lane_works_on_one_item_at_a_time_in_order",),
+    ),
+    Mutant(
+        "the next record of a lane although one before it failed",
+        1,
+        LANES,
+        """\
+            self._closed.set()
+            raise
+        finally:
+            self._release_slot()
+""",
+        """\
+            raise
+        finally:
+            self._release_slot()
+""",
+        (f"{TEST_LANES}::test_nothing_is_worked_on_behind_a_failure",),
+    ),
+    # 2 Frontier
+    Mutant(
+        "acknowledge early: pass an unfinished record",
+        2,
+        FRONTIER,
+        "return next(iter(self._unfinished), self._expected)",
+        "return self._expected",
+        (
+            f"{TEST_FRONTIER}::test_first_record_in_flight_holds_the_rest_back",
+            f"{TEST_SEAM}::test_commits_the_frontier_and_nothing_else",
+        ),
+    ),
+    Mutant(
+        "begin at the first record that arrives",
+        2,
+        FRONTIER,
+        "        if offset > self._expected:\n",
+        "        if offset > self._expected != self.committed:\n",
+        (
+            f"{TEST_FRONTIER}::test_first_record_above_the_committed_offset_is_a_hole",
+            f"{TEST_STEWARD}::test_a_hole_with_records_in_it_is_fatal",
+        ),
+    ),
+    Mutant(
+        "pass a hole without asking the broker",
+        2,
+        STEWARD,
+        "        if first < message.offset:\n",
+        "        if first < expected:\n",
+        (f"{TEST_STEWARD}::test_a_hole_with_records_in_it_is_fatal",),
+    ),
+    Mutant(
+        "let Faust count a hole as acknowledged",
+        2,
+        SEAM,
+        "    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:\n",
+        "    async def _add_no_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:\n",
+        (f"{TEST_SEAM}::test_gaps_are_not_acknowledged",),
+    ),
+    Mutant(
+        "deliver a batch fetched before a seek",
+        2,
+        SEAM,
+        "(self._awaiting_seek or fetched_after != self._seeks)",
+        "self._awaiting_seek",
+        (
+            f"{TEST_SEAM}::test_batch_in_hand_does_not_survive_a_seek",
+            f"{TEST_SEAM}::test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped",
+        ),
+    ),
+    Mutant(
+        "deliver between an assignment and its seek",
+        2,
+        SEAM,
+        "(self._awaiting_seek or fetched_after != self._seeks)",
+        "fetched_after != self._seeks",
+        (
+            f"{TEST_SEAM}::test_nothing_of_a_source_comes_between_the_assignment_and_the_seek",
+            f"{TEST_SEAM}::test_each_assignment_waits_for_a_seek_of_its_own",
+        ),
+    ),
+    Mutant(
+        "fetch while a seek is under way",
+        2,
+        SEAM,
+        """\
+        async with self._fetching:
+            batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
+            self._fetched_after = self._seeks
+            return batch
+""",
+        """\
+        batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
+        self._fetched_after = self._seeks
+        return batch
+""",
+        (
+            f"{TEST_SEAM}::test_fetch_under_way_is_over_before_the_seek",
+            f"{TEST_SEAM}::test_no_fetch_begins_during_a_seek",
+        ),
+    ),
+    Mutant(
+        "resume clears queues that hold records",
+        2,
+        SEAM,
+        "        if was_suspended:\n            self.clear()\n",
+        "        self.clear()\n",
+        (f"{TEST_SEAM}::test_resuming_what_is_active_loses_nothing",),
+    ),
+    Mutant(
+        "commit for an old generation",
+        2,
+        SEAM,
+        "if tenure is None or tenure.generation != self.app.consumer_generation_id:",
+        "if tenure is None:",
+        (f"{TEST_SEAM}::test_commits_nothing_of_another_generation",),
+    ),
+)
