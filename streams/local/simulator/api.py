@@ -73,6 +73,7 @@ class Simulator:
         self._initial = (plan, latency or Latency(), requests_per_minute)
         self._correlation = answers.Correlation()
         self._token_requests = 0
+        self._regardless: set[asyncio.Task[web.Response]] = set()
         self.store = Store(truths)
         self.faults = Faults(plan, seed)
         self.latency = latency or Latency()
@@ -88,6 +89,13 @@ class Simulator:
         self._token_requests = 0
         for part in (self.store, self.limit, self.tokens, self.traffic):
             part.reset()
+
+    async def close(self) -> None:
+        """Nothing takes effect any more."""
+        left = list(self._regardless)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def token(self, request: web.Request) -> web.Response:
         """``POST /oauth/token``."""
@@ -159,11 +167,26 @@ class Simulator:
     async def _effect_or_fault(self, call: _Call, fault: Fault | None) -> web.Response:
         if fault is None:
             return await self._effect(call)
+        if fault.regardless:
+            return await self._effect_regardless(call, fault)
         answer = await self._effect(call) if fault.comes_after_effect else None
         await self._sleep(fault.delay_ms / 1000)
         if fault.refuses:
             return await self._refuse(call, fault)
         return answer or await self._effect(call)
+
+    async def _effect_regardless(self, call: _Call, fault: Fault) -> web.Response:
+        """As a server does that has the whole request: a client that leaves stops nothing."""
+        await call.request.read()
+
+        async def later() -> web.Response:
+            await self._sleep(fault.delay_ms / 1000)
+            return await self._effect(call)
+
+        task = asyncio.create_task(later())
+        self._regardless.add(task)
+        task.add_done_callback(self._regardless.discard)
+        return await asyncio.shield(task)
 
     async def _effect(self, call: _Call) -> web.Response:
         if call.route is Route.GET:

@@ -19,8 +19,9 @@ class Fault(
     ``status``: answer with it; with ``retry_after`` (seconds) in a Retry-After, as an HTTP date if
     ``retry_after_date``. ``timeout``: never answer. ``drop``: close the connection before or after
     the request took effect. ``delay_ms``: answer that much later. ``after_apply``: the status, the
-    time-out or the delay comes only after the request took effect. ``times``: in a script, so many
-    requests in a row.
+    time-out or the delay comes only after the request took effect. ``regardless``: after the delay
+    it takes effect even if the client has left by then. ``times``: in a script, so many requests in
+    a row.
     """
 
     status: int | None = None
@@ -30,6 +31,7 @@ class Fault(
     drop: Literal["before-apply", "after-apply"] | None = None
     delay_ms: int = 0
     after_apply: bool = False
+    regardless: bool = False
     times: int = 1
 
     def __post_init__(self) -> None:
@@ -37,6 +39,8 @@ class Fault(
             raise ValueError("a fault has one of status, timeout and drop")
         if self.status is not None and not 400 <= self.status <= 599:
             raise ValueError("status must be 400 to 599")
+        if self.regardless and (self.refuses or self.comes_after_effect):
+            raise ValueError("a request that takes effect regardless can only be delayed")
         if self.times < 1 or self.delay_ms < 0:
             raise ValueError("times must be at least 1, delayMs at least 0")
 

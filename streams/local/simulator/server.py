@@ -50,3 +50,4 @@ async def serving(
         yield f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
     finally:
         await runner.cleanup()
+        await simulator.close()

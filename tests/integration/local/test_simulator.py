@@ -286,6 +286,18 @@ async def test_a_slow_answer_before_and_after_the_patch_took_effect(
     assert await org.applied() == applied
 
 
+async def test_a_patch_that_takes_effect_after_its_client_has_left(org: Org) -> None:
+    await org.script({"delayMs": round(SOON * 5000), "regardless": True}, route="PATCH")
+    with pytest.raises(TimeoutError):
+        await org.patch(timeout=SOON)
+    assert await org.applied() == 0
+
+    async def applied() -> bool:
+        return await org.applied() == 1
+
+    await eventually(applied, PATIENCE, "the PATCH took effect all the same")
+
+
 async def test_not_there_for_a_while(org: Org) -> None:
     await org.script({"status": 404, "times": 2}, interactionId="i-1", route="GET")
     assert [(await org.get()).status for _ in range(3)] == [404, 404, 200]

@@ -91,6 +91,8 @@ def test_chaos_is_only_trouble_that_passes() -> None:
         b'{"status":500,"timeout":true}',
         b'{"timeout":true,"drop":"after-apply"}',
         b'{"drop":"sometime"}',
+        b'{"status":500,"regardless":true}',
+        b'{"delayMs":10,"afterApply":true,"regardless":true}',
         b'{"status":500,"times":0}',
         b'{"delayMs":-1}',
         b'{"stauts":500}',
