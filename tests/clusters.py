@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,12 +40,22 @@ class KafkaCluster(RunningKafka):
         """Bring a node back with its data, and wait until it serves."""
         self._run("start", str(node))
 
+    def freeze(self, node: int) -> None:
+        """SIGSTOP: it holds its connections and answers nothing."""
+        os.kill(self._pid(node), signal.SIGSTOP)
+
+    def thaw(self, node: int) -> None:
+        os.kill(self._pid(node), signal.SIGCONT)
+
     def heal(self) -> None:
         """Start the nodes that are down."""
         self._run("up")
 
     def delete(self) -> None:
         self._run("down", "--delete")
+
+    def _pid(self, node: int) -> int:
+        return int((self._home / f"node-{node}" / "pid").read_text())
 
     def _run(self, command: str, *arguments: str) -> str:
         done = subprocess.run(

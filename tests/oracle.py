@@ -64,7 +64,7 @@ def _read_all(settings: Settings, topic: str) -> list[Record]:
             message = consumer.poll(ANSWER_SECONDS)
             assert message is not None, f"{topic}: nothing came, and {left} are not reached"
             assert message.error() is None, message.error()
-            record = _record(message)
+            record = record_of(message)
             if record.partition in left:
                 records.append(record)
                 if record.offset + 1 >= left[record.partition]:
@@ -74,7 +74,8 @@ def _read_all(settings: Settings, topic: str) -> list[Record]:
         consumer.close()
 
 
-def _record(message: confluent_kafka.Message) -> Record:
+def record_of(message: confluent_kafka.Message) -> Record:
+    """A message without an error, as librdkafka gives it."""
     partition, offset = message.partition(), message.offset()
     assert partition is not None
     assert offset is not None

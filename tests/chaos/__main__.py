@@ -1,0 +1,69 @@
+"""The long storm, from the command line.
+
+python -m tests.chaos --seconds 1800 --seed 7 [--program textbook] [--report FILE]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from streams.settings import Settings
+from tests.chaos.field import OURS, PROGRAMS
+from tests.chaos.schedule import draw
+from tests.chaos.storm import EVENTS_PER_SECOND, QUIET_SECONDS, Plan, storm
+from tests.clusters import kafka_cluster
+
+HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
+
+
+@click.command()
+@click.option("--seconds", default=1800.0, show_default=True)
+@click.option("--seed", default=7, show_default=True)
+@click.option("--program", type=click.Choice(sorted(PROGRAMS)), default=OURS.name)
+@click.option("--rate", default=EVENTS_PER_SECOND, show_default=True, help="Events a second.")
+@click.option("--quiet", default=QUIET_SECONDS, help="Seconds without an outcome that end it.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write the figures here, as JSON.")
+@click.option("--home", type=click.Path(path_type=Path), help="Logs and disks of the processes.")
+@click.option("--schedule", is_flag=True, help="Only print what would be done and when.")
+def main(
+    *,
+    seconds: float,
+    seed: int,
+    program: str,
+    rate: float,
+    quiet: float,
+    report: Path | None,
+    home: Path | None,
+    schedule: bool,
+) -> None:
+    """Strike workers, bridge and three brokers for so long; exit 1 if any promise was broken."""
+    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet)
+    if schedule:
+        for strike in draw(seed, seconds, plan.weather):
+            click.echo(str(strike))
+        return
+    logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
+    for name in ("aiokafka", "aiohttp", "streams.bridge"):
+        logging.getLogger(name).setLevel("CRITICAL")
+    home = (home or HOME / f"{program}-{seed}").resolve()
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    settings = Settings.load(_env_file=None, topic_prefix="storm.", app_id="storm")
+    with kafka_cluster(home / "kafka", nodes=3) as cluster:
+        came_to = asyncio.run(storm(plan, settings, cluster, home))
+    click.echo(came_to.table())
+    click.echo(f"logs: {home}")
+    if report is not None:
+        report.write_bytes(came_to.json())
+    if came_to.total:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

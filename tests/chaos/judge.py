@@ -1,0 +1,143 @@
+"""The verdict: what was seen held against what the contract promises and the model says. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Any
+
+from streams.local.model import ExpectedInteraction, Rules, expected
+from streams.records import Decision, Reason
+from tests.chaos.ledger import Ledger
+from tests.oracle import Place
+
+
+class Wrong(StrEnum):
+    """Each way to break a promise, in the words of the report."""
+
+    NOT_STORED = "accepted by the bridge, not in Kafka"
+    LOST = "records lost: no final outcome"
+    DIFFERENT = "records told differently"
+    NOT_FINAL = "outcomes that are not final"
+    NOT_MODELLED = "decisions other than the model's"
+    OF_NOTHING = "outcomes of no record"
+    OUT_OF_ORDER = "outcomes out of order"
+    DOUBLED = "interactions PATCHed more than once"
+    UNPATCHED = "eligible interactions without a PATCH"
+    NOT_ELIGIBLE = "PATCHes of what is not eligible"
+    NOT_BURIED = "poison without its dead letter"
+    FRONTIER = "committed past an unfinished record"
+    NOT_COMMITTED = "finished, but not committed"
+    GENERATION = "written after the partition was lost"
+
+
+Findings = Mapping[Wrong, list[str]]
+"""What is wrong, one line each; a kind without any has an empty list."""
+
+
+def judge(
+    ledger: Ledger,
+    *,
+    accepted: Counter[str],
+    truths: Mapping[str, Mapping[str, Any]],
+    applied: Mapping[str, int],
+) -> dict[Wrong, list[str]]:
+    """What the topics and the API's own counters show; the watch adds what it saw meanwhile.
+
+    ``accepted``: ids of the events that the bridge took, as often as it did. ``truths``:
+    interactions as the API tells them before the first event. ``applied``: PATCHes that took
+    effect, by interaction.
+
+    No other decision than the model's is let pass: faults of the API that pass, crashes and
+    repeated requests change how an answer is found, never what it is.
+    """
+    model = modelled(ledger, truths)
+    findings: defaultdict[Wrong, list[str]] = defaultdict(list)
+    findings.update({kind: [] for kind in Wrong})
+    findings[Wrong.NOT_STORED] += sorted((accepted - ledger.stored).elements())
+    findings[Wrong.NOT_FINAL] += [_at(place) for place in ledger.not_final]
+    findings[Wrong.OUT_OF_ORDER] += ledger.out_of_order
+    findings[Wrong.GENERATION] += ledger.generations.violations
+    findings[Wrong.LOST] += [_at(place) for place in _sources(ledger) if place not in ledger.told]
+    findings[Wrong.OF_NOTHING] += [
+        _at(place)
+        for place in ledger.told
+        if place not in ledger.events and place not in ledger.poison
+    ]
+    findings[Wrong.DIFFERENT] += [
+        f"{_at(place)}: {sorted(f'{each.decision}/{each.reason}' for each in answers)}"
+        for place, answers in ledger.differing.items()
+    ]
+    findings[Wrong.NOT_MODELLED] += [*_other_decisions(ledger, model), *_poison_taken(ledger)]
+    findings[Wrong.NOT_BURIED] += _not_buried(ledger)
+    for interaction_id in truths.keys() | applied.keys():
+        wanted = model[interaction_id].patches if interaction_id in model else 0
+        got = applied.get(interaction_id, 0)
+        if not wanted and got:
+            findings[Wrong.NOT_ELIGIBLE].append(f"{interaction_id}: {got} PATCHes")
+        elif got > wanted:
+            findings[Wrong.DOUBLED].append(f"{interaction_id}: {got} PATCHes")
+        elif got < wanted:
+            findings[Wrong.UNPATCHED].append(interaction_id)
+    return dict(findings)
+
+
+def modelled(
+    ledger: Ledger, truths: Mapping[str, Mapping[str, Any]]
+) -> dict[str, ExpectedInteraction]:
+    """What the model makes of the events as they lie in the topic."""
+    return expected((_detail(ledger, place) for place in sorted(ledger.events)), truths, Rules())
+
+
+def _sources(ledger: Ledger) -> Iterator[Place]:
+    yield from ledger.events
+    yield from ledger.poison
+
+
+def _detail(ledger: Ledger, place: Place) -> dict[str, Any]:
+    event = ledger.events[place]
+    return {
+        "interactionId": event.interaction_id,
+        "sequenceId": event.sequence_id,
+        "interactionType": event.interaction_type,
+        "state": event.state,
+    }
+
+
+def _other_decisions(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterator[str]:
+    nth: Counter[str] = Counter()
+    for place in sorted(ledger.events):
+        interaction_id = ledger.events[place].interaction_id
+        want = model[interaction_id].outcomes[nth[interaction_id]]
+        nth[interaction_id] += 1
+        got = ledger.told.get(place)
+        if got is not None and (got.decision, got.reason, got.basis) != (
+            want.decision,
+            want.reason,
+            want.basis,
+        ):
+            yield (
+                f"{_at(place)} {interaction_id}: {got.decision}/{got.reason}/{got.basis}, the "
+                f"model says {want.decision}/{want.reason}/{want.basis}"
+            )
+
+
+def _poison_taken(ledger: Ledger) -> Iterator[str]:
+    wanted = (Decision.FAILED, Reason.MALFORMED)
+    for place, (kind, _) in ledger.poison.items():
+        got = ledger.told.get(place)
+        if got is not None and (got.decision, got.reason) != wanted:
+            yield f"{_at(place)} poison ({kind}): {got.decision}/{got.reason}"
+
+
+def _not_buried(ledger: Ledger) -> Iterator[str]:
+    for place, (kind, digest) in ledger.poison.items():
+        if place not in ledger.letters:
+            yield f"{_at(place)} ({kind}): no dead letter"
+        elif ledger.letters[place] != digest:
+            yield f"{_at(place)} ({kind}): its dead letter has other bytes"
+
+
+def _at(place: Place) -> str:
+    return f"{place[0]}/{place[1]}"

@@ -1,0 +1,209 @@
+"""What the topics hold, kept as it comes in: compact, so that a long storm fits into memory.
+
+No Kafka in here: it is handed the records, each partition's in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from tests.chaos.poison import HEADER
+from tests.oracle import Place, Record
+
+GENERATION = "worker.generation"
+SOURCE_PARTITION = "dlq.source.partition"
+SOURCE_OFFSET = "dlq.source.offset"
+
+
+class Event(msgspec.Struct, rename="camel", gc=False):
+    """What decides on an event, of what lies in the topic."""
+
+    interaction_id: str
+    sequence_id: int | str
+    interaction_type: str | None = None
+    state: str | None = None
+
+
+class _Envelope(msgspec.Struct):
+    id: str
+    detail: Event
+
+
+class _Source(msgspec.Struct):
+    partition: int
+    offset: int
+
+
+class _Outcome(msgspec.Struct, rename="camel"):
+    outcome_id: str
+    final: bool
+    interaction_id: str | None
+    decision: str
+    reason: str
+    basis: str
+    recovered: bool
+    source: _Source
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What the outcomes of one record must agree on."""
+
+    outcome_id: str
+    decision: str
+    reason: str
+    basis: str
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_outcome = msgspec.json.Decoder(_Outcome).decode
+
+
+class Finished:
+    """The source records that have their final outcome, and the lowest that has not."""
+
+    def __init__(self) -> None:
+        self._lowest: defaultdict[int, int] = defaultdict(int)
+        self._ahead: defaultdict[int, set[int]] = defaultdict(set)
+
+    def add(self, place: Place) -> None:
+        partition, offset = place
+        ahead = self._ahead[partition]
+        if offset >= self._lowest[partition]:
+            ahead.add(offset)
+        while self._lowest[partition] in ahead:
+            ahead.remove(self._lowest[partition])
+            self._lowest[partition] += 1
+
+    def lowest_open(self, partition: int) -> int:
+        """The events topic begins at offset 0 and has no holes: nobody deletes or transacts."""
+        return self._lowest[partition]
+
+    def unfinished_below(self, partition: int, offset: int) -> int:
+        """How many records below the offset have no final outcome."""
+        lowest = self._lowest[partition]
+        done = sum(1 for each in self._ahead[partition] if each < offset)
+        return max(0, offset - lowest - done)
+
+
+class Generations:
+    """The consumer generations in which records were written: they never go backwards."""
+
+    def __init__(self) -> None:
+        self._highest: dict[tuple[str, int, int], int] = {}
+        self.violations: list[str] = []
+
+    def take(self, topic: str, record: Record, owned: int) -> None:
+        """``owned``: the source partition in whose name the record was written."""
+        told = dict(record.headers).get(GENERATION, b"")
+        at = f"{topic}/{record.partition}/{record.offset}"
+        if not told.isdigit():
+            self.violations.append(f"{at}: header {GENERATION} is {told!r}, not a number")
+            return
+        # Records without a key are spread over all partitions, each with an order of its own.
+        stream = (topic, record.partition, owned)
+        highest = self._highest.get(stream, -1)
+        if int(told) < highest:
+            self.violations.append(f"{at}: generation {int(told)} wrote after {highest}")
+        self._highest[stream] = max(highest, int(told))
+
+
+class Ledger:
+    """All that was seen in the topics. ``fenced``: the program tells in which generation it
+    wrote."""
+
+    def __init__(self, *, fenced: bool) -> None:
+        self._fenced = fenced
+        self.events: dict[Place, Event] = {}
+        self.stored: Counter[str] = Counter()
+        """Event ids in the topic; the bridge may have been sent one again, and rightly so."""
+        self.poison: dict[Place, tuple[str, bytes]] = {}
+        """Kind and digest."""
+        self.letters: dict[Place, bytes] = {}
+        self.told: dict[Place, Answer] = {}
+        """The first final outcome of each source record."""
+        self.differing: defaultdict[Place, set[Answer]] = defaultdict(set)
+        self.repeated = 0
+        self.recovered: set[Place] = set()
+        self.not_final: list[Place] = []
+        self.out_of_order: list[str] = []
+        self.finished = Finished()
+        self.generations = Generations()
+        self._last_told: dict[str, int] = {}
+
+    @property
+    def records(self) -> int:
+        """Source records seen so far."""
+        return len(self.events) + len(self.poison)
+
+    def take_source(self, record: Record) -> None:
+        """A record of the events topic."""
+        place = (record.partition, record.offset)
+        kind = dict(record.headers).get(HEADER)
+        if kind is not None:
+            self.poison[place] = (kind.decode(), digest(record))
+            return
+        envelope = _decode_envelope(record.value or b"")
+        self.stored[envelope.id] += 1
+        self.events[place] = envelope.detail
+
+    def take_outcome(self, record: Record) -> None:
+        outcome = _decode_outcome(record.value or b"")
+        place = (outcome.source.partition, outcome.source.offset)
+        if self._fenced:
+            self.generations.take("outcomes", record, outcome.source.partition)
+        if not outcome.final:
+            self.not_final.append(place)
+            return
+        answer = Answer(outcome.outcome_id, outcome.decision, outcome.reason, outcome.basis)
+        if outcome.recovered:
+            self.recovered.add(place)
+        first = self.told.setdefault(place, answer)
+        if first is not answer:
+            self.repeated += 1
+            if first != answer:
+                self.differing[place] |= {first, answer}
+            return
+        self.finished.add(place)
+        if outcome.interaction_id is not None:
+            self._in_order(outcome.interaction_id, place)
+
+    def take_letter(self, record: Record) -> None:
+        """A dead letter of the worker's; one of the bridge's has no source."""
+        headers = dict(record.headers)
+        if SOURCE_OFFSET in headers:
+            place = (int(headers[SOURCE_PARTITION]), int(headers[SOURCE_OFFSET]))
+            self.letters[place] = digest(record)
+
+    def take_change(self, record: Record) -> None:
+        """A record of the table's changelog: its partition is that of the source."""
+        self.generations.take("changelog", record, record.partition)
+
+    def past_unfinished(self, committed: Mapping[int, int]) -> dict[Place, str]:
+        """Where the committed offset has passed a record that has no final outcome yet, under the
+        lowest such record of each partition."""
+        return {
+            (partition, lowest): f"partition {partition}: committed {offset}, but {lowest} has no "
+            f"outcome ({self.finished.unfinished_below(partition, offset)} records passed)"
+            for partition, offset in committed.items()
+            if offset > (lowest := self.finished.lowest_open(partition))
+        }
+
+    def _in_order(self, interaction_id: str, place: Place) -> None:
+        partition, offset = place
+        last = self._last_told.get(interaction_id, -1)
+        if offset < last:
+            self.out_of_order.append(f"{interaction_id}: {partition}/{offset} told after {last}")
+        self._last_told[interaction_id] = max(last, offset)
+
+
+def digest(record: Record) -> bytes:
+    """Key and value, told apart from their absence."""
+    parts = (record.key, record.value)
+    digests = (
+        b"" if one is None else hashlib.blake2b(one, digest_size=16).digest() for one in parts
+    )
+    return b"/".join(digests)

@@ -1,0 +1,241 @@
+"""One storm from its first event to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from streams.clock import SystemClock
+from streams.kafka.topics import apply_topics
+from streams.local.generator.delivery import Delivery, DeliveryReport
+from streams.local.generator.population import population
+from streams.local.generator.stream import stream
+from streams.local.simulator.api import Simulator
+from streams.local.simulator.faults import CHAOS, Fault, FaultPlan, Rate
+from streams.local.simulator.latency import Latency
+from streams.local.simulator.route import Route
+from streams.local.simulator.server import serving
+from streams.settings import Settings
+from streams.worker.table import TABLE_NAME
+from tests.chaos.field import OURS, Field, Program
+from tests.chaos.judge import Wrong, judge, modelled
+from tests.chaos.ledger import Ledger
+from tests.chaos.poison import spread_poison
+from tests.chaos.report import Report, counted, examples
+from tests.chaos.schedule import Weather, draw, kills
+from tests.chaos.watch import LOOK_SECONDS, Watch
+from tests.clusters import KafkaCluster
+
+log = logging.getLogger(__name__)
+
+CODE = "11111111-2222-4333-8444-555555555555"
+
+API_TIMEOUT_SECONDS = 2.0
+
+# What a GET or PATCH takes, some of them several times as long.
+LATENCY = Latency(median_ms=50, spread=0.5)
+
+# The simulator's limit stands in nobody's way here: its 429s come from the faults.
+UNLIMITED = 10_000_000
+
+# Everything that passes, and what is worst for a PATCH: done, and the answer comes after the
+# client's time-out; and done only after that, when the client has long looked.
+API_FAULTS = FaultPlan(
+    rates=(
+        *CHAOS.rates,
+        Rate(0.010, Fault(delay_ms=2_500, after_apply=True), Route.PATCH),
+        Rate(0.010, Fault(delay_ms=2_500, regardless=True), Route.PATCH),
+    )
+)
+
+# 200,000 events in half an hour.
+EVENTS_PER_SECOND = 111.2
+# What the generator makes of one interaction, its duplicates included.
+EVENTS_PER_INTERACTION = 9.0
+
+# After the storm: with no new outcome for so long nothing more will come. A held record waits for
+# up to a minute between two tries, a stalled partition is noticed by the worker after two.
+QUIET_SECONDS = 150.0
+# Commits follow every second; a broker that came back late may hold one up.
+COMMIT_LOOKS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What decides on a storm. ``events_per_second``: sent evenly over its ``seconds``."""
+
+    seed: int
+    seconds: float
+    program: Program = OURS
+    events_per_second: float = EVENTS_PER_SECOND
+    quiet_seconds: float = QUIET_SECONDS
+    weather: Weather = field(default_factory=Weather)
+
+    @property
+    def interactions(self) -> int:
+        return max(1, round(self.seconds * self.events_per_second / EVENTS_PER_INTERACTION))
+
+    @property
+    def replay(self) -> str:
+        command = f"make storm SECONDS={self.seconds:.0f} SEED={self.seed}"
+        return command if self.program is OURS else f"{command} PROGRAM={self.program.name}"
+
+
+class Sender:
+    """Sends the events through the bridge as EventBridge would: again, until it has answered."""
+
+    def __init__(self, plan: Plan, events: Iterable[dict[str, Any]], count: int) -> None:
+        self.sent: Counter[str] = Counter()
+        self._events = events
+        self._rate = count / plan.seconds
+
+    async def send(self, url: str) -> DeliveryReport:
+        async with aiohttp.ClientSession() as session:
+            delivery = Delivery(session, url, SystemClock(), rate=self._rate)
+            return await delivery.deliver(self._noted(), asyncio.Event())
+
+    def _noted(self) -> Iterator[dict[str, Any]]:
+        for event in self._events:
+            self.sent[event["id"]] += 1
+            yield event
+
+
+async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Path) -> Report:
+    """Let it rage and judge. ``settings``: topics and group of its own; the API is added here.
+
+    ``home``: where logs and workers' disks go.
+    """
+    strikes = draw(plan.seed, plan.seconds, plan.weather)
+    people = population(plan.seed, plan.interactions)
+    truths = {one.id: one.truth for one in people}
+    count = sum(1 for _ in stream(people, plan.seed))
+    simulator = Simulator(
+        truths.values(),
+        seed=plan.seed,
+        plan=API_FAULTS,
+        latency=LATENCY,
+        requests_per_minute=UNLIMITED,
+    )
+    ledger = Ledger(fenced=plan.program.fenced)
+    sender = Sender(plan, stream(people, plan.seed), count)
+    async with serving(simulator) as api:
+        settings = settings.model_copy(
+            update={
+                "kafka_bootstrap_servers": cluster.bootstrap_servers,
+                "kafka_session_timeout_seconds": plan.weather.session_seconds,
+                "genesys_cloud_base_url": api,
+                "genesys_cloud_client_id": "storm",
+                "genesys_cloud_client_secret": "storm",
+                "api_timeout_seconds": API_TIMEOUT_SECONDS,
+                "disposition_code_id": CODE,
+            }
+        )
+        await asyncio.to_thread(apply_topics, settings)
+        changelog = f"{settings.app_id}-{TABLE_NAME}-changelog" if plan.program.fenced else None
+        with (
+            closing(Watch(settings, ledger, changelog=changelog)) as watch,
+            Field(settings, cluster, plan.program, home, most=plan.weather.most) as field,
+        ):
+            await field.start(plan.weather.workers)
+            async with _going_on(field.supervise()), _going_on(watch.keep()):
+                log.info("%d strikes, %d events", len(strikes), count)
+                stop = asyncio.Event()
+                poisoning = asyncio.create_task(spread_poison(settings, plan.seed, stop))
+                raging = asyncio.create_task(field.rage(strikes))
+                delivery = await sender.send(field.bridge.url)
+                began_draining = time.monotonic()
+                await raging
+                stop.set()
+                await poisoning
+                log.info("the storm is over; %d records to go", watch.unfinished)
+                await _until_quiet(watch, plan.quiet_seconds)
+                drained = time.monotonic() - began_draining
+                await _until_committed(watch)
+        findings = judge(
+            ledger,
+            accepted=sender.sent,
+            truths=truths,
+            applied={
+                interaction_id: counters["patchesApplied"]
+                for interaction_id, counters in simulator.store.counted().items()
+            },
+        )
+        findings[Wrong.NOT_STORED] += delivery.refusals
+        findings[Wrong.FRONTIER] += watch.lies.values()
+        if not findings[Wrong.LOST]:
+            findings[Wrong.NOT_COMMITTED] += watch.uncommitted
+        model = modelled(ledger, truths)
+        return Report(
+            program=plan.program.name,
+            seed=plan.seed,
+            seconds=plan.seconds,
+            drained=round(drained, 1),
+            replay=plan.replay,
+            sent=sender.sent.total(),
+            retried_sends=delivery.retries,
+            records=ledger.records,
+            poison=len(ledger.poison),
+            interactions=len(people),
+            eligible=sum(1 for one in model.values() if one.patches),
+            patches_applied=simulator.store.patches_applied,
+            told_repeatedly=ledger.repeated,
+            recovered=len(ledger.recovered),
+            looks=watch.looks,
+            blind=watch.blind,
+            kills=kills(strikes),
+            faults=dict(sorted(field.struck.items())),
+            ends=field.ends,
+            api={
+                f"{route} {status}": number
+                for route, answers in simulator.traffic.counted()["routes"].items()
+                for status, number in answers.items()
+            },
+            decisions=dict(
+                Counter(
+                    f"{each.decision}/{each.reason}" for each in ledger.told.values()
+                ).most_common()
+            ),
+            violations=counted(findings),
+            examples=examples(findings),
+        )
+
+
+@asynccontextmanager
+async def _going_on(work: Any) -> AsyncIterator[None]:
+    """Something that goes on for as long as the block; its failure is the block's."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _until_quiet(watch: Watch, seconds: float) -> None:
+    """Until every record has its outcome, or no new one came for so long."""
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < seconds:
+        if await watch.look() and not watch.unfinished:
+            return
+        if len(watch.ledger.told) != seen:
+            seen, since = len(watch.ledger.told), time.monotonic()
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _until_committed(watch: Watch) -> None:
+    for _ in range(COMMIT_LOOKS):
+        if await watch.look() and not watch.uncommitted:
+            return
+        await asyncio.sleep(LOOK_SECONDS)

@@ -1,0 +1,183 @@
+"""The watch from outside: reads the topics as they grow and the group's committed offsets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import confluent_kafka
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from streams.kafka.connection import librdkafka_options
+from streams.settings import Settings
+from tests.chaos.ledger import Ledger
+from tests.oracle import Place, Record, record_of
+
+log = logging.getLogger(__name__)
+
+# A look costs a few requests; more often would only take the processor from the workers.
+LOOK_SECONDS = 1.0
+
+# A request to a broker that is down or frozen; the look is then given up and made again.
+ANSWER_SECONDS = 5.0
+
+# All messages of one call into librdkafka; bounds what a look holds at once.
+BATCH = 1000
+
+# Fetched ahead by each consumer: librdkafka's default is 64 MiB a partition.
+READ_AHEAD_KIB = 16 * 1024
+
+
+class Unseen(Exception):
+    """A broker did not answer, so this look shows nothing."""
+
+
+class Tail:
+    """One topic from its beginning, read as it grows; keeps its consumer open."""
+
+    def __init__(self, settings: Settings, topic: str, take: Callable[[Record], None]) -> None:
+        self.topic = topic
+        self._take = take
+        self._consumer = confluent_kafka.Consumer(
+            {
+                **librdkafka_options(settings),
+                "group.id": f"{settings.app_id}-watch",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "error",
+                "queued.max.messages.kbytes": READ_AHEAD_KIB,
+            }
+        )
+        found = self._consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
+        self.positions = dict.fromkeys(found, 0)
+        self._consumer.assign(
+            [confluent_kafka.TopicPartition(topic, number, 0) for number in found]
+        )
+
+    def catch_up(self, ends: Mapping[int, int]) -> None:
+        """Take every record below ``ends``. Raises Unseen when they do not come in time."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while any(self.positions[partition] < end for partition, end in ends.items()):
+            for message in self._consumer.consume(BATCH, timeout=0.2):
+                self._read(message)
+                deadline = time.monotonic() + ANSWER_SECONDS
+            if time.monotonic() > deadline:
+                raise Unseen(f"{self.topic}: records up to {ends} did not come")
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _read(self, message: confluent_kafka.Message) -> None:
+        error = message.error()
+        if error is not None:
+            # What librdkafka goes on trying after, it tells as well.
+            if error.fatal() or error.code() == confluent_kafka.KafkaError._AUTO_OFFSET_RESET:
+                raise confluent_kafka.KafkaException(error)
+            return
+        record = record_of(message)
+        self._take(record)
+        self.positions[record.partition] = record.offset + 1
+
+
+class Watch:
+    """Keeps the ledger up to date, and looks for a committed offset that lies.
+
+    ``group``: the worker group's id. ``changelog``: its table's, when that is to be read too.
+    """
+
+    def __init__(self, settings: Settings, ledger: Ledger, *, changelog: str | None) -> None:
+        topics = settings.topics
+        self.ledger = ledger
+        self.looks = self.blind = 0
+        self.lies: dict[Place, str] = {}
+        """Unfinished records that a committed offset was seen to have passed."""
+        self.committed: Mapping[int, int] = {}
+        self._admin = AdminClient(librdkafka_options(settings))
+        # Asks as the group does, and never joins it.
+        self._group = confluent_kafka.Consumer(
+            {**librdkafka_options(settings), "group.id": settings.app_id}
+        )
+        self._outcomes = Tail(settings, topics.outcomes, ledger.take_outcome)
+        self._sources = Tail(settings, topics.events, ledger.take_source)
+        self._others = [Tail(settings, topics.dead_letters, ledger.take_letter)]
+        if changelog is not None:
+            self._others.append(Tail(settings, changelog, ledger.take_change))
+        self._thread = ThreadPoolExecutor(1, "watch")
+
+    @property
+    def unfinished(self) -> int:
+        """Source records seen that have no outcome yet."""
+        return self.ledger.records - len(self.ledger.told)
+
+    @property
+    def uncommitted(self) -> list[str]:
+        """Partitions whose committed offset is not at their end."""
+        return [
+            f"partition {partition}: {self.committed.get(partition, 0)} of {end} committed"
+            for partition, end in self._sources.positions.items()
+            if self.committed.get(partition, 0) != end
+        ]
+
+    async def keep(self) -> None:
+        """Look again and again, until it is cancelled."""
+        while True:
+            began = time.monotonic()
+            await self.look()
+            await asyncio.sleep(max(0.0, began + LOOK_SECONDS - time.monotonic()))
+
+    async def look(self) -> bool:
+        """One look; False when the brokers did not let it be finished."""
+        loop = asyncio.get_running_loop()
+        # Shielded: a look that is cancelled half-way would go on in its thread beside the next.
+        try:
+            await asyncio.shield(loop.run_in_executor(self._thread, self._look))
+        except (Unseen, confluent_kafka.KafkaException) as reason:
+            self.blind += 1
+            log.info("the watch saw nothing: %s", reason)
+            return False
+        self.looks += 1
+        return True
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        for tail in (self._outcomes, self._sources, *self._others):
+            tail.close()
+        self._group.close()
+
+    def _look(self) -> None:
+        # This order is the proof: whatever finished before an offset was committed is among the
+        # outcomes that are there after the offset was read.
+        committed = self._read_committed()
+        self._catch_up(self._outcomes)
+        self.committed = committed
+        lies = self.ledger.past_unfinished(committed)
+        for place in lies.keys() - self.lies.keys():
+            log.warning("%s", lies[place])
+        self.lies |= lies
+        for tail in (self._sources, *self._others):
+            self._catch_up(tail)
+
+    def _read_committed(self) -> dict[int, int]:
+        topic = self._sources.topic
+        asked = [confluent_kafka.TopicPartition(topic, each) for each in self._sources.positions]
+        answers = self._group.committed(asked, ANSWER_SECONDS)
+        for each in answers:
+            if each.error is not None:
+                raise Unseen(f"committed offsets: {each.error}")
+        return {each.partition: each.offset for each in answers if each.offset >= 0}
+
+    def _catch_up(self, tail: Tail) -> None:
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # confluent-kafka's omission
+        wanted = {
+            confluent_kafka.TopicPartition(tail.topic, each): latest for each in tail.positions
+        }
+        asked = self._admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
+        try:
+            ends = {place.partition: end.result().offset for place, end in asked.items()}
+        except confluent_kafka.KafkaException:
+            # Its leader has moved: librdkafka's admin would go on asking the old one for minutes.
+            self._admin.list_topics(timeout=ANSWER_SECONDS)
+            raise
+        tail.catch_up(ends)
