@@ -10,6 +10,7 @@ import asyncio
 import logging
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from streams.records import Source, outcome_id
 from streams.settings import Settings
 from tests.chaos.crashing import Boundary
 from tests.clusters import RunningKafka
-from tests.journey import CODE, Journey
+from tests.journey import CODE, NOT_CALLED, Journey
 from tests.oracle import Place, read_all
 from tests.workers import WorkerProcess, free_port, workers
 
@@ -138,7 +139,10 @@ class Chain:
         assert self._worker.terminate() == 0, self._worker.output[-4000:]
 
     async def _death(self, name: str) -> None:
-        code = await asyncio.to_thread(self._worker.ended, LIFE_SECONDS)
+        try:
+            code = await asyncio.to_thread(self._worker.ended, LIFE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{name}: a life never came to its boundary") from None
         assert code == -signal.SIGKILL, f"{name}: ended with {code}\n{self._worker.output[-4000:]}"
 
     async def judge(self) -> list[str]:
@@ -151,7 +155,7 @@ class Chain:
             case = self._cases[interaction_id]
             buried = (interaction_id.encode(), msgspec.json.encode(sent))
             found = {
-                **centre.counters[interaction_id],
+                **centre.counters.get(interaction_id, NOT_CALLED),
                 "told": len(told.get(place, [])),
                 "answers": {
                     (each["outcomeId"], each["decision"], each["reason"], each["recovered"])
