@@ -1,73 +1,247 @@
-"""The textbook Faust agent, for comparison: one agent that awaits its calls. Run by throughput.py.
+"""The textbook Faust agent, for comparison: the same job as most would write it after the docs.
 
-python -m benchmarks.textbook worker      settings as the real worker's
+    python -m benchmarks.textbook worker --without-web      settings as the real worker's
+
+One app, one agent that takes the events one by one, one table on RocksDB with its changelog for
+what is known of an interaction, at-least-once as Faust gives it, acks left to Faust. It is written
+with care: the rules, the decisions and the record's shape are the real worker's own; a call is
+tried three times with a growing pause, a 429 is waited out, a 401 gets a new token; the PATCH
+carries If-Match; bytes that are no event, and records whose tries are used up, are told as failed
+and put into the dead letters. What it lacks is all that Faust's documentation does not speak of.
+Run by throughput.py, and by the storm (`make storm PROGRAM=textbook`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import tempfile
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import faust
+import msgspec
+from yarl import URL
 
-from streams.settings import Settings
+from streams import decision
+from streams.clock import rfc3339
+from streams.decision import Fetch, Patch, Policy, Settle
+from streams.envelope import InteractionEvent, parse
+from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
+from streams.genesys.answers import Answer
+from streams.genesys.interactions import get_request, patch_request, read_interaction
+from streams.genesys.transport import Request
+from streams.kafka.publisher import MAX_REQUEST_BYTES
+from streams.kafka.topics import VerifiedTopics, verify_topics
+from streams.records import (
+    Basis,
+    Decision,
+    Fault,
+    InteractionRecord,
+    Reason,
+    Source,
+    Verdict,
+    decode_record,
+    encode_record,
+    outcome_id,
+)
+from streams.settings import GenesysSettings, Settings
+
+TRIES = 3
+
+# Before the second try, in seconds; twice as long before the third.
+FIRST_PAUSE = 0.5
+
+# Of a 429 without a Retry-After.
+USUAL_QUIET = 1.0
 
 
-def build(settings: Settings, token: str) -> faust.App:
-    """An app of one agent: GET, decide, PATCH, send, next."""
+class GaveUp(Exception):
+    """The API did not answer properly in any of the tries."""
+
+
+@dataclass
+class Api:
+    """Genesys Cloud with a session: each call tried a few times."""
+
+    session: aiohttp.ClientSession
+    genesys: GenesysSettings
+    token: str = field(default="", repr=False)
+
+    async def call(self, request: Request) -> Answer:
+        """The answer, if it is a success. Raises NotFound, Conflict, BadRequest; GaveUp."""
+        why = ""
+        for number in range(TRIES):
+            pause = FIRST_PAUSE * 2**number
+            try:
+                answer = await self._send(request)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                why = repr(error)
+            else:
+                if answer.ok:
+                    return answer
+                why = f"{request.what}: {answer.status}"
+                if answer.status == 401:
+                    self.token, pause = "", 0.0
+                elif answer.status == 429:
+                    pause = float(answer.headers.get("Retry-After", USUAL_QUIET))
+                elif answer.status < 500:
+                    raise _refusal(answer.status)(why, status=answer.status)
+            await asyncio.sleep(pause)
+        raise GaveUp(why)
+
+    async def _send(self, request: Request) -> Answer:
+        if not self.token:
+            self.token = await self._fetch_token()
+        headers = {**request.headers, "Authorization": f"Bearer {self.token}"}
+        async with self.session.request(
+            request.method, request.url, headers=headers, data=request.body
+        ) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+    async def _fetch_token(self) -> str:
+        basic = aiohttp.encode_basic_auth(self.genesys.client_id, self.genesys.client_secret)
+        form = {"grant_type": "client_credentials", "scope": self.genesys.scopes}
+        async with self.session.post(
+            f"{self.genesys.login_url}/oauth/token", data=form, headers={"Authorization": basic}
+        ) as answer:
+            answer.raise_for_status()
+            return str((await answer.json())["access_token"])
+
+
+def _refusal(status: int) -> type[ApiError]:
+    return {404: NotFound, 409: Conflict, 412: Conflict}.get(status, BadRequest)
+
+
+def build(settings: Settings, topics: VerifiedTopics) -> faust.App:
+    """An app of one agent: look up, GET, decide, PATCH, write down, tell, next."""
     app = faust.App(
-        f"{settings.app_id}-textbook",
-        broker=f"kafka://{settings.kafka_bootstrap_servers}",
-        datadir=tempfile.mkdtemp(),
+        settings.app_id,
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
+        broker_session_timeout=settings.kafka_session_timeout_seconds,
+        broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,
+        datadir=str(settings.data_dir),
+        store="rocksdb://",
         autodiscover=False,
-        web_enabled=False,
+        # `topics apply` has made them, the changelog too.
         topic_allow_declare=False,
         topic_disable_leader=True,
+        topic_partitions=topics.partitions,
+        topic_replication_factor=topics.replication_factor,
+        table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
+        # A dead letter is as large as the largest event, headers on top.
+        producer_max_request_size=MAX_REQUEST_BYTES,
     )
-    genesys = settings.genesys()
-    events = app.topic(settings.topics.events, value_serializer="raw")
-    outcomes = app.topic(settings.topics.outcomes, value_serializer="raw", key_serializer="raw")
+    names, genesys = settings.topics, settings.genesys()
+    events, outcomes, dead_letters = (
+        app.topic(name, key_serializer="raw", value_serializer="raw")
+        for name in (names.events, names.outcomes, names.dead_letters)
+    )
+    interactions = app.Table("interactions", key_type=bytes, value_type=bytes)
+    policy = Policy(
+        code=settings.disposition_code(),
+        threshold_ms=settings.duration_threshold_ms,
+        fetch=settings.fetch_policy,
+        dry_run=settings.dry_run,
+    )
 
     @app.agent(events)
     async def decide(stream: Any) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        async with aiohttp.ClientSession(genesys.base_url, headers=headers) as api:
-            async for value in stream:
-                interaction_id = json.loads(value)["detail"]["interactionId"]
-                path = f"/api/v2/interactions/{interaction_id}"
-                async with api.get(path) as answer:
-                    interaction = await answer.json()
-                decision = "ineligible"
-                if not interaction["dispositionCode"]:
-                    body = {"dispositionCode": {"id": settings.disposition_code()}}
-                    async with api.patch(path, json=body) as answer:
-                        decision = "patched" if answer.status == 200 else "failed"
-                await outcomes.send(
-                    key=interaction_id.encode(), value=json.dumps({"decision": decision}).encode()
-                )
+        patience = aiohttp.ClientTimeout(total=genesys.timeout)
+        async with aiohttp.ClientSession(timeout=patience) as session:
+            api = Api(session, genesys)
+            async for each in stream.events():
+                message = each.message
+                source = Source(names.events, message.partition, message.offset)
+                event = _read(message.value)
+                if event is None:
+                    verdict = _failed(Reason.MALFORMED, Basis.EVENT)
+                else:
+                    key = event.interaction_id.encode()
+                    known = interactions.get(key)
+                    record = (
+                        InteractionRecord(event.interaction_id)
+                        if known is None
+                        else decode_record(known)
+                    )
+                    verdict = await _decide(api, record, event, source.offset, policy)
+                    after = decision.apply(
+                        record, event, source.offset, verdict, round(time.time() * 1000)
+                    )
+                    interactions[key] = encode_record(after)
+                if verdict.decision is Decision.FAILED:
+                    placed = {
+                        "dlq.reason": verdict.reason.encode(),
+                        "dlq.source.topic": source.topic.encode(),
+                        "dlq.source.partition": str(source.partition).encode(),
+                        "dlq.source.offset": str(source.offset).encode(),
+                    }
+                    await dead_letters.send(key=message.key, value=message.value, headers=placed)
+                await outcomes.send(key=message.key, value=_outcome(event, verdict, source))
 
     return app
 
 
-async def fetch_token(settings: Settings) -> str:
-    genesys = settings.genesys()
-    basic = aiohttp.encode_basic_auth(genesys.client_id, genesys.client_secret)
-    form = {"grant_type": "client_credentials", "scope": genesys.scopes}
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": basic}) as session,
-        session.post(f"{genesys.login_url}/oauth/token", data=form) as answer,
-    ):
-        return str((await answer.json())["access_token"])
+async def _decide(
+    api: Api, record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy
+) -> Verdict:
+    step = decision.begin(record, event, offset, policy)
+    base = URL(api.genesys.base_url)
+    patch: Patch | None = None
+    try:
+        if isinstance(step, Fetch):
+            answer = await api.call(get_request(base, event.interaction_id))
+            interaction = read_interaction(answer, event.interaction_id)
+            step = decision.after_fetch(interaction, None, policy)
+        if isinstance(step, Patch):
+            patch = step
+            request = patch_request(base, event.interaction_id, patch.code, patch.etag)
+            step = decision.after_patch(patch, (await api.call(request)).status)
+    except GaveUp as reason:
+        return _failed(Reason.RETRIES_EXHAUSTED, Basis.API, str(reason))
+    except ApiError as error:
+        step = decision.after_error(error, patch, None, policy) or Fetch()
+    assert isinstance(step, Settle), step
+    return step.verdict
+
+
+def _read(value: bytes | None) -> InteractionEvent | None:
+    try:
+        return parse(value or b"")
+    except EnvelopeError:
+        return None
+
+
+def _failed(reason: Reason, basis: Basis, message: str = "") -> Verdict:
+    return Verdict(Decision.FAILED, reason, basis, error=Fault(reason.value, message))
+
+
+def _outcome(event: InteractionEvent | None, verdict: Verdict, source: Source) -> bytes:
+    told = {
+        "schemaVersion": 1,
+        "outcomeId": outcome_id(source),
+        "final": True,
+        "interactionId": event.interaction_id if event else None,
+        "sequenceId": event.sequence_id if event else None,
+        "eventId": event.event_id if event else None,
+        "decision": verdict.decision,
+        "reason": verdict.reason,
+        "basis": verdict.basis,
+        "dryRun": verdict.dry_run,
+        "dispositionCodeId": verdict.disposition_code_id,
+        "patchStatus": verdict.patch_status,
+        "recovered": False,
+        "decidedAt": rfc3339(time.time()),
+        "source": source,
+        "error": verdict.error,
+    }
+    return msgspec.json.encode(told)
 
 
 def main() -> None:
     settings = Settings.load()
-    token = asyncio.run(fetch_token(settings))
-    build(settings, token).main()
+    build(settings, verify_topics(settings)).main()
 
 
 if __name__ == "__main__":

@@ -168,7 +168,12 @@ def main(latency_ms: float, in_flight: int, records: int, kafka: bool, goal: flo
                 "LOG_LEVEL": "warning",
             }
             textbook = asyncio.run(
-                run(["benchmarks.textbook", "worker", "-l", "error"], base, url, TEXTBOOK_RECORDS)
+                run(
+                    ["benchmarks.textbook", "worker", "--without-web", "-l", "error"],
+                    base,
+                    url,
+                    TEXTBOOK_RECORDS,
+                )
             )
             ours = asyncio.run(run(["streams", "worker"], base, url, records))
     share, ratio = ours.per_second / possible, ours.per_second / textbook.per_second

@@ -36,6 +36,9 @@ STOP_SECONDS = 12.0
 IN_SYNC_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 
+# For the first rebalance of a program that is just being put up.
+JOIN_SECONDS = 60.0
+
 # Enough of a log to hold its last line.
 LAST_BYTES = 4096
 
@@ -57,7 +60,7 @@ class Program:
 OURS = Program("genesys-streams", ("streams", "worker"), probed=True, fenced=True)
 TEXTBOOK = Program(
     "textbook",
-    ("benchmarks.textbook", "worker", "--loglevel", "warning"),
+    ("benchmarks.textbook", "worker", "--loglevel", "warn", "--without-web"),
     probed=False,
     fenced=False,
 )
@@ -203,6 +206,12 @@ class Field:
             each.start()
         for each in up:
             await each.ready()
+        await eventually(
+            lambda: self._joined(workers),
+            JOIN_SECONDS,
+            f"{workers} workers in one group",
+            every=0.5,
+        )
 
     async def supervise(self) -> None:
         """Put up what ends by itself, until it is cancelled."""
@@ -263,6 +272,20 @@ class Field:
                 await asyncio.sleep(strike.seconds)
             finally:
                 self._cluster.thaw(strike.target)
+
+    async def _joined(self, workers: int) -> bool:
+        return await asyncio.to_thread(self._is_group_of, workers)
+
+    def _is_group_of(self, workers: int) -> bool:
+        group = self.settings.app_id
+        asked = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)
+        try:
+            told = asked[group].result()
+        except confluent_kafka.KafkaException:
+            return False
+        return told.state is confluent_kafka.ConsumerGroupState.STABLE and (
+            len(told.members) == workers
+        )
 
     async def _in_sync(self) -> bool:
         return await asyncio.to_thread(self._all_replicas_in_sync)
