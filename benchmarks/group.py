@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,9 @@ from streams.settings import Settings
 
 # Between two looks at the group.
 POLL_SECONDS = 0.25
+
+# What a worker may take after a SIGTERM, with some room; then it is killed.
+STOP_SECONDS = 15.0
 
 Options = dict[str, str | int | float | bool]
 
@@ -57,6 +60,9 @@ class Group:
         self._events = settings.topics.events
         self._admin = AdminClient(_options(settings))
         self._running: dict[str, tuple[subprocess.Popen[str], ExitStack]] = {}
+        self._static: set[str] = set()
+        self.revived = 0
+        """Members that ended by themselves and were started again."""
 
     def __enter__(self) -> Group:
         return self
@@ -86,6 +92,7 @@ class Group:
             "PYTHONPATH": str(ROOT),
         }
         if static:
+            self._static.add(name)
             environment["WORKER_INSTANCE_ID"] = name
         ends = ExitStack()
         command = (sys.executable, "-m", *self._module)
@@ -96,13 +103,28 @@ class Group:
         """SIGTERM; does not wait, it is no longer a member that counts."""
         child, ends = self._running.pop(name)
         child.terminate()
-        threading.Thread(target=ends.close).start()
+
+        def bury() -> None:
+            # Not before its time is up: a second SIGTERM would be an order to drop everything.
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_SECONDS)
+            ends.close()
+
+        threading.Thread(target=bury).start()
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until it is gone."""
         child, ends = self._running.pop(name)
         child.kill()
         ends.close()
+
+    def revive(self) -> None:
+        """Start members again that have ended by themselves, as their supervisor would."""
+        for name, (child, ends) in list(self._running.items()):
+            if child.poll() is not None:
+                ends.close()
+                self.start(name, static=name in self._static)
+                self.revived += 1
 
     def owners(self) -> dict[int, str] | None:
         """Member by partition; None unless the group is stable, complete and owns them all."""
@@ -139,7 +161,7 @@ class Progress:
 
     def read(self) -> None:
         """Take what has come since."""
-        while messages := self._consumer.consume(BATCH, timeout=0.05):
+        while messages := self._consumer.consume(BATCH, timeout=0):
             for message in messages:
                 value = message.value()
                 assert value is not None, message.error()
@@ -210,8 +232,8 @@ def wait_until(holds: Callable[[], bool], seconds: float, *, for_seconds: float 
     deadline = time.monotonic() + seconds
     since: float | None = None
     while time.monotonic() < deadline:
-        now = time.monotonic()
-        since = (since or now) if holds() else None
+        held, now = holds(), time.monotonic()
+        since = (since or now) if held else None
         if since is not None and now - since >= for_seconds:
             return True
         time.sleep(POLL_SECONDS)

@@ -36,9 +36,9 @@ from benchmarks.throughput import ROOT, announced, broker, process
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.settings import Settings
 
-# Two bare apps, which take one record at a time, can just carry this load.
+# Two bare apps, which take one record at a time, carry this load also on a busy machine.
 RECORDS_PER_SECOND = 60.0
-CALL_MS = 20.0
+CALL_MS = 10.0
 
 # A group has settled when no partition has been silent for SILENT_SECONDS, and that has been so for
 # CALM_SECONDS, so that a kill shows by then. After SETTLE_SECONDS it is given up.
@@ -69,13 +69,15 @@ class Pauses:
 
 @dataclass(slots=True)
 class Result:
-    """What one program showed. ``untold``: records without an outcome, long after the last."""
+    """What one program showed. ``revived``: workers that ended by themselves; ``untold``: records
+    without an outcome, long after the last."""
 
     program: Program
     pauses: defaultdict[str, Pauses] = field(default_factory=lambda: defaultdict(Pauses))
     sent: int = 0
     repeated: int = 0
     untold: int = 0
+    revived: int = 0
 
 
 Plot = Callable[["Scene", Group, int], Iterator[None]]
@@ -102,6 +104,7 @@ class Scene:
 
         def calm() -> bool:
             self._progress.read()
+            self._group.revive()
             if self._progress.stalest() > SILENT_SECONDS:
                 return False
             self._owners = self._group.owners() or {}
@@ -127,7 +130,7 @@ class Scene:
             (pauses.moved if moved else pauses.stayed).append(gap)
         pauses.longest.append(max(gaps.values()))
         print(
-            f"{time.time() - since:6.1f} {event:26} {max(gaps.values()):6.2f} s",
+            f"{self._group.program:10} {event:26} {max(gaps.values()):6.2f} s",
             file=sys.stderr,
             flush=True,
         )
@@ -195,6 +198,7 @@ def play(
             return progress.told == load.sent
 
         wait_until(all_told, LAST_SECONDS)
+    result.revived += group.revived
     result.sent += load.sent
     result.repeated += progress.repeated
     result.untold += load.sent - progress.told
@@ -260,7 +264,7 @@ def tell(results: list[Result]) -> None:
     for result in results:
         print(
             f"{result.program.name:10} {result.sent} records, {result.repeated} told twice, "
-            f"{result.untold} never told"
+            f"{result.untold} never told; {result.revived} workers ended by themselves"
         )
 
 
