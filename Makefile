@@ -33,13 +33,6 @@ storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PR
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 
-storm: SECONDS ?= 1800
-storm: SEED ?= 7
-storm: PROGRAM ?= genesys-streams
-storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook)
-	@scripts/kafka-jars > /dev/null
-	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
-
 lint: $(READY) ## ruff and mypy --strict
 	@$(BIN)/ruff check . $(SCRIPTS)
 	@$(BIN)/ruff format --check . $(SCRIPTS)
