@@ -15,7 +15,7 @@ _WIDTH = 52
 
 
 class Report(msgspec.Struct, frozen=True, rename="camel"):
-    """One storm. Times in seconds; ``drained``: from the last event sent to the last outcome.
+    """One storm. Times in seconds; ``drained``: from its end to the last outcome.
 
     ``told_repeatedly``: outcomes beyond the first of their record. ``recovered``: records whose
     PATCH was found done after a crash. ``looks``, ``blind``: of the watch, and those in which the

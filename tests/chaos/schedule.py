@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -154,8 +154,3 @@ def _on_brokers(random: Random, seconds: float, weather: Weather) -> Iterator[St
         lasts = random.uniform(*weather.broker_down)
         yield Strike(at, fault, random.choice(BROKERS), lasts)
         at += lasts + random.uniform(*weather.broker_pause)
-
-
-def kills(strikes: Sequence[Strike]) -> int:
-    """Processes killed with kill -9."""
-    return sum(1 for each in strikes if each.fault in KILLS)

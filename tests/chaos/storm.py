@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ from tests.chaos.judge import Wrong, judge, modelled
 from tests.chaos.ledger import Ledger
 from tests.chaos.poison import spread_poison
 from tests.chaos.report import Report, counted, examples
-from tests.chaos.schedule import Weather, draw, kills
+from tests.chaos.schedule import KILLS, Weather, draw
 from tests.chaos.watch import LOOK_SECONDS, Watch
 from tests.clusters import KafkaCluster
 
@@ -86,8 +86,12 @@ class Plan:
 
     @property
     def replay(self) -> str:
-        command = f"make storm SECONDS={self.seconds:.0f} SEED={self.seed}"
-        return command if self.program is OURS else f"{command} PROGRAM={self.program.name}"
+        words = [f"make storm SECONDS={self.seconds:.0f} SEED={self.seed}"]
+        if self.program is not OURS:
+            words.append(f"PROGRAM={self.program.name}")
+        if self.events_per_second != EVENTS_PER_SECOND:
+            words.append(f'ARGS="--rate {self.events_per_second:g}"')
+        return " ".join(words)
 
 
 class Sender:
@@ -109,15 +113,30 @@ class Sender:
             yield event
 
 
+@dataclass(frozen=True)
+class Seen:
+    """All that is known of a storm once it is over. ``drained``: as in the report."""
+
+    plan: Plan
+    truths: Mapping[str, dict[str, Any]]
+    simulator: Simulator
+    sent: Counter[str]
+    delivery: DeliveryReport
+    watch: Watch
+    struck: Mapping[str, int]
+    ends: Mapping[str, int]
+    drained: float
+
+
 async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Path) -> Report:
     """Let it rage and judge. ``settings``: topics and group of its own; the API is added here.
 
     ``home``: where logs and workers' disks go.
     """
-    strikes = draw(plan.seed, plan.seconds, plan.weather)
     people = population(plan.seed, plan.interactions)
     truths = {one.id: one.truth for one in people}
     count = sum(1 for _ in stream(people, plan.seed))
+    sender = Sender(plan, stream(people, plan.seed), count)
     simulator = Simulator(
         truths.values(),
         seed=plan.seed,
@@ -125,8 +144,6 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
         latency=LATENCY,
         requests_per_minute=UNLIMITED,
     )
-    ledger = Ledger(fenced=plan.program.fenced)
-    sender = Sender(plan, stream(people, plan.seed), count)
     async with serving(simulator) as api:
         settings = settings.model_copy(
             update={
@@ -141,76 +158,95 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
         )
         await asyncio.to_thread(apply_topics, settings)
         changelog = f"{settings.app_id}-{TABLE_NAME}-changelog" if plan.program.fenced else None
+        ledger = Ledger(fenced=plan.program.fenced)
         with (
             closing(Watch(settings, ledger, changelog=changelog)) as watch,
             Field(settings, cluster, plan.program, home, most=plan.weather.most) as field,
         ):
             await field.start(plan.weather.workers)
             async with _going_on(field.supervise()), _going_on(watch.keep()):
-                log.info("%d strikes, %d events", len(strikes), count)
-                stop = asyncio.Event()
-                poisoning = asyncio.create_task(spread_poison(settings, plan.seed, stop))
-                raging = asyncio.create_task(field.rage(strikes))
-                delivery = await sender.send(field.bridge.url)
-                began_draining = time.monotonic()
-                await raging
-                stop.set()
-                await poisoning
-                log.info("the storm is over; %d records to go", watch.unfinished)
+                delivery = await _rage(plan, settings, field, sender)
+                over = time.monotonic()
+                log.info("the storm is over")
                 await _until_quiet(watch, plan.quiet_seconds)
-                drained = time.monotonic() - began_draining
+                drained = time.monotonic() - over
                 await _until_committed(watch)
-        findings = judge(
-            ledger,
-            accepted=sender.sent,
-            truths=truths,
-            applied={
-                interaction_id: counters["patchesApplied"]
-                for interaction_id, counters in simulator.store.counted().items()
-            },
-        )
-        findings[Wrong.NOT_STORED] += delivery.refusals
-        findings[Wrong.FRONTIER] += watch.lies.values()
-        if not findings[Wrong.LOST]:
-            findings[Wrong.NOT_COMMITTED] += watch.uncommitted
-        model = modelled(ledger, truths)
-        return Report(
-            program=plan.program.name,
-            seed=plan.seed,
-            seconds=plan.seconds,
-            drained=round(drained, 1),
-            replay=plan.replay,
-            sent=sender.sent.total(),
-            retried_sends=delivery.retries,
-            records=ledger.records,
-            poison=len(ledger.poison),
-            interactions=len(people),
-            eligible=sum(1 for one in model.values() if one.patches),
-            patches_applied=simulator.store.patches_applied,
-            told_repeatedly=ledger.repeated,
-            recovered=len(ledger.recovered),
-            looks=watch.looks,
-            blind=watch.blind,
-            kills=kills(strikes),
-            faults=dict(sorted(field.struck.items())),
-            ends=field.ends,
-            api={
-                f"{route} {status}": number
-                for route, answers in simulator.traffic.counted()["routes"].items()
-                for status, number in answers.items()
-            },
-            decisions=dict(
-                Counter(
-                    f"{each.decision}/{each.reason}" for each in ledger.told.values()
-                ).most_common()
-            ),
-            violations=counted(findings),
-            examples=examples(findings),
-        )
+            return _report(
+                Seen(
+                    plan,
+                    truths,
+                    simulator,
+                    sender.sent,
+                    delivery,
+                    watch,
+                    dict(sorted(field.struck.items())),
+                    field.ends,
+                    drained,
+                )
+            )
+
+
+async def _rage(plan: Plan, settings: Settings, field: Field, sender: Sender) -> DeliveryReport:
+    """Events, poison and strikes, until all have been sent and all that was down is up again."""
+    strikes = draw(plan.seed, plan.seconds, plan.weather)
+    log.info("%d strikes in %.0f s", len(strikes), plan.seconds)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as going:
+        going.create_task(spread_poison(settings, plan.seed, stop))
+        raging = going.create_task(field.rage(strikes))
+        delivery = await sender.send(field.bridge.url)
+        await raging
+        stop.set()
+    return delivery
+
+
+def _report(seen: Seen) -> Report:
+    plan, watch, ledger = seen.plan, seen.watch, seen.watch.ledger
+    store = seen.simulator.store
+    applied = {
+        interaction_id: counters["patchesApplied"]
+        for interaction_id, counters in store.counted().items()
+    }
+    findings = judge(ledger, accepted=seen.sent, truths=seen.truths, applied=applied)
+    findings[Wrong.NOT_STORED] += seen.delivery.refusals
+    findings[Wrong.FRONTIER] += watch.lies.values()
+    if not findings[Wrong.LOST]:
+        findings[Wrong.NOT_COMMITTED] += watch.uncommitted
+    return Report(
+        program=plan.program.name,
+        seed=plan.seed,
+        seconds=plan.seconds,
+        drained=round(seen.drained, 1),
+        replay=plan.replay,
+        sent=seen.sent.total(),
+        retried_sends=seen.delivery.retries,
+        records=ledger.records,
+        poison=len(ledger.poison),
+        interactions=len(seen.truths),
+        eligible=sum(1 for one in modelled(ledger, seen.truths).values() if one.patches),
+        patches_applied=store.patches_applied,
+        told_repeatedly=ledger.repeated,
+        recovered=len(ledger.recovered),
+        looks=watch.looks,
+        blind=watch.blind,
+        kills=sum(seen.struck.get(fault, 0) for fault in KILLS),
+        faults=seen.struck,
+        ends=seen.ends,
+        api={
+            f"{route} {status}": number
+            for route, answers in seen.simulator.traffic.counted()["routes"].items()
+            for status, number in answers.items()
+        },
+        decisions=dict(
+            Counter(f"{one.decision}/{one.reason}" for one in ledger.told.values()).most_common()
+        ),
+        violations=counted(findings),
+        examples=examples(findings),
+    )
 
 
 @asynccontextmanager
-async def _going_on(work: Any) -> AsyncIterator[None]:
+async def _going_on(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Something that goes on for as long as the block; its failure is the block's."""
     task = asyncio.create_task(work)
     try:

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 # A look costs a few requests; more often would only take the processor from the workers.
 LOOK_SECONDS = 1.0
 
+# Half an hour without a word would look like a hang.
+LOOKS_PER_LINE = 30
+
 # A request to a broker that is down or frozen; the look is then given up and made again.
 ANSWER_SECONDS = 5.0
 
@@ -138,6 +141,8 @@ class Watch:
             log.info("the watch saw nothing: %s", reason)
             return False
         self.looks += 1
+        if self.looks % LOOKS_PER_LINE == 0:
+            log.info("%d records in the topic, %d to go", self.ledger.records, self.unfinished)
         return True
 
     def close(self) -> None:

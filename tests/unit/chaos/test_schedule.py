@@ -11,7 +11,6 @@ from tests.chaos.schedule import (
     Strike,
     Weather,
     draw,
-    kills,
 )
 
 SEEDS = range(20)
@@ -39,7 +38,7 @@ def test_it_is_in_order_and_ends_in_time(seed: int) -> None:
 def test_half_an_hour_has_every_fault_and_fifty_kills(seed: int) -> None:
     strikes = draw(seed, 1800)
     assert {each.fault for each in strikes} == set(Fault)
-    assert kills(strikes) == sum(each.fault in KILLS for each in strikes) >= 50
+    assert sum(each.fault in KILLS for each in strikes) >= 50
 
 
 @pytest.mark.parametrize("seed", SEEDS)
