@@ -146,9 +146,12 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             if membership.lost is not None:
                 # Joining again would take the membership back from the process that has it now.
                 raise aiokafka.errors.KafkaError(membership.lost)
+            # No heartbeat runs while it joins, and what it does with its assignment may take long:
+            # the session is known to have been alive when it set out, and not when it is done.
+            set_out_at = time.monotonic()
             joined: bool = await join(subscription)
             if joined:
-                membership.vouched_for(time.monotonic())
+                membership.vouched_for(set_out_at)
             return joined
 
         def reset_generation() -> None:
