@@ -8,7 +8,7 @@ in the moment it goes out, with nothing awaited between the answer and the bytes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiokafka
@@ -39,6 +39,29 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         """Fail what is queued; no request leaves from now on. Good for nothing but ``stop``."""
         self.fenced = True
         self._message_accumulator.fail_all(Fenced())
+
+    async def send_record(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes]],
+        partition: int | None,
+    ) -> asyncio.Future[Any]:
+        """As aiokafka's ``send``, but it takes a record without key and value as well: other
+        producers can write one, and its dead letter has to be the same (promise 7)."""
+        sent: asyncio.Future[Any]
+        if key is None and value is None:
+            batch = self.create_batch()
+            batch.append(timestamp=None, key=None, value=None, headers=list(headers))
+            batch.close()
+            sent = await self.send_batch(batch, topic, partition=partition)
+        else:
+            sent = await self.send(
+                topic, key=key, value=value, headers=list(headers), partition=partition
+            )
+        return sent
 
     async def _send_with_leave(
         self, node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT

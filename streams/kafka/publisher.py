@@ -146,8 +146,8 @@ class KafkaPublisher:
     ) -> asyncio.Future[Acknowledged]:
         producer = await self._connected()
         try:
-            sent = await producer.send(
-                topic, key=key, value=value, headers=list(headers), partition=partition
+            sent = await producer.send_record(
+                topic, key=key, value=value, headers=headers, partition=partition
             )
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:

@@ -167,6 +167,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if self._consumer is None:
             return None
         coordinator = self._consumer._coordinator
+        if coordinator is None:
+            return None  # still looking for the brokers
         if coordinator._pending_exception is not None:
             return repr(coordinator._pending_exception)
         if coordinator._coordination_task.done() and not coordinator._closing.done():

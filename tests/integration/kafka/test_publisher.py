@@ -64,6 +64,15 @@ async def test_acknowledged_means_in_the_topic(rig: Rig) -> None:
     assert record.headers == (("a", b"1"),)
 
 
+async def test_a_record_of_nothing_can_be_published(rig: Rig) -> None:
+    """Another producer may write one; its dead letter has to be the same."""
+    at = await rig.publisher.publish(rig.topic, key=None, value=None, headers=[("a", b"1")])
+
+    (record,) = await read_all(rig.settings, rig.topic)
+    assert (at.partition, at.offset) == (record.partition, record.offset)
+    assert (record.key, record.value, record.headers) == (None, None, (("a", b"1"),))
+
+
 async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
     """A session in doubt: the record waits, and is lost to nobody."""
     rig.may_send = False
