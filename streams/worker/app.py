@@ -15,7 +15,8 @@ from streams.kafka.connection import ssl_context
 from streams.kafka.declaration import Cluster, fit, load_declaration
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
-from streams.worker.seam import Membership, MovableAssignor, Stewardship, StreamsApp
+from streams.worker.membership import Membership, MovableAssignor
+from streams.worker.seam import Stewardship, StreamsApp
 from streams.worker.steward import Steward
 from streams.worker.table import TABLE_NAME
 

@@ -24,9 +24,9 @@ from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, changelog_config, declare_agent
 from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
+from streams.worker.membership import Membership
 from streams.worker.report import Report
 from streams.worker.road import Road
-from streams.worker.seam import Membership
 from streams.worker.server import StateServer
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever

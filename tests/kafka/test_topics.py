@@ -10,7 +10,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from streams.errors import TopicsError
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
-from streams.kafka.topics import TopicsAdmin, VerifiedTopics, apply_topics, look, verify_topics
+from streams.kafka.topics import (
+    State,
+    TopicsAdmin,
+    VerifiedTopics,
+    apply_topics,
+    look,
+    verify_topics,
+)
 from streams.settings import Settings
 from tests.clusters import KafkaCluster, RunningKafka
 from tests.workers import eventually
@@ -59,14 +66,20 @@ async def test_three_nodes_get_all_as_declared(
     assert after.fitted == after.declaration.topics
     assert after.differences() == []
 
-    def told() -> bool:
-        # A broker tells the configuration of a new topic once it has heard of it.
-        state = look(settings)
-        return all(state.cluster.topics[topic.name].config for topic in state.fitted)
+    complete: list[State] = []
 
-    await eventually(told, 10, "every broker knows every topic")
-    assert look(settings).differences() == []
-    events = look(settings).cluster.topics[settings.topics.events]
+    def told() -> bool:
+        # Each broker hears of a new topic, and then of its configuration, in its own time.
+        state = look(settings)
+        topics = [state.cluster.topics.get(topic.name) for topic in state.fitted]
+        if all(topic is not None and topic.config for topic in topics):
+            complete.append(state)
+        return bool(complete)
+
+    await eventually(told, 10, "a broker tells of every topic")
+    (state,) = complete
+    assert state.differences() == []
+    events = state.cluster.topics[settings.topics.events]
     assert events.config is not None
     assert (events.replication_factor, events.config["min.insync.replicas"]) == (3, "2")
     assert verify_topics(settings) == VerifiedTopics(12, 3, embedded=False)

@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 DECISION = "streams/decision.py"
 LANES = "streams/worker/lanes.py"
 ROAD = "streams/worker/road.py"
-SEAM = "streams/worker/seam.py"
+MEMBERSHIP = "streams/worker/membership.py"
 STEWARD = "streams/worker/steward.py"
 TABLE = "streams/worker/table.py"
 
@@ -15,7 +15,7 @@ TEST_CLIENT = "tests/unit/genesys/test_client.py"
 TEST_DECISION = "tests/unit/test_decision.py"
 TEST_LANES = "tests/unit/worker/test_lanes.py"
 TEST_ROAD = "tests/unit/worker/test_road.py"
-TEST_SEAM = "tests/unit/worker/test_seam.py"
+TEST_MEMBERSHIP = "tests/unit/worker/test_membership.py"
 TEST_STEWARD = "tests/unit/worker/test_steward.py"
 TEST_TABLE = "tests/unit/worker/test_table.py"
 
@@ -72,13 +72,21 @@ MUTANTS = (
     Mutant(
         "believe in a session without heartbeats",
         8,
-        SEAM,
+        MEMBERSHIP,
         "        return time.monotonic() - self._answered_at < self._session_timeout\n",
         "        return self.lost is None\n",
         (
-            f"{TEST_SEAM}::test_session_ends_without_an_answer",
-            f"{TEST_SEAM}::test_session_counts_from_when_the_heartbeat_left",
+            f"{TEST_MEMBERSHIP}::test_session_ends_without_an_answer",
+            f"{TEST_MEMBERSHIP}::test_session_counts_from_when_the_heartbeat_left",
         ),
+    ),
+    Mutant(
+        "believe in a session because a long join has ended",
+        8,
+        MEMBERSHIP,
+        "            membership.vouched_for(set_out_at)\n",
+        "            membership.vouched_for(time.monotonic())\n",
+        (f"{TEST_MEMBERSHIP}::test_a_join_vouches_from_when_it_set_out",),
     ),
     Mutant(
         "give partitions up without draining",

@@ -12,10 +12,9 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
 from streams.worker import seam
+from streams.worker.membership import GroupThread, Membership
 from streams.worker.seam import (
     GentleFlowControl,
-    GroupThread,
-    Membership,
     NoReadOffsets,
     SourceConsumer,
     StreamsApp,
@@ -83,66 +82,6 @@ def test_no_read_offset_of_a_source_is_remembered() -> None:
     assert offsets[A] is None
     assert offsets.get(A) is None
     assert offsets[CHANGELOG] == 9
-
-
-# Membership
-
-
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Monotonic time; tests set its one element."""
-    time = [1000.0]
-    monkeypatch.setattr("streams.worker.seam.time.monotonic", lambda: time[0])
-    return time
-
-
-def test_session_ends_without_an_answer(now: list[float]) -> None:
-    membership = Membership(10.0, static=False)
-    now[0] += 9.9
-    assert membership.session_alive()
-
-    now[0] += 0.2
-    assert not membership.session_alive()
-
-
-def test_session_counts_from_when_the_heartbeat_left(now: list[float]) -> None:
-    """The broker may have taken it at any time since: a process frozen in between knows nothing."""
-    membership = Membership(10.0, static=False)
-    left = now[0]
-    now[0] += 60
-
-    membership.vouched_for(left)
-
-    assert not membership.session_alive()
-    membership.vouched_for(now[0])
-    assert membership.session_alive()
-
-
-def test_dynamic_member_joins_again(now: list[float]) -> None:
-    membership = Membership(10.0, static=False)
-
-    membership.member_reset()
-
-    assert membership.lost is None
-
-
-def test_static_member_fenced_in_its_session_is_out_for_good(now: list[float]) -> None:
-    membership = Membership(10.0, static=True)
-    now[0] += 5
-
-    membership.member_reset()
-
-    assert membership.lost is not None
-    assert "WORKER_INSTANCE_ID" in membership.lost
-
-
-def test_static_member_whose_session_ran_out_joins_again(now: list[float]) -> None:
-    membership = Membership(10.0, static=True)
-    now[0] += 11
-
-    membership.member_reset()
-
-    assert membership.lost is None
 
 
 # The consumer

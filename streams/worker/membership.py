@@ -1,0 +1,165 @@
+"""Our place in the consumer group: whether it is known to hold, why it is lost (promises 8, 13).
+
+aiokafka's coordinator keeps to itself what it learns from heartbeats and joins. It is listened to
+here, in its own thread; what it has told is read from the main one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import aiokafka
+import aiokafka.errors
+import faust
+from faust.assignor.client_assignment import ClientMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from yarl import URL
+
+# How long a broker may sit on a fetch that it has nothing for. Faust asks for 1.5 s; the embedded
+# broker then waits it out even when records come, which would delay each of them by half of it.
+EMPTY_FETCH_MS = 100
+
+
+class Membership:
+    """What the consumer thread knows of our place in the group. Read from the main thread."""
+
+    def __init__(self, session_timeout: float, *, static: bool) -> None:
+        self._session_timeout = session_timeout
+        self._static = static
+        self._answered_at = time.monotonic()
+        self.lost: str | None = None
+        """Why we are out of the group for good, or None."""
+
+    def vouched_for(self, sent_at: float) -> None:
+        """The group answered a heartbeat or a join that left at that monotonic time."""
+        self._answered_at = sent_at
+
+    def member_reset(self) -> None:
+        """The broker no longer knows this member. A dynamic one joins again; so does a static one
+        whose session ran out. Else another process has joined with the same instance id."""
+        if self._static and self.session_alive():
+            self.lost = (
+                "another process joined the group with the same WORKER_INSTANCE_ID; give each "
+                "worker its own"
+            )
+
+    def session_alive(self) -> bool:
+        """Whether the group must still hold our partitions for us.
+
+        The clock runs on while the process is stopped, so a worker that was frozen for longer than
+        its session learns it here before it does anything (promise 8).
+        """
+        return time.monotonic() - self._answered_at < self._session_timeout
+
+
+def listen(coordinator: Any, membership: Membership) -> None:
+    """Have aiokafka's coordinator tell what it learns of our place in the group."""
+    heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation
+    join = coordinator._do_rejoin_group
+
+    async def do_heartbeat() -> bool:
+        sent_at = time.monotonic()
+        answered: bool = await heartbeat()
+        if answered:
+            membership.vouched_for(sent_at)
+        return answered
+
+    async def do_rejoin_group(subscription: Any) -> bool:
+        if membership.lost is not None:
+            # Joining again would take the membership back from the process that has it now.
+            raise aiokafka.errors.KafkaError(membership.lost)
+        # No heartbeat runs while it joins, and what it does with its assignment may take long:
+        # the session is known to have been alive when it set out, and not when it is done.
+        set_out_at = time.monotonic()
+        joined: bool = await join(subscription)
+        if joined:
+            membership.vouched_for(set_out_at)
+        return joined
+
+    def reset_generation() -> None:
+        membership.member_reset()
+        reset()
+
+    coordinator._do_heartbeat = do_heartbeat
+    coordinator._do_rejoin_group = do_rejoin_group
+    coordinator.reset_generation = reset_generation
+
+
+class MemberApp(faust.App):
+    """A Faust app that has a Membership."""
+
+    def __init__(self, app_id: str, *, membership: Membership, **options: Any) -> None:
+        self.membership = membership
+        super().__init__(app_id, **options)
+
+
+class GroupThread(driver.AIOKafkaConsumerThread):
+    """The consumer's thread, its coordinator listened to."""
+
+    app: MemberApp
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
+        listen(consumer._coordinator, self.app.membership)
+
+    def fatal_error(self) -> str | None:
+        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""
+        if self._consumer is None:
+            return None
+        coordinator = self._consumer._coordinator
+        if coordinator is None:
+            return None  # still looking for the brokers
+        if coordinator._pending_exception is not None:
+            return repr(coordinator._pending_exception)
+        if coordinator._coordination_task.done() and not coordinator._closing.done():
+            return "the group coordination task has ended"
+        return None
+
+    def behind(self, tp: TP) -> int:
+        """Offsets between our fetch position and the end that the broker told us last.
+
+        The position passes transaction markers, which no record ever comes for.
+        """
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = None if subscription is None else subscription.assignment
+        at = aiokafka.TopicPartition(tp.topic, tp.partition)
+        if assignment is None or at not in assignment.tps:
+            return 0
+        state = assignment.state_value(at)
+        if state.highwater is None or not state.has_valid_position:
+            return 0
+        behind: int = state.highwater - state.position
+        return max(0, behind)
+
+    async def earliest(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where each partition begins now."""
+        offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
+        return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
+
+
+class MovableAssignor(PartitionAssignor):
+    """Faust's assignor for static members that may come back at another address.
+
+    The broker answers such a member with the assignment it had, old URL and all, and Faust asserts
+    that the URL is its own: the coordination task would end there.
+    """
+
+    _assigned_url: URL | None = None
+
+    def on_assignment(self, assignment: Any) -> None:
+        told: Any = ClientMetadata.loads(self._decompress(assignment.user_data))
+        self._assigned_url = URL(told.url)
+        try:
+            super().on_assignment(assignment)
+        finally:
+            self._assigned_url = None
+
+    @property
+    def _url(self) -> URL:
+        return self._assigned_url or super()._url
