@@ -6,6 +6,8 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 
 * a fetch and a seek never overlap, and a batch fetched before the last seek is not delivered;
 * no source record is delivered between an assignment and the seek that follows it;
+* nothing is fetched while the flow is suspended: Faust drops it, and where it was the changelog's,
+  behind the seek that begins a recovery, that recovery waits for it for ever;
 * Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
   and what is committed is computed, by our own frontier, which starts at the committed offset;
 * resuming a flow that is not suspended clears no queue.
@@ -139,8 +141,15 @@ class SourceConsumer(driver.Consumer):
         self.app.begin_tenure(generation, start)
         self._awaiting_seek = False
 
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Where the restoration of a table begins: set while no fetch is under way."""
+        async with self._fetching:
+            await super().seek_wait(partitions)
+
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         async with self._fetching:
+            if not self.flow_active:
+                return {}
             batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
             self._fetched_after = self._seeks
             return batch

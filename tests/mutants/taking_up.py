@@ -112,11 +112,15 @@ MUTANTS = (
         SEAM,
         """\
         async with self._fetching:
+            if not self.flow_active:
+                return {}
             batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
             self._fetched_after = self._seeks
             return batch
 """,
         """\
+        if not self.flow_active:
+            return {}
         batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
         self._fetched_after = self._seeks
         return batch
@@ -124,6 +128,25 @@ MUTANTS = (
         (
             f"{TEST_SEAM}::test_fetch_under_way_is_over_before_the_seek",
             f"{TEST_SEAM}::test_no_fetch_begins_during_a_seek",
+        ),
+    ),
+    Mutant(
+        "fetch while the seek of a restoration is under way",
+        2,
+        SEAM,
+        "        async with self._fetching:\n            await super().seek_wait(partitions)\n",
+        "        await super().seek_wait(partitions)\n",
+        (f"{TEST_SEAM}::test_a_restoration_begins_when_the_fetch_under_way_is_over",),
+    ),
+    Mutant(
+        "fetch what a suspended flow will drop",
+        2,
+        SEAM,
+        "            if not self.flow_active:\n                return {}\n",
+        "",
+        (
+            f"{TEST_SEAM}::"
+            "test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_suspended",
         ),
     ),
     Mutant(

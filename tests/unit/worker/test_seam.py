@@ -140,6 +140,11 @@ class FakeThread:
         self.log.append("seek ends")
         return {tp: self.committed.get(tp) for tp in self.assigned}
 
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        self.log.append("restoration's seek begins")
+        await self.seek_gate.wait()
+        self.log.append("restoration's seek ends")
+
     async def earliest(self, tps: list[TP]) -> dict[TP, int]:
         return {tp: self.beginnings.get(tp, 0) for tp in tps}
 
@@ -308,6 +313,42 @@ async def test_no_fetch_begins_during_a_seek(rig: Rig) -> None:
     await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
 
     assert rig.kafka.log.index("fetch begins") > rig.kafka.log.index("seek ends")
+
+
+async def test_a_restoration_begins_when_the_fetch_under_way_is_over(rig: Rig) -> None:
+    """It would come back from behind the restoration's seek, and be dropped."""
+    await rig.consumer.perform_seek()
+    rig.kafka.log.clear()
+    rig.kafka.fetch_gate.clear()
+    fetching = asyncio.create_task(rig.fetched())
+    await settle()
+    seeking = asyncio.create_task(rig.consumer.seek_wait({CHANGELOG: 7}))
+    await settle()
+    assert rig.kafka.log == ["fetch begins"]
+
+    rig.kafka.fetch_gate.set()
+    await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
+
+    assert rig.kafka.log[:3] == ["fetch begins", "fetch ends", "restoration's seek begins"]
+
+
+async def test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_suspended(
+    rig: Rig,
+) -> None:
+    rig.kafka.batches = [{CHANGELOG: [7]}]
+    rig.kafka.seek_gate.clear()
+    seeking = asyncio.create_task(rig.consumer.seek_wait({CHANGELOG: 7}))
+    await settle()
+    fetching = asyncio.create_task(rig.fetched())
+    await settle()
+    rig.consumer.stop_flow()
+    rig.kafka.seek_gate.set()
+    await asyncio.wait_for(seeking, 5)
+    assert await asyncio.wait_for(fetching, 5) == []
+
+    rig.consumer.resume_flow()
+
+    assert await asyncio.wait_for(rig.fetched(), 5) == [(CHANGELOG, 7)]
 
 
 async def test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped(
