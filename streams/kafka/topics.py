@@ -189,20 +189,38 @@ def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, S
     """
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
     before = _state(admin, declaration, admin.cluster())
-    for topic in before.fitted:
-        if topic.name in before.cluster.topics:
+    cluster = _create_missing(admin, before, declaration.names)
+    return before, _state(admin, declaration, cluster)
+
+
+def create_changelog(settings: Settings, name: str) -> None:
+    """As ``apply_topics``, for the one topic that a worker makes by itself when it is missing.
+
+    Not left to Faust: it gives up when the broker that it happens to ask is down. Raises
+    TopicsError, KafkaError.
+    """
+    admin = TopicsAdmin(settings)
+    cluster = admin.cluster()
+    if name not in cluster.topics:
+        _create_missing(admin, _state(admin, load_declaration(settings), cluster), [name])
+
+
+def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) -> Cluster:
+    """The cluster, once it tells of all these topics."""
+    for topic in state.fitted:
+        if topic.name not in names or topic.name in state.cluster.topics:
             continue
-        if before.cluster.embedded:
+        if state.cluster.embedded:
             admin.touch(topic.name)
         else:
             admin.create(topic)
-    cluster = admin.cluster_with(declaration.names, patience=CREATE_TIMEOUT_SECONDS)
-    if unknown := [name for name in declaration.names if name not in cluster.topics]:
+    cluster = admin.cluster_with(names, patience=CREATE_TIMEOUT_SECONDS)
+    if unknown := [name for name in names if name not in cluster.topics]:
         raise TopicsError(
             f"created, but no broker tells of {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
             "later; this client may lack the right to describe them"
         )
-    return before, _state(admin, declaration, cluster)
+    return cluster
 
 
 def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -> VerifiedTopics:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,11 @@ from faust.streams import Stream
 from faust.types import StreamT
 
 from streams.kafka.connection import ssl_context
-from streams.kafka.declaration import Cluster, fit, load_declaration
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
 from streams.worker.membership import Membership, MovableAssignor
 from streams.worker.seam import Stewardship, StreamsApp
 from streams.worker.steward import Steward
-from streams.worker.table import TABLE_NAME
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
 # API outage keeps every lane busy. Progress is watched by our own watchdog instead.
@@ -62,22 +60,14 @@ def build_app(
         store="rocksdb://",
         datadir=str(stores),
         table_standby_replicas=0,
-        # The embedded broker has no CreateTopics; its topics appear on first use.
-        topic_allow_declare=not topics.embedded,
+        # All topics are there, and Faust's way of making one ends the app when a broker is down.
+        topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=topics.partitions,
-        topic_replication_factor=topics.replication_factor,
         # The worker's own server answers instead: Faust's has no authentication and binds to all.
         web_enabled=False,
         canonical_url=settings.advertised_url(),
     )
-
-
-def changelog_config(settings: Settings, topics: VerifiedTopics) -> Mapping[str, str]:
-    """The declared configuration of the table's changelog, as far as this cluster can have it."""
-    cluster = Cluster(brokers=topics.replication_factor, topics={}, embedded=topics.embedded)
-    declared = {topic.name: topic for topic in fit(load_declaration(settings), cluster)}
-    return declared[f"{settings.app_id}-{TABLE_NAME}-changelog"].config
 
 
 def declare_agent(

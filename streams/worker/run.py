@@ -17,11 +17,11 @@ from streams.decision import Policy
 from streams.errors import WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.topics import VerifiedTopics, verify_topics
+from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
-from streams.worker.app import build_app, changelog_config, declare_agent
+from streams.worker.app import build_app, declare_agent
 from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.membership import Membership
@@ -30,7 +30,7 @@ from streams.worker.road import Road
 from streams.worker.server import StateServer
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever
-from streams.worker.table import InteractionTable, declare
+from streams.worker.table import InteractionTable, changelog, declare
 from streams.worker.vitals import Monitor
 from streams.worker.watchdog import Watchdog
 
@@ -54,6 +54,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """
     genesys, policy = settings.genesys(), _policy(settings)
     topics = await asyncio.to_thread(verify_topics, settings)
+    await asyncio.to_thread(create_changelog, settings, changelog(settings.app_id))
     clock, random = SystemClock(), Random()
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
@@ -110,7 +111,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[BaseException] = loop.create_future()
         self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
-        table = declare(self._app, topics.partitions, changelog_config(settings, topics))
+        table = declare(self._app, topics.partitions)
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )

@@ -9,7 +9,7 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import faust
 import rocksdict
@@ -36,13 +36,13 @@ MAX_OPEN_FILES = 64
 SCAN_CHUNK = 500
 
 
-def declare(
-    app: faust.App, partitions: int, changelog_config: Mapping[str, str]
-) -> TableT[bytes, bytes]:
-    """The table as Faust knows it; values are bytes, encoded here.
+def changelog(app_id: str) -> str:
+    """The topic that Faust keeps the table in."""
+    return f"{app_id}-{TABLE_NAME}-changelog"
 
-    ``changelog_config``: with what Faust creates the changelog topic when it is missing.
-    """
+
+def declare(app: faust.App, partitions: int) -> TableT[bytes, bytes]:
+    """The table as Faust knows it; values are bytes, encoded here. Its changelog is there."""
     return app.Table(
         TABLE_NAME,
         key_type=bytes,
@@ -55,7 +55,6 @@ def declare(
             "max_write_buffer_number": WRITE_BUFFERS,
             "max_open_files": MAX_OPEN_FILES,
         },
-        extra_topic_configs=changelog_config,
     )
 
 

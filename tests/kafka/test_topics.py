@@ -15,6 +15,7 @@ from streams.kafka.topics import (
     TopicsAdmin,
     VerifiedTopics,
     apply_topics,
+    create_changelog,
     look,
     verify_topics,
 )
@@ -109,6 +110,19 @@ def test_the_others_follow_the_events_that_are_there(
     assert topics[f"{settings.app_id}-interactions-changelog"].partitions == 5
     assert f"{settings.topics.events}: partitions is 5, declared 12" in differing(settings)
     assert verify_topics(settings).partitions == 5
+
+
+def test_a_worker_makes_its_own_changelog_and_nothing_else(
+    settings: Settings, admin: AdminClient
+) -> None:
+    create(admin, settings.topics.events, 5)
+    name = f"{settings.app_id}-interactions-changelog"
+    create_changelog(settings, name)
+    cluster = TopicsAdmin(settings).cluster()
+    assert cluster.topics[name].partitions == 5
+    assert settings.topics.outcomes not in cluster.topics
+    assert not [line for line in differing(settings) if line.startswith(name)]
+    create_changelog(settings, name)
 
 
 @pytest.mark.parametrize("follower", ["{0.topics.retries}", "{0.app_id}-interactions-changelog"])

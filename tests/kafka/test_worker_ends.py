@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.clusters import RunningKafka
+from tests.clusters import KafkaCluster, RunningKafka
 from tests.workers import free_port, workers
 
 # What the operator is promised.
@@ -16,7 +16,7 @@ END_SECONDS = 30.0
 
 
 def worker_settings(
-    make_settings: Callable[..., Settings], kafka: RunningKafka, **overrides: object
+    make_settings: Callable[..., Settings], kafka: RunningKafka | KafkaCluster, **overrides: object
 ) -> Settings:
     return make_settings(
         kafka_bootstrap_servers=kafka.bootstrap_servers,
@@ -68,3 +68,18 @@ async def test_another_worker_takes_its_membership(
         assert await asyncio.to_thread(started["first"].ended, END_SECONDS) == 1
         assert "WORKER_INSTANCE_ID" in started["first"].output
         await started["second"].ready()
+
+
+async def test_a_worker_starts_while_a_broker_is_down(
+    kafka3: KafkaCluster, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """Whichever it is: the one that is asked first may be the one that is down."""
+    settings = worker_settings(make_settings, kafka3)
+    apply_topics(settings)
+    for node in (1, 2, 3):
+        kafka3.kill(node)
+        with workers({"alone": settings}, tmp_path) as started:
+            started["alone"].start()
+            await started["alone"].ready()
+            assert started["alone"].terminate() == 0
+        kafka3.start(node)

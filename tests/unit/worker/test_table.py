@@ -20,6 +20,7 @@ from streams.worker.table import (
     TABLE_NAME,
     WRITE_BUFFER_BYTES,
     InteractionTable,
+    changelog,
     declare,
 )
 from streams.worker.tenure import Tenure
@@ -101,7 +102,7 @@ class Shop:
             datadir=str(datadir),
             autodiscover=False,
         )
-        declared = declare(self.app, 4, {"cleanup.policy": "compact,delete"})
+        declared = declare(self.app, 4)
         self.changelog = Changelog()
         self.clock = LeapingClock()
         self.table = InteractionTable(declared, self.changelog, self.clock, ttl_seconds=TTL_SECONDS)
@@ -420,7 +421,5 @@ def test_many_small_stores(shop: Shop) -> None:
     assert shop.store.rocksdb_options.ttl is None
 
 
-def test_changelog_is_made_as_declared(shop: Shop) -> None:
-    config = shop.app.tables[TABLE_NAME].changelog_topic.config
-    assert config is not None
-    assert config["cleanup.policy"] == "compact,delete"
+def test_the_changelog_is_where_faust_keeps_it(shop: Shop) -> None:
+    assert shop.table.changelog == changelog("shop")
