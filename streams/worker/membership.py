@@ -6,6 +6,8 @@ here, in its own thread; what it has told is read from the main one.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -19,9 +21,14 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from yarl import URL
 
+log = logging.getLogger(__name__)
+
 # How long a broker may sit on a fetch that it has nothing for. Faust asks for 1.5 s; the embedded
 # broker then waits it out even when records come, which would delay each of them by half of it.
 EMPTY_FETCH_MS = 100
+
+# For the broker to take our leave, on the way out of a process that hangs.
+LEAVE_SECONDS = 1.0
 
 
 class Membership:
@@ -89,6 +96,13 @@ def listen(coordinator: Any, membership: Membership) -> None:
     coordinator.reset_generation = reset_generation
 
 
+async def leave(coordinator: Any) -> None:
+    """Leave the group as aiokafka's ``close`` does, but wait for nothing that may hang."""
+    if not coordinator._closing.done():
+        coordinator._closing.set_result(None)  # or it would join again at once
+    await coordinator._maybe_leave_group()
+
+
 class MemberApp(faust.App):
     """A Faust app that has a Membership."""
 
@@ -120,6 +134,18 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if coordinator._coordination_task.done() and not coordinator._closing.done():
             return "the group coordination task has ended"
         return None
+
+    async def leave_group(self) -> None:
+        """Say that we go, where Faust's stop hangs before it does. A static member stays."""
+        if self._consumer is None or self._consumer._coordinator is None:
+            return
+        leaving = asyncio.run_coroutine_threadsafe(
+            leave(self._consumer._coordinator), self.thread_loop
+        )
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(leaving), LEAVE_SECONDS)
+        except TimeoutError:
+            log.warning("the group was not told in time: it waits for the end of our session")
 
     def behind(self, tp: TP) -> int:
         """Offsets between our fetch position and the end that the broker told us last.

@@ -230,6 +230,12 @@ class StreamsApp(MemberApp):
         """Nothing is held: no partitions yet, or all given up in good order."""
         return self.tenure is None or self.tenure.revoked
 
+    async def leave_group(self) -> None:
+        """For a stop that hangs: the others need not wait for the end of our session."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        await consumer._thread.leave_group()
+
     async def end_tenure(self) -> None:
         tenure = self.tenure
         if tenure is None or tenure.revoked:

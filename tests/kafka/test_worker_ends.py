@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from tests.clusters import KafkaCluster, RunningKafka
-from tests.workers import free_port, workers
+from tests.workers import eventually, free_port, workers
 
 # What the operator is promised.
 END_SECONDS = 30.0
@@ -25,8 +26,7 @@ def worker_settings(
         genesys_cloud_client_secret="secret",
         disposition_code_id="code",
         worker_port=free_port(),
-        kafka_session_timeout_seconds=6.0,
-        **overrides,
+        **{"kafka_session_timeout_seconds": 6.0, **overrides},
     )
 
 
@@ -68,6 +68,29 @@ async def test_another_worker_takes_its_membership(
         assert await asyncio.to_thread(started["first"].ended, END_SECONDS) == 1
         assert "WORKER_INSTANCE_ID" in started["first"].output
         await started["second"].ready()
+
+
+async def test_a_stop_that_hangs_keeps_nobody_waiting(
+    kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    """It ends in time, with 0, and its partitions are taken over long before its session is."""
+    stays = worker_settings(make_settings, kafka, kafka_session_timeout_seconds=45.0)
+    hangs = stays.model_copy(update={"data_dir": tmp_path / "hangs", "worker_port": free_port()})
+    apply_topics(stays)
+    with workers({"stays": stays, "hangs": hangs}, tmp_path) as started:
+        for name, module in (("stays", ()), ("hangs", ("tests.kafka.hanging",))):
+            started[name].start(*module)
+            await started[name].ready()
+        assert await asyncio.to_thread(started["hangs"].terminate) == 0
+        assert "hangs in a rebalance" in started["hangs"].output
+
+        def has_all() -> bool:
+            taken = started["stays"].output.splitlines()
+            last = [line for line in taken if "partitions taken over" in line][-1]
+            return len(re.findall(r"\b\d+: \d+", last)) == 12
+
+        assert not has_all()
+        await eventually(has_all, 15, "the worker that stays has all partitions")
 
 
 async def test_a_worker_starts_while_a_broker_is_down(
