@@ -15,6 +15,7 @@ from typing import Any
 import aiokafka
 import aiokafka.errors
 import faust
+from aiokafka.protocol.group import SyncGroupRequest
 from faust.assignor.client_assignment import ClientMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
@@ -41,9 +42,21 @@ class Membership:
         self.lost: str | None = None
         """Why we are out of the group for good, or None."""
 
-    def vouched_for(self, sent_at: float) -> None:
-        """The group answered a heartbeat or a join that left at that monotonic time."""
+    def admitted(self, sent_at: float) -> None:
+        """The group answered the last request of a join, which left at that monotonic time."""
         self._answered_at = sent_at
+
+    def vouched_for(self, sent_at: float) -> bool:
+        """It answered a heartbeat that left then; False when that proves nothing.
+
+        A broker that has just become the coordinator and still loads the group says yes to every
+        heartbeat, also to that of a member that was thrown out before. Nobody was while the answer
+        before this one still held; once it does not, only a join tells.
+        """
+        if not self._alive_at(sent_at):
+            return False
+        self._answered_at = sent_at
+        return True
 
     def member_reset(self) -> None:
         """The broker no longer knows this member. A dynamic one joins again; so does a static one
@@ -60,32 +73,39 @@ class Membership:
         The clock runs on while the process is stopped, so a worker that was frozen for longer than
         its session learns it here before it does anything (promise 8).
         """
-        return time.monotonic() - self._answered_at < self._session_timeout
+        return self._alive_at(time.monotonic())
+
+    def _alive_at(self, moment: float) -> bool:
+        return moment - self._answered_at < self._session_timeout
 
 
 def listen(coordinator: Any, membership: Membership) -> None:
     """Have aiokafka's coordinator tell what it learns of our place in the group."""
     heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation
-    join = coordinator._do_rejoin_group
+    join, send = coordinator._do_rejoin_group, coordinator._send_req
 
     async def do_heartbeat() -> bool:
         sent_at = time.monotonic()
         answered: bool = await heartbeat()
-        if answered:
-            membership.vouched_for(sent_at)
+        if answered and not membership.vouched_for(sent_at):
+            coordinator.request_rejoin()
         return answered
 
     async def do_rejoin_group(subscription: Any) -> bool:
         if membership.lost is not None:
             # Joining again would take the membership back from the process that has it now.
             raise aiokafka.errors.KafkaError(membership.lost)
-        # No heartbeat runs while it joins, and what it does with its assignment may take long:
-        # the session is known to have been alive when it set out, and not when it is done.
-        set_out_at = time.monotonic()
         joined: bool = await join(subscription)
-        if joined:
-            membership.vouched_for(set_out_at)
         return joined
+
+    async def send_req(request: Any) -> Any:
+        sent_at = time.monotonic()
+        response = await send(request)
+        # The last request of a join: no heartbeat runs meanwhile, and what is done with the
+        # assignment afterwards may take long.
+        if isinstance(request, SyncGroupRequest) and response.error_code == 0:
+            membership.admitted(sent_at)
+        return response
 
     def reset_generation() -> None:
         membership.member_reset()
@@ -93,6 +113,7 @@ def listen(coordinator: Any, membership: Membership) -> None:
 
     coordinator._do_heartbeat = do_heartbeat
     coordinator._do_rejoin_group = do_rejoin_group
+    coordinator._send_req = send_req
     coordinator.reset_generation = reset_generation
 
 

@@ -73,8 +73,8 @@ class Tenure:
     async def owned(self) -> None:
         """Wait until it is known whether the partitions are ours. Raises OwnershipLost if not.
 
-        A broker that does not answer for a while leaves it open: either a heartbeat is answered
-        after all, or the group gives the partitions to somebody else and revokes them here.
+        A broker that does not answer for a while leaves it open, until the worker has joined the
+        group again: that revokes them here.
         """
         while not self.ending.is_set() and not self._session_alive():  # noqa: ASYNC110
             # The heartbeat is answered in the consumer's thread: there is no event to wait for.

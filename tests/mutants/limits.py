@@ -73,7 +73,7 @@ MUTANTS = (
         "believe in a session without heartbeats",
         8,
         MEMBERSHIP,
-        "        return time.monotonic() - self._answered_at < self._session_timeout\n",
+        "        return self._alive_at(time.monotonic())\n",
         "        return self.lost is None\n",
         (
             f"{TEST_MEMBERSHIP}::test_session_ends_without_an_answer",
@@ -84,9 +84,20 @@ MUTANTS = (
         "believe in a session because a long join has ended",
         8,
         MEMBERSHIP,
-        "            membership.vouched_for(set_out_at)\n",
-        "            membership.vouched_for(time.monotonic())\n",
-        (f"{TEST_MEMBERSHIP}::test_a_join_vouches_from_when_it_set_out",),
+        "            membership.admitted(sent_at)\n",
+        "            membership.admitted(time.monotonic())\n",
+        (f"{TEST_MEMBERSHIP}::test_a_join_vouches_from_its_last_request",),
+    ),
+    Mutant(
+        "believe a heartbeat that a loading coordinator answered blindly",
+        8,
+        MEMBERSHIP,
+        "        if not self._alive_at(sent_at):\n            return False\n",
+        "",
+        (
+            f"{TEST_MEMBERSHIP}::test_a_heartbeat_after_the_session_proves_nothing",
+            f"{TEST_MEMBERSHIP}::test_a_heartbeat_answered_after_the_session_has_it_join_again",
+        ),
     ),
     Mutant(
         "give partitions up without draining",

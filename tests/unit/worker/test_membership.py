@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import aiokafka.errors
 import pytest
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 from streams.worker.membership import Membership, listen
 
@@ -28,13 +31,26 @@ def test_session_ends_without_an_answer(now: list[float]) -> None:
 def test_session_counts_from_when_the_heartbeat_left(now: list[float]) -> None:
     """The broker may have taken it at any time since: a process frozen in between knows nothing."""
     membership = Membership(10.0, static=False)
+    now[0] += 5
     left = now[0]
-    now[0] += 60
+    now[0] += 9
 
-    membership.vouched_for(left)
+    assert membership.vouched_for(left)
+    assert membership.session_alive()
 
+    now[0] += 1
     assert not membership.session_alive()
-    membership.vouched_for(now[0])
+
+
+def test_a_heartbeat_after_the_session_proves_nothing(now: list[float]) -> None:
+    """A coordinator that still loads the group answers yes to whoever asks."""
+    membership = Membership(10.0, static=False)
+    now[0] += 10
+
+    assert not membership.vouched_for(now[0])
+    assert not membership.session_alive()
+
+    membership.admitted(now[0])
     assert membership.session_alive()
 
 
@@ -65,24 +81,37 @@ def test_static_member_whose_session_ran_out_joins_again(now: list[float]) -> No
     assert membership.lost is None
 
 
+@dataclass
+class Response:
+    """To any request."""
+
+    error_code: int
+
+
 class Coordinator:
     """aiokafka's, as far as it is listened to. What it does takes ``seconds``."""
 
     def __init__(self, now: list[float]) -> None:
         self._now = now
         self.seconds = 0.0
-        self.succeeds = True
-        self.joins = 0
-        self.resets = 0
+        self.error_code = 0
+        self.joins = self.resets = self.rejoins_requested = 0
 
     async def _do_heartbeat(self) -> bool:
-        self._now[0] += self.seconds
-        return self.succeeds
+        return (await self._send_req(HeartbeatRequest("group", 1, "member"))).error_code == 0
 
     async def _do_rejoin_group(self, subscription: object) -> bool:
         self.joins += 1
+        self._now[0] += 60  # for the others to join
+        response = await self._send_req(SyncGroupRequest("group", 1, "member", None, []))
+        return response.error_code == 0
+
+    async def _send_req(self, request: object) -> Response:
         self._now[0] += self.seconds
-        return self.succeeds
+        return Response(self.error_code)
+
+    def request_rejoin(self) -> None:
+        self.rejoins_requested += 1
 
     def reset_generation(self) -> None:
         self.resets += 1
@@ -96,38 +125,62 @@ def coordinator(now: list[float]) -> Coordinator:
 async def test_an_answered_heartbeat_vouches(coordinator: Coordinator, now: list[float]) -> None:
     membership = Membership(10.0, static=False)
     listen(coordinator, membership)
-    now[0] += 60
-
-    await coordinator._do_heartbeat()
+    for _ in range(3):
+        now[0] += 9
+        await coordinator._do_heartbeat()
 
     assert membership.session_alive()
+    assert coordinator.rejoins_requested == 0
 
 
 async def test_a_failed_heartbeat_does_not(coordinator: Coordinator, now: list[float]) -> None:
     membership = Membership(10.0, static=False)
     listen(coordinator, membership)
-    now[0] += 60
-    coordinator.succeeds = False
+    now[0] += 9
+    coordinator.error_code = 16
 
     await coordinator._do_heartbeat()
+    now[0] += 1
 
     assert not membership.session_alive()
 
 
-async def test_a_join_vouches_from_when_it_set_out(
+async def test_a_heartbeat_answered_after_the_session_has_it_join_again(
     coordinator: Coordinator, now: list[float]
 ) -> None:
-    """No heartbeat runs in a join: one that ends after the session is no proof of it."""
     membership = Membership(10.0, static=False)
     listen(coordinator, membership)
-    coordinator.seconds = 11.0
+    now[0] += 10
+
+    assert await coordinator._do_heartbeat()
+
+    assert not membership.session_alive()
+    assert coordinator.rejoins_requested == 1
+
+
+async def test_a_join_vouches_from_its_last_request(
+    coordinator: Coordinator, now: list[float]
+) -> None:
+    """However long the join took before it, and not from when it was answered."""
+    membership = Membership(10.0, static=False)
+    listen(coordinator, membership)
+    coordinator.seconds = 9.0
 
     assert await coordinator._do_rejoin_group(None)
+
+    assert membership.session_alive()
+    now[0] += 1
     assert not membership.session_alive()
 
-    coordinator.seconds = 1.0
-    assert await coordinator._do_rejoin_group(None)
-    assert membership.session_alive()
+
+async def test_a_join_that_fails_at_the_end_does_not(coordinator: Coordinator) -> None:
+    membership = Membership(10.0, static=False)
+    listen(coordinator, membership)
+    coordinator.error_code = 27
+
+    assert not await coordinator._do_rejoin_group(None)
+
+    assert not membership.session_alive()
 
 
 async def test_a_member_fenced_for_good_does_not_join_again(coordinator: Coordinator) -> None:
