@@ -20,6 +20,7 @@ StreamsError
 │   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
 │   ├── OffsetHole             records between two offsets never reached us
 │   ├── MembershipLost         out of the consumer group for good
+│   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 └── DemoError                  a part of the demo did not come up, or ended in the middle
 
@@ -157,6 +158,10 @@ class OffsetHole(WorkerError):
 
 class MembershipLost(WorkerError):
     """Thrown out of the consumer group for good, or never let in."""
+
+
+class StoreError(WorkerError):
+    """The table's stores can not be used. The message names what to free, mend or remove."""
 
 
 class Stalled(WorkerError):

@@ -21,5 +21,7 @@ def leave_now(why: str, code: int = 1) -> None:
     """End the process at once. Code 1: what was not finished is left to be done again."""
     # Not through sys.stderr: its lock may be held by the very code that hangs.
     left = "ending now with work unfinished" if code else "ending now"
-    os.write(2, f"genesys-streams: {why}: {left}\n".encode())
-    os._exit(code)
+    try:
+        os.write(2, f"genesys-streams: {why}: {left}\n".encode())
+    finally:  # also where the log is on the disk that is full
+        os._exit(code)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from streams.local.broker import EmbeddedBroker
@@ -22,6 +23,10 @@ KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 
 # What is in these directories can not be tried on the embedded broker.
 ONLY_ON_KAFKA = ("kafka", "chaos")
+
+# How long one example takes tells of the machine, and what else runs on it.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

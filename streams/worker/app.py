@@ -17,6 +17,7 @@ from streams.settings import Settings
 from streams.worker.membership import Membership, MovableAssignor
 from streams.worker.seam import Stewardship, StreamsApp
 from streams.worker.steward import Steward
+from streams.worker.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
 # API outage keeps every lane busy. Progress is watched by our own watchdog instead.
@@ -42,6 +43,7 @@ def build_app(
         membership=membership,
         stewardship=stewardship,
         PartitionAssignor=MovableAssignor,
+        Table=StoredTable,
         autodiscover=False,
         broker=[f"kafka://{server.strip()}" for server in _servers(settings)],
         broker_credentials=_credentials(settings),
@@ -60,6 +62,8 @@ def build_app(
         store="rocksdb://",
         datadir=str(stores),
         table_standby_replicas=0,
+        # Blind where a topic was made anew and has one record. InteractionStore looks instead.
+        recovery_consistency_check=False,
         # All topics are there, and Faust's way of making one ends the app when a broker is down.
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -189,6 +189,13 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
         return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
+    async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+        """Where each partition begins and ends now."""
+        tps = list(tps)
+        beginnings = await self.earliest(tps)
+        ends = await self.call_thread(self._ensure_consumer().end_offsets, tps)
+        return {tp: (beginnings[tp], ends[tp]) for tp in tps}
+
 
 class MovableAssignor(PartitionAssignor):
     """Faust's assignor for static members that may come back at another address.

@@ -144,6 +144,7 @@ class Worker:
             fence=publisher.fence,
             on_failure=self._fail,
         )
+        self.begin_restoration = self._table.begin_restoration
         self.begin_tenure = self._steward.begin_tenure
         self.end_tenure = self._steward.end_tenure
         declare_agent(self._app, settings, self._steward, self._fail)

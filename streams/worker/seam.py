@@ -19,12 +19,15 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from typing import Any, Protocol
 
+from faust.tables.manager import TableManager
+from faust.tables.recovery import ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TransportT
 from faust.types.tuples import Message
 from mode.utils.queues import FlowControlEvent
 
+from streams.errors import StoreError
 from streams.worker.membership import GroupThread, MemberApp, Membership
 from streams.worker.tenure import Tenure
 
@@ -34,6 +37,11 @@ FETCH_WAIT_SECONDS = 0.25
 
 class Stewardship(Protocol):
     """What the worker does when partitions come and go."""
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        """Up to which offset each changelog is applied, -1 for none. ``kept``: beginning and end
+        of what the broker has of it."""
+        ...
 
     def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
         """The partitions are ours, their tables restored, their positions set."""
@@ -142,9 +150,20 @@ class SourceConsumer(driver.Consumer):
         self._awaiting_seek = False
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Where the restoration of a table begins: set while no fetch is under way."""
+        """Where the restoration of a table begins: set while no fetch is under way.
+
+        Faust asks for the last offset applied, waits for ever for records that retention has
+        deleted, and drops the first one that it seeks to.
+        """
         async with self._fetching:
-            await super().seek_wait(partitions)
+            try:
+                applied = self.app.begin_restoration(await self._thread.kept(partitions))
+            except StoreError:
+                # The watchdog sees it too, and says it better than a crash of Faust's.
+                raise ServiceStopped from None
+            await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
+            for tp in applied:
+                self._read_offset.pop(tp, None)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         async with self._fetching:
@@ -215,6 +234,15 @@ class StreamsApp(MemberApp):
     @property
     def flow_control(self) -> GentleFlowControl:
         return self._gentle_flow
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        """Have Faust's recovery go by what the stores say."""
+        applied = self._stewardship.begin_restoration(kept)
+        tables = self.tables
+        assert isinstance(tables, TableManager)
+        for tp, offset in applied.items():
+            tables.recovery.active_offsets[tp] = offset
+        return applied
 
     def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> None:
         """Called after each seek; a second seek in one generation changes nothing."""

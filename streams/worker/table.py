@@ -9,17 +9,17 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import faust
-import rocksdict
 from faust.stores.rocksdb import Store
 from faust.types import TP
-from faust.types.tables import TableT
 
 from streams.clock import Clock
+from streams.errors import StoreError
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.records import InteractionRecord, decode_record, encode_record
+from streams.worker.stores import InteractionStore, StoredTable
 from streams.worker.tenure import Tenure
 
 TABLE_NAME = "interactions"
@@ -41,9 +41,9 @@ def changelog(app_id: str) -> str:
     return f"{app_id}-{TABLE_NAME}-changelog"
 
 
-def declare(app: faust.App, partitions: int) -> TableT[bytes, bytes]:
+def declare(app: faust.App, partitions: int) -> StoredTable:
     """The table as Faust knows it; values are bytes, encoded here. Its changelog is there."""
-    return app.Table(
+    table = app.Table(
         TABLE_NAME,
         key_type=bytes,
         value_type=bytes,
@@ -56,13 +56,15 @@ def declare(app: faust.App, partitions: int) -> TableT[bytes, bytes]:
             "max_open_files": MAX_OPEN_FILES,
         },
     )
+    assert isinstance(table, StoredTable), "the app makes other tables than StoredTables"
+    return table
 
 
 class InteractionTable:
     """Records of the interactions whose partitions this worker owns."""
 
     def __init__(
-        self, table: TableT[bytes, bytes], publisher: Publisher, clock: Clock, *, ttl_seconds: float
+        self, table: StoredTable, publisher: Publisher, clock: Clock, *, ttl_seconds: float
     ) -> None:
         self._table = table
         self._publisher = publisher
@@ -79,9 +81,19 @@ class InteractionTable:
         """Interactions remembered, as of the last sweep plus what came since."""
         return sum(self._sizes.values())
 
+    @property
+    def failure(self) -> StoreError | None:
+        """Why nothing more can be done with the stores, or None."""
+        return self._stores.failure
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        """See InteractionStore."""
+        return self._stores.begin_restoration(kept)
+
     def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
         """The record, or None. The caller owns the partition, or Faust would open its store."""
-        value = self._store(partition).get(interaction_id.encode())
+        with self._stores.using(partition) as store:
+            value = store.get(interaction_id.encode())
         return None if value is None else decode_record(value)
 
     def expired(self, record: InteractionRecord) -> bool:
@@ -90,11 +102,13 @@ class InteractionTable:
         return record.intent is None and age_ms > self._ttl_ms
 
     async def put(self, tenure: Tenure, partition: int, record: InteractionRecord) -> None:
-        """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError."""
+        """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError,
+        StoreError."""
         await tenure.owned()
         key, value = record.interaction_id.encode(), encode_record(record)
-        if key not in self._store(partition):
-            self._sizes[partition] = self._sizes.get(partition, 0) + 1
+        with self._stores.using(partition) as store:
+            if key not in store:
+                self._sizes[partition] = self._sizes.get(partition, 0) + 1
         acknowledged = await self._publisher.enqueue(
             self.changelog, key=key, value=value, partition=partition, headers=tenure.headers
         )
@@ -117,7 +131,8 @@ class InteractionTable:
                 break
             for key, value in chunk:
                 if self.expired(decode_record(value)):
-                    self._store(partition).delete(key)
+                    with self._stores.using(partition) as store:
+                        store.delete(key)
                     forgotten += 1
                 else:
                     kept += 1
@@ -138,31 +153,30 @@ class InteractionTable:
         # the value from the changelog, or will process its source record again.
         if tenure.revoked:
             return
-        self._store(at.partition).put(key, value)
-        changelog, stores = TP(at.topic, at.partition), self._stores()
-        persisted = stores.persisted_offset(changelog)
-        # A jump means that another worker wrote in between: we were frozen, or it was. What it
-        # wrote is not in this store, so the next restore has to begin before it.
-        if at.offset == (0 if persisted is None else persisted + 1):
-            stores.set_persisted_offset(changelog, at.offset)
+        place = TP(at.topic, at.partition)
+        with self._stores.using(at.partition) as store:
+            store.put(key, value)
+            persisted = self._stores.persisted_offset(place)
+            # A jump means that another worker wrote in between: we were frozen, or it was. What it
+            # wrote is not in this store, so the next restore has to begin before it.
+            if at.offset == (0 if persisted is None else persisted + 1):
+                self._stores.set_persisted_offset(place, at.offset)
 
     def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         # A short-lived iterator for each chunk: one held across awaits would keep the store's lock
         # after its partition has gone to another worker on this machine.
         found = 0
-        for key, value in self._store(partition).items(from_key=start):
-            if key == Store.offset_key:
-                continue
-            yield bytes(key), value  # type: ignore[arg-type]  # raw mode: bytes only
-            found += 1
-            if found == SCAN_CHUNK:
-                return
+        with self._stores.using(partition) as store:
+            for key, value in store.items(from_key=start):
+                if key == Store.offset_key:
+                    continue
+                yield bytes(key), value  # type: ignore[arg-type]  # raw mode: bytes only
+                found += 1
+                if found == SCAN_CHUNK:
+                    return
 
-    def _store(self, partition: int) -> rocksdict.Rdict:
-        db: rocksdict.Rdict = self._stores()._db_for_partition(partition)
-        return db
-
-    def _stores(self) -> Store:
+    @property
+    def _stores(self) -> InteractionStore:
         stores = self._table.data
-        assert isinstance(stores, Store)
+        assert isinstance(stores, InteractionStore)
         return stores

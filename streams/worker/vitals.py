@@ -44,6 +44,7 @@ class Monitor:
         consumer = self._consumer()
         return Vitals(
             fatal=consumer.fatal_error() if consumer is not None else None,
+            broken=self._table.failure,
             crashed=self._app.crash_reason,
             tenure=tenure is not None,
             progress=self._steward.tenures + sum(f.expected + f.committable for f in frontiers),
@@ -57,8 +58,10 @@ class Monitor:
         if self.ending is not None:
             return self.ending
         vitals = self.vitals()
-        if vitals.fatal is not None or vitals.crashed is not None:
-            return vitals.fatal or repr(vitals.crashed)
+        if vitals.fatal is not None or vitals.broken is not None:
+            return vitals.fatal or str(vitals.broken)
+        if vitals.crashed is not None:
+            return repr(vitals.crashed)
         return None if vitals.tenure else "no partitions are assigned yet"
 
     def refresh_gauges(self) -> None:

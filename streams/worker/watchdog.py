@@ -23,6 +23,7 @@ JOIN_SECONDS = 60.0
 class Vitals:
     """The worker's state at one moment.
 
+    ``broken``: why the table's stores can not be used.
     ``progress``: grows with every record finished or taken up, and with every tenure.
     ``restoring``: changes still to be read from the changelog, while there is no tenure.
     ``waiting``: records taken up and not finished. ``excuse``: what they wait for, if it is
@@ -30,6 +31,7 @@ class Vitals:
     """
 
     fatal: str | None
+    broken: WorkerError | None
     crashed: BaseException | None
     tenure: bool
     progress: int
@@ -71,6 +73,8 @@ class Watchdog:
         vitals, now = self._vitals(), self._clock.monotonic()
         if vitals.fatal is not None:
             return MembershipLost(f"out of the consumer group: {vitals.fatal}")
+        if vitals.broken is not None:
+            return vitals.broken
         if vitals.crashed is not None:
             return MembershipLost(f"Faust's consumer has crashed: {vitals.crashed!r}")
         if vitals.tenure or vitals.restoring != self._restoring:

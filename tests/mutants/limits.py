@@ -9,6 +9,7 @@ LANES = "streams/worker/lanes.py"
 ROAD = "streams/worker/road.py"
 MEMBERSHIP = "streams/worker/membership.py"
 STEWARD = "streams/worker/steward.py"
+STORES = "streams/worker/stores.py"
 TABLE = "streams/worker/table.py"
 
 TEST_CLIENT = "tests/unit/genesys/test_client.py"
@@ -17,6 +18,7 @@ TEST_LANES = "tests/unit/worker/test_lanes.py"
 TEST_ROAD = "tests/unit/worker/test_road.py"
 TEST_MEMBERSHIP = "tests/unit/worker/test_membership.py"
 TEST_STEWARD = "tests/unit/worker/test_steward.py"
+TEST_STORES = "tests/unit/worker/test_stores.py"
 TEST_TABLE = "tests/unit/worker/test_table.py"
 
 MUTANTS = (
@@ -200,5 +202,42 @@ MUTANTS = (
         "        if vitals.fatal is not None:\n",
         "        if vitals.fatal == '':\n",
         ("tests/unit/worker/test_watchdog.py::test_out_of_the_group",),
+    ),
+    # 6 Same record, same answer: from stores that hold what they claim
+    Mutant(
+        "go on with stores that a failed disk left behind",
+        6,
+        STORES,
+        "        if self.failure is not None:\n            raise",
+        "        if False:\n            raise",
+        (
+            f"{TEST_STORES}::test_damage_that_is_found_late_ends_this_life_and_not_the_next",
+            f"{TEST_STORES}::test_a_disk_that_fails_in_a_recovery_is_told",
+        ),
+    ),
+    Mutant(
+        "keep what the changelog has forgotten",
+        6,
+        STORES,
+        "applied + 1 < beginning",
+        "applied < 0",
+        (f"{TEST_STORES}::test_a_store_that_the_changelog_has_forgotten_is_thrown_away",),
+    ),
+    # 13 No living corpse: a restoration ends
+    Mutant(
+        "go on with a changelog that has lost records",
+        13,
+        STORES,
+        "        if ahead:\n",
+        "        if False:\n",
+        (f"{TEST_STORES}::test_a_changelog_that_lost_what_the_store_has_stops_the_worker",),
+    ),
+    Mutant(
+        "wait for what retention has deleted",
+        13,
+        STORES,
+        "            if applied is None and beginning:\n",
+        "            if False:\n",
+        (f"{TEST_STORES}::test_an_empty_store_begins_where_the_changelog_does",),
     ),
 )

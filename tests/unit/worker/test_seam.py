@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from faust.tables.manager import TableManager
 from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
@@ -118,6 +119,7 @@ class FakeThread:
     commits: list[dict[TP, int]] = field(default_factory=list)
     commit_succeeds: bool = True
     timeouts: list[float] = field(default_factory=list)
+    restored_from: dict[TP, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fetch_gate.set()
@@ -143,7 +145,11 @@ class FakeThread:
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         self.log.append("restoration's seek begins")
         await self.seek_gate.wait()
+        self.restored_from = dict(partitions)
         self.log.append("restoration's seek ends")
+
+    async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+        return dict.fromkeys(tps, (3, 9))
 
     async def earliest(self, tps: list[TP]) -> dict[TP, int]:
         return {tp: self.beginnings.get(tp, 0) for tp in tps}
@@ -167,7 +173,12 @@ class Stewards:
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, dict[TP, int]]] = []
+        self.applied: dict[TP, int] = {}
         self.ended: list[Tenure] = []
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        assert kept == {CHANGELOG: (3, 9)}
+        return self.applied
 
     def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
         self.begun.append((generation, dict(committed)))
@@ -330,6 +341,20 @@ async def test_a_restoration_begins_when_the_fetch_under_way_is_over(rig: Rig) -
     await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
 
     assert rig.kafka.log[:3] == ["fetch begins", "fetch ends", "restoration's seek begins"]
+
+
+async def test_a_restoration_begins_behind_what_the_store_has(rig: Rig) -> None:
+    """Whatever Faust thinks; and the record there is delivered, not taken for the last one read."""
+    rig.stewards.applied = {CHANGELOG: 6}
+    rig.consumer._read_offset[CHANGELOG] = 7
+
+    await rig.consumer.seek_wait({CHANGELOG: 1})
+
+    assert rig.kafka.restored_from == {CHANGELOG: 7}
+    assert rig.consumer._read_offset[CHANGELOG] is None
+    tables = rig.app.tables
+    assert isinstance(tables, TableManager)
+    assert tables.recovery.active_offsets[CHANGELOG] == 6
 
 
 async def test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_suspended(

@@ -11,9 +11,10 @@ import pytest
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
-from streams.errors import OwnershipLost, PublishError
+from streams.errors import OwnershipLost, PublishError, StoreError
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.records import Intent, InteractionRecord, decode_record
+from streams.worker.stores import StoredTable
 from streams.worker.table import (
     BLOCK_CACHE_BYTES,
     SCAN_CHUNK,
@@ -101,6 +102,7 @@ class Shop:
             store="rocksdb://",
             datadir=str(datadir),
             autodiscover=False,
+            Table=StoredTable,
         )
         declared = declare(self.app, 4)
         self.changelog = Changelog()
@@ -270,8 +272,9 @@ async def test_a_store_that_can_not_be_written_is_an_error(
 
     monkeypatch.setattr(shop.store, "set_persisted_offset", full)
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="No space left"):
         await shop.put(shop.record("i-1"))
+    assert shop.table.failure is not None
 
 
 # Forgetting

@@ -60,6 +60,7 @@ class Body:
         default_factory=lambda: SimpleNamespace(in_flight=0, backlog=0, held=0)
     )
     clock: LeapingClock = field(default_factory=LeapingClock)
+    table: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(size=42, failure=None))
 
     def __post_init__(self) -> None:
         self.tenure = Tenure(1, {A: 5, B: 0})
@@ -72,7 +73,7 @@ class Body:
         self.monitor = Monitor(
             cast(StreamsApp, self.app),
             cast(Steward, self.steward),
-            cast(InteractionTable, SimpleNamespace(size=42)),
+            cast(InteractionTable, self.table),
             self.gate,
             self.metrics,
         )
@@ -86,7 +87,7 @@ def body() -> Body:
 def test_idle(body: Body) -> None:
     vitals = body.monitor.vitals()
 
-    assert (vitals.fatal, vitals.crashed, vitals.excuse) == (None, None, None)
+    assert (vitals.fatal, vitals.broken, vitals.crashed, vitals.excuse) == (None,) * 4
     assert vitals.tenure
     assert vitals.waiting == 0
     assert body.monitor.not_ready() is None

@@ -7,13 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from streams.errors import MembershipLost, Stalled
+from streams.errors import MembershipLost, Stalled, StoreError
 from streams.worker.watchdog import CHECK_SECONDS, JOIN_SECONDS, Vitals, Watchdog
 from tests.unit.genesys.scripted import LeapingClock
 
 STALL_SECONDS = 120.0
 IDLE = Vitals(
-    fatal=None, crashed=None, tenure=True, progress=0, restoring=0, waiting=0, excuse=None
+    fatal=None,
+    broken=None,
+    crashed=None,
+    tenure=True,
+    progress=0,
+    restoring=0,
+    waiting=0,
+    excuse=None,
 )
 
 
@@ -46,6 +53,14 @@ def test_out_of_the_group() -> None:
 
     assert isinstance(reason, MembershipLost)
     assert "FencedInstanceId" in str(reason)
+
+
+def test_stores_that_can_not_be_used() -> None:
+    """Whatever else may be wrong by then: the operator is told the cause."""
+    broken = StoreError("no space")
+    vitals = replace(IDLE, broken=broken, crashed=RuntimeError("recovery died"), tenure=False)
+
+    assert Patient(vitals).after(2) is broken
 
 
 def test_crashed_consumer() -> None:

@@ -1,0 +1,145 @@
+"""The stores of the table on disk: what is kept, thrown away or refused when disk and changelog
+disagree.
+
+The changelog is the truth, and a store never holds what it has not got. So a store that is damaged,
+or older than what the changelog still has, is thrown away and read anew. Only when the changelog is
+the one that has lost something does the worker stop and ask.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import faust
+import rocksdict
+from faust.stores.rocksdb import Store
+from faust.types import TP
+from faust.types.stores import StoreT
+
+from streams.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+# How RocksDB begins to say that files are damaged or missing. Anything else (no space, no right, no
+# descriptors) would not be mended by reading it all again.
+_DAMAGE = ("Corruption", "IO error: No such file or directory")
+
+
+class InteractionStore(Store):
+    """Faust's RocksDB stores, one for each partition, each of which can be lost."""
+
+    failure: StoreError | None = None
+    """Why the worker can not go on, once it can not: Faust only logs what fails in a recovery."""
+
+    @contextmanager
+    def using(self, partition: int) -> Iterator[rocksdict.Rdict]:
+        """The store of a partition. Raises StoreError when the disk fails while it is in use, and
+        ever after: what a store has missed by then must not be taken for unknown.
+
+        A damaged one is thrown away for the next start to read it anew. This one has no way back
+        to the position that it was restored from.
+        """
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+        try:
+            yield self._db_for_partition(partition)
+        except Exception as error:  # rocksdict has no finer one
+            self.failure = StoreError(
+                f"DATA_DIR: cannot use {self.partition_path(partition)}: {error}; free space, "
+                "mend the disk or take another directory, and start the worker again: nothing is "
+                "lost, the changelog has it all"
+            )
+            if _damaged(error):
+                self._throw_away(partition, error)
+            raise self.failure from error
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> dict[TP, int]:
+        """Up to which offset each partition's changelog is applied, or gone: from the next one on
+        it is to be read; -1 when that is all. ``kept``: its beginning and its end at the broker.
+
+        Raises StoreError when it ends below what the store has applied.
+        """
+        applied = {tp: self._applied(tp, beginning) for tp, (beginning, _) in kept.items()}
+        ahead = {tp: offset for tp, offset in applied.items() if offset >= kept[tp][1]}
+        if ahead:
+            self.failure = self._ahead(ahead, kept)
+            raise self.failure
+        return applied
+
+    def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
+        """Faust's, in a recovery, which goes on whatever becomes of the batch: a disk that fails is
+        remembered as ``failure``, and every later use raises it."""
+        batch = list(batch)
+        if batch:
+            with suppress(StoreError), self.using(batch[0].message.partition):
+                super().apply_changelog_batch(batch, to_key, to_value)
+
+    def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
+        try:
+            db: rocksdict.Rdict = super()._open_for_partition(partition)
+        except Exception as error:  # rocksdict has no finer one
+            if not _damaged(error):
+                raise
+            self._throw_away(partition, error)
+            db = super()._open_for_partition(partition)
+        return db
+
+    def _throw_away(self, partition: int, why: object) -> None:
+        log.warning(
+            "a store is thrown away, to be read again from the changelog",
+            extra={"partition": partition, "why": str(why)},
+        )
+        db = self._dbs.pop(partition, None)
+        if db is not None:
+            db.close()
+        # What can not be removed fails again, and is told, when it is opened.
+        shutil.rmtree(self.partition_path(partition), ignore_errors=True)
+
+    def _applied(self, tp: TP, beginning: int) -> int:
+        with self.using(tp.partition):
+            applied = self.persisted_offset(tp)
+            if applied is not None and applied + 1 < beginning:
+                # It may hold what the changelog has forgotten or replaced since.
+                self._throw_away(tp.partition, f"the changelog begins at {beginning} by now")
+                applied = None
+            if applied is None and beginning:
+                applied = beginning - 1
+                self.set_persisted_offset(tp, applied)
+            return -1 if applied is None else applied
+
+    def _ahead(self, ahead: Mapping[TP, int], kept: Mapping[TP, tuple[int, int]]) -> StoreError:
+        places = ", ".join(
+            f"{tp.topic}/{tp.partition} ends at offset {kept[tp][1]} and has been applied up to "
+            f"{applied}"
+            for tp, applied in sorted(ahead.items())
+        )
+        paths = " ".join(str(self.partition_path(tp.partition)) for tp in sorted(ahead))
+        return StoreError(
+            f"the changelog has lost what Kafka had acknowledged, or is another one: {places}; "
+            "restore the topic if you can: these stores may be all that is left of it; to go on "
+            f"with what the topic has, and have some events decided again: rm -r {paths}"
+        )
+
+
+class StoredTable(faust.Table[bytes, bytes]):
+    """A Faust table on InteractionStores."""
+
+    def _new_store(self) -> StoreT[bytes, bytes]:
+        return InteractionStore(
+            self.app.conf.store,
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            value_type=self.value_type,
+            loop=self.loop,
+            options=self.options,
+        )
+
+
+def _damaged(error: Exception) -> bool:
+    return str(error).startswith(_DAMAGE)

@@ -1,0 +1,41 @@
+"""The end of a process that hangs: it comes, whatever else fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+ENDS = "from streams.last_resort import leave_now; leave_now('stuck', {code})"
+
+
+def end(program: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-c", program], timeout=30, check=False, stderr=subprocess.PIPE
+    )
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, "ending now"), (1, "with work unfinished")])
+def test_it_says_why_and_ends(code: int, said: str) -> None:
+    ended = end(ENDS.format(code=code))
+
+    assert ended.returncode == code
+    assert ended.stderr.startswith(b"genesys-streams: stuck: ")
+    assert said in ended.stderr.decode()
+
+
+def test_it_ends_where_it_can_not_say_why() -> None:
+    """A log on a disk that is full."""
+    ended = end("import os; os.close(2); " + ENDS.format(code=1))
+
+    assert ended.returncode == 1
+
+
+def test_a_thread_ends_it_although_the_main_one_hangs() -> None:
+    ended = end(
+        "import threading; from streams.last_resort import leave_within; "
+        "leave_within(0.1, 'stuck', 3); threading.Event().wait()"
+    )
+
+    assert ended.returncode == 3
