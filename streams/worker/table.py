@@ -25,8 +25,9 @@ from streams.worker.tenure import Tenure
 TABLE_NAME = "interactions"
 
 # Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
-# store; with a dozen partitions a worker would grow until it is killed.
-BLOCK_CACHE_BYTES = 4 << 20
+# store; with a dozen partitions a worker would grow until it is killed. What the cache has not got
+# the system's has.
+BLOCK_CACHE_BYTES = 1 << 20
 WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
 # Per store: keeps a worker with many partitions below the usual limit of 1,024 descriptors.
