@@ -140,6 +140,8 @@ class FrontierWatch:
             at.partition: end.result(ANSWER_SECONDS).offset
             for at, end in self._admin.list_offsets(wanted).items()
         }
+        if unknown := [partition for partition, end in ends.items() if end < 0]:
+            raise TimeoutError(f"no end told of partitions {unknown} of {self._outcomes}")
         deadline = time.monotonic() + ANSWER_SECONDS
         while any(self._next[partition] < end for partition, end in ends.items()):
             if time.monotonic() > deadline:

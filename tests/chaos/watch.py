@@ -185,4 +185,7 @@ class Watch:
             # Its leader has moved: librdkafka's admin would go on asking the old one for minutes.
             self._admin.list_topics(timeout=ANSWER_SECONDS)
             raise
+        if unknown := [partition for partition, end in ends.items() if end < 0]:
+            # Where a leader does not answer, librdkafka says so in the offset alone.
+            raise Unseen(f"{tail.topic}: no end told of partitions {unknown}")
         tail.catch_up(ends)
