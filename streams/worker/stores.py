@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 # How RocksDB begins to say that files are damaged or missing. Anything else (no space, no right, no
 # descriptors) would not be mended by reading it all again.
 _DAMAGE = ("Corruption", "IO error: No such file or directory")
+
+# What Faust goes by to open a store again that it has just let go.
+_LOCKED = "lock"
 
 
 class InteractionStore(Store):
@@ -47,15 +51,12 @@ class InteractionStore(Store):
             raise self.failure.with_traceback(None)
         try:
             yield self._db_for_partition(partition)
+        except StoreError:
+            raise
         except Exception as error:  # rocksdict has no finer one
-            self.failure = StoreError(
-                f"DATA_DIR: cannot use {self.partition_path(partition)}: {error}; free space, "
-                "mend the disk or take another directory, and start the worker again: nothing is "
-                "lost, the changelog has it all"
-            )
             if _damaged(error):
                 self._throw_away(partition, error)
-            raise self.failure from error
+            raise self._failed(partition, error) from error
 
     def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> dict[TP, int]:
         """Up to which offset each partition's changelog is applied, or gone: from the next one on
@@ -73,20 +74,32 @@ class InteractionStore(Store):
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
         """Faust's, in a recovery, which goes on whatever becomes of the batch: a disk that fails is
         remembered as ``failure``, and every later use raises it."""
-        batch = list(batch)
-        if batch:
-            with suppress(StoreError), self.using(batch[0].message.partition):
-                super().apply_changelog_batch(batch, to_key, to_value)
+        of_partition: defaultdict[int, list[Any]] = defaultdict(list)
+        for event in batch:
+            of_partition[event.message.partition].append(event)
+        for partition, events in of_partition.items():
+            with suppress(StoreError), self.using(partition):
+                super().apply_changelog_batch(events, to_key, to_value)
 
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
         try:
             db: rocksdict.Rdict = super()._open_for_partition(partition)
         except Exception as error:  # rocksdict has no finer one
+            if _LOCKED in str(error):
+                raise  # by this process, a moment ago: Faust tries again
             if not _damaged(error):
-                raise
+                raise self._failed(partition, error) from error
             self._throw_away(partition, error)
             db = super()._open_for_partition(partition)
         return db
+
+    def _failed(self, partition: int, error: Exception) -> StoreError:
+        self.failure = StoreError(
+            f"DATA_DIR: cannot use {self.partition_path(partition)}: {error}; free space, mend the "
+            "disk or take another directory, and start the worker again: nothing is lost, the "
+            "changelog has it all"
+        )
+        return self.failure
 
     def _throw_away(self, partition: int, why: object) -> None:
         log.warning(

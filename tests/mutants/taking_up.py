@@ -134,8 +134,8 @@ MUTANTS = (
         "fetch while the seek of a restoration is under way",
         2,
         SEAM,
-        "        async with self._fetching:\n            applied",
-        "        if True:\n            applied",
+        "        async with self._fetching:\n            try:\n                applied",
+        "        if True:\n            try:\n                applied",
         (f"{TEST_SEAM}::test_a_restoration_begins_when_the_fetch_under_way_is_over",),
     ),
     Mutant(

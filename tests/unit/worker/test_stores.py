@@ -114,6 +114,36 @@ def test_a_disk_that_fails_keeps_the_store(tmp_path: Path) -> None:
     assert opened(tmp_path).begin_restoration({A: (0, 41)}) == {A: 40}
 
 
+def test_a_store_that_can_not_be_opened_is_told_and_kept(tmp_path: Path) -> None:
+    """Whoever asks, Faust as well: the operator is told by which directory."""
+    path = filled(tmp_path)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to("/dev/full")
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError, match="cannot use"):
+        store._db_for_partition(0)
+
+    assert store.failure is not None
+    assert str(path) in str(store.failure)
+
+
+def test_a_store_still_locked_is_left_to_faust(tmp_path: Path) -> None:
+    """It has let it go a moment ago, and opens it again once it is collected."""
+    filled(tmp_path)
+    first, second = opened(tmp_path), opened(tmp_path)
+    with first.using(0):
+        pass
+
+    with pytest.raises(Exception, match="lock") as refused:
+        second._db_for_partition(0)
+
+    assert not isinstance(refused.value, StoreError)
+    assert second.failure is None
+    closed(first)
+    assert second.begin_restoration({A: (0, 41)}) == {A: 40}
+
+
 def test_a_disk_that_fails_in_a_recovery_is_told(tmp_path: Path) -> None:
     """Faust goes on as if the batch had been written; nobody else may."""
     store = opened(tmp_path)
