@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import confluent_kafka
@@ -174,18 +174,21 @@ class Watch:
         return {each.partition: each.offset for each in answers if each.offset >= 0}
 
     def _catch_up(self, tail: Tail) -> None:
-        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # confluent-kafka's omission
-        wanted = {
-            confluent_kafka.TopicPartition(tail.topic, each): latest for each in tail.positions
-        }
-        asked = self._admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
-        try:
-            ends = {place.partition: end.result().offset for place, end in asked.items()}
-        except confluent_kafka.KafkaException:
-            # Its leader has moved: librdkafka's admin would go on asking the old one for minutes.
-            self._admin.list_topics(timeout=ANSWER_SECONDS)
-            raise
-        if unknown := [partition for partition, end in ends.items() if end < 0]:
-            # Where a leader does not answer, librdkafka says so in the offset alone.
-            raise Unseen(f"{tail.topic}: no end told of partitions {unknown}")
-        tail.catch_up(ends)
+        tail.catch_up(ends(self._admin, tail.topic, tail.positions))
+
+
+def ends(admin: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Where each partition ends now, as its leader says. Raises Unseen, KafkaException."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # confluent-kafka's omission
+    wanted = {confluent_kafka.TopicPartition(topic, each): latest for each in partitions}
+    asked = admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
+    try:
+        told = {place.partition: end.result().offset for place, end in asked.items()}
+    except confluent_kafka.KafkaException:
+        # Its leader has moved: librdkafka's admin would go on asking the old one for minutes.
+        admin.list_topics(timeout=ANSWER_SECONDS)
+        raise
+    if unknown := [partition for partition, end in told.items() if end < 0]:
+        # Where a leader does not answer, librdkafka says so in the offset alone.
+        raise Unseen(f"{topic}: no end told of partitions {unknown}")
+    return told

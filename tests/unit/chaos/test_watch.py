@@ -1,0 +1,64 @@
+"""What the watch takes for the end of a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.chaos.watch import Unseen, ends
+
+UNKNOWN = -1001
+
+
+class Admin:
+    """Answers with what a test has written down."""
+
+    def __init__(self, told: Mapping[int, int | KafkaException]) -> None:
+        self._told = told
+        self.refreshed = 0
+
+    def list_offsets(
+        self, wanted: Mapping[TopicPartition, object], **_: object
+    ) -> dict[TopicPartition, Future[object]]:
+        answers: dict[TopicPartition, Future[object]] = {}
+        for place in wanted:
+            told = self._told[place.partition]
+            answer: Future[object] = Future()
+            answers[place] = answer
+            if isinstance(told, KafkaException):
+                answer.set_exception(told)
+            else:
+                answer.set_result(SimpleNamespace(offset=told))
+        return answers
+
+    def list_topics(self, **_: object) -> None:
+        self.refreshed += 1
+
+
+def ask(admin: Admin) -> dict[int, int]:
+    return ends(cast(AdminClient, admin), "outcomes", (0, 1))
+
+
+def test_the_ends_that_the_leaders_tell() -> None:
+    assert ask(Admin({0: 7, 1: 0})) == {0: 7, 1: 0}
+
+
+def test_a_leader_that_does_not_answer_is_no_end() -> None:
+    """Taken for one, all that it holds would pass for read, and be missed in the outcomes."""
+    with pytest.raises(Unseen, match=r"partitions \[1\]"):
+        ask(Admin({0: 7, 1: UNKNOWN}))
+
+
+def test_a_leader_that_has_moved_is_looked_up() -> None:
+    admin = Admin({0: 7, 1: KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))})
+
+    with pytest.raises(KafkaException):
+        ask(admin)
+
+    assert admin.refreshed == 1
