@@ -35,7 +35,7 @@ from streams.kafka.reader import read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.records import InteractionRecord
 from streams.settings import Settings
-from streams.worker.table import TABLE_NAME, InteractionTable
+from streams.worker.table import InteractionTable, changelog
 from streams.worker.tenure import Tenure
 
 # Far below what the worker gets through: a record never waits for another one.
@@ -122,8 +122,7 @@ async def collect(settings: Settings, calls: Mapping[str, Kind]) -> Costs:
                 missing -= 1
                 if not missing:
                     break
-    changelog = f"{settings.app_id}-{TABLE_NAME}-changelog"
-    async for record in read_topic(settings, changelog, partitions):
+    async for record in read_topic(settings, changelog(settings.app_id), partitions):
         costs[calls[record.key.decode()].name].writes += 1
     return costs
 

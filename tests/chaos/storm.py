@@ -25,7 +25,7 @@ from streams.local.simulator.latency import Latency
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
-from streams.worker.table import TABLE_NAME
+from streams.worker.table import changelog
 from tests.chaos.field import OURS, Field, Program
 from tests.chaos.judge import Wrong, judge, modelled
 from tests.chaos.ledger import Ledger
@@ -157,10 +157,10 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
             }
         )
         await asyncio.to_thread(apply_topics, settings)
-        changelog = f"{settings.app_id}-{TABLE_NAME}-changelog" if plan.program.fenced else None
+        written = changelog(settings.app_id) if plan.program.fenced else None
         ledger = Ledger(fenced=plan.program.fenced)
         with (
-            closing(Watch(settings, ledger, changelog=changelog)) as watch,
+            closing(Watch(settings, ledger, changelog=written)) as watch,
             Field(settings, cluster, plan.program, home, most=plan.weather.most) as field,
         ):
             await field.start(plan.weather.workers)

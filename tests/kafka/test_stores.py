@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import resource
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rocksdict
@@ -19,8 +20,9 @@ from streams.kafka.connection import librdkafka_options
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
+from streams.worker.table import changelog
 from tests.clusters import RunningKafka
-from tests.journey import journey
+from tests.journey import Journey, journey
 from tests.oracle import Record, read_all
 from tests.workers import WorkerProcess, eventually, free_port, workers
 
@@ -45,10 +47,6 @@ def settings(kafka: RunningKafka, make_settings: Callable[..., Settings]) -> Set
     )
 
 
-def changelog(settings: Settings) -> str:
-    return f"{settings.app_id}-interactions-changelog"
-
-
 def stores(settings: Settings) -> dict[int, Path]:
     """The store of each partition that this worker has ever owned."""
     tables = settings.data_dir / settings.app_id / "stores" / "v1" / "tables"
@@ -62,7 +60,7 @@ async def assert_stores_agree(settings: Settings) -> int:
 
     Returns how many rows that are.
     """
-    history = await read_all(settings, changelog(settings))
+    history = await read_all(settings, changelog(settings.app_id))
     rows = 0
     for partition, path in stores(settings).items():
         options = rocksdict.Options(raw_mode=True)
@@ -81,12 +79,14 @@ async def assert_stores_agree(settings: Settings) -> int:
 
 async def recreate_changelog(settings: Settings, keep: Callable[[Record], bool]) -> None:
     """Delete it and make it anew with the records to be kept, as a lost tail would leave it."""
-    history = await read_all(settings, changelog(settings))
+    history = await read_all(settings, changelog(settings.app_id))
     admin = AdminClient(librdkafka_options(settings))
-    for deleted in admin.delete_topics([changelog(settings)]).values():
+    for deleted in admin.delete_topics([changelog(settings.app_id)]).values():
         deleted.result(20)
     await eventually(
-        lambda: changelog(settings) not in admin.list_topics(timeout=10).topics, 20, "it is gone"
+        lambda: changelog(settings.app_id) not in admin.list_topics(timeout=10).topics,
+        20,
+        "it is gone",
     )
     apply_topics(settings)
     publisher = KafkaPublisher(settings, client_id="recreate")
@@ -94,7 +94,7 @@ async def recreate_changelog(settings: Settings, keep: Callable[[Record], bool])
     try:
         for at in filter(keep, history):
             await publisher.publish(
-                changelog(settings), key=at.key, value=at.value, partition=at.partition
+                changelog(settings.app_id), key=at.key, value=at.value, partition=at.partition
             )
     finally:
         await publisher.stop()
@@ -116,108 +116,125 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def last_words(worker: WorkerProcess) -> str:
-    """The line in which it says why it ended. No traceback may stand above it."""
-    assert "Traceback" not in worker.output, worker.output[-6000:]
-    last = worker.output.splitlines()[-1]
-    assert last.startswith("genesys-streams: ")
-    return last
+def delete_up_to_the_end(settings: Settings) -> None:
+    """What retention does to a topic that nobody has written to for so long."""
+    admin, topic = AdminClient(librdkafka_options(settings)), changelog(settings.app_id)
+    partitions = admin.list_topics(topic, 10).topics[topic].partitions
+    # -1: up to the end.
+    places = [TopicPartition(topic, number, -1) for number in partitions]
+    for deleted in admin.delete_records(places).values():
+        deleted.result(20)
+
+
+class Scene:
+    """One worker, and the events of a journey that it is sent bit by bit."""
+
+    def __init__(self, centre: Journey, events: list[dict[str, Any]], worker: WorkerProcess):
+        self.centre = centre
+        self.events = events
+        self.total = len(events)
+        self.worker = worker
+
+    async def begin(self) -> None:
+        self.worker.start()
+        await self.worker.ready()
+
+    async def send(self, share: float) -> None:
+        """That share of the events, the next ones; returns once they are told."""
+        count = round(share * self.total)
+        part, self.events = self.events[:count], self.events[count:]
+        await self.centre.send(part)
+        await self.centre.all_told(60)
+
+    async def ends(self) -> str:
+        """The line in which it says why it has ended. No traceback may stand above it."""
+        assert await asyncio.to_thread(self.worker.ended, END_SECONDS) == 1
+        assert "Traceback" not in self.worker.output, self.worker.output[-6000:]
+        last = self.worker.output.splitlines()[-1]
+        assert last.startswith("genesys-streams: ")
+        return last
+
+
+@asynccontextmanager
+async def scene(settings: Settings, logs: Path, interactions: int = 100) -> AsyncIterator[Scene]:
+    async with journey(settings, interactions=interactions, seed=11) as (centre, events):
+        with workers({"alone": centre.settings}, logs) as started:
+            yield Scene(centre, events, started["alone"])
+
+
+async def assert_all_is_well(at: Scene) -> None:
+    """Everything told as the model says, nobody PATCHed twice, and what is on the disk is true."""
+    await at.centre.all_told(60)
+    await at.centre.all_committed(10)
+    await at.centre.judge()
+    assert at.worker.terminate() == 0
+    assert await assert_stores_agree(at.centre.settings) > 0
 
 
 async def test_kill_9(settings: Settings, tmp_path: Path) -> None:
-    async with journey(settings, interactions=300, seed=11) as (centre, events):
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            for share in (0, 1, 2):
-                worker.start()
-                await worker.ready()
-                sending = asyncio.create_task(centre.send(events[share::3]))
-                applied = centre.simulator.store.patches_applied
-                await eventually(
-                    lambda before=applied: centre.simulator.store.patches_applied > before + 10,  # type: ignore[misc]
-                    30,
-                    "busy",
-                )
-                worker.kill()
-                await sending
-                assert await assert_stores_agree(centre.settings) > 0
+    async with scene(settings, tmp_path, interactions=300) as at:
+        for share in (0, 1, 2):
+            await at.begin()
+            sending = asyncio.create_task(at.centre.send(at.events[share::3]))
+            enough = at.centre.simulator.store.patches_applied + 10
+
+            def busy(enough: int = enough) -> bool:
+                return at.centre.simulator.store.patches_applied > enough
+
+            await eventually(busy, 30, "it is busy")
+            at.worker.kill()
+            await sending
+            assert await assert_stores_agree(at.centre.settings) > 0
 
 
 async def test_everything_local_is_deleted_at_rest(settings: Settings, tmp_path: Path) -> None:
-    async with journey(settings, interactions=100, seed=12) as (centre, events):
-        half = len(events) // 2
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            worker.start()
-            await worker.ready()
-            await centre.send(events[:half])
-            await centre.all_told(60)
-            worker.kill()
-            shutil.rmtree(settings.data_dir)
-            worker.start()
-            await worker.ready()
-            await centre.send(events[half:])
-            await centre.all_told(60)
-            await centre.judge()
-            assert worker.terminate() == 0
-            assert await assert_stores_agree(centre.settings) > 0
+    async with scene(settings, tmp_path) as at:
+        await at.begin()
+        await at.send(0.5)
+        at.worker.kill()
+        shutil.rmtree(settings.data_dir)
+        await at.begin()
+        await at.send(0.5)
+        await assert_all_is_well(at)
 
 
 async def test_everything_local_is_deleted_under_a_running_worker(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """It works on, or ends for its supervisor to start it again: nothing is lost in either case."""
-    async with journey(settings, interactions=100, seed=13) as (centre, events):
-        half = len(events) // 2
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            worker.start()
-            await worker.ready()
-            await centre.send(events[:half])
-            await centre.all_told(60)
-            shutil.rmtree(settings.data_dir)
-            await centre.send(events[half:])
-            await centre.all_told(60)
-            if worker.exit_code is None:
-                worker.terminate()
-            assert "Traceback" not in worker.output, worker.output[-6000:]
-            worker.start()
-            await worker.ready()
-            await centre.all_committed(10)
-            await centre.judge()
-            assert worker.terminate() == 0
-            assert await assert_stores_agree(centre.settings) > 0
+    """It works on, for as long as it need not write there."""
+    async with scene(settings, tmp_path) as at:
+        await at.begin()
+        await at.send(0.5)
+        shutil.rmtree(settings.data_dir)
+        await at.send(0.25)
+        at.worker.terminate()
+        assert "Traceback" not in at.worker.output, at.worker.output[-6000:]
+        await at.begin()
+        await at.send(0.25)
+        await assert_all_is_well(at)
 
 
 async def test_the_changelog_has_lost_acknowledged_records(
     settings: Settings, tmp_path: Path
 ) -> None:
     """Only people can know what is lost with them: it says so at each start, and what to do."""
-    async with journey(settings, interactions=100, seed=14) as (centre, events):
-        half = len(events) // 2
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            worker.start()
-            await worker.ready()
-            await centre.send(events[:half])
-            await centre.all_told(60)
-            assert worker.terminate() == 0
-            await recreate_changelog(centre.settings, the_first)
-            for _ in range(2):
-                worker.start()
-                assert await asyncio.to_thread(worker.ended, END_SECONDS) == 1
-            line = last_words(worker)
-            assert changelog(settings) in line
-            paths = line.partition("rm -r ")[2].split()
-            assert set(paths) == {str(path) for path in stores(centre.settings).values()}
-            for path in paths:
-                shutil.rmtree(path)
-            worker.start()
-            await worker.ready()
-            await centre.send(events[half:])
-            await centre.all_told(60)
-            assert worker.terminate() == 0
-            assert max(each["patchesApplied"] for each in centre.counters.values()) == 1
+    async with scene(settings, tmp_path) as at:
+        await at.begin()
+        await at.send(0.5)
+        assert at.worker.terminate() == 0
+        await recreate_changelog(at.centre.settings, the_first)
+        for _ in range(2):
+            at.worker.start()
+            line = await at.ends()
+        assert changelog(settings.app_id) in line
+        paths = line.partition("rm -r ")[2].split()
+        assert set(paths) == {str(path) for path in stores(at.centre.settings).values()}
+        for path in paths:
+            shutil.rmtree(path)
+        await at.begin()
+        await at.send(0.5)
+        assert at.worker.terminate() == 0
+        assert max(each["patchesApplied"] for each in at.centre.counters.values()) == 1
 
 
 async def test_retention_has_deleted_what_a_worker_missed(
@@ -225,109 +242,67 @@ async def test_retention_has_deleted_what_a_worker_missed(
 ) -> None:
     """It was away for longer than the TTL, and the changelog is empty by now: on its old disk and
     on a new one it begins at once."""
-    async with journey(settings, interactions=100, seed=15) as (centre, events):
-        third = len(events) // 3
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            away = tmp_path / "away"
-            for part in (events[:third], events[third : 2 * third]):
-                worker.start()
-                await worker.ready()
-                await centre.send(part)
-                await centre.all_told(60)
-                assert worker.terminate() == 0
-                if not away.exists():
-                    shutil.copytree(settings.data_dir, away)
-            delete_up_to_the_end(centre.settings)
-            for disk in (away, tmp_path / "new"):
-                shutil.rmtree(settings.data_dir)
-                if disk.exists():
-                    shutil.copytree(disk, settings.data_dir)
-                worker.start()
-                await worker.ready()
-                if disk is not away:
-                    await centre.send(events[2 * third :])
-                    await centre.all_told(60)
-                assert worker.terminate() == 0
-            assert max(each["patchesApplied"] for each in centre.counters.values()) == 1
-            assert await assert_stores_agree(centre.settings) > 0
-
-
-def delete_up_to_the_end(settings: Settings) -> None:
-    admin = AdminClient(librdkafka_options(settings))
-    partitions = admin.list_topics(changelog(settings), 10).topics[changelog(settings)].partitions
-    # -1: up to the end.
-    places = [TopicPartition(changelog(settings), number, -1) for number in partitions]
-    for deleted in admin.delete_records(places).values():
-        deleted.result(20)
+    async with scene(settings, tmp_path) as at:
+        before = tmp_path / "before"
+        for _ in range(2):
+            await at.begin()
+            await at.send(0.3)
+            assert at.worker.terminate() == 0
+            if not before.exists():
+                shutil.copytree(settings.data_dir, before)
+        delete_up_to_the_end(at.centre.settings)
+        shutil.rmtree(settings.data_dir)
+        shutil.copytree(before, settings.data_dir)
+        await at.begin()
+        assert at.worker.terminate() == 0
+        shutil.rmtree(settings.data_dir)
+        await at.begin()
+        await at.send(0.4)
+        assert at.worker.terminate() == 0
+        assert max(each["patchesApplied"] for each in at.centre.counters.values()) == 1
+        assert await assert_stores_agree(at.centre.settings) > 0
 
 
 async def test_a_full_disk(settings: Settings, tmp_path: Path) -> None:
-    async with journey(settings, interactions=200, seed=16) as (centre, events):
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            with full_disk():
-                worker.start()
-            await worker.ready()
-            await centre.send(events)
-            assert await asyncio.to_thread(worker.ended, 60) == 1
-            line = last_words(worker)
-            assert "DATA_DIR" in line
-            assert str(settings.data_dir) in line
-            assert "space" in line
-            worker.start()
-            await worker.ready()
-            await centre.all_told(60)
-            await centre.all_committed(10)
-            await centre.judge()
-            assert worker.terminate() == 0
-            assert await assert_stores_agree(centre.settings) > 0
+    async with scene(settings, tmp_path, interactions=200) as at:
+        with full_disk():
+            at.worker.start()
+        await at.worker.ready()
+        await at.centre.send(at.events)
+        line = await at.ends()
+        assert f"DATA_DIR: cannot use {settings.data_dir.absolute()}" in line
+        assert "free space" in line
+        await at.begin()
+        await assert_all_is_well(at)
 
 
 async def test_a_disk_that_is_full_while_the_table_is_restored(
     settings: Settings, tmp_path: Path
 ) -> None:
-    async with journey(settings, interactions=300, seed=17) as (centre, events):
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            worker.start()
-            await worker.ready()
-            await centre.send(events)
-            await centre.all_told(60)
-            assert worker.terminate() == 0
-            shutil.rmtree(settings.data_dir)
-            with full_disk():
-                worker.start()
-            assert await asyncio.to_thread(worker.ended, END_SECONDS) == 1
-            line = last_words(worker)
-            assert "DATA_DIR" in line
-            assert "space" in line
-            worker.start()
-            await worker.ready()
-            assert worker.terminate() == 0
-            assert await assert_stores_agree(centre.settings) == 300
+    async with scene(settings, tmp_path, interactions=300) as at:
+        await at.begin()
+        await at.send(1.0)
+        assert at.worker.terminate() == 0
+        shutil.rmtree(settings.data_dir)
+        with full_disk():
+            at.worker.start()
+        assert "free space" in await at.ends()
+        await at.begin()
+        assert at.worker.terminate() == 0
+        assert await assert_stores_agree(at.centre.settings) == 300
 
 
 async def test_a_damaged_store(settings: Settings, tmp_path: Path) -> None:
     """It is read again from the changelog, by the worker itself."""
-    async with journey(settings, interactions=60, seed=18) as (centre, events):
-        half = len(events) // 2
-        with workers({"alone": centre.settings}, tmp_path) as started:
-            worker = started["alone"]
-            worker.start()
-            await worker.ready()
-            await centre.send(events[:half])
-            await centre.all_told(60)
-            worker.kill()
-            for store in stores(settings).values():
-                for manifest in store.glob("MANIFEST-*"):
-                    manifest.write_bytes(manifest.read_bytes()[::-1])
-            worker.start()
-            await worker.ready()
-            await centre.send(events[half:])
-            await centre.all_told(60)
-            await centre.judge()
-            centre.assert_no_call_wasted()
-            assert worker.terminate() == 0
-            assert "a store is thrown away" in worker.output
-            assert await assert_stores_agree(centre.settings) > 0
+    async with scene(settings, tmp_path) as at:
+        await at.begin()
+        await at.send(0.5)
+        at.worker.kill()
+        for store in stores(settings).values():
+            for manifest in store.glob("MANIFEST-*"):
+                manifest.write_bytes(manifest.read_bytes()[::-1])
+        await at.begin()
+        await at.send(0.5)
+        await assert_all_is_well(at)
+        at.centre.assert_no_call_wasted()
+        assert "a store is thrown away" in at.worker.output
