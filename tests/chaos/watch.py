@@ -184,11 +184,11 @@ def ends(admin: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int,
     asked = admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
     try:
         told = {place.partition: end.result().offset for place, end in asked.items()}
-    except confluent_kafka.KafkaException:
-        # Its leader has moved: librdkafka's admin would go on asking the old one for minutes.
+        if unknown := [partition for partition, end in told.items() if end < 0]:
+            # Where a leader does not answer, librdkafka says so in the offset alone.
+            raise Unseen(f"{topic}: no end told of partitions {unknown}")
+    except (confluent_kafka.KafkaException, Unseen):
+        # The leader may have moved: librdkafka's admin would go on asking the old one for minutes.
         admin.list_topics(timeout=ANSWER_SECONDS)
         raise
-    if unknown := [partition for partition, end in told.items() if end < 0]:
-        # Where a leader does not answer, librdkafka says so in the offset alone.
-        raise Unseen(f"{topic}: no end told of partitions {unknown}")
     return told

@@ -55,10 +55,13 @@ def test_a_leader_that_does_not_answer_is_no_end() -> None:
         ask(Admin({0: 7, 1: UNKNOWN}))
 
 
-def test_a_leader_that_has_moved_is_looked_up() -> None:
-    admin = Admin({0: 7, 1: KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))})
+@pytest.mark.parametrize(
+    "told", [UNKNOWN, KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))]
+)
+def test_a_leader_that_may_have_moved_is_looked_up(told: int | KafkaException) -> None:
+    admin = Admin({0: 7, 1: told})
 
-    with pytest.raises(KafkaException):
+    with pytest.raises((Unseen, KafkaException)):
         ask(admin)
 
     assert admin.refreshed == 1
