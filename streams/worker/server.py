@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from yarl import URL
 
 from streams.envelope import INTERACTION_ID
+from streams.errors import StoreError
 from streams.records import encode_record
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
@@ -90,22 +91,31 @@ class StateServer:
         if tenure is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")
         if any(tp.partition == partition for tp in tenure.frontiers):
-            record = self._table.get(partition, interaction_id)
+            try:
+                record = self._table.get(partition, interaction_id)
+            except StoreError as failure:
+                return _problem(503, str(failure))
             if record is None:
                 return _problem(404, "no event of this interaction is remembered")
             return web.Response(body=encode_record(record), content_type="application/json")
         if FORWARDED in request.headers:
             return _problem(503, "its partition is moving between workers; ask again in a moment")
-        return await self._ask_owner(interaction_id)
+        return await self._ask_owner(partition, interaction_id)
 
     def _partition_of(self, interaction_id: str) -> int | None:
         return self._app.partition_of(self._table.changelog, interaction_id.encode())
 
-    async def _ask_owner(self, interaction_id: str) -> web.Response:
+    def _owner_of(self, partition: int) -> URL:
+        """Where its owner is reached, as the group's leader has told. Raises KeyError."""
+        for url, held in self._app.router.table_metadata(TABLE_NAME).items():
+            if partition in held.get(self._table.changelog, ()):
+                return URL(str(url))
+        raise KeyError(partition)
+
+    async def _ask_owner(self, partition: int, interaction_id: str) -> web.Response:
         assert self._peers is not None
         try:
-            owner = URL(str(self._app.router.key_store(TABLE_NAME, interaction_id.encode())))
-            url = owner / "interactions" / interaction_id
+            url = self._owner_of(partition) / "interactions" / interaction_id
             async with self._peers.get(url, headers={FORWARDED: "1"}) as answer:
                 return web.Response(
                     body=await answer.read(),

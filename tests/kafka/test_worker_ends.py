@@ -89,7 +89,6 @@ async def test_a_stop_that_hangs_keeps_nobody_waiting(
             last = [line for line in taken if "partitions taken over" in line][-1]
             return len(re.findall(r"\b\d+: \d+", last)) == 12
 
-        assert not has_all()
         await eventually(has_all, 15, "the worker that stays has all partitions")
 
 
