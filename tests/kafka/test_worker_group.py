@@ -60,6 +60,31 @@ async def test_a_thousand_interactions(settings: Settings, tmp_path: Path) -> No
             assert [worker.terminate() for worker in started.values()] == [0, 0]
 
 
+async def test_a_worker_that_is_stopped_hands_over_without_a_duplicate(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """In mid-stream, one after the other and back again: every outcome is told once."""
+    async with journey(settings, interactions=300, seed=3) as (centre, events):
+        with workers(two(centre.settings, tmp_path), tmp_path) as started:
+            await both_ready(started)
+            sending = asyncio.create_task(centre.send(events, seconds=20))
+            for share, worker in ((20, started["first"]), (40, started["second"])):
+
+                def busy(enough: int = share) -> bool:
+                    return centre.simulator.store.patches_applied >= enough
+
+                await eventually(busy, 30, "busy")
+                assert worker.terminate() == 0
+                worker.start()
+                await worker.ready()
+            await sending
+            await centre.all_told(60)
+            await centre.judge()
+            told = await centre.outcomes()
+            assert [place for place, answers in told.items() if len(answers) > 1] == []
+            centre.assert_no_call_wasted()
+
+
 async def test_kill_freeze_and_restart_in_mid_stream(settings: Settings, tmp_path: Path) -> None:
     """kill -9 of one, SIGSTOP of the other for longer than its session, both back: nothing lost,
     nothing done twice, and every generation goes on exactly where Kafka's offsets say."""
