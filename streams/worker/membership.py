@@ -160,6 +160,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         """Say that we go, where Faust's stop hangs before it does. A static member stays."""
         if self._consumer is None or self._consumer._coordinator is None:
             return
+        if self.thread_loop.is_closed():
+            return  # it hangs elsewhere: this thread has ended, and left
         leaving = asyncio.run_coroutine_threadsafe(
             leave(self._consumer._coordinator), self.thread_loop
         )

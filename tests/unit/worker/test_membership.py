@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import aiokafka.errors
 import pytest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
-from streams.worker.membership import Membership, listen
+from streams.worker.membership import Membership, leave, listen
 
 
 @pytest.fixture
@@ -194,3 +196,19 @@ async def test_a_member_fenced_for_good_does_not_join_again(coordinator: Coordin
     with pytest.raises(aiokafka.errors.KafkaError, match="WORKER_INSTANCE_ID"):
         await coordinator._do_rejoin_group(None)
     assert coordinator.joins == 0
+
+
+async def test_a_member_that_leaves_does_not_join_again() -> None:
+    """To leave resets the member, upon which a coordinator that is not closing joins at once."""
+    closed_when_it_left: list[bool] = []
+    closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def maybe_leave_group() -> None:
+        closed_when_it_left.append(closing.done())
+
+    leaver = SimpleNamespace(_closing=closing, _maybe_leave_group=maybe_leave_group)
+
+    await leave(leaver)
+    await leave(leaver)
+
+    assert closed_when_it_left == [True, True]
