@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ Place = tuple[int, int]
 
 # A broker of the same machine that does not answer by then is gone.
 ANSWER_SECONDS = 20.0
+
+# Between two questions for a topic that the broker asked has not heard of yet.
+HEARD_OF_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def _read_all(settings: Settings, topic: str) -> list[Record]:
     try:
         left: dict[int, int] = {}
         places = []
-        for number in consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions:
+        for number in partitions_of(consumer, topic):
             at = confluent_kafka.TopicPartition(topic, number)
             at.offset, end = consumer.get_watermark_offsets(at, ANSWER_SECONDS)
             if at.offset < end:
@@ -72,6 +76,21 @@ def _read_all(settings: Settings, topic: str) -> list[Record]:
         return sorted(records, key=lambda each: (each.partition, each.offset))
     finally:
         consumer.close()
+
+
+def partitions_of(consumer: confluent_kafka.Consumer, topic: str) -> list[int]:
+    """The partitions of a topic that has been created, however lately.
+
+    A broker that has not heard of it yet answers without one: a reader that took that for the
+    topic would read nothing, and find it empty. Raises AssertionError.
+    """
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        found = consumer.list_topics(topic, ANSWER_SECONDS).topics[topic]
+        if found.partitions and found.error is None:
+            return sorted(found.partitions)
+        assert time.monotonic() < deadline, f"{topic}: no partitions: {found.error}"
+        time.sleep(HEARD_OF_SECONDS)
 
 
 def record_of(message: confluent_kafka.Message) -> Record:

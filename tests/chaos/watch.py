@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
 from tests.chaos.ledger import Ledger
-from tests.oracle import Place, Record, record_of
+from tests.oracle import Place, Record, partitions_of, record_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Tail:
                 "queued.max.messages.kbytes": READ_AHEAD_KIB,
             }
         )
-        found = self._consumer.list_topics(topic, ANSWER_SECONDS).topics[topic].partitions
+        found = partitions_of(self._consumer, topic)
         self.positions = dict.fromkeys(found, 0)
         self._consumer.assign(
             [confluent_kafka.TopicPartition(topic, number, 0) for number in found]
