@@ -14,6 +14,7 @@ StreamsError
 │   ├── RateLimited            429
 │   ├── ServerError            5xx
 │   ├── ApiTimeout             no answer in time
+│   ├── CircuitOpen            not sent: the circuit breaker is open
 │   ├── ConnectionLost         refused, reset or closed before the answer
 │   └── BadRequest             any other 4xx, or a body that is not what was promised
 ├── WorkerError                the worker can not do its job and ends
@@ -130,6 +131,12 @@ class ServerError(ApiError):
 
 class ApiTimeout(ApiError):
     """No answer within ``API_TIMEOUT_SECONDS``."""
+
+    retriable = True
+
+
+class CircuitOpen(ApiError):
+    """Not sent: Genesys Cloud fails, and the circuit breaker has kept the call waiting too long."""
 
     retriable = True
 

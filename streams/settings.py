@@ -55,7 +55,9 @@ class GenesysSettings:
     client_secret: str = field(repr=False)
     scopes: str = "interaction:read interaction:write"
     requests_per_minute: int = 300
+    budget_shared_by: int = 1
     timeout: float = 10.0
+    breaker_open_seconds: float = 30.0
 
 
 class Settings(BaseSettings):
@@ -101,6 +103,7 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(200, ge=1)
     state_ttl_seconds: float = Field(90_000, gt=0)
     genesys_requests_per_minute: int = Field(300, ge=1)
+    genesys_budget_shared_by: int = Field(1, ge=1)
     api_timeout_seconds: float = Field(10.0, gt=0)
     retry_max_attempts: int = Field(10, ge=0)
     breaker_open_seconds: float = Field(30.0, gt=0)
@@ -180,7 +183,9 @@ class Settings(BaseSettings):
             client_secret=secret.get_secret_value(),
             scopes=self.genesys_cloud_scopes,
             requests_per_minute=self.genesys_requests_per_minute,
+            budget_shared_by=self.genesys_budget_shared_by,
             timeout=self.api_timeout_seconds,
+            breaker_open_seconds=self.breaker_open_seconds,
         )
 
     def disposition_code(self) -> str | None:

@@ -56,6 +56,9 @@ from streams.local.simulator.tokens import DEFAULT_LIFETIME_SECONDS, Client
     help="Requests a minute per token; 429 beyond.",
 )
 @click.option(
+    "--one-budget", is_flag=True, help="All tokens share the rate limit, as a client's may."
+)
+@click.option(
     "--token-seconds",
     default=DEFAULT_LIFETIME_SECONDS,
     show_default=True,
@@ -76,6 +79,7 @@ def simulator(
     latency_ms: float,
     latency_spread: float,
     rate_limit: int,
+    one_budget: bool,
     token_seconds: int,
     client_id: str | None,
     client_secret: str | None,
@@ -94,6 +98,7 @@ def simulator(
         plan=CHAOS if chaos else NO_FAULTS,
         latency=Latency(latency_ms, latency_spread),
         requests_per_minute=rate_limit,
+        one_budget=one_budget,
         client=Client(client_id, client_secret) if client_id and client_secret else None,
         token_lifetime=token_seconds,
     )

@@ -20,11 +20,13 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from yarl import URL
 
 from streams.clock import Clock
-from streams.errors import RateLimited
+from streams.errors import ApiError, RateLimited
 from streams.genesys import interactions
 from streams.genesys.answers import Answer, error_of
 from streams.genesys.api import CallLog, Interaction
-from streams.genesys.gate import Gate
+from streams.genesys.breaker import Breaker, BreakerPolicy
+from streams.genesys.budget import Budget
+from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.observer import ApiObserver
 from streams.genesys.retry import RetryPolicy, persist
 from streams.genesys.token import TokenSource
@@ -33,6 +35,9 @@ from streams.settings import GenesysSettings
 
 # Still in development in the conventions, hence not among the stable attributes.
 URL_TEMPLATE = "url.template"
+
+# Part of the time-out after which an answer tells of an API about to fail.
+SLOW_SHARE = 0.5
 
 _W3C = TraceContextTextMapPropagator()
 
@@ -85,16 +90,43 @@ class GenesysClient:
 
     async def _once(self, request: Request, log: CallLog) -> Answer:
         """One try, and after a 401 one more with a new token. Raises the ApiError it came to."""
-        token = await self._admitted()
-        answer = await self._send(request, token, log)
+        answer, token = await self._pass(request, log)
         if answer.status == 401:
             self._tokens.drop(token)
-            token = await self._admitted()
+            answer, token = await self._pass(request, log)
+        if not answer.ok:
+            raise self._error(request, answer, token)
+        self._tokens.accepted(token)
+        return answer
+
+    async def _pass(self, request: Request, log: CallLog) -> tuple[Answer, str]:
+        """Wait for its turn and send it; the answer, and the token that it was sent with."""
+        permit, token = await self._admitted(request)
+        with permit:
             answer = await self._send(request, token, log)
-        if answer.ok:
-            self._tokens.accepted(token)
-            return answer
-        error = error_of(
+            permit.answered(answer.status, answer.headers)
+            if answer.status == 429:
+                # Before the permit ends, and with that the next in turn is let through.
+                error = self._error(request, answer, token)
+                if isinstance(error, RateLimited):
+                    self.gate.close(error.retry_after)
+                raise error
+        return answer, token
+
+    async def _admitted(self, request: Request) -> tuple[Permit, str]:
+        """A permit and a token, both good at the moment this returns."""
+        turn = Turn.PATCH if request.changes else Turn.GET
+        while True:
+            # Before the gate: those who would wait for a token behind it would leave all at once.
+            await self._tokens.current()
+            permit = await self.gate.enter(turn, request.url.path)
+            if (token := self._tokens.live()) is not None:
+                return permit, token
+            with permit:
+                pass  # The token ended, or was refused, meanwhile.
+
+    def _error(self, request: Request, answer: Answer, token: str) -> ApiError:
+        return error_of(
             answer.without(token),
             what=request.what,
             changes=request.changes,
@@ -102,18 +134,6 @@ class GenesysClient:
             now=self._clock.time(),
             random=self._random,
         )
-        if isinstance(error, RateLimited):
-            self.gate.close(error.retry_after)
-        raise error
-
-    async def _admitted(self) -> str:
-        """Wait for the gate and a token; both hold at the moment this returns."""
-        while True:
-            await self.gate.wait()
-            token = await self._tokens.current()
-            # Another lane's 429 may have closed the gate while the token was fetched.
-            if self.gate.closed_until() is None:
-                return token
 
     async def _send(self, request: Request, token: str, log: CallLog) -> Answer:
         """Send it once, under a span of its own. Raises what the log's guard raises, unsent."""
@@ -169,7 +189,17 @@ async def open_client(
     tracer: trace.Tracer | None = None,
 ) -> AsyncIterator[GenesysClient]:
     """A client with a connection for each of ``in_flight`` lanes; closed on the way out."""
-    gate = Gate(clock, observer)
+    gate = Gate(
+        clock,
+        observer,
+        budget=Budget(settings.requests_per_minute, shared_by=settings.budget_shared_by),
+        breaker=Breaker(
+            BreakerPolicy(
+                open_seconds=settings.breaker_open_seconds,
+                slow_seconds=settings.timeout * SLOW_SHARE,
+            )
+        ),
+    )
     async with pooled_session(in_flight) as session:
         transport = Transport(session, timeout=settings.timeout, clock=clock, observer=observer)
         tokens = TokenSource(settings, transport=transport, gate=gate, clock=clock, random=random)
@@ -186,3 +216,4 @@ async def open_client(
             )
         finally:
             await tokens.close()
+            await gate.close_for_good()

@@ -14,5 +14,5 @@ class ApiObserver(Protocol):
         ...
 
     def throttled(self, seconds: float) -> None:
-        """A request waited this long because the API had asked for quiet."""
+        """A request waited this long for its turn."""
         ...

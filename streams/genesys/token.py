@@ -16,7 +16,7 @@ from yarl import URL
 from streams.clock import Clock
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
 from streams.genesys.answers import UNREADABLE, Answer, describe, error_of, facts
-from streams.genesys.gate import Gate
+from streams.genesys.gate import Gate, Turn
 from streams.genesys.retry import Backoff
 from streams.genesys.transport import Request, Transport
 from streams.settings import GenesysSettings
@@ -117,6 +117,11 @@ class TokenSource:
         # Shielded: a lane that is cancelled must not take the token from the others.
         return await asyncio.shield(self._fetching)
 
+    def live(self) -> str | None:
+        """The token as it is now; None when there is none that lives."""
+        token = self._token
+        return token.value if token and self._clock.monotonic() < token.ends_at else None
+
     def accepted(self, token: str) -> None:
         """The API took this token, so it is good, and a 401 on it later means that it ended."""
         if self._token is not None and self._token.value == token:
@@ -156,16 +161,17 @@ class TokenSource:
     async def _fetch(self) -> str:
         while (left := self._quiet_until - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
-        await self._gate.wait()
-        asked_at = self._clock.monotonic()
-        try:
-            answer = await self._transport.send(self._request, {"Authorization": self._basic})
-            granted = self._granted(answer)
-        except ApiError as error:
-            if isinstance(error, RateLimited):
-                self._gate.close(error.retry_after)
-            self._keep_distance()
-            raise
+        with await self._gate.enter(Turn.TOKEN, "token") as permit:
+            asked_at = self._clock.monotonic()
+            try:
+                answer = await self._transport.send(self._request, {"Authorization": self._basic})
+                permit.answered(answer.status, answer.headers)
+                granted = self._granted(answer)
+            except ApiError as error:
+                if isinstance(error, RateLimited):
+                    self._gate.close(error.retry_after)
+                self._keep_distance()
+                raise
         self._token = _Token(
             value=granted.access_token,
             refresh_at=asked_at + max(granted.expires_in - REFRESH_EARLY, granted.expires_in / 2),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
 from streams import __version__
+from streams.genesys.breaker import State
 from streams.records import Outcome
 
 # One call and one record: from a cache hit to a record that waited out a throttle.
@@ -55,7 +56,23 @@ class WorkerMetrics:
         )
         self._throttle_wait = Counter(
             "genesys_streams_throttle_wait_seconds",
-            "Time that requests waited because Genesys Cloud had asked for quiet (429).",
+            "Time that requests waited for their turn: for the budget, a 429, the breaker.",
+            registry=registry,
+        )
+        self._throttle_waiting = Gauge(
+            "genesys_streams_throttle_waiting",
+            "Requests to Genesys Cloud that wait for their turn.",
+            registry=registry,
+        )
+        self._breaker = Enum(
+            "genesys_streams_breaker_state",
+            "1 for the state that the circuit breaker is in.",
+            states=[state.value for state in State],
+            registry=registry,
+        )
+        self._breaker_opened = Gauge(
+            "genesys_streams_breaker_opened",
+            "Times that the circuit breaker has opened since the worker was started.",
             registry=registry,
         )
         self._in_flight = Gauge(
@@ -131,8 +148,14 @@ class WorkerMetrics:
         self._api_call_duration.labels(route, method).observe(seconds)
 
     def throttled(self, seconds: float) -> None:
-        """A request waited at the closed gate (ApiObserver)."""
+        """A request waited for its turn (ApiObserver)."""
         self._throttle_wait.inc(seconds)
+
+    def gate(self, *, waiting: int, breaker: State, opened: int) -> None:
+        """Requests that wait for their turn, and the circuit breaker, as they are now."""
+        self._throttle_waiting.set(waiting)
+        self._breaker.state(breaker.value)
+        self._breaker_opened.set(opened)
 
     def lanes(self, *, in_flight: int, waiting: int) -> None:
         """Interactions worked on, and records that wait in their lane, as they are now."""

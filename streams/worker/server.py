@@ -73,9 +73,13 @@ class StateServer:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         reason = self._monitor.not_ready()
+        # An API that fails makes no worker unfit: what the table settles goes on, and another
+        # worker would fare no better.
+        breaker = self._monitor.breaker.value
         if reason is None:
-            return web.json_response({"status": "ready"})
-        return web.json_response({"status": "not ready", "reason": reason}, status=503)
+            return web.json_response({"status": "ready", "breaker": breaker})
+        body = {"status": "not ready", "reason": reason, "breaker": breaker}
+        return web.json_response(body, status=503)
 
     async def _metrics_page(self, _: web.Request) -> web.Response:
         self._monitor.refresh_gauges()

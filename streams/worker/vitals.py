@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faust.tables.manager import TableManager
 
+from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.seam import SourceConsumer, StreamsApp
@@ -38,6 +39,11 @@ class Monitor:
         tenure = self._app.tenure
         return tenure if tenure is not None and not tenure.ending.is_set() else None
 
+    @property
+    def breaker(self) -> State:
+        """The circuit breaker as it is now."""
+        return self._gate.breaker.state(self._gate.now)
+
     def vitals(self) -> Vitals:
         tenure = self.tenure
         frontiers = tenure.frontiers.values() if tenure is not None else ()
@@ -69,6 +75,9 @@ class Monitor:
         lanes, tenure = self._steward.lanes, self.tenure
         self._metrics.lanes(in_flight=lanes.in_flight, waiting=lanes.backlog - lanes.in_flight)
         self._metrics.state_size(self._table.size)
+        self._metrics.gate(
+            waiting=self._gate.waiting, breaker=self.breaker, opened=self._gate.breaker.opened
+        )
         lags = {tp.partition: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
         self._metrics.frontier_lags(lags)
 
@@ -78,8 +87,8 @@ class Monitor:
         return tables.recovery.active_remaining_total()
 
     def _excuse(self) -> str | None:
-        if self._gate.closed_until() is not None:
-            return "the API has asked for quiet (429)"
+        if (obstacle := self._gate.obstacle()) is not None:
+            return obstacle
         if self._steward.lanes.held:
             return "records are held until the API can be asked again"
         return None

@@ -23,6 +23,7 @@ RETRIABLE = {
     "RateLimited",
     "ServerError",
     "ApiTimeout",
+    "CircuitOpen",
     "ConnectionLost",
 }
 

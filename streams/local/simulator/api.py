@@ -53,7 +53,8 @@ _decode_change = msgspec.json.Decoder(_Change).decode
 class Simulator:
     """One org. ``truths``: interactions as GET tells them. Without ``client`` any client is let in.
 
-    ``plan`` and ``latency`` are what it starts with; the control API changes and resets them.
+    ``one_budget``: all tokens count against one rate limit, not each against its own. ``plan`` and
+    ``latency`` are what it starts with; the control API changes and resets them.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Simulator:
         plan: FaultPlan = NO_FAULTS,
         latency: Latency | None = None,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
+        one_budget: bool = False,
         client: Client | None = None,
         token_lifetime: int = DEFAULT_LIFETIME_SECONDS,
         clock: Clock | None = None,
@@ -71,6 +73,7 @@ class Simulator:
         self._clock = clock or SystemClock()
         self._random = Random(seed)
         self._initial = (plan, latency or Latency(), requests_per_minute)
+        self._one_budget = one_budget
         self._correlation = answers.Correlation()
         self._token_requests = 0
         self._regardless: set[asyncio.Task[web.Response]] = set()
@@ -152,7 +155,7 @@ class Simulator:
         nth = self.store.count(call.route, call.interaction_id)
         if not self.tokens.good(call.token):
             return answers.error(401, call.correlation_id)
-        quota = self.limit.take(call.token)
+        quota = self.limit.take("" if self._one_budget else call.token)
         call.limits = quota.headers()
         if quota.exceeded:
             return await self._refuse(call, Fault(status=429, retry_after=quota.reset))

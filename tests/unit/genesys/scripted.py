@@ -15,11 +15,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from opentelemetry.trace import Tracer
 
+from streams.genesys.breaker import Breaker, BreakerPolicy
+from streams.genesys.budget import Budget
 from streams.genesys.client import GenesysClient, open_client
+from streams.genesys.gate import Gate
 from streams.settings import GenesysSettings
 
 CLIENT_ID = "client-7f3a"
 CLIENT_SECRET = "s3cr3t-8c1d"
+UNPACED = 1_000_000_000
 VOICE = {
     "id": "i-1",
     "type": "voice",
@@ -168,6 +172,22 @@ async def _received(request: web.Request) -> Received:
     return Received(request.method, request.raw_path, dict(request.headers), await request.read())
 
 
+def gate_of(
+    clock: LeapingClock,
+    observer: Recorder | None = None,
+    *,
+    per_minute: int = UNPACED,
+    policy: BreakerPolicy | None = None,
+) -> Gate:
+    """A gate as the client has it, open."""
+    return Gate(
+        clock,
+        observer or Recorder(),
+        budget=Budget(per_minute),
+        breaker=Breaker(policy or BreakerPolicy()),
+    )
+
+
 @asynccontextmanager
 async def connected(
     genesys: ScriptedGenesys,
@@ -200,6 +220,8 @@ def settings_for(
         login_url=genesys.url,
         client_id=CLIENT_ID,
         client_secret=CLIENT_SECRET,
+        # What a pace does has tests of its own; in the others nobody is to wait for it.
+        requests_per_minute=UNPACED,
         timeout=timeout,
     )
 

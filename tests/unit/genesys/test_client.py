@@ -349,7 +349,7 @@ async def test_no_lane_sends_anything_while_the_gate_is_closed(genesys: Scripted
         first = asyncio.create_task(get(client))
         await until(lambda: client.gate.closed_until() is not None)
         lanes = [asyncio.create_task(get(client)) for _ in range(200)]
-        await until(lambda: len(clock.slept) >= 201)
+        await until(lambda: client.gate.waiting == 200)
         clock.advance(9.9)
         for _ in range(50):
             await asyncio.sleep(0)
@@ -371,11 +371,26 @@ async def test_a_gate_that_closes_while_the_token_is_fetched_stops_the_request(
 
         genesys.token_script.append(granted_while_it_closes)
         lane = asyncio.create_task(get(client))
-        await until(lambda: clock.slept == [10])
+        await until(lambda: client.gate.waiting == 1)
         assert genesys.received == []
         clock.advance(10)
         await lane
     assert len(genesys.received) == 1
+
+
+async def test_a_patch_leaves_before_gets_that_came_earlier(genesys: ScriptedGenesys) -> None:
+    """A GET whose PATCH does not come is budget wasted."""
+    clock = SteppedClock()
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        client.gate.close(1)
+        gets = [asyncio.create_task(get(client)) for _ in range(3)]
+        await until(lambda: client.gate.waiting == 3)
+        last = asyncio.create_task(patch(client))
+        await until(lambda: client.gate.waiting == 4)
+        clock.advance(1)
+        await asyncio.gather(*gets, last)
+    assert [each.method for each in genesys.received] == ["GET", "PATCH", "GET", "GET", "GET"]
 
 
 async def test_a_429_of_the_token_endpoint_closes_the_gate_too(
@@ -553,7 +568,7 @@ async def test_the_guard_is_asked_right_before_the_request_leaves(
         await get(client)
         client.gate.close(5)
         lane = asyncio.create_task(patch(client, log))
-        await until(lambda: clock.slept == [5])
+        await until(lambda: client.gate.waiting == 1)
         ours = False
         clock.advance(5)
         with pytest.raises(OwnershipLost):

@@ -1,14 +1,22 @@
-"""The gate that a 429 closes for the whole worker."""
+"""The gate that every request of the worker passes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from itertools import pairwise
 
 import pytest
 
-from streams.errors import RateLimited
-from streams.genesys.gate import Gate
-from tests.unit.genesys.scripted import Recorder, SteppedClock
+from streams.errors import ApiTimeout, CircuitOpen, RateLimited
+from streams.genesys.breaker import BreakerPolicy, State
+from streams.genesys.budget import ALLOWED, COUNT, RESET
+from streams.genesys.gate import LONGEST_QUIET, RELOOK_SECONDS, Gate, Permit, Turn
+from tests.unit.genesys.scripted import Recorder, SteppedClock, gate_of
+
+Entry = asyncio.Task[Permit]
+
+USED_UP = {COUNT: "300", ALLOWED: "300", RESET: "20"}
 
 
 @pytest.fixture
@@ -18,19 +26,54 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def gate(clock: SteppedClock, observer: Recorder) -> Gate:
-    return Gate(clock, observer)
+    return gate_of(clock, observer)
 
 
 async def settle() -> None:
-    for _ in range(10):
+    for _ in range(20):
         await asyncio.sleep(0)
 
 
+async def after(clock: SteppedClock, seconds: float) -> None:
+    """Let so much time pass, in the steps that the gate looks in."""
+    await settle()
+    ends = clock.now + seconds
+    while clock.now < ends:
+        clock.advance(min(RELOOK_SECONDS, ends - clock.now))
+        await settle()
+
+
+def ask(gate: Gate, turn: Turn = Turn.GET, subject: str = "i-1") -> Entry:
+    return asyncio.create_task(gate.enter(turn, subject))
+
+
+async def known(gate: Gate, clock: SteppedClock) -> None:
+    """The first request has told that the budget is as good as endless."""
+    await answer(await gate.enter(Turn.GET, "i-0"))
+    await after(clock, 1)
+
+
+async def answer(
+    permit: Permit, status: int = 200, headers: Mapping[str, str] | None = None
+) -> None:
+    with permit:
+        permit.answered(status, headers or {})
+    await settle()
+
+
+async def passed(*entries: Entry) -> list[bool]:
+    await settle()
+    return [entry.done() for entry in entries]
+
+
+# A 429
+
+
 async def test_it_is_open_when_new(gate: Gate, clock: SteppedClock, observer: Recorder) -> None:
-    await gate.wait()
+    await answer(await gate.enter(Turn.GET, "i-1"))
+
     assert gate.closed_until() is None
-    assert clock.slept == []
-    assert observer.waits == []
+    assert (clock.slept, observer.waits) == ([], [])
 
 
 async def test_it_opens_when_the_quiet_is_over(
@@ -38,13 +81,13 @@ async def test_it_opens_when_the_quiet_is_over(
 ) -> None:
     gate.close(10)
     assert gate.closed_until() == clock.now + 10
-    lane = asyncio.create_task(gate.wait())
-    await settle()
-    clock.advance(9)
-    await settle()
-    assert not lane.done()
-    clock.advance(1)
-    await lane
+    lane = ask(gate)
+    await after(clock, 9.75)
+    assert await passed(lane) == [False]
+
+    await after(clock, 0.25)
+
+    assert await passed(lane) == [True]
     assert gate.closed_until() is None
     assert observer.waits == [10]
 
@@ -53,14 +96,14 @@ async def test_a_longer_quiet_counts_for_those_who_wait_already(
     gate: Gate, clock: SteppedClock
 ) -> None:
     gate.close(5)
-    lane = asyncio.create_task(gate.wait())
+    lane = ask(gate)
     await settle()
     gate.close(8)
-    clock.advance(5)
-    await settle()
-    assert not lane.done()
-    clock.advance(3)
-    await lane
+    await after(clock, 7.75)
+    assert await passed(lane) == [False]
+
+    await after(clock, 0.25)
+    assert await passed(lane) == [True]
 
 
 async def test_a_shorter_quiet_does_not_open_it_early(gate: Gate, clock: SteppedClock) -> None:
@@ -69,28 +112,220 @@ async def test_a_shorter_quiet_does_not_open_it_early(gate: Gate, clock: Stepped
     assert gate.closed_until() == clock.now + 10
 
 
-async def test_nobody_waits_longer_than_180_s(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(180)
-    patient = asyncio.create_task(gate.wait())
+async def test_nobody_waits_for_a_quiet_longer_than_180_s(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(LONGEST_QUIET)
+    patient = ask(gate)
     await settle()
-    assert not patient.done()
-    gate.close(181)
+    gate.close(LONGEST_QUIET + 1)
+
     with pytest.raises(RateLimited) as caught:
-        await gate.wait()
-    assert caught.value.retry_after == 181
-    clock.advance(180)
+        await gate.enter(Turn.GET, "i-2")
+
+    assert caught.value.retry_after == LONGEST_QUIET + 1
+    with pytest.raises(RateLimited):
+        await patient
+
+
+async def test_after_a_429_it_opens_gently(gate: Gate, clock: SteppedClock) -> None:
+    """One, then two, then four: not all that have waited at once."""
+    gate.close(1)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(100)]
+    await after(clock, 1)
+    waves, rounds = [], 0
+    answered: set[Entry] = set()
+    while len(answered) < 100:
+        wave = [lane for lane in lanes if lane.done() and lane not in answered]
+        waves.append(len(wave))
+        answered |= set(wave)
+        for lane in wave:
+            permit = lane.result()
+            permit.answered(200, {})
+            permit.__exit__(None, None, None)
+        await after(clock, 0.25)
+        rounds += 1
+        assert rounds < 20, waves
+
+    assert waves[0] == 1
+    assert all(later <= 2 * earlier + 1 for earlier, later in pairwise(waves))
+
+
+async def test_a_request_that_comes_while_it_opens_counts_too(
+    gate: Gate, clock: SteppedClock
+) -> None:
+    await known(gate, clock)
+    gate.close(1)
+    await after(clock, 1)
+    first, second = ask(gate), ask(gate)
+
+    assert await passed(first, second) == [True, False]
+
+
+# Turns
+
+
+async def test_a_patch_goes_before_gets_that_came_earlier(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(1)
+    get, patch = ask(gate), ask(gate, Turn.PATCH)
+
+    await after(clock, 1)
+
+    assert await passed(get, patch) == [False, True]
+
+
+async def test_the_token_goes_first_of_all(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(1)
+    patch, token = ask(gate, Turn.PATCH), ask(gate, Turn.TOKEN, "token")
+
+    await after(clock, 1)
+
+    assert await passed(patch, token) == [False, True]
+
+
+async def test_who_came_first_goes_first(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(1)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(5)]
+    await after(clock, 1)
+    for n in range(5):
+        await after(clock, 1)
+        assert await passed(*lanes[: n + 1]) == [True] * (n + 1)
+        await answer(lanes[n].result())
+
+
+# The budget
+
+
+async def test_requests_leave_at_the_pace_of_the_budget(clock: SteppedClock) -> None:
+    gate = gate_of(clock, per_minute=60)
+    lanes = [ask(gate) for _ in range(10)]
     await settle()
-    clock.advance(1)
-    await patient
+    await answer(lanes[0].result())
+
+    for seconds in range(1, 10):
+        await after(clock, 1)
+        assert sum(await passed(*lanes)) == 1 + seconds
+
+
+async def test_a_budget_that_is_used_up_holds_all_until_its_window_ends(
+    gate: Gate, clock: SteppedClock
+) -> None:
+    await answer(await gate.enter(Turn.GET, "i-1"), headers=USED_UP)
+    lane = ask(gate)
+    await after(clock, 19.75)
+    assert await passed(lane) == [False]
+    assert gate.obstacle() == "the API's budget sets the pace"
+
+    await after(clock, 0.25)
+    assert await passed(lane) == [True]
+
+
+async def test_a_token_costs_no_budget(gate: Gate, clock: SteppedClock) -> None:
+    await answer(await gate.enter(Turn.GET, "i-1"), headers=USED_UP)
+
+    assert await passed(ask(gate, Turn.TOKEN, "token")) == [True]
+
+
+# The breaker
+
+
+async def test_an_open_breaker_lets_nothing_through_but_probes(clock: SteppedClock) -> None:
+    gate = gate_of(clock, policy=BreakerPolicy(open_seconds=30, probes=2))
+    await known(gate, clock)
+    for _ in range(3):
+        await answer(await gate.enter(Turn.GET, "i-1"), 500)
+        await after(clock, 1)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(5)]
+    await after(clock, 28.5)
+    assert sum(await passed(*lanes)) == 0
+    assert gate.obstacle() == "the circuit breaker is open: Genesys Cloud fails"
+
+    await after(clock, 1)
+
+    assert sum(await passed(*lanes)) == 2
+    assert gate.obstacle() == "the circuit breaker is half-open: Genesys Cloud fails"
+    for lane in lanes[:2]:
+        await answer(lane.result())
+    await after(clock, 1)
+    assert sum(await passed(*lanes)) == 5
+    assert gate.obstacle() is None
+
+
+async def test_no_answer_and_no_connection_count_for_the_breaker(clock: SteppedClock) -> None:
+    gate = gate_of(clock)
+    await known(gate, clock)
+    for _ in range(3):
+        with pytest.raises(ApiTimeout), await gate.enter(Turn.GET, "i-1"):
+            raise ApiTimeout("no answer")
+        await after(clock, 1)
+
+    assert gate.breaker.state(clock.now) is State.OPEN
+
+
+@pytest.mark.parametrize("status", [401, 429])
+async def test_refusals_by_a_limit_say_nothing_of_the_apis_health(
+    gate: Gate, clock: SteppedClock, status: int
+) -> None:
+    await known(gate, clock)
+    for _ in range(5):
+        await answer(await gate.enter(Turn.GET, "i-1"), status)
+        await after(clock, 1)
+        assert gate.breaker.state(clock.now) is State.CLOSED
+
+
+async def test_who_waits_too_long_for_the_breaker_is_told_so(clock: SteppedClock) -> None:
+    gate = gate_of(clock, policy=BreakerPolicy(open_seconds=1000))
+    await known(gate, clock)
+    for _ in range(3):
+        await answer(await gate.enter(Turn.GET, "i-1"), 500)
+        await after(clock, 1)
+    lane = ask(gate)
+    await after(clock, LONGEST_QUIET)
+    assert await passed(lane) == [False]
+
+    await after(clock, 1)
+
+    with pytest.raises(CircuitOpen, match="not sent"):
+        await lane
+
+
+# Lanes that leave
 
 
 async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
     gate: Gate, clock: SteppedClock, observer: Recorder
 ) -> None:
     gate.close(10)
-    lane = asyncio.create_task(gate.wait())
+    lane = ask(gate)
     await settle()
     clock.advance(4)
     lane.cancel()
     await asyncio.wait([lane])
     assert observer.waits == [4]
+
+
+async def test_a_lane_that_is_cancelled_takes_nobodys_turn(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(1)
+    first, second = ask(gate), ask(gate)
+    await settle()
+    first.cancel()
+
+    await after(clock, 1)
+
+    assert await passed(second) == [True]
+    assert gate.waiting == 0
+
+
+async def test_a_lane_cancelled_in_the_moment_it_is_let_through_gives_its_permit_back(
+    clock: SteppedClock,
+) -> None:
+    gate = gate_of(clock)
+    gate.close(1)
+    first, second = ask(gate), ask(gate)
+    await settle()
+    clock.now += 1
+    gate._let_pass()
+    first.cancel()
+
+    await after(clock, 1)
+
+    assert first.cancelled()
+    assert await passed(second) == [True]

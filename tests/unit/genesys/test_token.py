@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from streams.errors import ApiError, ConnectionLost, ServerError, Unauthorized
+from streams.genesys.breaker import BreakerPolicy
 from streams.genesys.gate import Gate
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Transport
@@ -28,6 +29,7 @@ from tests.unit.genesys.scripted import (
     ScriptedGenesys,
     SteppedClock,
     drop,
+    gate_of,
     reply,
     settings_for,
     until,
@@ -43,7 +45,7 @@ async def token_source(
         source = TokenSource(
             settings_for(genesys),
             transport=Transport(session, timeout=10, clock=clock, observer=observer),
-            gate=gate or Gate(clock, observer),
+            gate=gate or gate_of(clock, observer),
             clock=clock,
             random=Random(7),
         )
@@ -193,11 +195,11 @@ async def test_a_token_that_was_never_taken_counts_as_a_failed_fetch(
 
 async def test_no_token_is_fetched_through_a_closed_gate(genesys: ScriptedGenesys) -> None:
     clock = SteppedClock()
-    gate = Gate(clock, Recorder())
+    gate = gate_of(clock)
     async with token_source(genesys, clock, gate) as tokens:
         gate.close(10)
         lane = asyncio.create_task(tokens.current())
-        await until(lambda: clock.slept == [10])
+        await until(lambda: bool(clock.slept))
         assert genesys.token_requests == []
         clock.advance(10)
         assert await lane == "t0k3n-1"
@@ -208,7 +210,8 @@ async def test_fetches_that_fail_keep_a_growing_distance(
 ) -> None:
     genesys.token_script.extend([reply(500)] * 30)
     asked_at = []
-    async with token_source(genesys, clock) as tokens:
+    never = BreakerPolicy(in_a_row=1000, minimum_calls=1000)
+    async with token_source(genesys, clock, gate_of(clock, policy=never)) as tokens:
         for _ in range(30):
             with pytest.raises(ServerError):
                 await tokens.current()

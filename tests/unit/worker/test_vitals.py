@@ -11,14 +11,13 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
 from streams.worker.vitals import Monitor
-from tests.unit.genesys.scripted import LeapingClock, Recorder
+from tests.unit.genesys.scripted import LeapingClock, gate_of
 from tests.unit.worker.world import samples
 
 A, B = TP("events", 0), TP("events", 1)
@@ -68,7 +67,7 @@ class Body:
             tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
         )
         self.steward = SimpleNamespace(lanes=self.lanes, tenures=1)
-        self.gate = Gate(self.clock, Recorder())
+        self.gate = gate_of(self.clock)
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.monitor = Monitor(
             cast(StreamsApp, self.app),

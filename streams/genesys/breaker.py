@@ -1,0 +1,149 @@
+"""The circuit breaker (promise 10): while the API is down nobody calls it but a few probes.
+
+Pure: no clock, no I/O. Times are monotonic seconds and handed in.
+
+closed -> open        three failures in a row for one interaction with no call that succeeded in
+                      between, or too large a share of the calls in a rolling window
+open -> half open     after ``open_seconds``
+half open -> closed   when all probes succeeded
+half open -> open     when one failed
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
+class Result(StrEnum):
+    """What a call says of the API's health."""
+
+    GOOD = "good"
+    FAILED = "failed"
+    """5xx, no answer in time, no connection."""
+    SLOW = "slow"
+    """A good answer that took too long."""
+    SILENT = "silent"
+    """Nothing: never sent, abandoned, or refused by a limit (401, 429)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """``in_a_row``: failures for one interaction. ``share`` of failed and slow calls in
+    ``window_seconds``, once there are ``minimum_calls``: fewer prove nothing. ``probes`` must all
+    succeed. ``slow_seconds``: what takes longer counts as failed in the share."""
+
+    open_seconds: float = 30.0
+    in_a_row: int = 3
+    window_seconds: float = 30.0
+    minimum_calls: int = 20
+    share: float = 0.5
+    probes: int = 3
+    slow_seconds: float = 5.0
+
+
+@dataclass(slots=True)
+class _Second:
+    """Calls that ended in one second: a window of calls would grow with their number."""
+
+    at: int
+    calls: int = 0
+    bad: int = 0
+
+
+class Breaker:
+    """Closed when new."""
+
+    def __init__(self, policy: BreakerPolicy) -> None:
+        self.policy = policy
+        self.opened = 0
+        """Times that it has opened."""
+        self._state = State.CLOSED
+        self._open_until = 0.0
+        # Grows with every change of state: what a call of an earlier one says is out of date.
+        self._epoch = 0
+        self._streaks: Counter[str] = Counter()
+        self._seconds: deque[_Second] = deque()
+        self._probing = self._passed = 0
+
+    def state(self, now: float) -> State:
+        if self._state is State.OPEN and now >= self._open_until:
+            self._become(State.HALF_OPEN)
+        return self._state
+
+    def admits(self, now: float) -> bool:
+        """Whether a call may begin."""
+        match self.state(now):
+            case State.CLOSED:
+                return True
+            case State.OPEN:
+                return False
+            case State.HALF_OPEN:
+                return self._probing + self._passed < self.policy.probes
+
+    def begin(self, now: float) -> int:
+        """A call that was admitted begins; what this returns is handed to ``end``."""
+        if self.state(now) is State.HALF_OPEN:
+            self._probing += 1
+        return self._epoch
+
+    def end(self, epoch: int, subject: str, result: Result, now: float) -> None:
+        """That call is over. ``subject``: the interaction it was for."""
+        if epoch != self._epoch:
+            return
+        if self._state is State.HALF_OPEN:
+            self._end_probe(result, now)
+        elif self._state is State.CLOSED and result is not Result.SILENT:
+            self._count(subject, result, now)
+
+    def _end_probe(self, result: Result, now: float) -> None:
+        self._probing -= 1
+        if result is Result.GOOD:
+            self._passed += 1
+            if self._passed == self.policy.probes:
+                self._become(State.CLOSED)
+        elif result is not Result.SILENT:
+            self._open(now)
+
+    def _count(self, subject: str, result: Result, now: float) -> None:
+        if result is Result.FAILED:
+            self._streaks[subject] += 1
+        else:
+            # It is the interaction that fails, then, and not the API.
+            self._streaks.clear()
+        calls, bad = self._window(result is not Result.GOOD, now)
+        enough = calls >= self.policy.minimum_calls
+        too_many = enough and bad >= self.policy.share * calls
+        # A good call that fills up the minimum is no reason to stop.
+        if result is not Result.GOOD and (
+            too_many or self._streaks[subject] >= self.policy.in_a_row
+        ):
+            self._open(now)
+
+    def _window(self, bad: bool, now: float) -> tuple[int, int]:
+        if not self._seconds or self._seconds[-1].at != int(now):
+            self._seconds.append(_Second(int(now)))
+        self._seconds[-1].calls += 1
+        self._seconds[-1].bad += bad
+        while self._seconds[0].at <= now - self.policy.window_seconds:
+            self._seconds.popleft()
+        return sum(each.calls for each in self._seconds), sum(each.bad for each in self._seconds)
+
+    def _open(self, now: float) -> None:
+        self._open_until = now + self.policy.open_seconds
+        self.opened += 1
+        self._become(State.OPEN)
+
+    def _become(self, state: State) -> None:
+        self._state = state
+        self._epoch += 1
+        self._probing = self._passed = 0
+        self._streaks.clear()
+        self._seconds.clear()
