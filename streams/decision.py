@@ -17,9 +17,11 @@ from streams.genesys.api import Interaction
 from streams.records import (
     Basis,
     Decision,
+    Deferred,
     Fault,
     Intent,
     InteractionRecord,
+    PutOff,
     Reason,
     Verdict,
 )
@@ -70,12 +72,22 @@ def begin(record: InteractionRecord, event: InteractionEvent, offset: int, polic
     """What the event and the table can settle is settled here; the rest asks the API."""
     if in_doubt(record, offset):
         return Fetch()
-    settled = _settled(record, policy)
     match standing(record.seen, event):
         case Standing.DUPLICATE:
             return _settle(Decision.DUPLICATE, Reason.DUPLICATE_SEQUENCE, Basis.CACHE, policy)
-        case Standing.STALE if settled is not None or event.state != COMPLETED:
+        case Standing.STALE if _settled(record, policy) or event.state != COMPLETED:
             return _settle(Decision.STALE, Reason.STALE_SEQUENCE, Basis.CACHE, policy)
+    return _evaluate(record, event, policy)
+
+
+def resume(record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy) -> Step:
+    """``begin`` for a record that was put off: its sequence has been judged. What came after it may
+    have settled the interaction, and then that is its answer."""
+    return Fetch() if in_doubt(record, offset) else _evaluate(record, event, policy)
+
+
+def _evaluate(record: InteractionRecord, event: InteractionEvent, policy: Policy) -> Step:
+    settled = _settled(record, policy)
     if policy.fetch == "always" and settled is None:
         return Fetch()
     kind = event.interaction_type or record.interaction_type
@@ -141,7 +153,7 @@ def after_patch(patch: Patch, status: int) -> Settle:
 def after_error(
     error: errors.ApiError, patch: Patch | None, sent: Intent | None, policy: Policy
 ) -> Step | None:
-    """What an error means for the record; None when the same call is to be tried again later.
+    """What an error means for the record; None when it is to be put off.
 
     ``patch`` is the PATCH that failed, or None for a GET. ``sent`` as in ``after_fetch``.
     """
@@ -167,6 +179,31 @@ def after_error(
     )
 
 
+def put_off(
+    error: errors.ApiError, attempt: int, not_before: int, policy: Policy, *, most: int
+) -> Verdict:
+    """The verdict on a record whose tries are used up, for the ``attempt``-th time.
+
+    More than ``most`` times is too often: it has failed (RETRY_MAX_ATTEMPTS).
+    """
+    if attempt > most:
+        return Verdict(
+            Decision.FAILED,
+            Reason.RETRIES_EXHAUSTED,
+            Basis.API,
+            dry_run=policy.dry_run,
+            error=fault(error),
+        )
+    return Verdict(
+        Decision.DEFERRED,
+        _passing(error),
+        Basis.API,
+        dry_run=policy.dry_run,
+        error=fault(error),
+        put_off=PutOff(attempt, not_before),
+    )
+
+
 def fault(error: errors.ApiError) -> Fault:
     """An error as an outcome tells it."""
     return Fault(
@@ -188,25 +225,53 @@ def apply(
     offset: int,
     verdict: Verdict,
     now_ms: int,
+    *,
+    taken: int | None = None,
 ) -> InteractionRecord:
-    """The interaction's record once this source record is decided.
+    """The interaction's record once this source record is decided, or decided again.
 
-    The cached type and state only move with an event that is newer, or has no order.
+    The cached type and state only move with an event that is newer, or has no order. ``taken``: the
+    record was put off before, and this is the offset in ``retries`` that brought it back.
     """
-    fresh = standing(record.seen, event) is Standing.NEW
+    after = record
+    if taken is not None or verdict.decision is Decision.DEFERRED:
+        after = _with(record, Deferred(offset, verdict, taken))
+    if taken is None:
+        fresh = standing(record.seen, event) is Standing.NEW
+        after = msgspec.structs.replace(
+            after,
+            interaction_type=(fresh and event.interaction_type) or record.interaction_type,
+            state=(fresh and event.state) or record.state,
+            verdict=verdict,
+            last_offset=offset,
+            events=record.events + 1,
+        )
     return msgspec.structs.replace(
-        record,
+        after,
         seen=remember(record.seen, event),
-        interaction_type=(fresh and event.interaction_type) or record.interaction_type,
-        state=(fresh and event.state) or record.state,
         settled=verdict if _settles(verdict, record) else record.settled,
-        verdict=verdict,
-        last_offset=offset,
-        intent=None,
-        events=record.events + 1,
+        intent=_open_intent(record, offset, verdict),
         first_seen_at=record.first_seen_at or now_ms,
         updated_at=now_ms,
     )
+
+
+def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
+    """The record with the latest on one that was put off, in its place."""
+    known = record.deferral(deferred.offset)
+    if known is None:
+        entries = (*record.deferred, deferred)
+    else:
+        entries = tuple(deferred if each is known else each for each in record.deferred)
+    return msgspec.structs.replace(record, deferred=entries)
+
+
+def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:
+    """The doubt that stays: another record's, and that of a record put off, until it has looked."""
+    intent = record.intent
+    if intent is None or intent.offset != offset or verdict.decision is Decision.DEFERRED:
+        return intent
+    return None
 
 
 def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
@@ -235,6 +300,21 @@ def _settle(
     duration_ms: int | None = None,
 ) -> Settle:
     return Settle(Verdict(decision, reason, basis, dry_run=policy.dry_run, duration_ms=duration_ms))
+
+
+def _passing(error: errors.ApiError) -> Reason:
+    """Why a record is put off."""
+    match error:
+        case errors.RateLimited():
+            return Reason.RATE_LIMITED
+        case errors.Unauthorized():
+            return Reason.UNAUTHORIZED
+        case errors.ApiTimeout():
+            return Reason.TIMEOUT
+        case errors.CircuitOpen():
+            return Reason.CIRCUIT_OPEN
+        case _:
+            return Reason.SERVER_ERROR
 
 
 def _final(error: errors.ApiError) -> tuple[Decision, Reason]:

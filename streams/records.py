@@ -90,9 +90,20 @@ class Source(msgspec.Struct, frozen=True):
     offset: int
 
 
+class PutOff(msgspec.Struct, frozen=True, rename="camel"):
+    """A deferral: the how-manyth of its record, from 1, and not to be taken up again before then
+    (epoch milliseconds)."""
+
+    attempt: int
+    not_before: int
+
+
 class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What was decided for one source record: the part of an outcome that must come out the same
-    when the record is processed again, so it is kept in the table until the record is finished."""
+    when the record is processed again, so it is kept in the table until the record is finished.
+
+    ``put_off``: with ``deferred`` alone.
+    """
 
     decision: Decision
     reason: Reason
@@ -106,6 +117,19 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     attempts: int = 0
     decided_at: str = ""
     error: Fault | None = None
+    put_off: PutOff | None = None
+
+
+class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A source record of this interaction that was put off at least once.
+
+    ``offset``: its own, in ``events``. ``verdict``: the latest on it, a final one when it is over.
+    ``taken``: offset of the record in ``retries`` that this verdict is for; None for the first.
+    """
+
+    offset: int
+    verdict: Verdict
+    taken: int | None = None
 
 
 class Intent(msgspec.Struct, frozen=True, rename="camel"):
@@ -131,6 +155,7 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
     ``last_offset``: offset of the source record last decided; ``verdict`` is that decision.
     ``settled``: the decision on the interaction itself, once nothing can change it any more.
+    ``deferred``: records put off, those that are over included, in the order they were put off.
     ``updated_at``: epoch milliseconds; the record is forgotten ``STATE_TTL_SECONDS`` later.
     """
 
@@ -142,9 +167,19 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     verdict: Verdict | None = None
     last_offset: int | None = None
     intent: Intent | None = None
+    deferred: tuple[Deferred, ...] = ()
     events: int = 0
     first_seen_at: int = 0
     updated_at: int = 0
+
+    def deferral(self, offset: int) -> Deferred | None:
+        """What is known of a record that was put off; None when it never was."""
+        return next((each for each in self.deferred if each.offset == offset), None)
+
+    @property
+    def waits(self) -> bool:
+        """A record of it is to be taken up again."""
+        return any(each.verdict.decision is Decision.DEFERRED for each in self.deferred)
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):

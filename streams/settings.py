@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     genesys_budget_shared_by: int = Field(1, ge=1)
     api_timeout_seconds: float = Field(10.0, gt=0)
     retry_max_attempts: int = Field(10, ge=0)
+    retry_first_seconds: float = Field(30.0, gt=0)
     breaker_open_seconds: float = Field(30.0, gt=0)
     stall_seconds: float = Field(120.0, gt=0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
+from faust.types import TP
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
 from streams import __version__
@@ -87,8 +88,8 @@ class WorkerMetrics:
         )
         self._frontier_lag = Gauge(
             "genesys_streams_frontier_lag_records",
-            "Records taken up that the committed offset has not passed yet, by partition.",
-            ["partition"],
+            "Records taken up that the committed offset has not passed yet.",
+            ["topic", "partition"],
             registry=registry,
         )
         self._state_size = Gauge(
@@ -119,9 +120,15 @@ class WorkerMetrics:
             ["reason"],
             registry=registry,
         )
-        self._held = Counter(
-            "genesys_streams_held_records",
-            "Times that a record was held until Genesys Cloud could be asked again.",
+        self._deferred = Counter(
+            "genesys_streams_deferred_records",
+            "Records put off into the retries topic, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._deferred_waiting = Gauge(
+            "genesys_streams_deferred_waiting",
+            "Records put off that this worker has read and whose time has not come.",
             registry=registry,
         )
         self._rebalances = Counter(
@@ -162,11 +169,11 @@ class WorkerMetrics:
         self._in_flight.set(in_flight)
         self._lanes_waiting.set(waiting)
 
-    def frontier_lags(self, lags: Mapping[int, int]) -> None:
+    def frontier_lags(self, lags: Mapping[TP, int]) -> None:
         """Lag of every partition that this worker has now; the others are shown no more."""
         self._frontier_lag.clear()
-        for partition, lag in lags.items():
-            self._frontier_lag.labels(partition).set(lag)
+        for tp, lag in lags.items():
+            self._frontier_lag.labels(tp.topic, tp.partition).set(lag)
 
     def state_size(self, interactions: int) -> None:
         """Interactions in the table, as it is now."""
@@ -188,9 +195,13 @@ class WorkerMetrics:
         """A record is in the dead-letters topic."""
         self._dead_letters.labels(reason).inc()
 
-    def held(self) -> None:
-        """A record is held: its tries are used up and nothing may be dropped."""
-        self._held.inc()
+    def deferred(self, reason: str) -> None:
+        """A record is in the retries topic."""
+        self._deferred.labels(reason).inc()
+
+    def deferred_waiting(self, records: int) -> None:
+        """Records read from the retries topic whose time has not come, as it is now."""
+        self._deferred_waiting.set(records)
 
     def rebalanced(self) -> None:
         """Partitions were assigned."""

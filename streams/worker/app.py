@@ -74,19 +74,16 @@ def build_app(
     )
 
 
-def declare_agent(
+def declare_agents(
     app: StreamsApp,
     settings: Settings,
     steward: Steward,
     on_failure: Callable[[BaseException], None],
 ) -> None:
-    """One agent that does nothing but hand records to their lanes.
+    """An agent for each topic, that does nothing but hand records to their lanes.
 
     Raw bytes: a value that Faust can not decode would restart the agent and stall its partition.
     """
-    topic = app.topic(
-        settings.topics.events, key_serializer="raw", value_serializer="raw", acks=True
-    )
 
     async def take_up(stream: StreamT[bytes]) -> None:
         assert isinstance(stream, Stream)
@@ -98,7 +95,9 @@ def declare_agent(
                 on_failure(failure)
                 raise
 
-    app.agent(topic, name="take-up")(take_up)
+    for name in (settings.topics.events, settings.topics.retries):
+        topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
+        app.agent(topic, name=f"take-up-{name}")(take_up)
 
 
 def _servers(settings: Settings) -> list[str]:

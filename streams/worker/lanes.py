@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 # Records in memory for each interaction worked on: enough to keep every slot busy while some lanes
@@ -51,8 +50,6 @@ class Lanes(Generic[W]):
         self._closed = asyncio.Event()
         self.in_flight = 0
         self.backlog = 0
-        self.held = 0
-        """Lanes that have given their slot back and wait for better times."""
 
     @property
     def active(self) -> int:
@@ -82,17 +79,6 @@ class Lanes(Generic[W]):
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return True
-
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        """Give the slot back while a lane waits for better times, so that others can work."""
-        self._release_slot()
-        self.held += 1
-        try:
-            yield
-        finally:
-            self.held -= 1
-            await self._take_slot()
 
     async def drain(self, seconds: float) -> bool:
         """Let every lane end its record in hand, drop what is queued; then cancel what is left.

@@ -16,6 +16,7 @@ from streams.records import (
     DeadLetter,
     Decision,
     Outcome,
+    PutOff,
     Reason,
     Stage,
     Verdict,
@@ -25,6 +26,7 @@ from streams.records import (
 from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.telemetry.tracing import extract_context, inject_context
+from streams.worker.returned import retry_headers
 from streams.worker.work import Work
 
 OUTCOME_TYPE = "genesys.interaction.outcome.v1"
@@ -97,10 +99,15 @@ class Report:
                 raise
 
     async def tell(self, work: Work, verdict: Verdict, span: Span) -> None:
-        """Publish the dead letter of a failure, then the outcome.
+        """Publish the dead letter of a failure, then the outcome, then what is put off.
 
-        The caller has asked for ownership. Raises OwnershipLost, PublishError.
+        In this order: what comes back from ``retries`` proves that its deferral was told. The
+        caller has asked for ownership. Raises OwnershipLost, PublishError.
         """
+        if work.source.topic == self._topics.retries:
+            # Somebody else has put it there: it is no event's, so there is no outcome to tell.
+            await self._bury(work, verdict)
+            return
         outcome = self._outcome(work, verdict, span)
         span.set_attributes(
             {
@@ -114,20 +121,35 @@ class Report:
             span.set_attribute("patch.status", verdict.patch_status)
         if verdict.decision is Decision.FAILED:
             span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
-            await self._bury(work, verdict, outcome)
+            await self._bury(work, verdict)
             await work.tenure.owned()
         await self._publish(outcome, work)
         self._metrics.record_finished(outcome)
+        if verdict.put_off is not None:
+            await work.tenure.owned()
+            await self._put_off(work, verdict, verdict.put_off)
 
-    async def _bury(self, work: Work, verdict: Verdict, outcome: Outcome) -> None:
+    async def _put_off(self, work: Work, verdict: Verdict, put_off: PutOff) -> None:
+        """Into ``retries``, to the partition of the same number: its table is there."""
+        headers = [*retry_headers(work.source, put_off, verdict.reason), *inject_context()]
+        await self._publisher.publish(
+            self._topics.retries,
+            key=work.key,
+            value=work.value,
+            headers=headers,
+            partition=work.tp.partition,
+        )
+        self._metrics.deferred(verdict.reason.value)
+
+    async def _bury(self, work: Work, verdict: Verdict) -> None:
         letter = DeadLetter(
             key=work.key,
             value=work.value,
             reason=verdict.reason.value,
             message=verdict.error.message if verdict.error else verdict.reason.value,
-            stage=Stage.WORKER,
+            stage=Stage.RETRY if work.tp.topic == self._topics.retries else Stage.WORKER,
             attempts=verdict.attempts,
-            failed_at=outcome.decided_at,
+            failed_at=verdict.decided_at,
             source=work.source,
         )
         headers = [*letter.headers(), *inject_context()]
@@ -180,7 +202,9 @@ class Report:
         occurred = work.timestamp if occurred_ms is None else occurred_ms / 1000
         trace_id = span.get_span_context().trace_id
         return Outcome(
-            outcome_id=outcome_id(work.source),
+            outcome_id=outcome_id(
+                work.source, None if verdict.put_off is None else verdict.put_off.attempt
+            ),
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,
             sequence_id=event.sequence_id if event else None,

@@ -7,11 +7,9 @@ it before the record is finished (promise 3). Ownership is asked before each eff
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 import msgspec
 
@@ -21,6 +19,7 @@ from streams.decision import Fetch, Patch, Policy, Settle, Step
 from streams.envelope import InteractionEvent
 from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost, RateLimited
 from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.retry import Backoff
 from streams.records import (
     Basis,
     Decision,
@@ -38,16 +37,31 @@ from streams.worker.work import Work
 
 log = logging.getLogger(__name__)
 
-# First and longest wait of a record whose tries are used up, before jitter: soon enough to profit
-# from a short outage, slow enough not to hammer an API that has a bad hour.
-HOLD_FIRST_SECONDS = 1.0
-HOLD_LONGEST_SECONDS = 60.0
+# PATCHes sent for one record before it is put off. Each that may have been applied is looked at
+# first, and an API that takes GETs and fails every PATCH would be asked for ever.
+PATCH_TRIES = 3
+
+# Before a PATCH that may have been applied is looked at.
+LOOK_BACKOFF = Backoff(base=0.5, cap=10.0)
 
 
-class Aside(Protocol):
-    """Gives the lane's slot back for as long as the context lasts."""
+@dataclass(frozen=True, slots=True)
+class Deferrals:
+    """How often a record is put off at most (RETRY_MAX_ATTEMPTS), and for how long, in seconds.
 
-    def __call__(self) -> AbstractAsyncContextManager[None]: ...
+    Ten deferrals take some four hours: longer than most outages, and well below the day for which
+    an interaction is remembered.
+    """
+
+    most: int = 10
+    first: float = 30.0
+    longest: float = 3600.0
+
+    def seconds(self, attempt: int, random: Random) -> float:
+        """Twice as long each time; the upper half is drawn, so that an outage's records do not come
+        back all at once."""
+        ceiling = min(self.longest, self.first * 2 ** (attempt - 1))
+        return random.uniform(ceiling / 2, ceiling)
 
 
 class Road:
@@ -60,6 +74,7 @@ class Road:
         api: GenesysApi,
         report: Report,
         policy: Policy,
+        deferrals: Deferrals,
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
@@ -68,12 +83,13 @@ class Road:
         self._api = api
         self._report = report
         self._policy = policy
+        self._deferrals = deferrals
         self._clock = clock
         self._random = random
         self._metrics = metrics
 
-    async def travel(self, work: Work, aside: Aside) -> None:
-        """Bring the record to its final outcome and finish it.
+    async def travel(self, work: Work) -> None:
+        """Bring the record to its outcome, final or put off, and finish it.
 
         Raises OwnershipLost when its partition is given up, with nothing finished; PublishError
         when Kafka does not acknowledge, which ends the worker.
@@ -82,7 +98,7 @@ class Road:
             if isinstance(work.event, EnvelopeError):
                 verdict = self._malformed(work.event)
             else:
-                settled = await self._settle(work, work.event, aside)
+                settled = await self._settle(work, work.event)
                 if settled is None:
                     self._metrics.repeated(work.tp.partition)
                     work.finish()
@@ -92,38 +108,39 @@ class Road:
             await self._report.tell(work, verdict, told)
         work.finish()
 
-    async def _settle(self, work: Work, event: InteractionEvent, aside: Aside) -> Verdict | None:
-        """The verdict, in the table; None for a record that a later one of its interaction proves
-        to have been told already (promise 6)."""
+    async def _settle(self, work: Work, event: InteractionEvent) -> Verdict | None:
+        """The verdict, in the table; None for a record that has been told already, as the table
+        proves (promise 6)."""
         await work.tenure.owned()
-        partition = work.tp.partition
+        partition, offset = work.tp.partition, work.source.offset
         record = self._table.get(partition, event.interaction_id)
-        if record is not None and record.last_offset is not None:
-            if work.offset < record.last_offset:
-                return None
-            if work.offset == record.last_offset and record.verdict is not None:
-                # Decided before a crash, perhaps not told.
-                return record.verdict
+        if record is not None:
+            again = _told_before(record, work)
+            if again is not None:
+                return again.verdict
             if self._table.expired(record):
                 record = None
         if record is None:
             record = InteractionRecord(interaction_id=event.interaction_id)
-        verdict = await self._decide(work, event, record, aside)
+        verdict, record = await self._decide(work, event, record)
         now = self._clock.time()
         verdict = msgspec.structs.replace(verdict, decided_at=rfc3339(now))
-        after = decision.apply(record, event, work.offset, verdict, round(now * 1000))
+        after = decision.apply(record, event, offset, verdict, round(now * 1000), taken=work.taken)
         await self._table.put(work.tenure, partition, after)
         self._metrics.sequence_gaps(gaps(after.seen) - gaps(record.seen))
         return verdict
 
     async def _decide(
-        self, work: Work, event: InteractionEvent, record: InteractionRecord, aside: Aside
-    ) -> Verdict:
+        self, work: Work, event: InteractionEvent, record: InteractionRecord
+    ) -> tuple[Verdict, InteractionRecord]:
+        """The verdict, and the record with the intent that was written on the way."""
+        offset = work.source.offset
         calls = CallLog(guard=work.tenure.check)
-        sent = record.intent if decision.in_doubt(record, work.offset) else None
-        step = decision.begin(record, event, work.offset, self._policy)
+        sent = record.intent if decision.in_doubt(record, offset) else None
+        begin = decision.begin if work.taken is None else decision.resume
+        step = begin(record, event, offset, self._policy)
         conflict: Step | None = None
-        holds = 0
+        patches = 0
         while not isinstance(step, Settle):
             await work.tenure.owned()
             patch = step if isinstance(step, Patch) else None
@@ -135,12 +152,13 @@ class Road:
                         # It was not a PATCH of ours in doubt that the conflict was with.
                         step = conflict
                     continue
-                intent = Intent(work.offset, patch.code)
+                intent = Intent(offset, patch.code)
                 if record.intent != intent:
                     record = msgspec.structs.replace(
                         record, intent=intent, updated_at=round(self._clock.time() * 1000)
                     )
                     await self._table.put(work.tenure, work.tp.partition, record)
+                patches += 1
                 status = await self._api.set_disposition(
                     event.interaction_id, patch.code, patch.etag, calls
                 )
@@ -155,34 +173,36 @@ class Road:
                     conflict = decision.after_error(error, patch, None, self._policy)
                 if error.maybe_applied and patch is not None:
                     sent = record.intent
-                if after is None or (error.retriable and patch is not None):
-                    await self._hold(work, error, holds, aside)
-                    holds += 1
-                step = after or Fetch()
-        return msgspec.structs.replace(step.verdict, api_calls=calls.calls, attempts=calls.attempts)
+                if after is None or (error.retriable and patches >= PATCH_TRIES):
+                    after = Settle(self._put_off(work, error))
+                elif error.retriable:
+                    # It failed on the PATCH: it is given time before it is looked at.
+                    await self._clock.sleep(LOOK_BACKOFF.wait(patches, self._random))
+                step = after
+        known = record.deferral(offset)
+        before = known.verdict.api_calls if known is not None else 0
+        verdict = msgspec.structs.replace(
+            step.verdict, api_calls=before + calls.calls, attempts=calls.attempts
+        )
+        return verdict, record
 
-    async def _hold(self, work: Work, error: ApiError, holds: int, aside: Aside) -> None:
-        """Keep the record, give the slot to another lane, and wait, longer each time."""
-        ceiling = min(HOLD_LONGEST_SECONDS, HOLD_FIRST_SECONDS * 2**holds)
-        seconds = self._random.uniform(ceiling / 2, ceiling)
+    def _put_off(self, work: Work, error: ApiError) -> Verdict:
+        attempt = work.attempt + 1
+        seconds = self._deferrals.seconds(attempt, self._random)
         if isinstance(error, RateLimited):
             seconds = max(seconds, error.retry_after)
         log.warning(
-            "holding a record until Genesys Cloud can be asked again",
+            "Genesys Cloud could not be asked: the record is put off",
             extra={
-                "partition": work.tp.partition,
-                "offset": work.offset,
+                "partition": work.source.partition,
+                "offset": work.source.offset,
+                "attempt": attempt,
                 "seconds": round(seconds, 1),
                 "error": str(error),
             },
         )
-        self._metrics.held()
-        async with aside():
-            try:
-                await asyncio.wait_for(work.tenure.ending.wait(), seconds)
-            except TimeoutError:
-                return
-        raise OwnershipLost("the partition is being given up while the record is held")
+        not_before = round((self._clock.time() + seconds) * 1000)
+        return decision.put_off(error, attempt, not_before, self._policy, most=self._deferrals.most)
 
     def _malformed(self, error: EnvelopeError) -> Verdict:
         return Verdict(
@@ -193,3 +213,32 @@ class Road:
             decided_at=rfc3339(self._clock.time()),
             error=Fault(code="malformed-event", message=str(error)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record that was decided before. ``verdict``: to be told, perhaps again; None when it surely
+    was."""
+
+    verdict: Verdict | None
+
+
+def _told_before(record: InteractionRecord, work: Work) -> Told | None:
+    """What the table proves of a record that comes again; None when it is to be decided."""
+    known = record.deferral(work.source.offset)
+    if work.taken is not None:
+        if known is None:
+            return None
+        if known.taken == work.taken:
+            # Decided before a crash, perhaps not told.
+            return Told(known.verdict)
+        later = known.taken is not None and work.taken < known.taken
+        put_off = known.verdict.put_off
+        copy = put_off is None or put_off.attempt != work.attempt
+        return Told(None) if later or copy else None
+    if record.last_offset is None or work.offset > record.last_offset:
+        return None
+    if work.offset == record.last_offset and record.verdict is not None:
+        # A record put off that came back: it has been in `retries`, behind its outcome.
+        return Told(None if known is not None and known.taken is not None else record.verdict)
+    return Told(None) if work.offset < record.last_offset else None

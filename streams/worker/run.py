@@ -21,12 +21,12 @@ from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
-from streams.worker.app import build_app, declare_agent
+from streams.worker.app import build_app, declare_agents
 from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.membership import Membership
 from streams.worker.report import Report
-from streams.worker.road import Road
+from streams.worker.road import Deferrals, Road
 from streams.worker.server import StateServer
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever
@@ -129,6 +129,9 @@ class Worker:
             api=client,
             report=report,
             policy=policy,
+            deferrals=Deferrals(
+                most=settings.retry_max_attempts, first=settings.retry_first_seconds
+            ),
             clock=clock,
             random=random,
             metrics=metrics,
@@ -139,15 +142,17 @@ class Worker:
             holes=BrokerHoleInspector(settings),
             clock=clock,
             metrics=metrics,
+            retries=settings.topics.retries,
             in_flight=settings.max_in_flight,
             session_alive=membership.session_alive,
             fence=publisher.fence,
+            hold_back=self._app.hold_back,
             on_failure=self._fail,
         )
         self.begin_restoration = self._table.begin_restoration
         self.begin_tenure = self._steward.begin_tenure
         self.end_tenure = self._steward.end_tenure
-        declare_agent(self._app, settings, self._steward, self._fail)
+        declare_agents(self._app, settings, self._steward, self._fail)
         self._monitor = Monitor(self._app, self._steward, self._table, client.gate, metrics)
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
         self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)

@@ -16,7 +16,7 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
 from faust.tables.manager import TableManager
@@ -117,6 +117,14 @@ class SourceConsumer(driver.Consumer):
     def behind(self, tp: TP) -> int:
         """Offsets that the broker has told of and that were never fetched."""
         return self._thread.behind(tp)
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        """Read these no further, or read on."""
+        for tp in tps:
+            if held:
+                self.on_buffer_full(tp)
+            else:
+                self.on_buffer_drop(tp)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         self._rebalances += 1
@@ -252,6 +260,12 @@ class StreamsApp(MemberApp):
         if held is not None:
             held.revoke()
         self.tenure = self._stewardship.begin_tenure(generation, committed)
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        """See SourceConsumer."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        consumer.hold_back(tps, held)
 
     @property
     def given_up(self) -> bool:

@@ -94,7 +94,7 @@ class StateServer:
         partition = self._partition_of(interaction_id)
         if tenure is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")
-        if any(tp.partition == partition for tp in tenure.frontiers):
+        if partition in tenure.partitions:
             try:
                 record = self._table.get(partition, interaction_id)
             except StoreError as failure:

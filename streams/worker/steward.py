@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from faust.types import TP
@@ -12,12 +13,15 @@ from faust.types.tuples import Message
 from streams.clock import Clock
 from streams.envelope import InteractionEvent, parse
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost
+from streams.records import PutOff, Source
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.frontier import Taken
 from streams.worker.lanes import Lanes
+from streams.worker.returned import read_returned
 from streams.worker.road import Road
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
+from streams.worker.waiting import WaitingRoom
 from streams.worker.work import Work
 
 log = logging.getLogger(__name__)
@@ -46,9 +50,11 @@ class Steward:
         holes: HoleInspector,
         clock: Clock,
         metrics: WorkerMetrics,
+        retries: str,
         in_flight: int,
         session_alive: Callable[[], bool],
         fence: Callable[[], None],
+        hold_back: Callable[[Collection[TP], bool], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._road = road
@@ -56,16 +62,20 @@ class Steward:
         self._holes = holes
         self._clock = clock
         self._metrics = metrics
+        self._retries = retries
         self._in_flight = in_flight
         self._session_alive = session_alive
         self._fence = fence
+        self._hold_back = hold_back
         self._on_failure = on_failure
         self.tenure: Tenure | None = None
         self.tenures = 0
         self.lanes: Lanes[Work] = self._new_lanes()
+        self.waiting = self._new_waiting_room()
 
     def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
-        self.lanes = self._new_lanes()
+        self.waiting.close()
+        self.lanes, self.waiting = self._new_lanes(), self._new_waiting_room()
         self.tenure = Tenure(
             generation, committed, session_alive=self._session_alive, on_revoked=self._fence
         )
@@ -75,13 +85,18 @@ class Steward:
             "partitions taken over",
             extra={
                 "generation": generation,
-                "committed": {tp.partition: at for tp, at in sorted(committed.items())},
+                "committed": {
+                    tp.partition: at
+                    for tp, at in sorted(committed.items())
+                    if tp.topic != self._retries
+                },
             },
         )
         return self.tenure
 
     async def end_tenure(self, tenure: Tenure) -> None:
         tenure.ending.set()
+        self.waiting.close()
         if not await self.lanes.drain(DRAIN_SECONDS):
             log.warning(
                 "lanes abandoned in the middle of a call: their records will be taken up again, "
@@ -89,6 +104,13 @@ class Steward:
                 extra={"generation": tenure.generation},
             )
         self._table.disown()
+
+    @property
+    def held(self) -> Collection[TP]:
+        """Partitions that are read no further, for too many of their records wait."""
+        if self.tenure is None or not self.waiting.full:
+            return ()
+        return [tp for tp in self.tenure.frontiers if tp.topic == self._retries]
 
     async def take_up(self, message: Message) -> None:
         """Put the next record of a partition into its lane; waits while memory is full.
@@ -106,7 +128,11 @@ class Steward:
         if taken is Taken.REPEATED:
             self._metrics.repeated(message.tp.partition)
             return
-        await self.lanes.put(self._work(tenure, message))
+        work = self._work(tenure, message)
+        if work.not_before > self._clock.time():
+            self.waiting.put(work)
+        else:
+            await self.lanes.put(work)
 
     async def _inspect_hole(self, tenure: Tenure, message: Message) -> None:
         """A jump is legitimate only where the broker has no record (design, promise 2)."""
@@ -127,26 +153,52 @@ class Steward:
         frontier.skip_to(message.offset)
 
     def _work(self, tenure: Tenure, message: Message) -> Work:
+        headers, event = _headers(message), _event(message.value)
+        source = Source(message.tp.topic, message.tp.partition, message.offset)
+        put_off = PutOff(0, 0)
+        if message.tp.topic == self._retries:
+            try:
+                returned = read_returned(headers)
+                source, put_off = returned.source, returned.put_off
+            except EnvelopeError as stranger:
+                event = stranger
         return Work(
             tenure=tenure,
             tp=message.tp,
             offset=message.offset,
             key=message.key,
             value=message.value,
-            headers=_headers(message),
+            headers=headers,
             timestamp=message.timestamp or self._clock.time(),
             taken_at=self._clock.monotonic(),
-            event=_event(message.value),
+            event=event,
+            source=source,
+            attempt=put_off.attempt,
+            not_before=put_off.not_before / 1000,
         )
+
+    async def _admit(self, work: Work) -> None:
+        """Its time has come: from here on it is as any other."""
+        await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
 
     async def _travel(self, work: Work) -> None:
         try:
-            await self._road.travel(work, self.lanes.aside)
+            await self._road.travel(work)
         except OwnershipLost as lost:
             log.info(
                 "record left to its partition's next owner",
                 extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
             )
+
+    def _new_waiting_room(self) -> WaitingRoom:
+        return WaitingRoom(
+            self._clock, admit=self._admit, hold=self._hold_retries, on_failure=self._on_failure
+        )
+
+    def _hold_retries(self, held: bool) -> None:
+        if self.tenure is not None:
+            retries = [tp for tp in self.tenure.frontiers if tp.topic == self._retries]
+            self._hold_back(retries, held)
 
     def _new_lanes(self) -> Lanes[Work]:
         return Lanes(self._travel, in_flight=self._in_flight, on_failure=self._on_failure)

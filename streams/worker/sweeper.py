@@ -43,12 +43,12 @@ async def sweep_for_ever(
 
 async def _sweep(tenure: Tenure, table: InteractionTable) -> None:
     try:
-        for tp in tenure.frontiers:
-            forgotten = await table.sweep(tenure, tp.partition)
+        for partition in tenure.partitions:
+            forgotten = await table.sweep(tenure, partition)
             if forgotten:
                 log.info(
                     "interactions forgotten",
-                    extra={"partition": tp.partition, "count": forgotten},
+                    extra={"partition": partition, "count": forgotten},
                 )
     except OwnershipLost:
         log.debug("sweep left to the partitions' next owner")

@@ -44,6 +44,11 @@ class Tenure:
         self._revoked = False
 
     @property
+    def partitions(self) -> list[int]:
+        """Numbers of the partitions held: those of ``events`` and of ``retries`` are the same."""
+        return sorted({tp.partition for tp in self.frontiers})
+
+    @property
     def revoked(self) -> bool:
         return self._revoked
 

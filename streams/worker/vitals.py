@@ -55,7 +55,7 @@ class Monitor:
             tenure=tenure is not None,
             progress=self._steward.tenures + sum(f.expected + f.committable for f in frontiers),
             restoring=self._restoring() if tenure is None else 0,
-            waiting=sum(frontier.unfinished for frontier in frontiers) + self._unfetched(tenure),
+            waiting=self._unfinished(tenure) + self._unfetched(tenure),
             excuse=self._excuse(),
         )
 
@@ -78,7 +78,8 @@ class Monitor:
         self._metrics.gate(
             waiting=self._gate.waiting, breaker=self.breaker, opened=self._gate.breaker.opened
         )
-        lags = {tp.partition: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
+        self._metrics.deferred_waiting(len(self._steward.waiting))
+        lags = {tp: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
         self._metrics.frontier_lags(lags)
 
     def _restoring(self) -> int:
@@ -89,16 +90,20 @@ class Monitor:
     def _excuse(self) -> str | None:
         if (obstacle := self._gate.obstacle()) is not None:
             return obstacle
-        if self._steward.lanes.held:
-            return "records are held until the API can be asked again"
         return None
+
+    def _unfinished(self, tenure: Tenure | None) -> int:
+        """Records taken up, but for those whose time has not come."""
+        frontiers = tenure.frontiers.values() if tenure is not None else ()
+        return sum(each.unfinished for each in frontiers) - len(self._steward.waiting)
 
     def _unfetched(self, tenure: Tenure | None) -> int:
         """Offsets that the broker has told of and that were never fetched."""
         consumer = self._consumer()
         if tenure is None or consumer is None:
             return 0
-        return sum(consumer.behind(tp) for tp in tenure.frontiers)
+        held = self._steward.held
+        return sum(consumer.behind(tp) for tp in tenure.frontiers if tp not in held)
 
     def _consumer(self) -> SourceConsumer | None:
         consumer = self._app._consumer

@@ -26,8 +26,9 @@ class Vitals:
     ``broken``: why the table's stores can not be used.
     ``progress``: grows with every record finished or taken up, and with every tenure.
     ``restoring``: changes still to be read from the changelog, while there is no tenure.
-    ``waiting``: records taken up and not finished. ``excuse``: what they wait for, if it is
-    something that has a name: the API, the throttle, a held record.
+    ``waiting``: records taken up and not finished, but for those put off
+    whose time has not come. ``excuse``: what they wait for, if it is something that has a name: the
+    throttle, the breaker.
     """
 
     fatal: str | None

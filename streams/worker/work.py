@@ -15,7 +15,12 @@ from streams.worker.tenure import Tenure
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A record taken up. ``timestamp`` is its own in Kafka, ``taken_at`` monotonic; seconds."""
+    """A record taken up, from ``events`` or, put off before, from ``retries``.
+
+    ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that it is, or is a
+    copy of. ``attempt``: how often it was put off, and ``not_before``: not to be decided earlier,
+    epoch seconds. ``timestamp`` is its own in Kafka, ``taken_at`` monotonic; seconds.
+    """
 
     tenure: Tenure
     tp: TP
@@ -26,10 +31,14 @@ class Work:
     timestamp: float
     taken_at: float
     event: InteractionEvent | EnvelopeError
+    source: Source
+    attempt: int = 0
+    not_before: float = 0.0
 
     @property
-    def source(self) -> Source:
-        return Source(self.tp.topic, self.tp.partition, self.offset)
+    def taken(self) -> int | None:
+        """Its offset in ``retries``; None for one from ``events``."""
+        return None if self.source.topic == self.tp.topic else self.offset
 
     @property
     def lane(self) -> Hashable:

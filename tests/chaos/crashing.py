@@ -46,6 +46,8 @@ class Boundary(Enum):
     AFTER_DEAD_LETTER = "after the dead letter"
     BEFORE_OUTCOME = "before the outcome"
     AFTER_OUTCOME = "after the outcome"
+    BEFORE_RETRY = "before it is put off"
+    AFTER_RETRY = "after it is put off"
     BEFORE_FINISH = "before the finish"
     AFTER_FINISH = "after the finish"
     BEFORE_COMMIT = "before the commit"
@@ -84,6 +86,7 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
     write_verdict = (InteractionTable, "put", verdict)
     bury = (KafkaPublisher, "publish", told_to("dead-letters"))
     tell = (KafkaPublisher, "publish", told_to("outcomes"))
+    put_off = (KafkaPublisher, "publish", told_to("retries"))
     roads_end = functools.partial(arm_the_end, boundary, interaction_id)
     armed: dict[Boundary, Callable[[], None]] = {
         Boundary.BEFORE_GET: lambda: before(*get),
@@ -101,6 +104,8 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
         Boundary.AFTER_DEAD_LETTER: lambda: after(*bury),
         Boundary.BEFORE_OUTCOME: lambda: before(*tell),
         Boundary.AFTER_OUTCOME: lambda: after(*tell),
+        Boundary.BEFORE_RETRY: lambda: before(*put_off),
+        Boundary.AFTER_RETRY: lambda: after(*put_off),
         Boundary.BEFORE_FINISH: roads_end,
         Boundary.AFTER_FINISH: roads_end,
         Boundary.BEFORE_COMMIT: roads_end,

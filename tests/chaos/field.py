@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ import confluent_kafka
 from confluent_kafka.admin import AdminClient
 
 from streams.kafka.connection import librdkafka_options
+from streams.local.simulator.faults import Fault as ApiFault
 from streams.settings import Settings
 from tests.chaos.schedule import BROKER_FAULTS, BROKERS, Fault, Strike
 from tests.clusters import KafkaCluster
@@ -56,6 +57,9 @@ class Program:
     probed: bool
     fenced: bool
 
+
+# What every request to an API that is down is answered.
+DOWN = ApiFault(status=503)
 
 OURS = Program("genesys-streams", ("streams", "worker"), probed=True, fenced=True)
 TEXTBOOK = Program(
@@ -159,10 +163,12 @@ class Field:
         home: Path,
         *,
         most: int,
+        outage: Callable[[ApiFault | None], None],
     ) -> None:
         self.settings = settings
         self.struck: Counter[str] = Counter()
         self._cluster = cluster
+        self._outage = outage
         self._admin = AdminClient(librdkafka_options(settings))
         self._brokers = asyncio.Lock()
         port = free_port()
@@ -252,6 +258,10 @@ class Field:
                 await self.bridge.kill(strike.seconds)
             case Fault.STOP_BRIDGE:
                 await self.bridge.stop(strike.seconds)
+            case Fault.API_DOWN:
+                self._outage(DOWN)
+                await asyncio.sleep(strike.seconds)
+                self._outage(None)
 
     async def _strike_broker(self, strike: Strike) -> None:
         """Never one while another is not back: acks=all must be possible in the end."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
-from streams.local.model import ExpectedInteraction, Rules, expected
+from streams.local.model import Expected, ExpectedInteraction, Rules, expected
 from streams.records import Decision, Reason
 from tests.chaos.ledger import Ledger
-from tests.oracle import Place
+from tests.oracle import Place, agrees
 
 
 class Wrong(StrEnum):
@@ -19,7 +19,6 @@ class Wrong(StrEnum):
     NOT_STORED = "accepted by the bridge, not in Kafka"
     LOST = "records lost: no final outcome"
     DIFFERENT = "records told differently"
-    NOT_FINAL = "outcomes that are not final"
     NOT_MODELLED = "decisions other than the model's"
     OF_NOTHING = "outcomes of no record"
     OUT_OF_ORDER = "outcomes out of order"
@@ -56,7 +55,6 @@ def judge(
     findings: defaultdict[Wrong, list[str]] = defaultdict(list)
     findings.update({kind: [] for kind in Wrong})
     findings[Wrong.NOT_STORED] += sorted((accepted - ledger.stored).elements())
-    findings[Wrong.NOT_FINAL] += [_at(place) for place in ledger.not_final]
     findings[Wrong.OUT_OF_ORDER] += ledger.out_of_order
     findings[Wrong.GENERATION] += ledger.generations.violations
     findings[Wrong.LOST] += [_at(place) for place in _sources(ledger) if place not in ledger.told]
@@ -69,7 +67,11 @@ def judge(
         f"{_at(place)}: {sorted(f'{each.decision}/{each.reason}' for each in answers)}"
         for place, answers in ledger.differing.items()
     ]
-    findings[Wrong.NOT_MODELLED] += [*_other_decisions(ledger, model), *_poison_taken(ledger)]
+    findings[Wrong.NOT_MODELLED] += [
+        *_other_decisions(ledger, model),
+        *_claims(ledger, model),
+        *_poison_taken(ledger),
+    ]
     findings[Wrong.NOT_BURIED] += _not_buried(ledger)
     for interaction_id in truths.keys() | applied.keys():
         wanted = model[interaction_id].patches if interaction_id in model else 0
@@ -112,15 +114,28 @@ def _other_decisions(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -
         want = model[interaction_id].outcomes[nth[interaction_id]]
         nth[interaction_id] += 1
         got = ledger.told.get(place)
-        if got is not None and (got.decision, got.reason, got.basis) != (
-            want.decision,
-            want.reason,
-            want.basis,
+        if got is not None and not agrees(
+            Expected(got.decision, got.reason, got.basis),
+            want,
+            put_off=interaction_id in ledger.interactions_put_off,
         ):
             yield (
                 f"{_at(place)} {interaction_id}: {got.decision}/{got.reason}/{got.basis}, the "
                 f"model says {want.decision}/{want.reason}/{want.basis}"
             )
+
+
+def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterator[str]:
+    """One outcome says that it patched, for each interaction that was."""
+    claimed = Counter(
+        ledger.events[place].interaction_id
+        for place, got in ledger.told.items()
+        if got.decision == Decision.PATCHED and place in ledger.events
+    )
+    for interaction_id in ledger.interactions_put_off:
+        wanted = model[interaction_id].patches
+        if claimed[interaction_id] != wanted:
+            yield f"{interaction_id}: {claimed[interaction_id]} say patched, not {wanted}"
 
 
 def _poison_taken(ledger: Ledger) -> Iterator[str]:

@@ -17,6 +17,9 @@ from tests.oracle import Place, Record
 GENERATION = "worker.generation"
 SOURCE_PARTITION = "dlq.source.partition"
 SOURCE_OFFSET = "dlq.source.offset"
+RETRY_PARTITION = "retry.source.partition"
+RETRY_OFFSET = "retry.source.offset"
+RETRY_ATTEMPT = "retry.attempt"
 
 
 class Event(msgspec.Struct, rename="camel", gc=False):
@@ -128,7 +131,13 @@ class Ledger:
         self.differing: defaultdict[Place, set[Answer]] = defaultdict(set)
         self.repeated = 0
         self.recovered: set[Place] = set()
-        self.not_final: list[Place] = []
+        self.put_off: defaultdict[Place, set[int]] = defaultdict(set)
+        """Deferrals seen, by source record: the how-manyth of it, from their order of coming."""
+        self.put_off_ids: set[str] = set()
+        self.interactions_put_off: set[str] = set()
+        self.returning: dict[Place, tuple[Place, int]] = {}
+        """Records of the retries topic whose source record has not been decided since: the source
+        and the how-manyth deferral it is of."""
         self.out_of_order: list[str] = []
         self.finished = Finished()
         self.generations = Generations()
@@ -156,7 +165,7 @@ class Ledger:
         if self._fenced:
             self.generations.take("outcomes", record, outcome.source.partition)
         if not outcome.final:
-            self.not_final.append(place)
+            self._take_deferral(outcome, place)
             return
         answer = Answer(outcome.outcome_id, outcome.decision, outcome.reason, outcome.basis)
         if outcome.recovered:
@@ -168,8 +177,23 @@ class Ledger:
                 self.differing[place] |= {first, answer}
             return
         self.finished.add(place)
-        if outcome.interaction_id is not None:
+        if outcome.interaction_id is not None and place not in self.put_off:
             self._in_order(outcome.interaction_id, place)
+
+    def _take_deferral(self, outcome: _Outcome, place: Place) -> None:
+        """Told for now: its record is in the retries topic when it is finished."""
+        self.finished.add(place)
+        if outcome.outcome_id not in self.put_off_ids:
+            self.put_off_ids.add(outcome.outcome_id)
+            self.put_off[place].add(len(self.put_off[place]) + 1)
+        if outcome.interaction_id is not None:
+            self.interactions_put_off.add(outcome.interaction_id)
+
+    def take_return(self, record: Record) -> None:
+        """A record of the retries topic."""
+        headers = dict(record.headers)
+        source = (int(headers[RETRY_PARTITION]), int(headers[RETRY_OFFSET]))
+        self.returning[(record.partition, record.offset)] = (source, int(headers[RETRY_ATTEMPT]))
 
     def take_letter(self, record: Record) -> None:
         """A dead letter of the worker's; one of the bridge's has no source."""
@@ -181,6 +205,18 @@ class Ledger:
     def take_change(self, record: Record) -> None:
         """A record of the table's changelog: its partition is that of the source."""
         self.generations.take("changelog", record, record.partition)
+
+    def past_returning(self, committed: Mapping[int, int]) -> dict[Place, str]:
+        """Where the committed offset of the retries topic has passed a record that was not decided
+        since."""
+        for at, (source, attempt) in list(self.returning.items()):
+            if source in self.told or len(self.put_off[source]) > attempt:
+                del self.returning[at]
+        return {
+            at: f"retries {at[0]}/{at[1]}: passed, and {source} is not decided since"
+            for at, (source, _) in self.returning.items()
+            if at[1] < committed.get(at[0], 0)
+        }
 
     def past_unfinished(self, committed: Mapping[int, int]) -> dict[Place, str]:
         """Where the committed offset has passed a record that has no final outcome yet, under the

@@ -18,8 +18,8 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     """One storm. Times in seconds; ``drained``: from its end to the last outcome.
 
     ``told_repeatedly``: outcomes beyond the first of their record. ``recovered``: records whose
-    PATCH was found done after a crash. ``looks``, ``blind``: of the watch, and those in which the
-    brokers showed it nothing.
+    PATCH was found done after a crash. ``put_off``: deferrals. ``looks``, ``blind``: of the watch,
+    and those in which the brokers showed it nothing.
     """
 
     program: str
@@ -36,6 +36,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     patches_applied: int
     told_repeatedly: int
     recovered: int
+    put_off: int
     looks: int
     blind: int
     kills: int
@@ -70,6 +71,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
                     "PATCHes that took effect": self.patches_applied,
                     "outcomes told again": self.told_repeatedly,
                     "outcomes recovered": self.recovered,
+                    "deferrals": self.put_off,
                     "seconds until the last outcome": round(self.drained),
                     "looks of the watch": self.looks,
                     "looks that brokers prevented": self.blind,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from random import Random
 
 BRIDGE = 0
+API = 0
 BROKERS = (1, 2, 3)
 
 
@@ -25,6 +26,7 @@ class Fault(StrEnum):
     STOP_BRIDGE = "bridge SIGTERM"
     KILL_BROKER = "broker kill -9"
     FREEZE_BROKER = "broker SIGSTOP"
+    API_DOWN = "API down"
 
 
 KILLS = frozenset({Fault.KILL, Fault.LOSE_DISK, Fault.KILL_BRIDGE, Fault.KILL_BROKER})
@@ -39,7 +41,7 @@ Span = tuple[float, float]
 class Strike:
     """``target`` is struck ``at`` seconds into the storm and is down or frozen for ``seconds``.
 
-    ``target``: number of the worker or broker, ``BRIDGE`` for the bridge.
+    ``target``: number of the worker or broker, ``BRIDGE`` for the bridge, ``API`` for the API.
     """
 
     at: float
@@ -68,6 +70,9 @@ class Weather:
     down: Span = (0.0, 3.0)
     # A broker's own session is 6 s: some of these end before the others have noticed.
     broker_down: Span = (2.0, 10.0)
+    # Longer than three tries take: records are put off.
+    api_pause: Span = (15.0, 45.0)
+    api_down: Span = (3.0, 10.0)
 
 
 # How often each comes, relative to the others.
@@ -89,6 +94,7 @@ def draw(seed: int, seconds: float, weather: Weather | None = None) -> tuple[Str
         _on_workers(Random(f"workers {seed}"), seconds, weather),
         _on_bridge(Random(f"bridge {seed}"), seconds, weather),
         _on_brokers(Random(f"brokers {seed}"), seconds, weather),
+        _on_api(Random(f"api {seed}"), seconds, weather),
     )
     return tuple(sorted((each for one in spheres for each in one), key=lambda each: each.at))
 
@@ -154,3 +160,11 @@ def _on_brokers(random: Random, seconds: float, weather: Weather) -> Iterator[St
         lasts = random.uniform(*weather.broker_down)
         yield Strike(at, fault, random.choice(BROKERS), lasts)
         at += lasts + random.uniform(*weather.broker_pause)
+
+
+def _on_api(random: Random, seconds: float, weather: Weather) -> Iterator[Strike]:
+    at = random.uniform(*weather.api_pause)
+    while at < seconds:
+        lasts = random.uniform(*weather.api_down)
+        yield Strike(at, Fault.API_DOWN, API, lasts)
+        at += lasts + random.uniform(*weather.api_pause)

@@ -41,6 +41,10 @@ CODE = "11111111-2222-4333-8444-555555555555"
 
 API_TIMEOUT_SECONDS = 2.0
 
+# Short, so that many an outage's records are put off and come back within the storm.
+BREAKER_OPEN_SECONDS = 1.0
+RETRY_FIRST_SECONDS = 2.0
+
 # What a GET or PATCH takes, some of them several times as long.
 LATENCY = Latency(median_ms=50, spread=0.5)
 
@@ -62,8 +66,8 @@ EVENTS_PER_SECOND = 111.2
 # What the generator makes of one interaction, its duplicates included.
 EVENTS_PER_INTERACTION = 9.0
 
-# After the storm: with no new outcome for so long nothing more will come. A held record waits for
-# up to a minute between two tries, a stalled partition is noticed by the worker after two.
+# After the storm: with no new outcome for so long nothing more will come. A record put off
+# waits for its time, a stalled partition is noticed by the worker after two.
 QUIET_SECONDS = 150.0
 # Commits follow every second; a broker that came back late may hold one up.
 COMMIT_LOOKS = 30
@@ -153,6 +157,8 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
                 "genesys_cloud_client_id": "storm",
                 "genesys_cloud_client_secret": "storm",
                 "api_timeout_seconds": API_TIMEOUT_SECONDS,
+                "breaker_open_seconds": BREAKER_OPEN_SECONDS,
+                "retry_first_seconds": RETRY_FIRST_SECONDS,
                 "disposition_code_id": CODE,
             }
         )
@@ -161,7 +167,14 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
         ledger = Ledger(fenced=plan.program.fenced)
         with (
             closing(Watch(settings, ledger, changelog=written)) as watch,
-            Field(settings, cluster, plan.program, home, most=plan.weather.most) as field,
+            Field(
+                settings,
+                cluster,
+                plan.program,
+                home,
+                most=plan.weather.most,
+                outage=simulator.fail,
+            ) as field,
         ):
             await field.start(plan.weather.workers)
             async with _going_on(field.supervise()), _going_on(watch.keep()):
@@ -209,7 +222,7 @@ def _report(seen: Seen) -> Report:
     }
     findings = judge(ledger, accepted=seen.sent, truths=seen.truths, applied=applied)
     findings[Wrong.NOT_STORED] += seen.delivery.refusals
-    findings[Wrong.FRONTIER] += watch.lies.values()
+    findings[Wrong.FRONTIER] += [*watch.lies.values(), *watch.return_lies.values()]
     if not findings[Wrong.LOST]:
         findings[Wrong.NOT_COMMITTED] += watch.uncommitted
     return Report(
@@ -227,6 +240,7 @@ def _report(seen: Seen) -> Report:
         patches_applied=store.patches_applied,
         told_repeatedly=ledger.repeated,
         recovered=len(ledger.recovered),
+        put_off=len(ledger.put_off_ids),
         looks=watch.looks,
         blind=watch.blind,
         kills=sum(seen.struck.get(fault, 0) for fault in KILLS),

@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.genesys.retry import RetryPolicy
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
@@ -59,6 +60,7 @@ class Case:
     told: int = 1
     decision: tuple[str, str] = ("patched", "eligible")
     dead_letters: int = 0
+    put_off: bool = False
 
     @property
     def name(self) -> str:
@@ -72,6 +74,11 @@ def patched(*crashes: Boundary, looks: int = 1, recovered: bool = False, told: i
 def forbidden(*crashes: Boundary, dead_letters: int) -> Case:
     """A record that fails: the API refuses its GET."""
     return Case(crashes, patches=0, decision=("failed", "forbidden"), dead_letters=dead_letters)
+
+
+def put_off(*crashes: Boundary, looks: int = 4, recovered: bool = False) -> Case:
+    """A record that can not be looked up at first: three tries, and one when it comes back."""
+    return Case(crashes, looks, recovered=recovered, put_off=True)
 
 
 CASES = (
@@ -104,9 +111,22 @@ CASES = (
     patched(Boundary.BEFORE_FINISH, told=2),
     patched(Boundary.AFTER_FINISH, told=2),
     patched(Boundary.BEFORE_COMMIT, told=2),
+    # Put off: told so, and then in the retries topic, perhaps twice; decided once.
+    put_off(Boundary.BEFORE_VERDICT),
+    put_off(Boundary.VERDICT_IN_CHANGELOG),
+    put_off(Boundary.BEFORE_OUTCOME),
+    put_off(Boundary.AFTER_OUTCOME),
+    put_off(Boundary.BEFORE_RETRY),
+    put_off(Boundary.AFTER_RETRY),
+    put_off(Boundary.AFTER_RETRY, Boundary.BEFORE_GET),
+    put_off(Boundary.AFTER_RETRY, Boundary.AFTER_INTENT, looks=5),
+    put_off(Boundary.AFTER_RETRY, Boundary.PATCH_APPLIED, looks=5, recovered=True),
+    put_off(Boundary.AFTER_RETRY, Boundary.VERDICT_IN_CHANGELOG),
     # Committed: over.
     patched(Boundary.AFTER_COMMIT),
 )
+
+TRIES = RetryPolicy().tries
 
 ONCE = tuple(case for case in CASES if len(case.crashes) == 1)
 
@@ -128,6 +148,7 @@ class Chain:
                 self._worker.start("tests.chaos.crashing", boundary.value, interaction_id)
                 if life == 0:
                     if self._centre.sent:
+                        await self._centre.all_told(LIFE_SECONDS)
                         await self._centre.all_committed(LIFE_SECONDS)
                     await self._centre.send([event(interaction_id)])
                 await self._death(case.name)
@@ -135,6 +156,7 @@ class Chain:
                     shutil.rmtree(self._centre.settings.data_dir)
         self._worker.start()
         await self._worker.ready()
+        await self._centre.all_told(LIFE_SECONDS)
         await self._centre.all_committed(LIFE_SECONDS)
         assert self._worker.terminate() == 0, self._worker.output[-4000:]
 
@@ -183,12 +205,13 @@ class Chain:
         }
 
     def faults(self) -> list[Script]:
-        """The API refuses what is to fail, however often it is asked."""
-        refused = (Fault(status=403, times=10),)
+        """The API refuses what is to fail, however often it is asked, and fails for all tries of
+        what is to be put off."""
+        refused, failing = (Fault(status=403, times=10),), (Fault(status=503, times=TRIES),)
         return [
-            Script(refused, interaction_id, Route.GET)
+            Script(failing if case.put_off else refused, interaction_id, Route.GET)
             for interaction_id, case in self._cases.items()
-            if not case.patches
+            if case.put_off or not case.patches
         ]
 
     def truths(self) -> list[dict[str, Any]]:
@@ -217,6 +240,9 @@ async def test_one_effect_and_the_true_outcome(
                 genesys_cloud_client_id="client",
                 genesys_cloud_client_secret="secret",
                 disposition_code_id=CODE,
+                # Three failures in a row open the breaker: soon over, as is the deferral.
+                breaker_open_seconds=0.2,
+                retry_first_seconds=0.2,
             )
             apply_topics(settings)
             return settings

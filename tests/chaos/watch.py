@@ -96,7 +96,10 @@ class Watch:
         self.looks = self.blind = 0
         self.lies: dict[Place, str] = {}
         """Unfinished records that a committed offset was seen to have passed."""
+        self.return_lies: dict[Place, str] = {}
+        """The same of the retries topic."""
         self.committed: Mapping[int, int] = {}
+        self.committed_returns: Mapping[int, int] = {}
         self._admin = AdminClient(librdkafka_options(settings))
         # Asks as the group does, and never joins it.
         self._group = confluent_kafka.Consumer(
@@ -104,7 +107,8 @@ class Watch:
         )
         self._outcomes = Tail(settings, topics.outcomes, ledger.take_outcome)
         self._sources = Tail(settings, topics.events, ledger.take_source)
-        self._others = [Tail(settings, topics.dead_letters, ledger.take_letter)]
+        self._returns = Tail(settings, topics.retries, ledger.take_return)
+        self._others = [self._returns, Tail(settings, topics.dead_letters, ledger.take_letter)]
         if changelog is not None:
             self._others.append(Tail(settings, changelog, ledger.take_change))
         self._thread = ThreadPoolExecutor(1, "watch")
@@ -117,10 +121,12 @@ class Watch:
     @property
     def uncommitted(self) -> list[str]:
         """Partitions whose committed offset is not at their end."""
+        topics = ((self._sources, self.committed), (self._returns, self.committed_returns))
         return [
-            f"partition {partition}: {self.committed.get(partition, 0)} of {end} committed"
-            for partition, end in self._sources.positions.items()
-            if self.committed.get(partition, 0) != end
+            f"{tail.topic}/{partition}: {committed.get(partition, 0)} of {end} committed"
+            for tail, committed in topics
+            for partition, end in tail.positions.items()
+            if committed.get(partition, 0) != end
         ]
 
     async def keep(self) -> None:
@@ -154,19 +160,23 @@ class Watch:
     def _look(self) -> None:
         # This order is the proof: whatever finished before an offset was committed is among the
         # outcomes that are there after the offset was read.
-        committed = self._read_committed()
+        committed = self._read_committed(self._sources)
+        returns = self._read_committed(self._returns)
         self._catch_up(self._outcomes)
-        self.committed = committed
+        self.committed, self.committed_returns = committed, returns
         lies = self.ledger.past_unfinished(committed)
         for place in lies.keys() - self.lies.keys():
             log.warning("%s", lies[place])
         self.lies |= lies
         for tail in (self._sources, *self._others):
             self._catch_up(tail)
+        lies = self.ledger.past_returning(returns)
+        for place in lies.keys() - self.return_lies.keys():
+            log.warning("%s", lies[place])
+        self.return_lies |= lies
 
-    def _read_committed(self) -> dict[int, int]:
-        topic = self._sources.topic
-        asked = [confluent_kafka.TopicPartition(topic, each) for each in self._sources.positions]
+    def _read_committed(self, tail: Tail) -> dict[int, int]:
+        asked = [confluent_kafka.TopicPartition(tail.topic, each) for each in tail.positions]
         answers = self._group.committed(asked, ANSWER_SECONDS)
         for each in answers:
             if each.error is not None:

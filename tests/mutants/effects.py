@@ -67,9 +67,9 @@ MUTANTS = (
         ROAD,
         """\
                     await self._table.put(work.tenure, work.tp.partition, record)
-                status =""",
+                patches +=""",
         """\
-                status =""",
+                patches +=""",
         (
             f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
             f"{TEST_ROAD}::test_intent_names_the_record_and_the_code",
@@ -169,8 +169,8 @@ MUTANTS = (
         "tell a record again that a later one proves told",
         6,
         ROAD,
-        "            if work.offset < record.last_offset:\n                return None\n",
-        "",
+        "    return Told(None) if work.offset < record.last_offset else None\n",
+        "    return None\n",
         (f"{TEST_ROAD}::test_lower_offset_is_finished_without_a_word",),
     ),
     Mutant(
@@ -186,11 +186,12 @@ MUTANTS = (
         "dedup before the effect: seen before the work is done",
         7,
         ROAD,
-        "        verdict = await self._decide(work, event, record, aside)\n",
+        "        verdict, record = await self._decide(work, event, record)\n",
         """\
-        seen = msgspec.structs.replace(record, seen=decision.remember(record.seen, event))
+        now_ms, seen = round(self._clock.time() * 1000), decision.remember(record.seen, event)
+        seen = msgspec.structs.replace(record, seen=seen, updated_at=now_ms)
         await self._table.put(work.tenure, partition, seen)
-        verdict = await self._decide(work, event, record, aside)
+        verdict, record = await self._decide(work, event, record)
 """,
         (
             f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
@@ -219,8 +220,8 @@ MUTANTS = (
         "fail a record without a dead letter",
         7,
         "streams/worker/report.py",
-        "            await self._bury(work, verdict, outcome)\n",
-        "",
+        "            await self._bury(work, verdict)\n            await work.tenure.owned()\n",
+        "            await work.tenure.owned()\n",
         (
             f"{TEST_ROAD}::test_failed_record_is_buried_before_it_is_told",
             f"{TEST_ROAD}::test_bytes_that_are_no_event",
@@ -233,5 +234,73 @@ MUTANTS = (
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
         (f"{TEST_STEWARD}::test_what_is_no_event_is_handed_on_too",),
+    ),
+    # Put off
+    Mutant(
+        "tell of a deferral, and put nothing into retries",
+        7,
+        "streams/worker/report.py",
+        "            await self._put_off(work, verdict, verdict.put_off)\n",
+        "            pass\n",
+        (
+            f"{TEST_ROAD}::test_a_record_that_can_not_be_looked_up_is_put_off",
+            f"{TEST_ROAD}::test_put_off_too_often_it_has_failed",
+        ),
+    ),
+    Mutant(
+        "decide a copy of a record that came back",
+        6,
+        ROAD,
+        "Told(None) if later or copy else None",
+        "Told(None) if later else None",
+        (f"{TEST_ROAD}::test_a_copy_of_one_that_came_back_is_dropped",),
+    ),
+    Mutant(
+        "forget the doubt of a record put off",
+        5,
+        DECISION,
+        " or verdict.decision is Decision.DEFERRED:\n        return intent",
+        ":\n        return intent",
+        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+    ),
+    Mutant(
+        "forget the doubt of a record put off when a later one is decided",
+        5,
+        DECISION,
+        "    if intent is None or intent.offset != offset or ",
+        "    if intent is None or ",
+        (f"{TEST_ROAD}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",),
+    ),
+    Mutant(
+        "try a PATCH that always fails for ever",
+        10,
+        ROAD,
+        " or (error.retriable and patches >= PATCH_TRIES)",
+        "",
+        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+    ),
+    Mutant(
+        "decide a record put off before its time",
+        10,
+        STEWARD,
+        "        if work.not_before > self._clock.time():\n",
+        "        if work.not_before < 0:\n",
+        (f"{TEST_STEWARD}::test_before_its_time_it_waits_and_holds_nobody_up",),
+    ),
+    Mutant(
+        "take all that waits into memory",
+        11,
+        "streams/worker/waiting.py",
+        "        if len(self._waiting) >= ROOM:\n",
+        "        if len(self._waiting) < 0:\n",
+        (f"{TEST_STEWARD}::test_too_many_that_wait_are_read_no_further",),
+    ),
+    Mutant(
+        "forget an interaction while a record of it is put off",
+        11,
+        TABLE,
+        " and not record.waits",
+        "",
+        (f"{TEST_TABLE}::test_ttl_waits_for_what_was_put_off",),
     ),
 )

@@ -253,8 +253,8 @@ MUTANTS = (
         "never forget an interaction",
         11,
         TABLE,
-        "return record.intent is None and age_ms > self._ttl_ms",
-        "return record.intent is None and age_ms < 0",
+        "and not record.waits and age_ms > self._ttl_ms",
+        "and not record.waits and age_ms < 0",
         (
             f"{TEST_TABLE}::test_sweep_forgets_what_is_past_its_ttl",
             f"{TEST_TABLE}::test_ttl",

@@ -84,6 +84,10 @@ class Simulator:
         self.tokens = Tokens(self._clock.monotonic, client, token_lifetime)
         self.traffic = Traffic(self._clock.monotonic)
 
+    def fail(self, fault: Fault | None) -> None:
+        """From now on every request meets this fault; with None no more."""
+        self.faults.outage = fault
+
     def reset(self) -> None:
         """As it was started: interactions, faults, latency, limit; no counters, no tokens."""
         plan, self.latency, self.limit.allowed = self._initial

@@ -88,6 +88,38 @@ def _answer(seen: Seen, offset: int, decision: str, reason: str) -> None:
     seen.ledger.told[(0, offset)] = Answer(f"o-{offset}", decision, reason, "api")
 
 
+def _put_off(seen: Seen, offset: int, *, decided: bool) -> None:
+    if not decided:
+        del seen.ledger.told[(0, offset)]
+    deferral = {"outcomeId": f"o-{offset}#1", "final": False}
+    seen.outcome(offset, "call", "deferred", "timeout", "api", **deferral)
+
+
+def _never_decided(seen: Seen) -> None:
+    """A record put off of an interaction that is not to be patched."""
+    del seen.ledger.told[(0, 2)]
+    deferral = {"outcomeId": "o-2#1", "final": False}
+    seen.outcome(2, "chat", "deferred", "timeout", "api", **deferral)
+
+
+def _claimed_twice(seen: Seen) -> None:
+    _put_off(seen, 1, decided=True)
+    seen.event(4, "call", "completed", "voice")
+    seen.accepted.update({"e-4": 1})
+    seen.outcome(4, "call", "patched", "eligible", "api")
+
+
+def test_a_later_event_may_get_the_code_in_the_stead_of_one_put_off() -> None:
+    seen = Seen()
+    _put_off(seen, 1, decided=False)
+    seen.event(4, "call", "completed", "voice")
+    seen.accepted.update({"e-4": 1})
+    seen.outcome(4, "call", "patched", "eligible", "api")
+    seen.outcome(1, "call", "ineligible", "disposition-already-set", "cache")
+
+    assert seen.wrong() == {}
+
+
 BREAKS: list[tuple[Wrong, Callable[[Seen], object]]] = [
     (Wrong.NOT_STORED, lambda seen: seen.accepted.update({"e-9": 1})),
     (Wrong.NOT_STORED, lambda seen: seen.accepted.update({"e-1": 1})),
@@ -97,10 +129,8 @@ BREAKS: list[tuple[Wrong, Callable[[Seen], object]]] = [
         Wrong.DIFFERENT,
         lambda seen: seen.outcome(1, "call", "duplicate", "duplicate-sequence", "cache"),
     ),
-    (
-        Wrong.NOT_FINAL,
-        lambda seen: seen.outcome(1, "call", "deferred", "timeout", "api", final=False),
-    ),
+    (Wrong.LOST, _never_decided),
+    (Wrong.NOT_MODELLED, _claimed_twice),
     (Wrong.NOT_MODELLED, lambda seen: _answer(seen, 1, "conflict", "concurrent-modification")),
     (Wrong.NOT_MODELLED, lambda seen: _answer(seen, 3, "ineligible", "non-voice-interaction")),
     (Wrong.OF_NOTHING, lambda seen: seen.outcome(7, "other", "patched", "eligible", "api")),

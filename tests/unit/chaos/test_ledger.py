@@ -87,10 +87,31 @@ def test_an_outcome_told_differently_is_kept(ledger: Ledger, changed: dict[str, 
     assert {len(answers) for answers in ledger.differing.values()} == {2}
 
 
-def test_a_deferral_does_not_finish_its_record(ledger: Ledger) -> None:
+def returned(at: int, offset: int, attempt: int) -> Record:
+    headers = {"partition": 0, "offset": offset}
+    named = [(f"retry.source.{name}", str(value).encode()) for name, value in headers.items()]
+    return Record(0, at, b"", b"", (*named, ("retry.attempt", str(attempt).encode())))
+
+
+def test_a_deferral_finishes_its_record_and_decides_nothing(ledger: Ledger) -> None:
     ledger.take_outcome(outcome(0, 0, final=False))
-    assert ledger.not_final == [(0, 0)]
-    assert list(ledger.past_unfinished({0: 1})) == [(0, 0)]
+    assert ledger.told == {}
+    assert len(ledger.put_off_ids) == 1
+    assert ledger.past_unfinished({0: 1}) == {}
+
+
+@pytest.mark.parametrize("then", [{}, {"final": False, "outcomeId": "o-0#2"}])
+def test_a_record_that_comes_back_is_finished_by_the_next_answer(
+    ledger: Ledger, then: dict[str, Any]
+) -> None:
+    ledger.take_outcome(outcome(0, 0, final=False, outcomeId="o-0#1"))
+    ledger.take_return(returned(5, 0, 1))
+    assert ledger.past_returning({0: 5}) == {}
+    assert list(ledger.past_returning({0: 6})) == [(0, 5)]
+
+    ledger.take_outcome(outcome(1, 0, **then))
+
+    assert ledger.past_returning({0: 6}) == {}
 
 
 def test_the_order_is_that_of_the_first_telling(ledger: Ledger) -> None:

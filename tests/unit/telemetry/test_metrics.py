@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from faust.types import TP
 from prometheus_client import CollectorRegistry, generate_latest
 
 from streams import __version__
@@ -73,10 +74,10 @@ def test_waits_at_the_gate_add_up(metrics: WorkerMetrics) -> None:
 
 
 def test_a_partition_that_is_gone_is_shown_no_more(metrics: WorkerMetrics) -> None:
-    metrics.frontier_lags({0: 5, 1: 7})
-    metrics.frontier_lags({1: 3})
-    assert value(metrics, "frontier_lag_records", partition="0") is None
-    assert value(metrics, "frontier_lag_records", partition="1") == 3
+    metrics.frontier_lags({TP("e", 0): 5, TP("e", 1): 7})
+    metrics.frontier_lags({TP("e", 1): 3})
+    assert value(metrics, "frontier_lag_records", topic="e", partition="0") is None
+    assert value(metrics, "frontier_lag_records", topic="e", partition="1") == 3
 
 
 def test_gauges_show_what_is_now(metrics: WorkerMetrics) -> None:
@@ -95,13 +96,13 @@ def test_what_happened_is_counted(metrics: WorkerMetrics) -> None:
     metrics.hole(3)
     metrics.repeated(3)
     metrics.dead_letter("forbidden")
-    metrics.held()
+    metrics.deferred("timeout")
     metrics.rebalanced()
     assert value(metrics, "sequence_gaps_total") == 2
     assert value(metrics, "offset_holes_total", partition="3") == 1
     assert value(metrics, "repeated_records_total", partition="3") == 1
     assert value(metrics, "dead_letters_total", reason="forbidden") == 1
-    assert value(metrics, "held_records_total") == 1
+    assert value(metrics, "deferred_records_total", reason="timeout") == 1
     assert value(metrics, "rebalances_total") == 1
 
 

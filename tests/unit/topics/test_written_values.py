@@ -15,6 +15,7 @@ from streams.clock import rfc3339
 from streams.records import (
     Basis,
     Decision,
+    Deferred,
     Fault,
     Intent,
     InteractionRecord,
@@ -118,7 +119,11 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         end_to_end_ms=draw(st.floats(-1e9, 1e9)),
         source=source,
         trace_id=draw(st.none() | st.uuids().map(lambda trace: trace.hex)),
-        **{name: getattr(verdict, name) for name in Verdict.__struct_fields__},
+        **{
+            name: getattr(verdict, name)
+            for name in Verdict.__struct_fields__
+            if name in Outcome.__struct_fields__
+        },
     )
 
 
@@ -136,6 +141,16 @@ def records(draw: st.DrawFn) -> InteractionRecord:
         verdict=draw(st.none() | verdicts()),
         last_offset=draw(st.none() | counts),
         intent=draw(st.none() | st.builds(Intent, offset=counts, disposition_code_id=codes)),
+        deferred=tuple(
+            draw(
+                st.lists(
+                    st.builds(
+                        Deferred, offset=counts, verdict=verdicts(), taken=st.none() | counts
+                    ),
+                    max_size=3,
+                )
+            )
+        ),
         events=draw(counts),
         first_seen_at=draw(counts),
         updated_at=draw(counts),

@@ -146,73 +146,6 @@ async def test_put_waits_while_memory_is_full() -> None:
     assert works.lanes.backlog == 0
 
 
-async def test_a_held_lane_gives_its_slot_to_another() -> None:
-    better_times = asyncio.Event()
-    seen: list[str] = []
-
-    async def work(item: Item) -> None:
-        seen.append(f"{item.lane} starts")
-        if item == A1:
-            async with lanes.aside():
-                await better_times.wait()
-        seen.append(f"{item.lane} ends")
-
-    lanes = Lanes(work, in_flight=1, on_failure=_raise)
-    await lanes.put(A1)
-    await lanes.put(A2)
-    await lanes.put(B1)
-    await settle()
-
-    assert seen == ["a starts", "b starts", "b ends"]
-    assert (lanes.held, lanes.in_flight) == (1, 0)
-    better_times.set()
-    await settle()
-    assert seen[3:] == ["a ends", "a starts", "a ends"]
-    assert (lanes.held, lanes.in_flight) == (0, 0)
-
-
-async def test_a_held_lane_comes_back_only_when_a_slot_is_free() -> None:
-    better_times, busy = asyncio.Event(), asyncio.Event()
-    working: list[str] = []
-
-    async def work(item: Item) -> None:
-        if item == A1:
-            async with lanes.aside():
-                await better_times.wait()
-        working.append(item.lane)
-        await busy.wait()
-        working.remove(item.lane)
-
-    lanes = Lanes(work, in_flight=1, on_failure=_raise)
-    await lanes.put(A1)
-    await settle()
-    await lanes.put(B1)
-    await settle()
-    better_times.set()
-    await settle()
-
-    assert working == ["b"]
-    assert lanes.in_flight == 1
-    busy.set()
-    await settle()
-    assert lanes.active == 0
-
-
-async def test_a_failure_in_aside_does_not_lose_the_slot() -> None:
-    failures: list[BaseException] = []
-
-    async def work(item: Item) -> None:
-        async with lanes.aside():
-            raise RuntimeError("no")
-
-    lanes = Lanes(work, in_flight=1, on_failure=failures.append)
-    await lanes.put(A1)
-    await settle()
-
-    assert [str(failure) for failure in failures] == ["no"]
-    assert (lanes.held, lanes.in_flight) == (0, 0)
-
-
 async def test_drain_lets_the_item_in_hand_end_and_drops_the_queue() -> None:
     works = Works()
     await works.put(A1, A2, B1)
@@ -278,39 +211,6 @@ async def test_a_put_that_waits_for_room_ends_with_the_drain() -> None:
     assert A1 not in works.started
 
 
-async def test_drain_while_a_lane_is_held() -> None:
-    ending = asyncio.Event()
-
-    async def work(item: Item) -> None:
-        async with lanes.aside():
-            await ending.wait()
-
-    lanes = Lanes(work, in_flight=1, on_failure=_raise)
-    for item in (A1, B1, C1):
-        await lanes.put(item)
-    await settle()
-    assert lanes.held == 3
-
-    ending.set()
-
-    assert await asyncio.wait_for(lanes.drain(5), 10) is True
-    assert (lanes.held, lanes.in_flight) == (0, 0)
-
-
-async def test_drain_cancels_lanes_held_for_good() -> None:
-    async def work(item: Item) -> None:
-        async with lanes.aside():
-            await asyncio.Event().wait()
-
-    lanes = Lanes(work, in_flight=2, on_failure=_raise)
-    for item in (A1, B1, C1):
-        await lanes.put(item)
-    await settle()
-
-    assert await asyncio.wait_for(lanes.drain(0.02), 5) is False
-    assert (lanes.held, lanes.in_flight) == (0, 0)
-
-
 async def test_a_failing_item_is_reported() -> None:
     works = Works()
     await works.put(A1, B1)
@@ -346,12 +246,10 @@ async def test_the_item_in_hand_of_another_lane_may_end_after_a_failure() -> Non
 @given(
     lanes_of_items=st.lists(st.sampled_from("abcde"), max_size=40),
     in_flight=st.integers(1, 4),
-    pauses=st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=40),
+    pauses=st.lists(st.integers(0, 4), min_size=1, max_size=40),
 )
-def test_any_schedule(
-    lanes_of_items: list[str], in_flight: int, pauses: list[tuple[int, bool]]
-) -> None:
-    """However long items take and whichever step aside: order, limits, and every item once."""
+def test_any_schedule(lanes_of_items: list[str], in_flight: int, pauses: list[int]) -> None:
+    """However long items take: order, limits, and every item once."""
     items = [Item(lane, number) for number, lane in enumerate(lanes_of_items)]
     ended: list[Item] = []
     working: set[Item] = set()
@@ -359,12 +257,8 @@ def test_any_schedule(
 
     async def work(item: Item) -> None:
         assert item.lane not in {other.lane for other in working}
-        steps, aside = pauses[item.number % len(pauses)]
+        steps = pauses[item.number % len(pauses)]
         await asyncio.sleep(0)
-        if aside:
-            async with lanes.aside():
-                for _ in range(steps):
-                    await asyncio.sleep(0)
         working.add(item)
         most.append(len(working))
         for _ in range(steps):
@@ -395,7 +289,7 @@ def test_any_schedule(
         mine = [item for item in items if item.lane == lane]
         assert [item for item in ended if item.lane == lane] == mine
     assert max(most) <= in_flight
-    assert (lanes.in_flight, lanes.held, lanes.backlog, lanes.active) == (0, 0, 0, 0)
+    assert (lanes.in_flight, lanes.backlog, lanes.active) == (0, 0, 0)
 
 
 def _raise(failure: BaseException) -> None:

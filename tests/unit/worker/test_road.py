@@ -7,9 +7,11 @@ Promises 3 (finish last), 4 (intent first), 5 (in doubt, look), 6 (same record, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +22,7 @@ from streams.decision import Policy
 from streams.errors import (
     BadRequest,
     Conflict,
+    EnvelopeError,
     Forbidden,
     NotFound,
     OwnershipLost,
@@ -27,12 +30,12 @@ from streams.errors import (
     ServerError,
 )
 from streams.records import Decision, Intent, InteractionRecord, Reason, Source, outcome_id
-from streams.worker import road as road_module
-from tests.unit.genesys.scripted import until
+from streams.worker.road import Deferrals
 from tests.unit.worker.world import (
     CODE,
     ELIGIBLE,
     EVENTS,
+    RETRIES,
     TTL_SECONDS,
     Crashed,
     Patched,
@@ -61,14 +64,6 @@ WHOLE_ROAD = [
     "outcome acknowledged",
     "finished 0",
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_waiting() -> Iterator[None]:
-    """Held records come back at once; how long they would wait has tests of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(road_module, "HOLD_FIRST_SECONDS", 0.0)
-        yield
 
 
 def raising(error: Exception) -> Callable[..., None]:
@@ -242,24 +237,43 @@ async def test_not_applied_is_found_by_looking_and_done(fate: Patched) -> None:
 
 async def test_every_patch_follows_a_look_of_its_own() -> None:
     world = World()
-    world.patches.extend([lost_on_the_way] * 3)
+    world.patches.extend([lost_on_the_way] * 2)
 
     await Worker(world).travel(event())
 
     calls = [step for step in world.journal if step in ("GET leaves", "PATCH leaves")]
-    assert calls == ["GET leaves", "PATCH leaves"] * 4
+    assert calls == ["GET leaves", "PATCH leaves"] * 3
 
 
 async def test_a_patch_put_off_is_preceded_by_a_new_look() -> None:
-    """While it was held the interaction may have changed, and its ETag with it."""
+    """Meanwhile the interaction may have changed, and its ETag with it."""
     world = World()
     world.patches.append(raising(RateLimited("slow down", retry_after=0.0)))
+    worker = Worker(world)
+    await worker.travel(event())
+    (put_off,) = world.put_off
 
-    await Worker(world).travel(event())
+    await worker.resume(put_off)
 
     calls = [step for step in world.journal if step in ("GET leaves", "PATCH leaves")]
     assert calls == ["GET leaves", "PATCH leaves"] * 2
-    assert world.outcomes[0].recovered is False
+    assert [outcome.recovered for outcome in world.outcomes] == [False, False]
+
+
+async def test_a_patch_that_always_fails_is_put_off_in_doubt() -> None:
+    """Each failure may have been applied: it is looked at, and tried so often and no oftener."""
+    world = World()
+    world.patches.extend([failed_at_once] * 2 + [lost_once_applied])
+    worker = Worker(world)
+
+    await worker.travel(event())
+
+    assert world.count("PATCH leaves") == 3
+    assert world.outcomes[0].reason is Reason.TIMEOUT
+    assert world.record.intent == Intent(0, CODE)
+    await worker.resume(world.put_off[0])
+    assert world.applied == 1
+    assert (world.outcomes[1].decision, world.outcomes[1].recovered) == (Decision.PATCHED, True)
 
 
 async def test_conflict_with_our_own_late_patch_is_no_conflict() -> None:
@@ -452,78 +466,6 @@ async def test_no_time_stops_the_partition(time: str) -> None:
     assert world.journal[-1] == "finished 0"
 
 
-# Holding
-
-
-class Ceilings(Random):
-    """Remembers what it was asked for and gives nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.asked: list[tuple[float, float]] = []
-
-    def uniform(self, a: float, b: float) -> float:
-        self.asked.append((a, b))
-        return 0.0
-
-
-async def test_held_record_comes_back_and_is_decided() -> None:
-    world = World()
-    world.fetches.extend([unreachable] * 3)
-    worker = Worker(world)
-
-    await worker.travel(event())
-
-    assert world.journal[:4] == ["GET leaves", "slot given back", "slot taken", "GET leaves"]
-    assert world.count("slot given back") == 3
-    assert world.outcomes[0].decision is Decision.PATCHED
-    assert world.outcomes[0].api_calls == 5
-    assert samples(worker.metrics)["genesys_streams_held_records_total"] == 3
-
-
-async def test_each_hold_is_longer_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(road_module, "HOLD_FIRST_SECONDS", 1.0)
-    world = World()
-    world.fetches.extend([raising(ServerError("503", status=503))] * 9)
-    random = Ceilings()
-
-    await Worker(world, random=random).travel(event())
-
-    longest = [most for _, most in random.asked]
-    assert longest == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert [least for least, _ in random.asked] == [most / 2 for most in longest]
-
-
-async def test_hold_obeys_retry_after_and_ends_with_the_tenure(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    world = World()
-    world.fetches.append(raising(RateLimited("daily limit", retry_after=7200.0)))
-    worker = Worker(world)
-    travelling = asyncio.create_task(worker.travel(event()))
-    await until(lambda: "slot given back" in world.journal)
-
-    worker.tenure.ending.set()
-
-    with pytest.raises(OwnershipLost, match="given up while the record is held"):
-        await asyncio.wait_for(travelling, 5)
-    assert [vars(line)["seconds"] for line in caplog.records] == [7200.0]
-    assert world.journal[-1] == "slot taken"
-    assert world.sent == []
-    assert world.records == {}
-
-
-async def test_in_doubt_waits_before_it_looks() -> None:
-    """The API that failed on the PATCH is given time."""
-    world = World()
-    world.patches.append(lost_on_the_way)
-
-    await Worker(world).travel(event())
-
-    at = world.journal.index("PATCH leaves")
-    assert world.journal[at + 1 : at + 4] == ["slot given back", "slot taken", "GET leaves"]
-
-
 # Ownership
 
 
@@ -535,6 +477,8 @@ def scenarios() -> dict[str, tuple[World, bytes]]:
     not_applied.patches.append(lost_on_the_way)
     late = World()
     late.patches.append(arrives_late)
+    put_off = World()
+    put_off.fetches.append(unreachable)
     forbidden = World()
     forbidden.fetches.append(raising(Forbidden("no", status=403)))
     return {
@@ -542,6 +486,7 @@ def scenarios() -> dict[str, tuple[World, bytes]]:
         "in doubt, applied": (in_doubt, event()),
         "in doubt, not applied": (not_applied, event()),
         "in doubt, late": (late, event()),
+        "put off": (put_off, event()),
         "forbidden": (forbidden, event()),
         "malformed": (World(), b"no event"),
         "not completed": (World(), event(interactionType="voice", state="connected")),
@@ -552,9 +497,7 @@ def boundaries() -> list[tuple[str, int]]:
     """Every step of every scenario."""
     found = []
     for name, (world, value) in scenarios().items():
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(road_module, "HOLD_FIRST_SECONDS", 0.0)
-            asyncio.run(Worker(world).travel(value))
+        asyncio.run(Worker(world).travel(value))
         found += [(name, number) for number in range(len(world.journal))]
     return found
 
@@ -622,29 +565,48 @@ def crash_at(number: int) -> Callable[[int, str], None]:
     return crash
 
 
+async def live(world: World, value: bytes) -> Worker:
+    """One life of a worker, from what was committed at first: nothing. Everything comes again."""
+    worker = Worker(world)
+    await worker.travel(value, offset=6)
+    taken = 0
+    while taken < len(world.put_off):
+        sent = world.put_off[taken]
+        world.clock.now += 1e5  # its time has come
+        await worker.resume(sent, taken)
+        taken += 1
+    return worker
+
+
 async def survive(world: World, value: bytes, crashes: list[int]) -> None:
-    """Send the record down once for each crash, and once more to its end."""
+    """A life for each crash, and one more to its end."""
     for number in crashes:
         world.at_step = crash_at(len(world.journal) + number)
         try:
-            await Worker(world).travel(value, offset=6)
+            await live(world, value)
         except Crashed:
             continue
         break
     world.at_step = lambda _number, _step: None
-    worker = Worker(world)
-    await worker.travel(value, offset=6)
+    worker = await live(world, value)
     assert worker.frontier.committable == 7
+    assert worker.retries.committable == len(world.put_off)
+    assert not world.records or not world.record.waits
 
 
 def assert_one_answer(world: World, decision: Decision) -> None:
-    told = world.outcomes
+    told = [outcome for outcome in world.outcomes if outcome.final]
     assert {outcome.outcome_id for outcome in told} == {
         outcome_id(Source(EVENTS.topic, EVENTS.partition, 6))
     }
     assert {(outcome.decision, outcome.recovered) for outcome in told} == {
         (decision, told[0].recovered)
     }
+    put_off = {
+        outcome_id(Source(EVENTS.topic, EVENTS.partition, 6), int(sent.named["retry.attempt"]))
+        for sent in world.put_off
+    }
+    assert {outcome.outcome_id for outcome in world.outcomes if not outcome.final} == put_off
 
 
 DECISIONS = {
@@ -700,3 +662,244 @@ def test_any_crashes_and_faults(
     assert world.applied == 1
     assert world.interaction.disposition_code_id == CODE
     assert_one_answer(world, Decision.PATCHED)
+
+
+# Put off
+
+
+async def put_off_once(world: World, *, fails: int = 1, **options: Any) -> Worker:
+    """A worker whose first record could not be looked up."""
+    world.fetches.extend([raising(ServerError("503", status=503))] * fails)
+    worker = Worker(world, **options)
+    await worker.travel(event(), offset=6)
+    return worker
+
+
+async def test_a_record_that_can_not_be_looked_up_is_put_off() -> None:
+    world = World()
+
+    worker = await put_off_once(world)
+
+    assert world.journal == [
+        "GET leaves",
+        "verdict leaves",
+        "verdict acknowledged",
+        "outcome leaves",
+        "outcome acknowledged",
+        "put off leaves",
+        "put off acknowledged",
+        "finished 6",
+    ]
+    (outcome,) = world.outcomes
+    assert (outcome.decision, outcome.reason) == (Decision.DEFERRED, Reason.SERVER_ERROR)
+    assert not outcome.final
+    assert outcome.outcome_id == outcome_id(Source(EVENTS.topic, EVENTS.partition, 6), 1)
+    (sent,) = world.put_off
+    assert (sent.key, sent.value) == (b"i-1", event())
+    not_before = int(sent.named.pop("retry.not-before")) / 1000 - world.clock.time()
+    assert 15 <= not_before <= 30
+    assert (
+        sent.named.items()
+        >= {
+            "retry.attempt": "1",
+            "retry.reason": "server-error",
+            "retry.source.topic": EVENTS.topic,
+            "retry.source.partition": "3",
+            "retry.source.offset": "6",
+        }.items()
+    )
+    assert samples(worker.metrics)["genesys_streams_deferred_records_total"] == 1
+
+
+async def test_a_record_put_off_is_decided_when_it_comes_back() -> None:
+    world = World()
+    worker = await put_off_once(world)
+
+    await worker.resume(world.put_off[0])
+
+    outcome = world.outcomes[-1]
+    assert (outcome.decision, outcome.final) == (Decision.PATCHED, True)
+    assert outcome.outcome_id == outcome_id(Source(EVENTS.topic, EVENTS.partition, 6))
+    assert outcome.source == Source(EVENTS.topic, EVENTS.partition, 6)
+    assert outcome.api_calls == 3
+    assert world.journal[-1] == "finished 0"
+    assert not world.record.waits
+
+
+async def test_put_off_too_often_it_has_failed() -> None:
+    world = World()
+    worker = await put_off_once(world, fails=3, deferrals=Deferrals(most=2))
+
+    for offset in range(2):
+        await worker.resume(world.put_off[offset], offset)
+
+    assert [outcome.decision for outcome in world.outcomes] == [
+        Decision.DEFERRED,
+        Decision.DEFERRED,
+        Decision.FAILED,
+    ]
+    assert world.outcomes[-1].reason is Reason.RETRIES_EXHAUSTED
+    (letter,) = world.dead_letters
+    assert (letter.key, letter.value) == (b"i-1", event())
+    assert letter.named["dlq.stage"] == "retry"
+    assert letter.named["dlq.reason"] == "retries-exhausted"
+    source = [letter.named[f"dlq.source.{part}"] for part in ("topic", "partition", "offset")]
+    assert source == [EVENTS.topic, "3", "6"]
+
+
+async def test_a_newer_event_may_make_it_pointless() -> None:
+    world = World()
+    worker = await put_off_once(world)
+    await worker.travel(event(2), offset=7)
+
+    await worker.resume(world.put_off[0])
+
+    told = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
+    assert told == [(6, Decision.DEFERRED), (7, Decision.PATCHED), (6, Decision.INELIGIBLE)]
+    assert world.outcomes[-1].reason is Reason.DISPOSITION_SET
+    assert world.applied == 1
+
+
+async def test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record() -> None:
+    world = World()
+    world.patches.append(lost_once_applied)
+    world.fetches.extend([lambda _: None, raising(ServerError("503", status=503))])
+    worker = Worker(world)
+    await worker.travel(event(), offset=6)
+    assert world.record.intent == Intent(6, CODE)
+    await worker.travel(event(2), offset=7)
+
+    await worker.resume(world.put_off[0])
+
+    told = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
+    assert told == [(6, Decision.DEFERRED), (7, Decision.INELIGIBLE), (6, Decision.PATCHED)]
+    assert world.outcomes[-1].recovered
+    assert world.applied == 1
+
+
+async def test_a_copy_of_one_that_came_back_is_dropped() -> None:
+    world = World()
+    worker = await put_off_once(world, fails=2)
+    first = world.put_off[0]
+    await worker.resume(first, 0)
+    told = len(world.outcomes)
+
+    await worker.resume(first, 1)
+
+    assert len(world.outcomes) == told
+    assert len(world.put_off) == 2
+    assert world.journal[-1] == "finished 1"
+
+
+async def test_without_its_table_record_it_is_decided_all_the_same() -> None:
+    world = World()
+    worker = await put_off_once(world)
+    world.records.clear()
+
+    await worker.resume(world.put_off[0])
+
+    assert world.outcomes[-1].decision is Decision.PATCHED
+
+
+async def test_what_somebody_else_puts_into_retries_is_buried_and_not_told() -> None:
+    world = World()
+    worker = Worker(world)
+    work = replace(
+        worker.work(b"garbage"),
+        tp=RETRIES,
+        source=Source(RETRIES.topic, RETRIES.partition, 0),
+        event=EnvelopeError("the header retry.attempt is no number"),
+    )
+    worker.retries.take_up(0)
+
+    await worker.road.travel(work)
+
+    (letter,) = world.dead_letters
+    assert letter.value == b"garbage"
+    assert letter.named["dlq.stage"] == "retry"
+    assert world.outcomes == []
+
+
+async def test_a_longer_quiet_than_the_deferral_is_kept() -> None:
+    world = World()
+    world.fetches.append(raising(RateLimited("daily limit", retry_after=7200.0)))
+
+    await Worker(world).travel(event())
+
+    (outcome,) = world.outcomes
+    assert outcome.reason is Reason.RATE_LIMITED
+    not_before = int(world.put_off[0].named["retry.not-before"]) / 1000
+    assert not_before == pytest.approx(world.clock.time() + 7200, abs=0.01)
+
+
+class Longest(Random):
+    """Draws the most there is."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def test_each_deferral_is_longer_up_to_an_hour() -> None:
+    seconds = [Deferrals().seconds(attempt, Longest()) for attempt in range(1, 11)]
+
+    assert seconds == [30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+@given(
+    states=st.lists(st.sampled_from(["completed", "connected"]), min_size=1, max_size=4),
+    fetches=st.lists(st.sampled_from([unreachable, lambda world: None]), max_size=8),
+    fates=st.lists(st.sampled_from(FATES), max_size=4),
+    crashes=st.lists(st.integers(0, 20), max_size=4),
+    seed=st.integers(0, 1000),
+)
+def test_any_events_that_are_put_off_in_any_order(
+    *,
+    states: list[str],
+    fetches: list[Callable[[World], None]],
+    fates: list[Patched],
+    crashes: list[int],
+    seed: int,
+) -> None:
+    """One final answer for each, one PATCH if one was over, and no two say that they patched."""
+    world, random = World(), Random(seed)
+    world.fetches.extend(fetches)
+    world.patches.extend(fates)
+    events = [
+        event(number, interactionType="voice", state=state) for number, state in enumerate(states)
+    ]
+
+    async def one_life() -> None:
+        worker = Worker(world)
+        taken = number = 0
+        while number < len(events) or taken < len(world.put_off):
+            world.clock.now += 1
+            back = taken < len(world.put_off)
+            if number < len(events) and (not back or random.random() < 0.5):
+                await worker.travel(events[number], offset=number)
+                number += 1
+            else:
+                await worker.resume(world.put_off[taken], taken)
+                taken += 1
+
+    for number in crashes:
+        world.at_step = crash_at(len(world.journal) + number)
+        with suppress(Crashed):
+            asyncio.run(one_life())
+    world.at_step = lambda _number, _step: None
+    asyncio.run(one_life())
+    world.arrive_late()
+
+    finals: dict[int, set[tuple[str, Decision]]] = {}
+    for outcome in world.outcomes:
+        if outcome.final:
+            finals.setdefault(outcome.source.offset, set()).add(
+                (outcome.outcome_id, outcome.decision)
+            )
+    assert sorted(finals) == list(range(len(events)))
+    assert all(len(answers) == 1 for answers in finals.values())
+    over = "completed" in states
+    assert world.applied == over
+    patched = sum(
+        decision is Decision.PATCHED for answer in finals.values() for _, decision in answer
+    )
+    assert patched <= 1

@@ -13,15 +13,19 @@ from prometheus_client import CollectorRegistry
 
 from streams.envelope import InteractionEvent
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost, PublishError
+from streams.kafka.publisher import Headers
+from streams.records import PutOff, Reason, Source
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker import steward as steward_module
-from streams.worker.road import Aside, Road
+from streams.worker import waiting as waiting_module
+from streams.worker.returned import retry_headers
+from streams.worker.road import Road
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
 from streams.worker.work import Work
-from tests.unit.genesys.scripted import LeapingClock, until
-from tests.unit.worker.world import EVENTS, event, samples
+from tests.unit.genesys.scripted import LeapingClock, SteppedClock, until
+from tests.unit.worker.world import EVENTS, RETRIES, event, samples
 
 OTHER = TP(EVENTS.topic, 4)
 
@@ -31,12 +35,12 @@ class StandInRoad:
 
     def __init__(self) -> None:
         self.works: list[Work] = []
-        self.does: Callable[[Work, Aside], Awaitable[None]] | None = None
+        self.does: Callable[[Work], Awaitable[None]] | None = None
 
-    async def travel(self, work: Work, aside: Aside) -> None:
+    async def travel(self, work: Work) -> None:
         self.works.append(work)
         if self.does is not None:
-            await self.does(work, aside)
+            await self.does(work)
         work.finish()
 
 
@@ -63,29 +67,32 @@ class StandInBroker:
 class Desk:
     """A steward with stand-ins all around."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: LeapingClock | None = None) -> None:
         self.road = StandInRoad()
         self.table = StandInTable()
         self.broker = StandInBroker()
-        self.clock = LeapingClock()
+        self.clock = clock or LeapingClock()
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.failures: list[BaseException] = []
         self.alive = True
         self.fenced: list[int] = []
+        self.held_back: list[tuple[list[TP], bool]] = []
         self.steward = Steward(
             road=cast(Road, self.road),
             table=cast(InteractionTable, self.table),
             holes=self.broker,
             clock=self.clock,
             metrics=self.metrics,
+            retries=RETRIES.topic,
             in_flight=2,
             session_alive=lambda: self.alive,
             fence=lambda: self.fenced.append(self.steward.tenures),
+            hold_back=lambda tps, held: self.held_back.append((list(tps), held)),
             on_failure=self.failures.append,
         )
 
     def begin(self, generation: int = 1, **committed: int) -> Tenure:
-        offsets = {EVENTS: committed.get("at", 5), OTHER: 0}
+        offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}
         return self.steward.begin_tenure(generation, offsets)
 
     async def take_up(
@@ -94,13 +101,26 @@ class Desk:
         await self.steward.take_up(message(offset, value, generation=generation, tp=tp))
         await asyncio.sleep(0)
 
+    async def comes_back(self, offset: int, *, of: int, seconds: float) -> None:
+        """A record put off, whose time comes in so many seconds."""
+        put_off = PutOff(2, round((self.clock.time() + seconds) * 1000))
+        source = Source(EVENTS.topic, EVENTS.partition, of)
+        headers = retry_headers(source, put_off, Reason.TIMEOUT)
+        await self.steward.take_up(message(offset, event(of), tp=RETRIES, headers=headers))
+        await asyncio.sleep(0)
+
     @property
     def offsets(self) -> list[int]:
         return [work.offset for work in self.road.works]
 
 
 def message(
-    offset: int, value: bytes | None = b"", *, generation: int = 1, tp: TP = EVENTS
+    offset: int,
+    value: bytes | None = b"",
+    *,
+    generation: int = 1,
+    tp: TP = EVENTS,
+    headers: Headers = (("traceparent", b"00-1"),),
 ) -> Message:
     return ConsumerMessage(
         tp.topic,
@@ -108,7 +128,7 @@ def message(
         offset,
         1_765_552_507.5,
         0,
-        [("traceparent", b"00-1")],
+        list(headers),
         b"i-1",
         event(offset) if value == b"" else value,
         None,
@@ -217,7 +237,7 @@ async def test_a_hole_without_records_is_passed(desk: Desk, first: int) -> None:
 async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:
     desk.begin()
     gate = asyncio.Event()
-    desk.road.does = lambda _work, _aside: cast(Awaitable[None], gate.wait())
+    desk.road.does = lambda _work: cast(Awaitable[None], gate.wait())
 
     async def all_of_them() -> None:
         for offset in range(5, 105):
@@ -235,7 +255,7 @@ async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:
 async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -> None:
     tenure = desk.begin()
     gate = asyncio.Event()
-    desk.road.does = lambda _work, _aside: cast(Awaitable[None], gate.wait())
+    desk.road.does = lambda _work: cast(Awaitable[None], gate.wait())
     await desk.take_up(5)
     await desk.take_up(6)
     ending = asyncio.create_task(desk.steward.end_tenure(tenure))
@@ -260,7 +280,7 @@ async def test_a_lane_that_does_not_end_is_abandoned(
 ) -> None:
     monkeypatch.setattr(steward_module, "DRAIN_SECONDS", 0.02)
     tenure = desk.begin()
-    desk.road.does = lambda _work, _aside: cast(Awaitable[None], asyncio.Event().wait())
+    desk.road.does = lambda _work: cast(Awaitable[None], asyncio.Event().wait())
     await desk.take_up(5)
 
     await asyncio.wait_for(desk.steward.end_tenure(tenure), 5)
@@ -295,7 +315,7 @@ async def test_the_next_tenure_has_lanes_of_its_own(desk: Desk) -> None:
 async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
     tenure = desk.begin()
 
-    async def lose(work: Work, _: Aside) -> None:
+    async def lose(work: Work) -> None:
         work.tenure.revoke()
         work.tenure.check()
 
@@ -314,7 +334,7 @@ async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
 async def test_kafka_that_does_not_acknowledge_ends_the_worker(desk: Desk) -> None:
     tenure = desk.begin()
 
-    async def fail(_work: Work, _aside: Aside) -> None:
+    async def fail(_work: Work) -> None:
         raise PublishError("no in-sync replicas")
 
     desk.road.does = fail
@@ -334,3 +354,72 @@ async def test_the_tenure_asks_the_session(desk: Desk) -> None:
 
     with pytest.raises(OwnershipLost, match="no heartbeat"):
         tenure.check()
+
+
+# What was put off
+
+
+async def test_a_record_put_off_is_the_one_it_was(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    await desk.comes_back(0, of=3, seconds=-1)
+
+    (work,) = desk.road.works
+    assert (work.tp, work.offset, work.taken) == (RETRIES, 0, 0)
+    assert work.source == Source(EVENTS.topic, EVENTS.partition, 3)
+    assert work.attempt == 2
+    assert work.lane == (EVENTS.partition, "i-1")
+    assert tenure.frontiers[RETRIES].committable == 1
+
+
+async def test_before_its_time_it_waits_and_holds_nobody_up() -> None:
+    desk = Desk(SteppedClock())
+    tenure = desk.begin()
+    await desk.comes_back(0, of=3, seconds=10)
+    for offset in range(5, 50):
+        await desk.take_up(offset)
+    await until(lambda: len(desk.offsets) == 45)
+    assert len(desk.steward.waiting) == 1
+    assert tenure.frontiers[RETRIES].committable == 0
+    assert tenure.frontiers[EVENTS].committable == 50
+
+
+async def test_what_is_no_record_put_off_is_handed_on_as_no_event(desk: Desk) -> None:
+    desk.begin()
+
+    await desk.take_up(0, tp=RETRIES)
+
+    (work,) = desk.road.works
+    assert isinstance(work.event, EnvelopeError)
+    assert work.event.field == "retry.source.topic"
+    assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+
+
+async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:
+    tenure = desk.begin()
+    await desk.comes_back(0, of=3, seconds=1e9)
+
+    await desk.steward.end_tenure(tenure)
+    desk.begin(generation=2)
+
+    assert desk.road.works == []
+    assert len(desk.steward.waiting) == 0
+    assert tenure.uncommitted() == {}
+
+
+async def test_too_many_that_wait_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_module, "ROOM", 3)
+    clock = SteppedClock()
+    desk = Desk(clock)
+    desk.begin()
+    for offset in range(3):
+        await desk.comes_back(offset, of=offset, seconds=10)
+    assert desk.held_back == [([RETRIES], True)]
+    assert list(desk.steward.held) == [RETRIES]
+
+    await until(lambda: bool(clock.slept))
+    clock.advance(10)
+    await until(lambda: len(desk.offsets) == 3)
+
+    assert desk.held_back[-1] == ([RETRIES], False)
+    assert not desk.steward.held

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import faust
+import msgspec
 import pytest
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.errors import OwnershipLost, PublishError, StoreError
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.records import Intent, InteractionRecord, decode_record
+from streams.records import (
+    Basis,
+    Decision,
+    Deferred,
+    Intent,
+    InteractionRecord,
+    PutOff,
+    Reason,
+    Verdict,
+    decode_record,
+)
 from streams.worker.stores import StoredTable
 from streams.worker.table import (
     BLOCK_CACHE_BYTES,
@@ -114,10 +125,15 @@ class Shop:
         self.tenure = Tenure(1, {})
 
     def record(
-        self, name: str, *, age: float = 0, intent: Intent | None = None
+        self,
+        name: str,
+        *,
+        age: float = 0,
+        intent: Intent | None = None,
+        deferred: tuple[Deferred, ...] = (),
     ) -> InteractionRecord:
         updated_at = round((self.clock.time() - age) * 1000)
-        return InteractionRecord(name, updated_at=updated_at, intent=intent)
+        return InteractionRecord(name, updated_at=updated_at, intent=intent, deferred=deferred)
 
     async def put(self, *records: InteractionRecord) -> None:
         for record in records:
@@ -415,6 +431,16 @@ def test_ttl(shop: Shop) -> None:
     assert shop.table.expired(shop.record("i-1", age=TTL_SECONDS + 0.01))
     intent = Intent(1, "code")
     assert not shop.table.expired(shop.record("i-1", age=TTL_SECONDS * 9, intent=intent))
+
+
+def test_ttl_waits_for_what_was_put_off(shop: Shop) -> None:
+    put_off = Verdict(
+        Decision.DEFERRED, Reason.TIMEOUT, Basis.API, put_off=PutOff(1, 1_765_552_507_657)
+    )
+    over = msgspec.structs.replace(put_off, decision=Decision.PATCHED, put_off=None)
+    aged = TTL_SECONDS * 9
+    assert not shop.table.expired(shop.record("i-1", age=aged, deferred=(Deferred(4, put_off),)))
+    assert shop.table.expired(shop.record("i-1", age=aged, deferred=(Deferred(4, over),)))
 
 
 def test_many_small_stores(shop: Shop) -> None:

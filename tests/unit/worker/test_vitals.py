@@ -55,10 +55,9 @@ class Body:
 
     consumer: StandInConsumer = field(default_factory=StandInConsumer)
     tables: StandInTables = field(default_factory=StandInTables)
-    lanes: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(in_flight=0, backlog=0, held=0)
-    )
+    lanes: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(in_flight=0, backlog=0))
     clock: LeapingClock = field(default_factory=LeapingClock)
+    waiting: list[object] = field(default_factory=list)
     table: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(size=42, failure=None))
 
     def __post_init__(self) -> None:
@@ -66,7 +65,7 @@ class Body:
         self.app = SimpleNamespace(
             tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
         )
-        self.steward = SimpleNamespace(lanes=self.lanes, tenures=1)
+        self.steward = SimpleNamespace(lanes=self.lanes, tenures=1, waiting=self.waiting, held=())
         self.gate = gate_of(self.clock)
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.monitor = Monitor(
@@ -131,10 +130,19 @@ def test_a_closed_gate_is_an_excuse(body: Body) -> None:
     assert body.monitor.vitals().excuse is None
 
 
-def test_held_records_are_an_excuse(body: Body) -> None:
-    body.lanes.held = 1
+def test_records_put_off_do_not_wait_for_anybody(body: Body) -> None:
+    body.tenure.frontiers[A].take_up(5)
+    body.waiting.append("a record")
 
-    assert body.monitor.vitals().excuse is not None
+    assert body.monitor.vitals().waiting == 0
+    assert body.monitor.vitals().excuse is None
+
+
+def test_partitions_held_back_hide_no_records(body: Body) -> None:
+    body.consumer.unfetched = {A: 4, B: 2}
+    body.steward.held = (A,)
+
+    assert body.monitor.vitals().waiting == 2
 
 
 @pytest.mark.parametrize("gone", ["none", "ending", "revoked"])

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
@@ -25,12 +25,13 @@ from streams.envelope import InteractionEvent, parse
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
 from streams.genesys.api import CallLog, GenesysApi, Interaction
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.records import InteractionRecord, Outcome, decode_outcome
+from streams.records import InteractionRecord, Outcome, Source, decode_outcome
 from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.frontier import Frontier
 from streams.worker.report import Report
-from streams.worker.road import Road
+from streams.worker.returned import read_returned
+from streams.worker.road import Deferrals, Road
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
 from streams.worker.work import Work
@@ -38,6 +39,7 @@ from tests.unit.genesys.scripted import LeapingClock
 
 TOPICS = TopicNames("test.")
 EVENTS = TP(TOPICS.events, 3)
+RETRIES = TP(TOPICS.retries, 3)
 CODE = "code-7"
 TTL_SECONDS = 1000.0
 ELIGIBLE = Interaction(
@@ -147,6 +149,10 @@ class World:
     @property
     def dead_letters(self) -> list[Sent]:
         return [sent for sent in self.sent if sent.topic == TOPICS.dead_letters]
+
+    @property
+    def put_off(self) -> list[Sent]:
+        return [sent for sent in self.sent if sent.topic == TOPICS.retries]
 
     @property
     def record(self) -> InteractionRecord:
@@ -260,7 +266,11 @@ class RecordingPublisher:
         headers: Headers = (),
         partition: int | None = None,
     ) -> Acknowledged:
-        name = {TOPICS.outcomes: "outcome", TOPICS.dead_letters: "dead letter"}[topic]
+        name = {
+            TOPICS.outcomes: "outcome",
+            TOPICS.dead_letters: "dead letter",
+            TOPICS.retries: "put off",
+        }[topic]
         sent = Sent(topic, key, value, headers)
         await self._world.effect(name, lambda: self._world.sent.append(sent))
         return Acknowledged(topic, partition or 0, len(self._world.sent) - 1)
@@ -291,6 +301,7 @@ class Worker:
         world: World,
         *,
         policy: Policy | None = None,
+        deferrals: Deferrals | None = None,
         committed: int = 0,
         random: Random | None = None,
         tracer: trace.Tracer | None = None,
@@ -302,6 +313,8 @@ class Worker:
         self.tenure = Tenure(1, {}, session_alive=session_alive)
         self.frontier = JournalingFrontier(committed, world)
         self.tenure.frontiers[EVENTS] = self.frontier
+        self.retries = JournalingFrontier(0, world)
+        self.tenure.frontiers[RETRIES] = self.retries
         report = Report(
             publisher=RecordingPublisher(world),
             topics=TOPICS,
@@ -315,6 +328,7 @@ class Worker:
             api=api or StandInApi(world),
             report=report,
             policy=policy or Policy(code=CODE),
+            deferrals=deferrals or Deferrals(),
             clock=world.clock,
             random=random or Random(7),
             metrics=self.metrics,
@@ -340,17 +354,37 @@ class Worker:
             timestamp=self.world.clock.time(),
             taken_at=self.world.clock.monotonic(),
             event=parsed(value),
+            source=Source(EVENTS.topic, EVENTS.partition, offset),
         )
+
+    def returned(self, sent: Sent, offset: int) -> Work:
+        """What the world has in ``retries``, taken up at this offset of it."""
+        told = read_returned(sent.headers)
+        self.retries.skip_to(offset)
+        self.retries.take_up(offset)
+        return Work(
+            tenure=self.tenure,
+            tp=RETRIES,
+            offset=offset,
+            key=sent.key,
+            value=sent.value,
+            headers=tuple(sent.headers),
+            timestamp=self.world.clock.time(),
+            taken_at=self.world.clock.monotonic(),
+            event=parsed(sent.value),
+            source=told.source,
+            attempt=told.put_off.attempt,
+            not_before=told.put_off.not_before / 1000,
+        )
+
+    async def resume(self, sent: Sent, offset: int = 0) -> None:
+        """Send a record that was put off down once more."""
+        async with asyncio.timeout(20):
+            await self.road.travel(self.returned(sent, offset))
 
     async def travel(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
-            await self.road.travel(self.work(value, offset, **kafka), self.aside)
-
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        self.world.step("slot given back")
-        yield
-        self.world.step("slot taken")
+            await self.road.travel(self.work(value, offset, **kafka))
 
 
 def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:

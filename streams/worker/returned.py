@@ -1,0 +1,62 @@
+"""What a record in ``retries`` says of itself (contract, retry headers): written and read here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streams.errors import EnvelopeError
+from streams.kafka.publisher import Headers
+from streams.records import PutOff, Reason, Source
+
+ATTEMPT = "retry.attempt"
+NOT_BEFORE = "retry.not-before"
+REASON = "retry.reason"
+TOPIC = "retry.source.topic"
+PARTITION = "retry.source.partition"
+OFFSET = "retry.source.offset"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A record that was put off. ``source``: its place in ``events``."""
+
+    source: Source
+    put_off: PutOff
+
+
+def retry_headers(source: Source, put_off: PutOff, reason: Reason) -> Headers:
+    """The ``retry.*`` headers."""
+    named = {
+        ATTEMPT: put_off.attempt,
+        NOT_BEFORE: put_off.not_before,
+        REASON: reason.value,
+        TOPIC: source.topic,
+        PARTITION: source.partition,
+        OFFSET: source.offset,
+    }
+    return [(name, str(value).encode()) for name, value in named.items()]
+
+
+def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
+    """Raises EnvelopeError when one of the headers is missing or is no number."""
+    named = dict(headers)
+    return Returned(
+        source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
+        put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),
+    )
+
+
+def _text(named: dict[str, bytes], name: str) -> str:
+    try:
+        return named[name].decode()
+    except (KeyError, UnicodeDecodeError):
+        raise EnvelopeError(f"the header {name} is missing or no text", name) from None
+
+
+def _number(named: dict[str, bytes], name: str) -> int:
+    text = _text(named, name)
+    # As many digits as an epoch in milliseconds or an offset can have.
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise EnvelopeError(f"the header {name} is no number", name)
+    return int(text)

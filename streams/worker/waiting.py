@@ -1,0 +1,79 @@
+"""Records put off, until their time has come. In no lane, in no slot: they hold nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+
+from streams.clock import Clock
+from streams.worker.work import Work
+
+# Records in memory that wait. Above, the partitions of `retries` are read no further, and what lies
+# behind waits in Kafka: a million of them cost no more.
+ROOM = 5_000
+
+# Longest sleep before the clock is looked at again: an earlier record may have come.
+LOOK_SECONDS = 0.25
+
+
+class WaitingRoom:
+    """Gives each record to ``admit`` when its time has come; within one time, as they came.
+
+    ``hold`` is told True when no more may come, and False when they may again.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        admit: Callable[[Work], Awaitable[None]],
+        hold: Callable[[bool], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._clock = clock
+        self._admit = admit
+        self._hold = hold
+        self._on_failure = on_failure
+        self._waiting: list[tuple[float, int, int, Work]] = []
+        self._full = False
+        self._looking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        return self._full
+
+    def put(self, work: Work) -> None:
+        """Never waits: who is full says so, and takes what was on its way."""
+        entry = (work.not_before, work.tp.partition, work.offset, work)
+        heapq.heappush(self._waiting, entry)
+        if len(self._waiting) >= ROOM:
+            self._full = True
+            # Said each time: Faust goes on reading by itself once its own queue is empty.
+            self._hold(True)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name="waiting-room")
+            self._looking.add_done_callback(self._ended)
+
+    def close(self) -> None:
+        """Nobody is admitted any more; who waits is left to the partition's next owner."""
+        self._waiting.clear()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        while True:
+            while self._waiting and self._waiting[0][0] <= self._clock.time():
+                work = heapq.heappop(self._waiting)[-1]
+                if self._full and len(self._waiting) < ROOM // 2:
+                    self._full = False
+                    self._hold(False)
+                await self._admit(work)
+            await self._clock.sleep(LOOK_SECONDS)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._on_failure(failure)
