@@ -227,15 +227,17 @@ def apply(
     now_ms: int,
     *,
     taken: int | None = None,
+    redriven: int = 0,
 ) -> InteractionRecord:
     """The interaction's record once this source record is decided, or decided again.
 
     The cached type and state only move with an event that is newer, or has no order. ``taken``: the
     record was put off before, and this is the offset in ``retries`` that brought it back.
+    ``redriven``: how often it was sent back from the dead letters.
     """
     after = record
     if taken is not None or verdict.decision is Decision.DEFERRED:
-        after = _with(record, Deferred(offset, verdict, taken))
+        after = _with(record, Deferred(offset, verdict, taken, redriven))
     if taken is None:
         fresh = standing(record.seen, event) is Standing.NEW
         after = msgspec.structs.replace(

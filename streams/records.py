@@ -121,15 +121,17 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A source record of this interaction that was put off at least once.
+    """A source record of this interaction that was put off, or sent back, at least once.
 
     ``offset``: its own, in ``events``. ``verdict``: the latest on it, a final one when it is over.
     ``taken``: offset of the record in ``retries`` that this verdict is for; None for the first.
+    ``redriven``: how often it was sent back from the dead letters by then.
     """
 
     offset: int
     verdict: Verdict
     taken: int | None = None
+    redriven: int = 0
 
 
 class Intent(msgspec.Struct, frozen=True, rename="camel"):
@@ -221,6 +223,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     attempts: int
     failed_at: str
     source: Source | None = None
+    redriven: int = 0
 
     def headers(self) -> list[tuple[str, bytes]]:
         """The ``dlq.*`` headers."""
@@ -235,12 +238,17 @@ class DeadLetter(msgspec.Struct, frozen=True):
             named["dlq.source.topic"] = self.source.topic
             named["dlq.source.partition"] = self.source.partition
             named["dlq.source.offset"] = self.source.offset
+        if self.redriven:
+            named["dlq.redriven"] = self.redriven
         return [(name, str(value).encode()) for name, value in named.items()]
 
 
-def outcome_id(source: Source, attempt: int | None = None) -> str:
-    """The same source record always gives the same id; a deferral adds its attempt."""
+def outcome_id(source: Source, attempt: int | None = None, *, redriven: int = 0) -> str:
+    """The same source record always gives the same id; a deferral adds its attempt. What an
+    operator has sent back is decided anew, so that adds how often it was."""
     name = f"{source.topic}/{source.partition}/{source.offset}"
+    if redriven:
+        name += f"@{redriven}"
     if attempt is not None:
         name += f"#{attempt}"
     return str(uuid.uuid5(OUTCOME_NAMESPACE, name))

@@ -34,6 +34,9 @@ COMMANDS = {
     "worker": Target("streams.cli.worker:worker", "The Faust worker: events to dispositions."),
     "topics": Target("streams.cli.topics:topics", "Create and check the Kafka topics."),
     "outcomes": Target("streams.cli.outcomes:outcomes", "What was decided, and why."),
+    "dead-letters": Target(
+        "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."
+    ),
 }
 
 

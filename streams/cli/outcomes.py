@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.text import Text
 
+from streams.cli.printable import printable
 from streams.cli.serving import serve
 from streams.envelope import INTERACTION_ID
 from streams.errors import TopicsError
@@ -113,24 +114,14 @@ def _line(outcome: Outcome) -> str:
     end_to_end = outcome.end_to_end_ms
     cells = (
         outcome.decided_at,
-        _printable(outcome.interaction_id),
-        _printable(outcome.sequence_id),
+        printable(outcome.interaction_id),
+        printable(outcome.sequence_id),
         outcome.decision,
         outcome.reason,
         outcome.basis,
-        _printable(outcome.patch_status),
+        printable(outcome.patch_status),
         str(outcome.api_calls),
         "-" if end_to_end is None else f"{end_to_end:.0f} ms",
     )
     padded = (cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
     return "  ".join(padded).rstrip()
-
-
-def _printable(value: object) -> str:
-    """Text from outside may not move the cursor, colour the terminal or break the line."""
-    if value is None:
-        return "-"
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in str(value)
-    )

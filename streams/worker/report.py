@@ -131,7 +131,8 @@ class Report:
 
     async def _put_off(self, work: Work, verdict: Verdict, put_off: PutOff) -> None:
         """Into ``retries``, to the partition of the same number: its table is there."""
-        headers = [*retry_headers(work.source, put_off, verdict.reason), *inject_context()]
+        told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
+        headers = [*told, *inject_context()]
         await self._publisher.publish(
             self._topics.retries,
             key=work.key,
@@ -151,6 +152,7 @@ class Report:
             attempts=verdict.attempts,
             failed_at=verdict.decided_at,
             source=work.source,
+            redriven=work.redriven,
         )
         headers = [*letter.headers(), *inject_context()]
         await self._publisher.publish(
@@ -203,7 +205,9 @@ class Report:
         trace_id = span.get_span_context().trace_id
         return Outcome(
             outcome_id=outcome_id(
-                work.source, None if verdict.put_off is None else verdict.put_off.attempt
+                work.source,
+                None if verdict.put_off is None else verdict.put_off.attempt,
+                redriven=work.redriven,
             ),
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,

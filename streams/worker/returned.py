@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streams.errors import EnvelopeError
 from streams.kafka.publisher import Headers
-from streams.records import PutOff, Reason, Source
+from streams.records import PutOff, Source
 
 ATTEMPT = "retry.attempt"
 NOT_BEFORE = "retry.not-before"
@@ -15,26 +15,34 @@ REASON = "retry.reason"
 TOPIC = "retry.source.topic"
 PARTITION = "retry.source.partition"
 OFFSET = "retry.source.offset"
+# How often an operator has sent it back from the dead letters; left out while never.
+REDRIVEN = "retry.redriven"
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A record that was put off. ``source``: its place in ``events``."""
+    """A record that was put off, or sent back from the dead letters.
+
+    ``source``: its place in ``events``. ``redriven``: how often it was sent back.
+    """
 
     source: Source
     put_off: PutOff
+    redriven: int = 0
 
 
-def retry_headers(source: Source, put_off: PutOff, reason: Reason) -> Headers:
+def retry_headers(source: Source, put_off: PutOff, reason: str, *, redriven: int = 0) -> Headers:
     """The ``retry.*`` headers."""
-    named = {
+    named: dict[str, int | str] = {
         ATTEMPT: put_off.attempt,
         NOT_BEFORE: put_off.not_before,
-        REASON: reason.value,
+        REASON: reason,
         TOPIC: source.topic,
         PARTITION: source.partition,
         OFFSET: source.offset,
     }
+    if redriven:
+        named[REDRIVEN] = redriven
     return [(name, str(value).encode()) for name, value in named.items()]
 
 
@@ -44,6 +52,7 @@ def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
     return Returned(
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
         put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),
+        redriven=_number(named, REDRIVEN) if REDRIVEN in named else 0,
     )
 
 

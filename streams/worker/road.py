@@ -125,7 +125,15 @@ class Road:
         verdict, record = await self._decide(work, event, record)
         now = self._clock.time()
         verdict = msgspec.structs.replace(verdict, decided_at=rfc3339(now))
-        after = decision.apply(record, event, offset, verdict, round(now * 1000), taken=work.taken)
+        after = decision.apply(
+            record,
+            event,
+            offset,
+            verdict,
+            round(now * 1000),
+            taken=work.taken,
+            redriven=work.redriven,
+        )
         await self._table.put(work.tenure, partition, after)
         self._metrics.sequence_gaps(gaps(after.seen) - gaps(record.seen))
         return verdict
@@ -227,7 +235,7 @@ def _told_before(record: InteractionRecord, work: Work) -> Told | None:
     """What the table proves of a record that comes again; None when it is to be decided."""
     known = record.deferral(work.source.offset)
     if work.taken is not None:
-        if known is None:
+        if known is None or known.redriven < work.redriven:
             return None
         if known.taken == work.taken:
             # Decided before a crash, perhaps not told.
@@ -235,7 +243,7 @@ def _told_before(record: InteractionRecord, work: Work) -> Told | None:
         later = known.taken is not None and work.taken < known.taken
         put_off = known.verdict.put_off
         copy = put_off is None or put_off.attempt != work.attempt
-        return Told(None) if later or copy else None
+        return Told(None) if later or copy or known.redriven > work.redriven else None
     if record.last_offset is None or work.offset > record.last_offset:
         return None
     if work.offset == record.last_offset and record.verdict is not None:

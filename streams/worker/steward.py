@@ -155,11 +155,12 @@ class Steward:
     def _work(self, tenure: Tenure, message: Message) -> Work:
         headers, event = _headers(message), _event(message.value)
         source = Source(message.tp.topic, message.tp.partition, message.offset)
-        put_off = PutOff(0, 0)
+        put_off, redriven = PutOff(0, 0), 0
         if message.tp.topic == self._retries:
             try:
                 returned = read_returned(headers)
                 source, put_off = returned.source, returned.put_off
+                redriven = returned.redriven
             except EnvelopeError as stranger:
                 event = stranger
         return Work(
@@ -175,6 +176,7 @@ class Steward:
             source=source,
             attempt=put_off.attempt,
             not_before=put_off.not_before / 1000,
+            redriven=redriven,
         )
 
     async def _admit(self, work: Work) -> None:

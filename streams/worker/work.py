@@ -18,8 +18,9 @@ class Work:
     """A record taken up, from ``events`` or, put off before, from ``retries``.
 
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that it is, or is a
-    copy of. ``attempt``: how often it was put off, and ``not_before``: not to be decided earlier,
-    epoch seconds. ``timestamp`` is its own in Kafka, ``taken_at`` monotonic; seconds.
+    copy of. ``attempt``: how often it was put off. ``not_before``: not to be decided earlier, epoch
+    seconds. ``redriven``: how often it was sent back from the dead letters. ``timestamp`` is its
+    own in Kafka, ``taken_at`` monotonic; seconds.
     """
 
     tenure: Tenure
@@ -34,6 +35,7 @@ class Work:
     source: Source
     attempt: int = 0
     not_before: float = 0.0
+    redriven: int = 0
 
     @property
     def taken(self) -> int | None:

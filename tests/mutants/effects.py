@@ -251,7 +251,7 @@ MUTANTS = (
         "decide a copy of a record that came back",
         6,
         ROAD,
-        "Told(None) if later or copy else None",
+        "Told(None) if later or copy or known.redriven > work.redriven else None",
         "Told(None) if later else None",
         (f"{TEST_ROAD}::test_a_copy_of_one_that_came_back_is_dropped",),
     ),

@@ -19,7 +19,7 @@ from streams.worker.returned import (
 )
 
 SOURCE = Source("genesys.interaction.events", 3, 41)
-HEADERS = retry_headers(SOURCE, PutOff(2, 1_765_552_507_657), Reason.TIMEOUT)
+HEADERS = retry_headers(SOURCE, PutOff(2, 1_765_552_507_657), Reason.TIMEOUT.value)
 
 
 def test_the_names_are_the_contracts() -> None:

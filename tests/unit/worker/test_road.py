@@ -29,7 +29,16 @@ from streams.errors import (
     RateLimited,
     ServerError,
 )
-from streams.records import Decision, Intent, InteractionRecord, Reason, Source, outcome_id
+from streams.records import (
+    Decision,
+    Intent,
+    InteractionRecord,
+    PutOff,
+    Reason,
+    Source,
+    outcome_id,
+)
+from streams.worker.returned import retry_headers
 from streams.worker.road import Deferrals
 from tests.unit.worker.world import (
     CODE,
@@ -39,6 +48,7 @@ from tests.unit.worker.world import (
     TTL_SECONDS,
     Crashed,
     Patched,
+    Sent,
     Worker,
     World,
     arrives_late,
@@ -830,6 +840,76 @@ async def test_a_longer_quiet_than_the_deferral_is_kept() -> None:
     assert outcome.reason is Reason.RATE_LIMITED
     not_before = int(world.put_off[0].named["retry.not-before"]) / 1000
     assert not_before == pytest.approx(world.clock.time() + 7200, abs=0.01)
+
+
+def sent_back(offset: int, *, redriven: int = 1) -> Sent:
+    """What `dead-letters redrive` puts into ``retries`` for a record."""
+    source = Source(EVENTS.topic, EVENTS.partition, offset)
+    headers = retry_headers(source, PutOff(0, 0), "forbidden", redriven=redriven)
+    return Sent(RETRIES.topic, b"i-1", event(), headers)
+
+
+async def test_a_dead_record_that_is_sent_back_is_decided_anew() -> None:
+    world = World()
+    world.fetches.append(raising(Forbidden("no scope", status=403)))
+    worker = Worker(world)
+    await worker.travel(event(), offset=6)
+
+    await worker.resume(sent_back(6))
+
+    failed, patched = world.outcomes
+    assert (failed.decision, patched.decision) == (Decision.FAILED, Decision.PATCHED)
+    source = Source(EVENTS.topic, EVENTS.partition, 6)
+    assert (failed.outcome_id, patched.outcome_id) == (
+        outcome_id(source),
+        outcome_id(source, redriven=1),
+    )
+    assert patched.source == source
+
+
+async def test_sent_back_twice_it_is_decided_once() -> None:
+    world = World()
+    world.fetches.append(raising(Forbidden("no scope", status=403)))
+    worker = Worker(world)
+    await worker.travel(event(), offset=6)
+    await worker.resume(sent_back(6), 0)
+    told = len(world.outcomes)
+
+    await worker.resume(sent_back(6), 1)
+
+    assert len(world.outcomes) == told
+    assert world.applied == 1
+
+
+async def test_what_dies_again_says_how_often_it_was_sent_back() -> None:
+    world = World()
+    world.fetches.extend([raising(Forbidden("no scope", status=403))] * 3)
+    worker = Worker(world)
+    await worker.travel(event(), offset=6)
+    await worker.resume(sent_back(6), 0)
+
+    await worker.resume(sent_back(6, redriven=2), 1)
+
+    told = [letter.named.get("dlq.redriven") for letter in world.dead_letters]
+    assert told == [None, "1", "2"]
+    assert len({outcome.outcome_id for outcome in world.outcomes}) == 3
+
+
+async def test_what_was_sent_back_may_be_put_off_as_any_other() -> None:
+    world = World()
+    world.fetches.extend([raising(Forbidden("no", status=403)), unreachable])
+    worker = Worker(world)
+    await worker.travel(event(), offset=6)
+    await worker.resume(sent_back(6), 0)
+    (put_off,) = world.put_off
+    assert put_off.named["retry.redriven"] == "1"
+    assert put_off.named["retry.attempt"] == "1"
+
+    await worker.resume(put_off, 1)
+
+    assert world.outcomes[-1].decision is Decision.PATCHED
+    source = Source(EVENTS.topic, EVENTS.partition, 6)
+    assert world.outcomes[-1].outcome_id == outcome_id(source, redriven=1)
 
 
 class Longest(Random):

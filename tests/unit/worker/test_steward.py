@@ -105,7 +105,7 @@ class Desk:
         """A record put off, whose time comes in so many seconds."""
         put_off = PutOff(2, round((self.clock.time() + seconds) * 1000))
         source = Source(EVENTS.topic, EVENTS.partition, of)
-        headers = retry_headers(source, put_off, Reason.TIMEOUT)
+        headers = retry_headers(source, put_off, Reason.TIMEOUT.value)
         await self.steward.take_up(message(offset, event(of), tp=RETRIES, headers=headers))
         await asyncio.sleep(0)
 

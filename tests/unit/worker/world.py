@@ -374,6 +374,7 @@ class Worker:
             event=parsed(sent.value),
             source=told.source,
             attempt=told.put_off.attempt,
+            redriven=told.redriven,
             not_before=told.put_off.not_before / 1000,
         )
 

@@ -1,0 +1,254 @@
+"""``genesys-streams dead-letters``: what could not be handled, and sending it back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from streams.cli.outcomes import ANSWER_TIMEOUT_SECONDS
+from streams.cli.printable import printable
+from streams.cli.serving import serve
+from streams.clock import SystemClock, epoch_ms, rfc3339
+from streams.dead_letters.letter import Letter, Wanted, sort
+from streams.dead_letters.redrive import read_letters, read_sent, redrive
+from streams.envelope import INTERACTION_ID
+from streams.errors import TopicsError
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.settings import Settings
+
+T = TypeVar("T")
+
+# A gentle default: what is sent back competes with the live events for the API's budget.
+REDRIVES_PER_SECOND = 20.0
+
+COLUMNS = (
+    ("OFFSET", 8),
+    ("FAILED AT", 24),
+    ("STAGE", 6),
+    ("REASON", 18),
+    ("REDRIVEN", 8),
+    ("INTERACTION", 36),
+    ("MESSAGE", 0),
+)
+
+
+@click.group("dead-letters")
+def dead_letters() -> None:
+    """What could not be handled: look at it, and send it back once its cause is mended."""
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which letters are meant."""
+    for option in (
+        click.option("--until", metavar="TIME", help="Only those that died before, RFC 3339."),
+        click.option("--since", metavar="TIME", help="Only those that died since, RFC 3339."),
+        click.option("--interaction", metavar="ID", help="Only those of one interaction."),
+        click.option("--reason", multiple=True, metavar="R", help="Only these; may be repeated."),
+    ):
+        command = option(command)
+    return command
+
+
+@dead_letters.command("list")
+@selecting
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_letters(
+    *,
+    reason: Sequence[str],
+    interaction: str | None,
+    since: str | None,
+    until: str | None,
+    as_json: bool,
+) -> None:
+    """List dead letters in the order in which they died, and how many there are of each reason."""
+    wanted = _wanted(reason, interaction, since, until)
+    found = [letter for letter in _run(_read) if letter in wanted]
+    if as_json:
+        for letter in found:
+            click.echo(msgspec.json.encode(_told(letter)))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    headings = (name.ljust(width) for name, width in COLUMNS)
+    console.print(Text("  ".join(headings).rstrip(), style="bold"))
+    for letter in found:
+        # Sent back and dead again: it goes round in circles until its cause is mended.
+        console.print(Text(_line(letter), style="yellow" if letter.redriven else ""))
+    for name, number in Counter(letter.reason for letter in found).most_common():
+        console.print(Text(f"{number:8}  {printable(name)}"))
+
+
+@dead_letters.command()
+@click.argument("offset", type=click.IntRange(0))
+@click.option("--partition", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--bytes", "body", type=click.Path(path_type=Path), help="Write its bytes there.")
+def show(offset: int, partition: int, body: Path | None) -> None:
+    """Show one dead letter: its headers and its bytes."""
+    at = (partition, offset)
+    letter = next((each for each in _run(_read) if (each.partition, each.offset) == at), None)
+    if letter is None:
+        raise click.ClickException(f"there is no dead letter {partition}/{offset}")
+    if body is not None:
+        body.write_bytes(letter.value or b"")
+    for name, value in letter.headers:
+        click.echo(f"{printable(name)}: {printable(value.decode(errors='backslashreplace'))}")
+    click.echo(f"key: {printable(_text(letter.key))}")
+    click.echo(f"value: {printable(_text(letter.value))}")
+
+
+@dead_letters.command("redrive")
+@selecting
+@click.option("--dry-run", is_flag=True, help="Say what would be sent back, and send nothing.")
+@click.option(
+    "--rate",
+    default=REDRIVES_PER_SECOND,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Letters a second at most.",
+)
+def redrive_letters(
+    *,
+    reason: Sequence[str],
+    interaction: str | None,
+    since: str | None,
+    until: str | None,
+    dry_run: bool,
+    rate: float,
+) -> None:
+    """Send dead letters back to be decided anew, in their order; mend the cause first.
+
+    One that was sent back and has not died again is left. Each counts how often it was sent back:
+    list shows it, for what dies again and again.
+    """
+    wanted = _wanted(reason, interaction, since, until)
+
+    async def send(settings: Settings) -> int:
+        letters = await _read(settings)
+        retries = await _partitions(settings, settings.topics.retries)
+        chosen = sort(letters, wanted, await read_sent(settings, retries))
+        for letter, why in chosen.left:
+            click.echo(f"left: {letter.place} {_name(letter)}: {why}", err=True)
+        if dry_run:
+            for letter in chosen.send:
+                click.echo(f"would send back: {letter.place} {_name(letter)} ({letter.reason})")
+            return len(chosen.send)
+        publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-redrive")
+        await publisher.start()
+        try:
+            sending = redrive(
+                chosen.send, publisher, settings.topics, SystemClock(), per_second=rate
+            )
+            async with aclosing(sending) as sent:
+                async for letter in sent:
+                    click.echo(f"sent back: {letter.place} {_name(letter)} ({letter.reason})")
+        finally:
+            await publisher.stop()
+        return len(chosen.send)
+
+    number = _run(send)
+    click.echo(f"{number} {'would be ' if dry_run else ''}sent back", err=True)
+
+
+async def _read(settings: Settings) -> list[Letter]:
+    partitions = await _partitions(settings, settings.topics.dead_letters)
+    return await read_letters(settings, partitions)
+
+
+async def _partitions(settings: Settings, topic: str) -> int:
+    cluster = await asyncio.to_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
+    if topic not in cluster.topics:
+        raise TopicsError(f"no topic {topic} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}")
+    return cluster.topics[topic].partitions
+
+
+def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
+    """What the work comes to; a signal ends it in between."""
+    settings = Settings.load()
+    results: list[T] = []
+
+    async def until_stopped(stop: asyncio.Event) -> None:
+        working = asyncio.ensure_future(work(settings))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
+            raise click.Abort
+        results.append(working.result())
+
+    serve(until_stopped)
+    return results[0]
+
+
+def _wanted(
+    reasons: Iterable[str], interaction: str | None, since: str | None, until: str | None
+) -> Wanted:
+    if interaction is not None and not INTERACTION_ID.fullmatch(interaction):
+        raise click.BadParameter(
+            f"must match {INTERACTION_ID.pattern}", param_hint="'--interaction'"
+        )
+    return Wanted(
+        reasons=frozenset(reasons),
+        interaction_id=interaction,
+        since=_time(since, "--since"),
+        until=_time(until, "--until"),
+    )
+
+
+def _time(text: str | None, name: str) -> int | None:
+    at = epoch_ms(text)
+    if text is not None and at is None:
+        raise click.BadParameter(
+            "must be a time such as 2026-01-05T08:00:00Z", param_hint=f"'{name}'"
+        )
+    return at
+
+
+def _line(letter: Letter) -> str:
+    failed_at = None if letter.failed_at is None else rfc3339(letter.failed_at / 1000)
+    cells = (
+        letter.place if letter.partition else str(letter.offset),
+        failed_at,
+        letter.stage,
+        letter.reason,
+        letter.redriven or None,
+        _name(letter),
+        letter.message,
+    )
+    padded = (printable(cell).ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def _name(letter: Letter) -> str:
+    return printable(letter.interaction_id or _text(letter.key))
+
+
+def _told(letter: Letter) -> dict[str, object]:
+    return {
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "reason": letter.reason,
+        "message": letter.message,
+        "stage": letter.stage,
+        "failedAt": None if letter.failed_at is None else rfc3339(letter.failed_at / 1000),
+        "redriven": letter.redriven,
+        "interactionId": letter.interaction_id,
+        "source": letter.source,
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+    }
+
+
+def _text(content: bytes | None) -> str | None:
+    """Bytes as text; what is none of UTF-8 is escaped."""
+    return None if content is None else content.decode(errors="backslashreplace")

@@ -1,0 +1,1 @@
+"""What could not be handled: read from its topic, and sent back."""

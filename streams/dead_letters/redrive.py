@@ -1,0 +1,81 @@
+"""Dead letters back to where they are decided (``genesys-streams dead-letters redrive``).
+
+A record of the worker's goes to ``retries``, with its place in ``events`` and how often it was sent
+back: the worker decides it anew, whatever it has seen since, and twice the same is dropped. One of
+the bridge's never was in ``events``, and goes there. Safe to be killed and run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+
+from streams.clock import Clock
+from streams.dead_letters.letter import Letter, read_letter
+from streams.errors import EnvelopeError
+from streams.kafka.publisher import Publisher
+from streams.kafka.reader import read_topic
+from streams.records import PutOff, Source
+from streams.settings import Settings, TopicNames
+from streams.worker.returned import read_returned, retry_headers
+
+
+async def read_letters(settings: Settings, partitions: int) -> list[Letter]:
+    """Every dead letter there is, in order. Raises KafkaError."""
+    topic = settings.topics.dead_letters
+    async with aclosing(read_topic(settings, topic, range(partitions))) as records:
+        return [
+            read_letter(each.partition, each.offset, each.key, each.value, each.headers)
+            async for each in records
+        ]
+
+
+async def read_sent(settings: Settings, partitions: int) -> frozenset[tuple[Source, int]]:
+    """What is in ``retries`` because it was sent back: its source, the how-manyth time."""
+    sent = set()
+    topic = settings.topics.retries
+    async with aclosing(read_topic(settings, topic, range(partitions))) as records:
+        async for record in records:
+            try:
+                returned = read_returned(record.headers)
+            except EnvelopeError:
+                continue  # somebody else's: the worker buries it
+            if returned.redriven:
+                sent.add((returned.source, returned.redriven))
+    return frozenset(sent)
+
+
+async def redrive(
+    letters: Iterable[Letter],
+    publisher: Publisher,
+    topics: TopicNames,
+    clock: Clock,
+    *,
+    per_second: float,
+) -> AsyncGenerator[Letter]:
+    """Send them back one after the other, each acknowledged before the next, so in their order.
+
+    Yields each once it is sent. Raises PublishError.
+    """
+    due = clock.monotonic()
+    for letter in letters:
+        if (wait := due - clock.monotonic()) > 0:
+            await clock.sleep(wait)
+        due = max(due, clock.monotonic()) + 1 / per_second
+        if letter.source is None:
+            assert letter.interaction_id is not None, "sorted out before"
+            await publisher.publish(
+                topics.events, key=letter.interaction_id.encode(), value=letter.value
+            )
+        else:
+            headers = retry_headers(
+                letter.source, PutOff(0, 0), letter.reason, redriven=letter.redriven + 1
+            )
+            await publisher.publish(
+                topics.retries,
+                key=letter.key,
+                value=letter.value,
+                headers=headers,
+                partition=letter.source.partition,
+            )
+        yield letter
