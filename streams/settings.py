@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     retry_max_attempts: int = Field(10, ge=0)
     retry_first_seconds: float = Field(30.0, gt=0)
     breaker_open_seconds: float = Field(30.0, gt=0)
+    dead_letter_limit: float = Field(0.5, gt=0, le=1)
     stall_seconds: float = Field(120.0, gt=0)
 
     bridge_host: str = "127.0.0.1"

@@ -31,6 +31,7 @@ from streams.records import (
 )
 from streams.sequence import gaps
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.mortality import Mortality
 from streams.worker.report import Report
 from streams.worker.table import InteractionTable
 from streams.worker.work import Work
@@ -78,6 +79,7 @@ class Road:
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
+        mortality: Mortality,
     ) -> None:
         self._table = table
         self._api = api
@@ -87,6 +89,7 @@ class Road:
         self._clock = clock
         self._random = random
         self._metrics = metrics
+        self._mortality = mortality
 
     async def travel(self, work: Work) -> None:
         """Bring the record to its outcome, final or put off, and finish it.
@@ -107,6 +110,9 @@ class Road:
             await work.tenure.owned()
             await self._report.tell(work, verdict, told)
         work.finish()
+        if verdict.basis is Basis.API:
+            failed = verdict.decision is Decision.FAILED
+            self._mortality.count(verdict.reason.value if failed else None, self._clock.monotonic())
 
     async def _settle(self, work: Work, event: InteractionEvent) -> Verdict | None:
         """The verdict, in the table; None for a record that has been told already, as the table

@@ -25,6 +25,7 @@ from streams.worker.app import build_app, declare_agents
 from streams.worker.datadir import claim
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.membership import Membership
+from streams.worker.mortality import Mortality
 from streams.worker.report import Report
 from streams.worker.road import Deferrals, Road
 from streams.worker.server import StateServer
@@ -124,6 +125,7 @@ class Worker:
             metrics=metrics,
             tracer=trace.get_tracer("streams.worker"),
         )
+        self._mortality = Mortality(settings.dead_letter_limit)
         road = Road(
             table=self._table,
             api=client,
@@ -135,6 +137,7 @@ class Worker:
             clock=clock,
             random=random,
             metrics=metrics,
+            mortality=self._mortality,
         )
         self._steward = Steward(
             road=road,
@@ -142,6 +145,7 @@ class Worker:
             holes=BrokerHoleInspector(settings),
             clock=clock,
             metrics=metrics,
+            mortality=self._mortality,
             retries=settings.topics.retries,
             in_flight=settings.max_in_flight,
             session_alive=membership.session_alive,
@@ -153,7 +157,14 @@ class Worker:
         self.begin_tenure = self._steward.begin_tenure
         self.end_tenure = self._steward.end_tenure
         declare_agents(self._app, settings, self._steward, self._fail)
-        self._monitor = Monitor(self._app, self._steward, self._table, client.gate, metrics)
+        self._monitor = Monitor(
+            self._app,
+            self._steward,
+            self._table,
+            gate=client.gate,
+            mortality=self._mortality,
+            metrics=metrics,
+        )
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
         self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)
         self._clock = clock

@@ -17,6 +17,7 @@ from streams.records import PutOff, Source
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.frontier import Taken
 from streams.worker.lanes import Lanes
+from streams.worker.mortality import Mortality
 from streams.worker.returned import read_returned
 from streams.worker.road import Road
 from streams.worker.table import InteractionTable
@@ -50,6 +51,7 @@ class Steward:
         holes: HoleInspector,
         clock: Clock,
         metrics: WorkerMetrics,
+        mortality: Mortality,
         retries: str,
         in_flight: int,
         session_alive: Callable[[], bool],
@@ -62,6 +64,7 @@ class Steward:
         self._holes = holes
         self._clock = clock
         self._metrics = metrics
+        self._mortality = mortality
         self._retries = retries
         self._in_flight = in_flight
         self._session_alive = session_alive
@@ -113,12 +116,17 @@ class Steward:
         return [tp for tp in self.tenure.frontiers if tp.topic == self._retries]
 
     async def take_up(self, message: Message) -> None:
-        """Put the next record of a partition into its lane; waits while memory is full.
+        """Put the next record of a partition into its lane; waits while memory is full, and until
+        the partitions go when too many records have failed.
 
         Raises OffsetHole when records are missing in between.
         """
         tenure = self.tenure
         if tenure is None or tenure.ending.is_set() or message.generation_id != tenure.generation:
+            return
+        if self._mortality.passed is not None:
+            log.error("stopped: %s", self._mortality.passed)
+            await tenure.ending.wait()
             return
         frontier = tenure.frontiers[message.tp]
         taken = frontier.take_up(message.offset)
@@ -181,9 +189,13 @@ class Steward:
 
     async def _admit(self, work: Work) -> None:
         """Its time has come: from here on it is as any other."""
+        if self._mortality.passed is not None:
+            return
         await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
 
     async def _travel(self, work: Work) -> None:
+        if self._mortality.passed is not None:
+            return  # unfinished, and so are all behind it: the next start takes them up again
         try:
             await self._road.travel(work)
         except OwnershipLost as lost:

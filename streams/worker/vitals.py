@@ -7,6 +7,7 @@ from faust.tables.manager import TableManager
 from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
@@ -22,13 +23,16 @@ class Monitor:
         app: StreamsApp,
         steward: Steward,
         table: InteractionTable,
+        *,
         gate: Gate,
+        mortality: Mortality,
         metrics: WorkerMetrics,
     ) -> None:
         self._app = app
         self._steward = steward
         self._table = table
         self._gate = gate
+        self._mortality = mortality
         self._metrics = metrics
         self.ending: str | None = None
         """Why the worker is about to end, once it is."""
@@ -68,6 +72,8 @@ class Monitor:
             return vitals.fatal or str(vitals.broken)
         if vitals.crashed is not None:
             return repr(vitals.crashed)
+        if self._mortality.passed is not None:
+            return self._mortality.passed
         return None if vitals.tenure else "no partitions are assigned yet"
 
     def refresh_gauges(self) -> None:
@@ -90,6 +96,8 @@ class Monitor:
     def _excuse(self) -> str | None:
         if (obstacle := self._gate.obstacle()) is not None:
             return obstacle
+        if self._mortality.passed is not None:
+            return "too many records have failed"
         return None
 
     def _unfinished(self, tenure: Tenure | None) -> int:

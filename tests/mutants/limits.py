@@ -337,4 +337,33 @@ MUTANTS = (
         "            if False:\n",
         (f"{TEST_STORES}::test_an_empty_store_begins_where_the_changelog_does",),
     ),
+    # 13 No living corpse: nor one that buries everything
+    Mutant(
+        "dead-letter a whole day",
+        13,
+        "streams/worker/mortality.py",
+        "        if self.passed is None and dead >= FEWEST_DEAD",
+        "        if self.passed is None and dead < 0",
+        ("tests/unit/worker/test_mortality.py::test_above_the_limit_it_says_why_and_what_to_do",),
+    ),
+    Mutant(
+        "go on with what is queued when too many have failed",
+        13,
+        STEWARD,
+        "            return  # unfinished, and so are all behind it",
+        "            pass  # unfinished, and so are all behind it",
+        (f"{TEST_STEWARD}::test_with_too_many_failures_what_is_queued_is_left",),
+    ),
+    # 6 Same record, same answer: but for what an operator has sent back
+    Mutant(
+        "send the same back twice",
+        6,
+        "streams/dead_letters/letter.py",
+        "(letter.source, letter.redriven + 1) in sent",
+        "(letter.source, -1) in sent",
+        (
+            "tests/unit/dead_letters/test_letter.py"
+            "::test_one_that_was_sent_back_is_left_until_it_dies_again",
+        ),
+    ),
 )

@@ -18,6 +18,7 @@ from streams.records import PutOff, Reason, Source
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker import steward as steward_module
 from streams.worker import waiting as waiting_module
+from streams.worker.mortality import Mortality
 from streams.worker.returned import retry_headers
 from streams.worker.road import Road
 from streams.worker.steward import Steward
@@ -73,6 +74,7 @@ class Desk:
         self.broker = StandInBroker()
         self.clock = clock or LeapingClock()
         self.metrics = WorkerMetrics(CollectorRegistry())
+        self.mortality = Mortality(0.5)
         self.failures: list[BaseException] = []
         self.alive = True
         self.fenced: list[int] = []
@@ -83,6 +85,7 @@ class Desk:
             holes=self.broker,
             clock=self.clock,
             metrics=self.metrics,
+            mortality=self.mortality,
             retries=RETRIES.topic,
             in_flight=2,
             session_alive=lambda: self.alive,
@@ -423,3 +426,33 @@ async def test_too_many_that_wait_are_read_no_further(monkeypatch: pytest.Monkey
 
     assert desk.held_back[-1] == ([RETRIES], False)
     assert not desk.steward.held
+
+
+async def test_with_too_many_failures_what_is_queued_is_left(desk: Desk) -> None:
+    tenure = desk.begin()
+    gate = asyncio.Event()
+    desk.road.does = lambda _work: cast(Awaitable[None], gate.wait())
+    for offset in (5, 6, 7):
+        await desk.take_up(offset)
+    desk.mortality.passed = "too many failed"
+    gate.set()
+    await until(lambda: desk.steward.lanes.active == 0)
+
+    assert desk.offsets == [5]
+    assert tenure.frontiers[EVENTS].committable == 6
+
+
+async def test_with_too_many_failures_nothing_more_is_taken_up(desk: Desk) -> None:
+    tenure = desk.begin()
+    await desk.take_up(5)
+    desk.mortality.passed = "too many failed"
+
+    taking = asyncio.create_task(desk.take_up(6))
+    await desk.steward._admit(desk.road.works[0])
+    await asyncio.wait({taking}, timeout=0.05)
+
+    assert not taking.done()
+    assert desk.offsets == [5]
+    assert tenure.frontiers[EVENTS].expected == 6
+    await desk.steward.end_tenure(tenure)
+    await asyncio.wait_for(taking, 5)

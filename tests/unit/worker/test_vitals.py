@@ -12,6 +12,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
@@ -67,13 +68,15 @@ class Body:
         )
         self.steward = SimpleNamespace(lanes=self.lanes, tenures=1, waiting=self.waiting, held=())
         self.gate = gate_of(self.clock)
+        self.mortality = Mortality(0.5)
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.monitor = Monitor(
             cast(StreamsApp, self.app),
             cast(Steward, self.steward),
             cast(InteractionTable, self.table),
-            self.gate,
-            self.metrics,
+            gate=self.gate,
+            mortality=self.mortality,
+            metrics=self.metrics,
         )
 
 
@@ -128,6 +131,14 @@ def test_a_closed_gate_is_an_excuse(body: Body) -> None:
 
     body.clock.now += 11
     assert body.monitor.vitals().excuse is None
+
+
+def test_too_many_failures_make_it_unfit_and_do_not_end_it(body: Body) -> None:
+    """Ended, it would be started again, and bury as many more."""
+    body.mortality.passed = "40 of the last 40 records failed"
+
+    assert body.monitor.not_ready() == "40 of the last 40 records failed"
+    assert body.monitor.vitals().excuse is not None
 
 
 def test_records_put_off_do_not_wait_for_anybody(body: Body) -> None:

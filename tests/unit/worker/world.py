@@ -29,6 +29,7 @@ from streams.records import InteractionRecord, Outcome, Source, decode_outcome
 from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.frontier import Frontier
+from streams.worker.mortality import Mortality
 from streams.worker.report import Report
 from streams.worker.returned import read_returned
 from streams.worker.road import Deferrals, Road
@@ -302,6 +303,7 @@ class Worker:
         *,
         policy: Policy | None = None,
         deferrals: Deferrals | None = None,
+        mortality: Mortality | None = None,
         committed: int = 0,
         random: Random | None = None,
         tracer: trace.Tracer | None = None,
@@ -332,6 +334,7 @@ class Worker:
             clock=world.clock,
             random=random or Random(7),
             metrics=self.metrics,
+            mortality=mortality or Mortality(1.0),
         )
 
     def work(
