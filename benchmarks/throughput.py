@@ -109,8 +109,8 @@ async def prepare(settings: Settings, simulator: str, records: int) -> None:
         await publisher.stop()
 
 
-async def measure(settings: Settings, records: int) -> Rate:
-    """Wait for an outcome of each record."""
+async def measure(settings: Settings, records: int, *, of: str = "") -> Rate:
+    """Wait for an outcome of so many interactions, of those whose id begins like this."""
     consumer = aiokafka.AIOKafkaConsumer(
         settings.topics.outcomes,
         bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -124,7 +124,8 @@ async def measure(settings: Settings, records: int) -> Rate:
             if time.monotonic() > deadline:
                 raise click.ClickException(f"only {len(stamps)} of {records} outcomes came")
             for batch in (await consumer.getmany(timeout_ms=500)).values():
-                stamps.update({each.key: each.timestamp for each in batch})
+                wanted = (each for each in batch if each.key.startswith(of.encode()))
+                stamps.update({each.key: each.timestamp for each in wanted})
     finally:
         await consumer.stop()
     return Rate(records, (max(stamps.values()) - min(stamps.values())) / 1000)
