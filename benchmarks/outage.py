@@ -168,7 +168,9 @@ def tell(kind: str, outage: Outage, samples: Sequence[Sample], timeout: float) -
     after = [each for each in samples if each.at > outage.ended]
     # What was on its way, and what it took to open.
     shut = next(each for each in during if each.opened > before[-1].opened)
-    calls = during[-1].calls - shut.calls
+    # A call is counted when it ends: those on their way when it opened are not its fault.
+    settled = next(each for each in during if each.at >= shut.at + timeout)
+    calls = during[-1].calls - settled.calls
     cycles = (outage.ended - shut.at) / policy.open_seconds + 1
     usual = (before[-1].good - before[0].good) / (before[-1].at - before[0].at)
     full = next(

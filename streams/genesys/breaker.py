@@ -42,7 +42,7 @@ class BreakerPolicy:
 
     open_seconds: float = 30.0
     in_a_row: int = 3
-    window_seconds: float = 30.0
+    window_seconds: float = 10.0
     minimum_calls: int = 20
     share: float = 0.5
     probes: int = 3
