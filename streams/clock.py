@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+# Entered for a wait, so that others may go on meanwhile.
+Resting = Callable[[], AbstractAsyncContextManager[None]]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 

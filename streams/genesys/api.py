@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from streams.clock import Resting
 
 
 def _unguarded() -> None:
@@ -33,12 +36,13 @@ class CallLog:
     """Requests made for one source record. ``attempts``: tries of the last call.
 
     ``guard`` is asked right before each request leaves, however long it had to wait for a token or
-    the gate, and raises to stop it (promise 8).
+    the gate, and raises to stop it (promise 8). ``resting`` is entered for the waits between tries.
     """
 
     calls: int = 0
     attempts: int = 0
     guard: Callable[[], None] = field(default=_unguarded)
+    resting: Resting = field(default=nullcontext)
 
 
 class GenesysApi(Protocol):

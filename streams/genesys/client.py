@@ -86,6 +86,7 @@ class GenesysClient:
             policy=self._policy,
             clock=self._clock,
             random=self._random,
+            resting=log.resting,
         )
 
     async def _once(self, request: Request, log: CallLog) -> Answer:

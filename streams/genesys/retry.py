@@ -7,11 +7,12 @@ a library would want the three as callbacks that share state, which is longer th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
-from streams.clock import Clock
+from streams.clock import Clock, Resting
 from streams.errors import ApiError, ApiTimeout, ConnectionLost, RateLimited, ServerError
 from streams.genesys.gate import LONGEST_QUIET
 
@@ -59,10 +60,15 @@ def worth_repeating(error: ApiError) -> bool:
 
 
 async def persist(
-    once: Callable[[], Awaitable[T]], *, policy: RetryPolicy, clock: Clock, random: Random
+    once: Callable[[], Awaitable[T]],
+    *,
+    policy: RetryPolicy,
+    clock: Clock,
+    random: Random,
+    resting: Resting = nullcontext,
 ) -> T:
-    """Call ``once`` until it succeeds. Raises its last ApiError when the tries are used up, and at
-    once when repeating is of no use."""
+    """Call ``once`` until it succeeds, and enter ``resting`` for each wait in between. Raises its
+    last ApiError when the tries are used up, and at once when repeating is of no use."""
     failures = 0
     while True:
         try:
@@ -71,6 +77,7 @@ async def persist(
             failures += 1
             if failures >= policy.tries or not worth_repeating(error):
                 raise
-            # After a 429 the gate says how long to wait, for all lanes alike.
-            wait = 0.0 if isinstance(error, RateLimited) else policy.backoff.wait(failures, random)
-        await clock.sleep(wait)
+            if isinstance(error, RateLimited):
+                continue  # The gate says how long to wait, for all lanes alike.
+        async with resting():
+            await clock.sleep(policy.backoff.wait(failures, random))

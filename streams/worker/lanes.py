@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
+from streams.clock import Resting
+from streams.worker.slots import Slots
+
 # Records in memory for each interaction worked on: enough to keep every slot busy while some lanes
 # hold a queue, few enough that a backlog of a million records stays in Kafka.
 BACKLOG_PER_SLOT = 10
@@ -27,7 +30,7 @@ W = TypeVar("W", bound=HasLane)
 
 
 class Lanes(Generic[W]):
-    """Runs ``work(item)`` for each item put, one at a time within a lane.
+    """Runs ``work(item, resting)`` for each item put, one at a time within a lane.
 
     ``work`` must handle its own errors: one that escapes closes the lanes, so that nothing starts
     behind it, and is given to ``on_failure``, which must end the worker, for an item that was
@@ -36,20 +39,24 @@ class Lanes(Generic[W]):
 
     def __init__(
         self,
-        work: Callable[[W], Awaitable[None]],
+        work: Callable[[W, Resting], Awaitable[None]],
         *,
         in_flight: int,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._work = work
         self._on_failure = on_failure
-        self._slots = asyncio.Semaphore(in_flight)
+        self._slots = Slots(in_flight)
         self._room = asyncio.Semaphore(in_flight * BACKLOG_PER_SLOT)
         self._queues: dict[Hashable, deque[W]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
-        self.in_flight = 0
         self.backlog = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Lanes worked on right now."""
+        return self._slots.taken
 
     @property
     def active(self) -> int:
@@ -99,10 +106,10 @@ class Lanes(Generic[W]):
 
     async def _run(self, lane: Hashable) -> None:
         queue = self._queues[lane]
-        await self._take_slot()
+        await self._slots.take()
         try:
             while queue and not self._closed.is_set():
-                await self._work(queue[0])
+                await self._work(queue[0], self._slots.resting)
                 queue.popleft()
                 self.backlog -= 1
                 self._room.release()
@@ -111,16 +118,8 @@ class Lanes(Generic[W]):
             self._closed.set()
             raise
         finally:
-            self._release_slot()
+            self._slots.give_back()
             self._queues.pop(lane, None)
-
-    async def _take_slot(self) -> None:
-        await self._slots.acquire()
-        self.in_flight += 1
-
-    def _release_slot(self) -> None:
-        self.in_flight -= 1
-        self._slots.release()
 
     async def _room_or_closed(self) -> None:
         room = asyncio.ensure_future(self._room.acquire())

@@ -8,13 +8,14 @@ it before the record is finished (promise 3). Ownership is asked before each eff
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
 
 import msgspec
 
 from streams import decision
-from streams.clock import Clock, rfc3339
+from streams.clock import Clock, Resting, rfc3339
 from streams.decision import Fetch, Patch, Policy, Settle, Step
 from streams.envelope import InteractionEvent
 from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost, RateLimited
@@ -91,8 +92,10 @@ class Road:
         self._metrics = metrics
         self._mortality = mortality
 
-    async def travel(self, work: Work) -> None:
+    async def travel(self, work: Work, resting: Resting = nullcontext) -> None:
         """Bring the record to its outcome, final or put off, and finish it.
+
+        ``resting``: entered for the waits between its tries.
 
         Raises OwnershipLost when its partition is given up, with nothing finished; PublishError
         when Kafka does not acknowledge, which ends the worker.
@@ -101,7 +104,7 @@ class Road:
             if isinstance(work.event, EnvelopeError):
                 verdict = self._malformed(work.event)
             else:
-                settled = await self._settle(work, work.event)
+                settled = await self._settle(work, work.event, resting)
                 if settled is None:
                     self._metrics.repeated(work.tp.partition)
                     work.finish()
@@ -114,7 +117,9 @@ class Road:
             failed = verdict.decision is Decision.FAILED
             self._mortality.count(verdict.reason.value if failed else None, self._clock.monotonic())
 
-    async def _settle(self, work: Work, event: InteractionEvent) -> Verdict | None:
+    async def _settle(
+        self, work: Work, event: InteractionEvent, resting: Resting
+    ) -> Verdict | None:
         """The verdict, in the table; None for a record that has been told already, as the table
         proves (promise 6)."""
         await work.tenure.owned()
@@ -128,7 +133,7 @@ class Road:
                 record = None
         if record is None:
             record = InteractionRecord(interaction_id=event.interaction_id)
-        verdict, record = await self._decide(work, event, record)
+        verdict, record = await self._decide(work, event, record, resting)
         now = self._clock.time()
         verdict = msgspec.structs.replace(verdict, decided_at=rfc3339(now))
         after = decision.apply(
@@ -145,11 +150,11 @@ class Road:
         return verdict
 
     async def _decide(
-        self, work: Work, event: InteractionEvent, record: InteractionRecord
+        self, work: Work, event: InteractionEvent, record: InteractionRecord, resting: Resting
     ) -> tuple[Verdict, InteractionRecord]:
         """The verdict, and the record with the intent that was written on the way."""
         offset = work.source.offset
-        calls = CallLog(guard=work.tenure.check)
+        calls = CallLog(guard=work.tenure.check, resting=resting)
         sent = record.intent if decision.in_doubt(record, offset) else None
         begin = decision.begin if work.taken is None else decision.resume
         step = begin(record, event, offset, self._policy)
@@ -191,7 +196,8 @@ class Road:
                     after = Settle(self._put_off(work, error))
                 elif error.retriable:
                     # It failed on the PATCH: it is given time before it is looked at.
-                    await self._clock.sleep(LOOK_BACKOFF.wait(patches, self._random))
+                    async with resting():
+                        await self._clock.sleep(LOOK_BACKOFF.wait(patches, self._random))
                 step = after
         known = record.deferral(offset)
         before = known.verdict.api_calls if known is not None else 0

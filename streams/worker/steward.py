@@ -10,7 +10,7 @@ from typing import Protocol
 from faust.types import TP
 from faust.types.tuples import Message
 
-from streams.clock import Clock
+from streams.clock import Clock, Resting
 from streams.envelope import InteractionEvent, parse
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost
 from streams.records import PutOff, Source
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 # How long lanes may finish the record in hand before a partition is given up. Longer would keep the
 # whole group waiting in the rebalance, and a SIGTERM from being obeyed within 10 s.
 DRAIN_SECONDS = 5.0
+
+# Of MAX_IN_FLIGHT, for records that come back: what fails again and again takes so much of the
+# API's time from the others at most, and what an outage has put off is still settled in minutes.
+RETURNED_SHARE = 0.05
 
 
 class HoleInspector(Protocol):
@@ -137,7 +141,7 @@ class Steward:
             self._metrics.repeated(message.tp.partition)
             return
         work = self._work(tenure, message)
-        if work.not_before > self._clock.time():
+        if work.tp.topic == self._retries:
             self.waiting.put(work)
         else:
             await self.lanes.put(work)
@@ -189,24 +193,30 @@ class Steward:
 
     async def _admit(self, work: Work) -> None:
         """Its time has come: from here on it is as any other."""
-        if self._mortality.passed is not None:
-            return
         await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
 
-    async def _travel(self, work: Work) -> None:
+    async def _travel(self, work: Work, resting: Resting) -> None:
         if self._mortality.passed is not None:
             return  # unfinished, and so are all behind it: the next start takes them up again
+        waiting = self.waiting
         try:
-            await self._road.travel(work)
+            await self._road.travel(work, resting)
         except OwnershipLost as lost:
             log.info(
                 "record left to its partition's next owner",
                 extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
             )
+        finally:
+            if work.tp.topic == self._retries:
+                waiting.settled()
 
     def _new_waiting_room(self) -> WaitingRoom:
         return WaitingRoom(
-            self._clock, admit=self._admit, hold=self._hold_retries, on_failure=self._on_failure
+            self._clock,
+            at_once=max(1, round(self._in_flight * RETURNED_SHARE)),
+            admit=self._admit,
+            hold=self._hold_retries,
+            on_failure=self._on_failure,
         )
 
     def _hold_retries(self, held: bool) -> None:

@@ -1,4 +1,5 @@
-"""Records put off, until their time has come. In no lane, in no slot: they hold nobody up."""
+"""Records put off, until their time has come: in no lane, in no slot. And then a few at a time, for
+an API that fails some interactions for good would else be asked for them in everybody's time."""
 
 from __future__ import annotations
 
@@ -20,18 +21,21 @@ LOOK_SECONDS = 0.25
 class WaitingRoom:
     """Gives each record to ``admit`` when its time has come; within one time, as they came.
 
-    ``hold`` is told True when no more may come, and False when they may again.
+    No more than ``at_once`` are out at a time: each is to be told ``settled``. ``hold`` is told
+    True when no more may come, and False when they may again.
     """
 
     def __init__(
         self,
         clock: Clock,
         *,
+        at_once: int,
         admit: Callable[[Work], Awaitable[None]],
         hold: Callable[[bool], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._clock = clock
+        self._doors = asyncio.Semaphore(at_once)
         self._admit = admit
         self._hold = hold
         self._on_failure = on_failure
@@ -58,6 +62,10 @@ class WaitingRoom:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
             self._looking.add_done_callback(self._ended)
 
+    def settled(self) -> None:
+        """One that was let out is decided, or left: another may go."""
+        self._doors.release()
+
     def close(self) -> None:
         """Nobody is admitted any more; who waits is left to the partition's next owner."""
         self._waiting.clear()
@@ -67,6 +75,7 @@ class WaitingRoom:
     async def _look(self) -> None:
         while True:
             while self._waiting and self._waiting[0][0] <= self._clock.time():
+                await self._doors.acquire()
                 work = heapq.heappop(self._waiting)[-1]
                 if self._full and len(self._waiting) < ROOM // 2:
                     self._full = False

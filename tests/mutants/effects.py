@@ -186,12 +186,12 @@ MUTANTS = (
         "dedup before the effect: seen before the work is done",
         7,
         ROAD,
-        "        verdict, record = await self._decide(work, event, record)\n",
+        "        verdict, record = await self._decide(work, event, record, resting)\n",
         """\
         now_ms, seen = round(self._clock.time() * 1000), decision.remember(record.seen, event)
         seen = msgspec.structs.replace(record, seen=seen, updated_at=now_ms)
         await self._table.put(work.tenure, partition, seen)
-        verdict, record = await self._decide(work, event, record)
+        verdict, record = await self._decide(work, event, record, resting)
 """,
         (
             f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
@@ -283,8 +283,8 @@ MUTANTS = (
         "decide a record put off before its time",
         10,
         STEWARD,
-        "        if work.not_before > self._clock.time():\n",
-        "        if work.not_before < 0:\n",
+        "        if work.tp.topic == self._retries:\n            self.waiting.put(work)\n",
+        "        if False:\n            self.waiting.put(work)\n",
         (f"{TEST_STEWARD}::test_before_its_time_it_waits_and_holds_nobody_up",),
     ),
     Mutant(

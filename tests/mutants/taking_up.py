@@ -36,12 +36,12 @@ MUTANTS = (
             self._closed.set()
             raise
         finally:
-            self._release_slot()
+            self._slots.give_back()
 """,
         """\
             raise
         finally:
-            self._release_slot()
+            self._slots.give_back()
 """,
         (f"{TEST_LANES}::test_nothing_is_worked_on_behind_a_failure",),
     ),

@@ -349,7 +349,7 @@ async def test_no_lane_sends_anything_while_the_gate_is_closed(genesys: Scripted
         first = asyncio.create_task(get(client))
         await until(lambda: client.gate.closed_until() is not None)
         lanes = [asyncio.create_task(get(client)) for _ in range(200)]
-        await until(lambda: client.gate.waiting == 200)
+        await until(lambda: client.gate.waiting == 201)
         clock.advance(9.9)
         for _ in range(50):
             await asyncio.sleep(0)

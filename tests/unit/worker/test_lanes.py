@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.clock import Resting
 from streams.worker.lanes import BACKLOG_PER_SLOT, Lanes
 
 
@@ -54,7 +55,7 @@ class Works:
         self._gates[item].set_exception(failure)
         await settle()
 
-    async def _work(self, item: Item) -> None:
+    async def _work(self, item: Item, resting: Resting) -> None:
         self.started.append(item)
         self._now += 1
         self.most = max(self.most, self._now)
@@ -211,6 +212,42 @@ async def test_a_put_that_waits_for_room_ends_with_the_drain() -> None:
     assert A1 not in works.started
 
 
+async def test_a_lane_that_rests_gives_its_slot_to_another() -> None:
+    rested = asyncio.Event()
+    started: list[Item] = []
+
+    async def work(item: Item, resting: Resting) -> None:
+        started.append(item)
+        if item == A1:
+            async with resting():
+                await rested.wait()
+
+    lanes = Lanes(work, in_flight=1, on_failure=_raise)
+    for item in (A1, A2, B1):
+        assert await lanes.put(item)
+    await settle()
+    assert started == [A1, B1]  # and its own lane waits
+
+    rested.set()
+    await settle()
+    assert started == [A1, B1, A2]
+    assert (lanes.in_flight, lanes.active) == (0, 0)
+
+
+async def test_a_rest_ends_with_the_drain() -> None:
+    async def work(_: Item, resting: Resting) -> None:
+        async with resting():
+            await asyncio.Event().wait()
+
+    lanes = Lanes(work, in_flight=1, on_failure=_raise)
+    for item in (A1, B1, C1):
+        assert await lanes.put(item)
+    await settle()
+
+    assert await asyncio.wait_for(lanes.drain(0), 5) is False
+    assert lanes.in_flight == 0
+
+
 async def test_a_failing_item_is_reported() -> None:
     works = Works()
     await works.put(A1, B1)
@@ -247,16 +284,21 @@ async def test_the_item_in_hand_of_another_lane_may_end_after_a_failure() -> Non
     lanes_of_items=st.lists(st.sampled_from("abcde"), max_size=40),
     in_flight=st.integers(1, 4),
     pauses=st.lists(st.integers(0, 4), min_size=1, max_size=40),
+    rests=st.lists(st.integers(0, 4), min_size=1, max_size=40),
 )
-def test_any_schedule(lanes_of_items: list[str], in_flight: int, pauses: list[int]) -> None:
-    """However long items take: order, limits, and every item once."""
+def test_any_schedule(
+    lanes_of_items: list[str], in_flight: int, pauses: list[int], rests: list[int]
+) -> None:
+    """However long items take and rest: order, limits, and every item once."""
     items = [Item(lane, number) for number, lane in enumerate(lanes_of_items)]
     ended: list[Item] = []
+    begun: set[str] = set()
     working: set[Item] = set()
     most: list[int] = [0]
 
-    async def work(item: Item) -> None:
-        assert item.lane not in {other.lane for other in working}
+    async def work(item: Item, resting: Resting) -> None:
+        assert item.lane not in begun
+        begun.add(item.lane)
         steps = pauses[item.number % len(pauses)]
         await asyncio.sleep(0)
         working.add(item)
@@ -264,6 +306,10 @@ def test_any_schedule(lanes_of_items: list[str], in_flight: int, pauses: list[in
         for _ in range(steps):
             await asyncio.sleep(0)
         working.remove(item)
+        async with resting():
+            for _ in range(rests[item.number % len(rests)]):
+                await asyncio.sleep(0)
+        begun.remove(item.lane)
         ended.append(item)
 
     async def put_all() -> None:

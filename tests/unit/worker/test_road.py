@@ -7,8 +7,8 @@ Promises 3 (finish last), 4 (intent first), 5 (in doubt, look), 6 (same record, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -29,6 +29,7 @@ from streams.errors import (
     RateLimited,
     ServerError,
 )
+from streams.genesys.api import CallLog, Interaction
 from streams.records import (
     Decision,
     Intent,
@@ -49,6 +50,7 @@ from tests.unit.worker.world import (
     Crashed,
     Patched,
     Sent,
+    StandInApi,
     Worker,
     World,
     arrives_late,
@@ -983,3 +985,30 @@ def test_any_events_that_are_put_off_in_any_order(
         decision is Decision.PATCHED for answer in finals.values() for _, decision in answer
     )
     assert patched <= 1
+
+
+class TriesAgain(StandInApi):
+    """Its GET fails once, and is tried again after a wait."""
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        async with log.resting():
+            await asyncio.sleep(0)
+        return await super().fetch(interaction_id, log)
+
+
+async def test_who_waits_to_try_again_rests() -> None:
+    """Between the tries of a call, and before a PATCH that may have been applied is looked at."""
+    world = World()
+    rests: list[str] = []
+
+    @asynccontextmanager
+    async def resting() -> AsyncIterator[None]:
+        rests.append("GET" if not world.count("PATCH leaves") else "look")
+        yield
+
+    world.patches.append(lost_once_applied)
+    worker = Worker(world, api=TriesAgain(world))
+    await worker.road.travel(worker.work(event()), resting)
+
+    assert rests == ["GET", "look", "look"]
+    assert world.applied == 1

@@ -11,6 +11,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 from prometheus_client import CollectorRegistry
 
+from streams.clock import Resting
 from streams.envelope import InteractionEvent
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost, PublishError
 from streams.kafka.publisher import Headers
@@ -38,7 +39,7 @@ class StandInRoad:
         self.works: list[Work] = []
         self.does: Callable[[Work], Awaitable[None]] | None = None
 
-    async def travel(self, work: Work) -> None:
+    async def travel(self, work: Work, resting: Resting) -> None:
         self.works.append(work)
         if self.does is not None:
             await self.does(work)
@@ -366,6 +367,7 @@ async def test_a_record_put_off_is_the_one_it_was(desk: Desk) -> None:
     tenure = desk.begin()
 
     await desk.comes_back(0, of=3, seconds=-1)
+    await until(lambda: bool(desk.road.works))
 
     (work,) = desk.road.works
     assert (work.tp, work.offset, work.taken) == (RETRIES, 0, 0)
@@ -391,11 +393,36 @@ async def test_what_is_no_record_put_off_is_handed_on_as_no_event(desk: Desk) ->
     desk.begin()
 
     await desk.take_up(0, tp=RETRIES)
+    await until(lambda: bool(desk.road.works))
 
     (work,) = desk.road.works
     assert isinstance(work.event, EnvelopeError)
     assert work.event.field == "retry.source.topic"
     assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+
+
+async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk) -> None:
+    """Of two slots that is one: the other is for what is new."""
+    ends = asyncio.Event()
+
+    async def returned_last(work: Work) -> None:
+        if work.taken is not None:
+            await ends.wait()
+            raise OwnershipLost("gone")
+
+    desk.road.does = returned_last
+    desk.begin()
+    for offset, source in enumerate((1, 2, 3)):
+        await desk.comes_back(offset, of=source, seconds=-1)
+    await until(lambda: bool(desk.road.works))
+    for offset in range(3):
+        await desk.take_up(offset, tp=OTHER)
+    await until(lambda: len(desk.road.works) == 4)
+    assert [work.taken for work in desk.road.works] == [0, None, None, None]
+    assert (desk.steward.lanes.backlog, len(desk.steward.waiting)) == (1, 2)
+
+    ends.set()
+    await until(lambda: len(desk.road.works) == 6)
 
 
 async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:

@@ -12,7 +12,10 @@ from streams.worker.tenure import Tenure
 from streams.worker.waiting import WaitingRoom
 from streams.worker.work import Work
 from tests.unit.genesys.scripted import SteppedClock, until
+from tests.unit.worker.test_lanes import settle
 from tests.unit.worker.world import EVENTS, RETRIES, event, parsed
+
+AT_ONCE = 5
 
 
 class Scene:
@@ -26,6 +29,7 @@ class Scene:
         self.error: Exception | None = None
         self.room = WaitingRoom(
             self.clock,
+            at_once=AT_ONCE,
             admit=self._admit,
             hold=self.held.append,
             on_failure=self.failures.append,
@@ -114,6 +118,18 @@ async def test_a_full_room_says_so_each_time_and_again_when_half_of_it_is_gone(
     await scene.after(13)
     assert (len(scene.room), scene.held) == (1, [True, True, False])
     assert not scene.room.full
+
+
+async def test_a_few_are_let_out_at_a_time(scene: Scene) -> None:
+    for offset in range(AT_ONCE + 2):
+        scene.put(offset, seconds=0)
+    await until(lambda: len(scene.admitted) == AT_ONCE)
+
+    scene.room.settled()
+    await until(lambda: len(scene.admitted) == AT_ONCE + 1)
+
+    await settle()
+    assert (scene.admitted, len(scene.room)) == ([0, 1, 2, 3, 4, 5], 1)
 
 
 async def test_a_failure_ends_the_worker(scene: Scene) -> None:

@@ -1,0 +1,65 @@
+"""How many interactions are worked on at once (MAX_IN_FLIGHT), and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+_Queue = deque[asyncio.Future[None]]
+
+
+class Slots:
+    """Given out first come, first served; but who comes back from a rest goes first.
+
+    A lane that only waits to try its call again would otherwise keep others from theirs, and behind
+    all of them it would be the one that nobody has time for.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._free = number
+        self._resumed: _Queue = deque()
+        self._new: _Queue = deque()
+
+    @property
+    def taken(self) -> int:
+        return self._number - self._free
+
+    async def take(self) -> None:
+        """Wait for a slot; ``give_back`` it."""
+        await self._take(self._new)
+
+    def give_back(self) -> None:
+        for queue in (self._resumed, self._new):
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free += 1
+
+    @asynccontextmanager
+    async def resting(self) -> AsyncIterator[None]:
+        """Others have the slot for as long as this takes; it is taken again on the way out, after
+        a cancellation too, so that whoever gives it back has one."""
+        self.give_back()
+        try:
+            yield
+        finally:
+            await self._take(self._resumed)
+
+    async def _take(self, queue: _Queue) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                # Given in the same moment.
+                self.give_back()
+            raise
