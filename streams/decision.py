@@ -80,10 +80,26 @@ def begin(record: InteractionRecord, event: InteractionEvent, offset: int, polic
     return _evaluate(record, event, policy)
 
 
-def resume(record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy) -> Step:
+def resume(
+    record: InteractionRecord,
+    event: InteractionEvent,
+    offset: int,
+    policy: Policy,
+    *,
+    redriven: bool = False,
+) -> Step:
     """``begin`` for a record that was put off: its sequence has been judged. What came after it may
-    have settled the interaction, and then that is its answer."""
-    return Fetch() if in_doubt(record, offset) else _evaluate(record, event, policy)
+    have settled the interaction, and then that is its answer.
+
+    ``redriven``: an operator has sent it back. Rules and interaction may be others by now, so only
+    a code of ours settles it.
+    """
+    if in_doubt(record, offset):
+        return Fetch()
+    settled = record.settled
+    if redriven and settled is not None and settled.reason is not Reason.ELIGIBLE:
+        record = msgspec.structs.replace(record, settled=None)
+    return _evaluate(record, event, policy)
 
 
 def _evaluate(record: InteractionRecord, event: InteractionEvent, policy: Policy) -> Step:

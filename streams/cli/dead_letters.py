@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.outcomes import ANSWER_TIMEOUT_SECONDS
+from streams.cli.moment import MOMENT
 from streams.cli.printable import printable
-from streams.cli.serving import serve
-from streams.clock import SystemClock, epoch_ms, rfc3339
+from streams.cli.serving import complete
+from streams.clock import SystemClock, rfc3339
 from streams.dead_letters.letter import Letter, Wanted, sort
 from streams.dead_letters.redrive import read_letters, read_sent, redrive
 from streams.envelope import INTERACTION_ID
-from streams.errors import TopicsError
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.reader import partitions_of
 from streams.settings import Settings
-
-T = TypeVar("T")
 
 # A gentle default: what is sent back competes with the live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
@@ -50,8 +45,8 @@ def dead_letters() -> None:
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say which letters are meant."""
     for option in (
-        click.option("--until", metavar="TIME", help="Only those that died before, RFC 3339."),
-        click.option("--since", metavar="TIME", help="Only those that died since, RFC 3339."),
+        click.option("--until", type=MOMENT, metavar="TIME", help="Only those that died before."),
+        click.option("--since", type=MOMENT, metavar="TIME", help="Only those that died since."),
         click.option("--interaction", metavar="ID", help="Only those of one interaction."),
         click.option("--reason", multiple=True, metavar="R", help="Only these; may be repeated."),
     ):
@@ -66,13 +61,13 @@ def list_letters(
     *,
     reason: Sequence[str],
     interaction: str | None,
-    since: str | None,
-    until: str | None,
+    since: int | None,
+    until: int | None,
     as_json: bool,
 ) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason."""
     wanted = _wanted(reason, interaction, since, until)
-    found = [letter for letter in _run(_read) if letter in wanted]
+    found = [letter for letter in complete(_read(Settings.load())) if letter in wanted]
     if as_json:
         for letter in found:
             click.echo(msgspec.json.encode(_told(letter)))
@@ -94,7 +89,10 @@ def list_letters(
 def show(offset: int, partition: int, body: Path | None) -> None:
     """Show one dead letter: its headers and its bytes."""
     at = (partition, offset)
-    letter = next((each for each in _run(_read) if (each.partition, each.offset) == at), None)
+    letter = next(
+        (each for each in complete(_read(Settings.load())) if (each.partition, each.offset) == at),
+        None,
+    )
     if letter is None:
         raise click.ClickException(f"there is no dead letter {partition}/{offset}")
     if body is not None:
@@ -119,8 +117,8 @@ def redrive_letters(
     *,
     reason: Sequence[str],
     interaction: str | None,
-    since: str | None,
-    until: str | None,
+    since: int | None,
+    until: int | None,
     dry_run: bool,
     rate: float,
 ) -> None:
@@ -133,7 +131,7 @@ def redrive_letters(
 
     async def send(settings: Settings) -> int:
         letters = await _read(settings)
-        retries = await _partitions(settings, settings.topics.retries)
+        retries = await partitions_of(settings, settings.topics.retries)
         chosen = sort(letters, wanted, await read_sent(settings, retries))
         for letter, why in chosen.left:
             click.echo(f"left: {letter.place} {_name(letter)}: {why}", err=True)
@@ -154,44 +152,17 @@ def redrive_letters(
             await publisher.stop()
         return len(chosen.send)
 
-    number = _run(send)
+    number = complete(send(Settings.load()))
     click.echo(f"{number} {'would be ' if dry_run else ''}sent back", err=True)
 
 
 async def _read(settings: Settings) -> list[Letter]:
-    partitions = await _partitions(settings, settings.topics.dead_letters)
+    partitions = await partitions_of(settings, settings.topics.dead_letters)
     return await read_letters(settings, partitions)
 
 
-async def _partitions(settings: Settings, topic: str) -> int:
-    cluster = await asyncio.to_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
-    if topic not in cluster.topics:
-        raise TopicsError(f"no topic {topic} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}")
-    return cluster.topics[topic].partitions
-
-
-def _run(work: Callable[[Settings], Awaitable[T]]) -> T:
-    """What the work comes to; a signal ends it in between."""
-    settings = Settings.load()
-    results: list[T] = []
-
-    async def until_stopped(stop: asyncio.Event) -> None:
-        working = asyncio.ensure_future(work(settings))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not working.done():
-            working.cancel()
-            await asyncio.wait({working})
-            raise click.Abort
-        results.append(working.result())
-
-    serve(until_stopped)
-    return results[0]
-
-
 def _wanted(
-    reasons: Iterable[str], interaction: str | None, since: str | None, until: str | None
+    reasons: Iterable[str], interaction: str | None, since: int | None, until: int | None
 ) -> Wanted:
     if interaction is not None and not INTERACTION_ID.fullmatch(interaction):
         raise click.BadParameter(
@@ -200,18 +171,9 @@ def _wanted(
     return Wanted(
         reasons=frozenset(reasons),
         interaction_id=interaction,
-        since=_time(since, "--since"),
-        until=_time(until, "--until"),
+        since=since,
+        until=until,
     )
-
-
-def _time(text: str | None, name: str) -> int | None:
-    at = epoch_ms(text)
-    if text is not None and at is None:
-        raise click.BadParameter(
-            "must be a time such as 2026-01-05T08:00:00Z", param_hint=f"'{name}'"
-        )
-    return at
 
 
 def _line(letter: Letter) -> str:

@@ -37,6 +37,7 @@ COMMANDS = {
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."
     ),
+    "replay": Target("streams.cli.replay:replay", "Past events through today's rules."),
 }
 
 

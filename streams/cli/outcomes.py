@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import click
 import msgspec
@@ -13,16 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.cli.printable import printable
-from streams.cli.serving import serve
+from streams.cli.serving import complete
 from streams.envelope import INTERACTION_ID
-from streams.errors import TopicsError
-from streams.kafka.reader import partition_of, read_topic
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.reader import partition_of, partitions_of, read_topic
 from streams.records import Decision, Outcome, decode_outcome
 from streams.settings import Settings
-
-# Half of what a command has to leave after a signal: this look can not be interrupted.
-ANSWER_TIMEOUT_SECONDS = 5.0
 
 STYLES = {
     Decision.PATCHED: "green",
@@ -60,26 +54,13 @@ def outcomes(follow: bool, interaction: str | None, as_json: bool) -> None:
         )
     settings = Settings.load()
 
-    async def until_stopped(stop: asyncio.Event) -> None:
-        reading = asyncio.create_task(_read(settings, follow, interaction, as_json))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if reading.done():
-            reading.result()
-        else:
-            reading.cancel()
-            await asyncio.wait({reading})
-
-    serve(until_stopped)
+    with suppress(click.Abort):  # Ctrl-C is how --follow ends
+        complete(_read(settings, follow, interaction, as_json))
 
 
 async def _read(settings: Settings, follow: bool, interaction: str | None, as_json: bool) -> None:
     topic = settings.topics.outcomes
-    cluster = await asyncio.to_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
-    if topic not in cluster.topics:
-        raise TopicsError(f"no topic {topic} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}")
-    count = cluster.topics[topic].partitions
+    count = await partitions_of(settings, topic)
     key = None if interaction is None else interaction.encode()
     partitions = range(count) if key is None else [partition_of(key, count)]
     show = _json if as_json else _table(Console(highlight=False, soft_wrap=True))

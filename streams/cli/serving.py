@@ -1,4 +1,4 @@
-"""Run until told to stop, drain, leave: what every long-running command has in common."""
+"""Run until told to stop, drain, leave: what every command that takes its time has in common."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
+
+import click
 
 from streams.last_resort import leave_now, leave_within
 
 # The contract gives a command 10 s from the first signal to leave. A drain that hangs is cut off
 # just before, so that no supervisor has to resort to SIGKILL and no process is left behind.
 DRAIN_SECONDS = 9.5
+
+T = TypeVar("T")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -24,6 +28,26 @@ def serve(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
     one, ends the process at once with exit code 1: what was not finished is left to be done again.
     """
     asyncio.run(_until_stopped(main))
+
+
+def complete(work: Coroutine[Any, Any, T]) -> T:
+    """Run the work to its end and return what it comes to. Raises click.Abort when a signal ends
+    it in between."""
+    results: list[T] = []
+
+    async def until_stopped(stop: asyncio.Event) -> None:
+        working = asyncio.create_task(work)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
+            raise click.Abort
+        results.append(working.result())
+
+    serve(until_stopped)
+    return results[0]
 
 
 async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

@@ -68,14 +68,33 @@ async def redrive(
                 topics.events, key=letter.interaction_id.encode(), value=letter.value
             )
         else:
-            headers = retry_headers(
-                letter.source, PutOff(0, 0), letter.reason, redriven=letter.redriven + 1
-            )
-            await publisher.publish(
-                topics.retries,
+            await send_back(
+                publisher,
+                topics,
+                letter.source,
                 key=letter.key,
                 value=letter.value,
-                headers=headers,
-                partition=letter.source.partition,
+                reason=letter.reason,
+                times=letter.redriven + 1,
             )
         yield letter
+
+
+async def send_back(
+    publisher: Publisher,
+    topics: TopicNames,
+    source: Source,
+    *,
+    key: bytes | None,
+    value: bytes | None,
+    reason: str,
+    times: int,
+) -> None:
+    """A record of ``events`` back to its worker, to be decided anew for the ``times``-th time.
+
+    To the partition of ``retries`` with its own number: its table is there. Raises PublishError.
+    """
+    headers = retry_headers(source, PutOff(0, 0), reason, redriven=times)
+    await publisher.publish(
+        topics.retries, key=key, value=value, headers=headers, partition=source.partition
+    )

@@ -156,8 +156,10 @@ class Road:
         offset = work.source.offset
         calls = CallLog(guard=work.tenure.check, resting=resting)
         sent = record.intent if decision.in_doubt(record, offset) else None
-        begin = decision.begin if work.taken is None else decision.resume
-        step = begin(record, event, offset, self._policy)
+        if work.taken is None:
+            step = decision.begin(record, event, offset, self._policy)
+        else:
+            step = decision.resume(record, event, offset, self._policy, redriven=work.redriven > 0)
         conflict: Step | None = None
         patches = 0
         while not isinstance(step, Settle):

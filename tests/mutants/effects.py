@@ -303,4 +303,20 @@ MUTANTS = (
         "",
         (f"{TEST_TABLE}::test_ttl_waits_for_what_was_put_off",),
     ),
+    Mutant(
+        "judge what was sent back by the rules of then",
+        12,
+        "streams/decision.py",
+        "    if redriven and settled is not None",
+        "    if False and settled is not None",
+        ("tests/unit/test_decision.py::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",),
+    ),
+    Mutant(
+        "give a second code to what was sent back",
+        4,
+        "streams/decision.py",
+        "settled is not None and settled.reason is not Reason.ELIGIBLE:",
+        "settled is not None:",
+        ("tests/unit/test_decision.py::test_one_that_was_sent_back_gets_no_second_code",),
+    ),
 )

@@ -21,6 +21,7 @@ from streams.decision import (
     begin,
     fault,
     in_doubt,
+    resume,
 )
 from streams.envelope import InteractionEvent
 from streams.genesys.api import Interaction
@@ -495,3 +496,21 @@ class TestDryRunThenRealRun:
     def test_what_was_patched_needs_no_call_in_a_dry_run(self) -> None:
         step = begin(after((event(5), PATCHED)), event(6), 1, DRY)
         assert told(step) == ("ineligible", "disposition-already-set", "cache")
+
+
+@pytest.mark.parametrize("reason", [Reason.TOO_SHORT, Reason.WRAP_UP_SET, Reason.DISPOSITION_SET])
+def test_one_that_was_sent_back_is_judged_by_the_rules_of_today(reason: Reason) -> None:
+    record = InteractionRecord("i-1", settled=ineligible(reason))
+    policy = Policy(code="c")
+
+    assert isinstance(resume(record, event(), 4, policy), Settle)
+    assert resume(record, event(), 4, policy, redriven=True) == Fetch()
+
+
+def test_one_that_was_sent_back_gets_no_second_code() -> None:
+    record = InteractionRecord("i-1", settled=Verdict(Decision.PATCHED, Reason.ELIGIBLE, Basis.API))
+
+    step = resume(record, event(), 4, Policy(code="c"), redriven=True)
+
+    assert isinstance(step, Settle)
+    assert step.verdict.reason is Reason.DISPOSITION_SET

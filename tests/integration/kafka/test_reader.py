@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -13,6 +14,7 @@ from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partition_of, read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.settings import Settings
+from tests.workers import eventually
 
 MakeSettings = Callable[..., Settings]
 
@@ -73,3 +75,22 @@ async def test_a_broker_that_is_not_there_is_an_error(
     settings = make_settings(kafka_bootstrap_servers=f"127.0.0.1:{unused_tcp_port}")
     with pytest.raises(KafkaError, match="cannot read"):
         _ = [record async for record in read_topic(settings, settings.topics.outcomes, [0])]
+
+
+async def test_a_stretch_begins_and_ends_with_times(settings: Settings) -> None:
+    topic = settings.topics.outcomes
+    partitions = range(verify_topics(settings).partitions)
+    await publish(settings, *((f"call-{i % 7}", b"%d" % i) for i in range(100)))
+    whole = [record async for record in read_topic(settings, topic, partitions)]
+    cut = max(record.timestamp for record in whole) + 1
+    await eventually(lambda: time.time() * 1000 > cut, 5, "a later millisecond", every=0.001)
+    await publish(settings, *((f"call-{i % 7}", b"%d" % i) for i in range(100, 200)))
+
+    async def values(since: int | None = None, until: int | None = None) -> set[int]:
+        read = read_topic(settings, topic, partitions, since=since, until=until)
+        return {int(record.value) async for record in read}
+
+    assert await values(since=cut) == set(range(100, 200))
+    assert await values(until=cut) == set(range(100))
+    assert await values(since=0, until=cut) == set(range(100))
+    assert await values(since=cut + 3_600_000) == set()

@@ -1,0 +1,177 @@
+"""``genesys-streams replay``: past events through today's rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AsyncExitStack, aclosing
+from random import Random
+
+import click
+import msgspec
+
+from streams.cli.moment import MOMENT
+from streams.cli.printable import printable
+from streams.cli.serving import complete
+from streams.clock import SystemClock, rfc3339
+from streams.dead_letters.redrive import read_sent
+from streams.decision import Policy
+from streams.genesys.client import open_client
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.reader import partitions_of
+from streams.records import Source
+from streams.replay.past import Past, Question
+from streams.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
+from streams.replay.replay import Stretch, make_good, survey
+from streams.settings import Settings
+
+# A look at how far it is: the API's budget makes a day's calls a matter of hours.
+PROGRESS_SECONDS = 10.0
+
+
+@click.command()
+@click.option("--from", "since", type=MOMENT, required=True, metavar="TIME", help="First event.")
+@click.option("--to", "until", type=MOMENT, metavar="TIME", help="Up to before this one.")
+@click.option("--dry-run", is_flag=True, help="Say which calls would get a code; send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
+    """Run past events through today's rules; times are the records' own in Kafka, RFC 3339.
+
+    Prints each call that would get a code now and did not then. Without --dry-run its record goes
+    back to the workers, which decide it anew, with their settings. Neither their offsets nor their
+    tables are touched. Exit 1 when the API could not be asked about all of them.
+    """
+    settings = Settings.load()
+    settings.genesys()  # wrong ones are told before anything is read
+    return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
+
+
+async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
+    """How many interactions nothing is known of."""
+    policy = Policy(
+        code=settings.disposition_code_id,
+        threshold_ms=settings.duration_threshold_ms,
+        fetch=settings.fetch_policy,
+        dry_run=True,
+    )
+    found = await survey(settings, stretch, policy)
+    _say(
+        f"{found.records} events; {len(found.questions)} calls were over: {len(found.past.coded)} "
+        f"got a code, {len(found.undecided)} are not decided yet and left to the workers, "
+        f"{len(found.asked)} are asked about"
+    )
+    decided: Counter[str] = Counter()
+    unanswered = 0
+    calls, progress = _Calls(), _Progress(len(found.asked))
+    async with AsyncExitStack() as stack:
+        back = None if dry_run else await stack.enter_async_context(_Back(settings, found.past))
+        api = await stack.enter_async_context(
+            open_client(
+                settings.genesys(),
+                in_flight=AT_ONCE,
+                observer=calls,
+                clock=SystemClock(),
+                random=Random(),
+            )
+        )
+        answers = await stack.enter_async_context(aclosing(rehearse(found.asked, api, policy)))
+        async for each in answers:
+            verdict = each.verdict
+            decided[f"{verdict.decision} {verdict.reason}"] += 1
+            if each.unanswered:
+                unanswered += 1
+                message = verdict.error.message if verdict.error else verdict.reason
+                _say(f"not known: {printable(each.question.interaction_id)}: {message}")
+            if each.eligible and (back is None or await back.send(each.question)):
+                click.echo(_told(each, found.past) if as_json else _line(each, found.past))
+            progress.reached(each.question)
+    for name, number in decided.most_common():
+        _say(f"{number:8}  {name}")
+    _say(f"{calls.number:8}  requests to Genesys Cloud")
+    return unanswered
+
+
+class _Back:
+    """The way back to the workers."""
+
+    def __init__(self, settings: Settings, past: Past) -> None:
+        self._settings = settings
+        self._past = past
+        self._sent: frozenset[tuple[Source, int]] = frozenset()
+        self._publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-replay")
+
+    async def __aenter__(self) -> _Back:
+        partitions = await partitions_of(self._settings, self._settings.topics.retries)
+        self._sent = await read_sent(self._settings, partitions)
+        await self._publisher.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._publisher.stop()
+
+    async def send(self, question: Question) -> bool:
+        """False for one that has been sent before and waits there."""
+        topics = self._settings.topics
+        if await make_good(question, self._past, self._sent, self._publisher, topics):
+            return True
+        _say(f"left: {printable(question.interaction_id)}: sent back already, and not decided yet")
+        return False
+
+
+class _Calls:
+    """An ApiObserver that counts."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
+        self.number += 1
+
+    def throttled(self, seconds: float) -> None:
+        """Of no interest here."""
+
+
+class _Progress:
+    """Says now and then how far it is, and with that where to go on after a Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._reached = 0
+        self._clock = SystemClock()
+        self._next = self._clock.monotonic() + PROGRESS_SECONDS
+
+    def reached(self, question: Question) -> None:
+        self._reached += 1
+        if self._clock.monotonic() >= self._next:
+            self._next = self._clock.monotonic() + PROGRESS_SECONDS
+            at = rfc3339(question.at / 1000)
+            _say(f"{self._reached} of {self._number} asked; to go on from here: --from {at}")
+
+
+def _line(each: Rehearsed, past: Past) -> str:
+    question, then = each.question, past.latest(each.question)
+    place = f"{question.source.partition}/{question.source.offset}"
+    told = "-" if then is None else f"{then.decision} {then.reason}"
+    at = rfc3339(question.at / 1000)
+    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {told}"
+
+
+def _told(each: Rehearsed, past: Past) -> bytes:
+    question, then, now = each.question, past.latest(each.question), each.verdict
+    return msgspec.json.encode(
+        {
+            "interactionId": question.interaction_id,
+            "source": question.source,
+            "at": rfc3339(question.at / 1000),
+            "then": None if then is None else {"decision": then.decision, "reason": then.reason},
+            "now": {
+                "decision": now.decision,
+                "reason": now.reason,
+                "dispositionCodeId": now.disposition_code_id,
+                "durationMs": now.duration_ms,
+            },
+        }
+    )
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
