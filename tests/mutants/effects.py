@@ -84,11 +84,11 @@ MUTANTS = (
         """\
     if in_doubt(record, offset):
         return Fetch()
-""",
+    match standing""",
         """\
     if record.intent is not None and record.intent.offset == offset:
         return Patch(record.intent.disposition_code_id, None, 0)
-""",
+    match standing""",
         (
             f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
             f"{TEST_ROAD}::test_doubt_left_by_a_crash_is_looked_at_first",
