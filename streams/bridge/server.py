@@ -28,6 +28,11 @@ DRAIN_SECONDS = 4.0
 # the answer only when it has sent all. Not longer: it could hold up the drain.
 LINGER_SECONDS = 2.0
 
+# A connection that sends no whole request header is closed after this, or slow senders would take
+# all descriptors. Longer than the minute after which load balancers give up an idle connection of
+# theirs: the other way round they send into one that has just been closed.
+IDLE_SECONDS = 75.0
+
 
 async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set, then answer what is in flight and flush.
@@ -68,12 +73,13 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
         await link.close()
 
 
-def make_runner(bridge: HttpBridge) -> web.AppRunner:
+def make_runner(bridge: HttpBridge, *, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
     """The bytes of a body are handed on as they came; who asks what is in the metrics."""
     return web.AppRunner(
         bridge.application(),
         access_log=None,
         auto_decompress=False,
+        keepalive_timeout=idle_seconds,
         lingering_time=LINGER_SECONDS,
         shutdown_timeout=DRAIN_SECONDS,
     )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+import pytest
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge, Limits
 from streams.bridge.metrics import BridgeMetrics
-from streams.bridge.server import listen, make_runner
+from streams.bridge.server import IDLE_SECONDS, listen, make_runner
 from streams.clock import SystemClock
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.settings import TopicNames
@@ -42,7 +43,7 @@ class GatedPublisher:
 class Scene:
     """A bridge with a publisher that waits for the test."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, api_keys: Sequence[str]) -> None:
         self.publisher = GatedPublisher()
         self._registry = CollectorRegistry()
         metrics = BridgeMetrics(self._registry)
@@ -54,7 +55,11 @@ class Scene:
             clock=SystemClock(),
         )
         self.bridge = HttpBridge(
-            delivery=delivery, not_ready=lambda: None, api_keys=(), metrics=metrics, limits=limits
+            delivery=delivery,
+            not_ready=lambda: None,
+            api_keys=api_keys,
+            metrics=metrics,
+            limits=limits,
         )
         self.url = ""
 
@@ -84,9 +89,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def serving(limits: Limits) -> AsyncIterator[Scene]:
-    scene = Scene(limits)
-    runner = make_runner(scene.bridge)
+async def serving(
+    limits: Limits, *, api_keys: Sequence[str] = (), idle_seconds: float = IDLE_SECONDS
+) -> AsyncIterator[Scene]:
+    scene = Scene(limits, api_keys)
+    runner = make_runner(scene.bridge, idle_seconds=idle_seconds)
     try:
         scene.url = await listen(runner, "127.0.0.1", 0)
         yield scene
@@ -195,3 +202,53 @@ async def test_a_body_that_is_cut_off_or_badly_framed_harms_nobody_else() -> Non
         await scene.idle()
         assert scene.publisher.values == []
         assert (await post(scene.url, event()))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", HEAD[:20], HEAD], ids=["nothing", "half a line", "headers without an end"]
+)
+async def test_a_connection_without_a_whole_header_is_closed(sent: bytes) -> None:
+    async with serving(Limits(), idle_seconds=0.2) as scene, scene.connected() as (reader, writer):
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+
+
+async def test_a_header_that_trickles_in_gains_no_time() -> None:
+    async with serving(Limits(), idle_seconds=0.3) as scene, scene.connected() as (reader, writer):
+
+        async def trickle() -> None:
+            while True:
+                writer.write(b"X")
+                await asyncio.sleep(0.05)
+
+        writer.write(HEAD)
+        trickling = asyncio.create_task(trickle())
+        try:
+            async with asyncio.timeout(5):
+                assert await reader.read() == b""
+        finally:
+            trickling.cancel()
+
+
+async def test_a_slow_body_has_the_time_that_an_answer_has() -> None:
+    """Not the shorter one of a connection that says nothing."""
+    async with serving(Limits(), idle_seconds=0.1) as scene, scene.connected() as (reader, writer):
+        scene.publisher.gate.set()
+        body = event()
+        writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+        await scene.busy()
+        await asyncio.sleep(0.3)
+        writer.write(body)
+        assert await status_of(reader) == 200
+
+
+async def test_a_wrong_key_is_refused_before_the_body_and_takes_no_place() -> None:
+    limits = Limits(in_flight=1)
+    async with serving(limits, api_keys=["right"]) as scene, scene.connected() as (reader, writer):
+        writer.write(HEAD + b"X-Api-Key: wrong\r\nContent-Length: 1000000\r\n\r\n{")
+        assert await status_of(reader) == 401
+        assert scene.in_flight == 0
+        scene.publisher.gate.set()
+        assert (await post(scene.url, event(), X_Api_Key="right"))[0] == 200
+        assert scene.answered("unauthorized") == 1
