@@ -30,5 +30,5 @@ def test_it_is_small_and_large_and_in_the_way_of_events() -> None:
     ids = {event["detail"]["interactionId"].encode() for event in EVENTS}
     keys = [each.key for each in some]
     assert None in keys
-    assert sum(key in ids for key in keys) > 100
+    assert sum(key in ids for key in keys) > len(some) / 10
     assert len({each.value for each in some}) > 200
