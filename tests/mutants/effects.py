@@ -309,7 +309,9 @@ MUTANTS = (
         "streams/decision.py",
         "    if redriven and settled is not None",
         "    if False and settled is not None",
-        ("tests/unit/test_decision.py::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",),
+        (
+            "tests/unit/test_decision.py::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",
+        ),
     ),
     Mutant(
         "give a second code to what was sent back",

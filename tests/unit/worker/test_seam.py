@@ -656,3 +656,19 @@ async def test_no_effect_follows_a_revocation(rig: Rig) -> None:
 
     assert rig.stewards.ended == [tenure]
     assert tenure.revoked
+
+
+async def test_a_partition_that_is_held_back_is_no_alarm(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust's own look at it logs an error, again and again."""
+    alarms: list[TP] = []
+    await begun(rig)
+    monkeypatch.setattr(
+        rig.consumer._thread, "verify_event_path", lambda now, tp: alarms.append(tp), raising=False
+    )
+    monkeypatch.setattr(rig.consumer, "assignment", lambda: {A})
+
+    await rig.consumer.verify_all_partitions_active()
+
+    assert alarms == []
