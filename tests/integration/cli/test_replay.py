@@ -101,6 +101,7 @@ async def decisions(centre: Journey) -> dict[str, list[str]]:
     return {name: list(each.values()) for name, each in told.items()}
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.timeout(240)
 async def test_a_threshold_was_too_high(
     broker: object, make_settings: Callable[..., Settings], tmp_path: Path

@@ -86,6 +86,7 @@ async def letters(centre: Journey) -> int:
     return len(await read_all(centre.settings, centre.settings.topics.dead_letters))
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.timeout(240)
 async def test_a_scope_is_removed_and_given_back(
     broker: object, make_settings: Callable[..., Settings], tmp_path: Path
