@@ -10,6 +10,7 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
   behind the seek that begins a recovery, that recovery waits for it for ever;
 * Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
   and what is committed is computed, by our own frontier, which starts at the committed offset;
+* a commit is never taken for done because another is on its way;
 * resuming a flow that is not suspended clears no queue.
 """
 
@@ -100,6 +101,7 @@ class SourceConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset: MutableMapping[TP, int | None] = NoReadOffsets(self._is_source)
         self._fetching = asyncio.Lock()
+        self._committing = asyncio.Lock()
         self._seeks = 0
         self._fetched_after = 0
         self._rebalances = 0
@@ -207,6 +209,12 @@ class SourceConsumer(driver.Consumer):
     async def wait_empty(self) -> None:
         """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
         await self.app.end_tenure()
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit behind any commit under way. Faust takes that one for both: the last before a
+        partition goes would leave out what was finished while the one before it was on its way."""
+        async with self._committing:
+            return await self.force_commit(topics, start_new_transaction)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what the frontiers say, and nothing else."""

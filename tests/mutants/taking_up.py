@@ -47,6 +47,18 @@ MUTANTS = (
     ),
     # 2 Frontier
     Mutant(
+        "the last commit taken for done while another is on its way",
+        2,
+        SEAM,
+        "        async with self._committing:\n            return await",
+        "        if self._committing.locked():\n            return False\n"
+        "        async with self._committing:\n            return await",
+        (
+            f"{TEST_SEAM}"
+            "::test_what_was_finished_during_a_commit_is_committed_before_the_partition_goes",
+        ),
+    ),
+    Mutant(
         "acknowledge early: pass an unfinished record",
         2,
         FRONTIER,

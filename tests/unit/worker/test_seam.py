@@ -118,12 +118,14 @@ class FakeThread:
     seek_gate: asyncio.Event = field(default_factory=asyncio.Event)
     commits: list[dict[TP, int]] = field(default_factory=list)
     commit_succeeds: bool = True
+    commit_gate: asyncio.Event = field(default_factory=asyncio.Event)
     timeouts: list[float] = field(default_factory=list)
     restored_from: dict[TP, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fetch_gate.set()
         self.seek_gate.set()
+        self.commit_gate.set()
 
     async def getmany(self, active: set[TP] | None, timeout: float) -> dict[TP, list[Record]]:
         self.timeouts.append(timeout)
@@ -159,6 +161,7 @@ class FakeThread:
 
     async def commit(self, offsets: Mapping[TP, int]) -> bool:
         self.commits.append(dict(offsets))
+        await self.commit_gate.wait()
         return self.commit_succeeds
 
     def assignment(self) -> set[TP]:
@@ -621,6 +624,34 @@ async def test_partitions_are_given_up_in_order(rig: Rig, monkeypatch: pytest.Mo
     await rig.consumer.wait_empty()
 
     assert order == ["drained", "committed 6"]
+    assert tenure.revoked
+
+
+async def test_what_was_finished_during_a_commit_is_committed_before_the_partition_goes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit of every second is on its way when the drain ends."""
+    tenure = await begun(rig)
+    frontier = tenure.frontiers[A]
+    frontier.take_up(5)
+    frontier.take_up(6)
+    frontier.finish(5)
+
+    async def end_tenure(ending: Tenure) -> None:
+        frontier.finish(6)
+
+    monkeypatch.setattr(rig.stewards, "end_tenure", end_tenure)
+    rig.kafka.commit_gate.clear()
+    regular = asyncio.create_task(rig.consumer.commit())
+    await asyncio.sleep(0)
+    assert rig.kafka.commits == [{A: 6}]
+
+    giving_up = asyncio.create_task(rig.consumer.wait_empty())
+    await asyncio.sleep(0)
+    rig.kafka.commit_gate.set()
+    await asyncio.gather(regular, giving_up)
+
+    assert rig.kafka.commits == [{A: 6}, {A: 7}]
     assert tenure.revoked
 
 
