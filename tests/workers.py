@@ -21,6 +21,9 @@ from streams.settings import Settings
 # A worker that restores a table on a machine with two busy cores.
 READY_SECONDS = 60.0
 
+# Of a worker's log, for whoever reads why a test failed.
+SHOWN_CHARACTERS = 20_000
+
 
 def environment(settings: Settings) -> dict[str, str]:
     """Settings as the variables that a process reads, and of the test's own environment only what
@@ -125,10 +128,14 @@ class WorkerProcess:
 
 @contextmanager
 def workers(settings: Mapping[str, Settings], logs: Path) -> Iterator[dict[str, WorkerProcess]]:
-    """Named workers, none of them started; none is left behind."""
+    """Named workers, none of them started; none is left behind. Shows their logs on a failure."""
     made = {name: WorkerProcess(of, logs / f"{name}.log") for name, of in settings.items()}
     try:
         yield made
+    except BaseException as failure:
+        for name, worker in made.items():
+            failure.add_note(f"{name} logged at last:\n{worker.output[-SHOWN_CHARACTERS:]}")
+        raise
     finally:
         for worker in made.values():
             worker.close()

@@ -17,6 +17,7 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
 from typing import Any, Protocol
 
@@ -31,6 +32,8 @@ from mode.utils.queues import FlowControlEvent
 from streams.errors import StoreError
 from streams.worker.membership import GroupThread, MemberApp, Membership
 from streams.worker.tenure import Tenure
+
+log = logging.getLogger(__name__)
 
 # A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
@@ -296,7 +299,11 @@ class StreamsApp(MemberApp):
             return
         try:
             await self._stewardship.end_tenure(tenure)
-            await self.consumer.commit()
+            if not await self.consumer.commit() and (untaken := tenure.uncommitted()):
+                log.warning(
+                    "Kafka did not take the last offsets: what was told since is told again",
+                    extra={"generation": tenure.generation, "partitions": len(untaken)},
+                )
         finally:
             tenure.revoke()
 

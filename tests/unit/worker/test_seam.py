@@ -655,6 +655,20 @@ async def test_what_was_finished_during_a_commit_is_committed_before_the_partiti
     assert tenure.revoked
 
 
+async def test_a_last_commit_that_kafka_does_not_take_is_told(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    tenure.frontiers[A].finish(5)
+    rig.kafka.commit_succeeds = False
+
+    await rig.consumer.wait_empty()
+
+    assert tenure.revoked
+    assert "Kafka did not take the last offsets" in caplog.text
+
+
 async def test_giving_up_again_does_nothing(rig: Rig) -> None:
     await begun(rig)
     await rig.consumer.wait_empty()
