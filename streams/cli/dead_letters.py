@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -21,6 +23,7 @@ from streams.dead_letters.redrive import read_letters, read_sent, redrive
 from streams.envelope import INTERACTION_ID
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
+from streams.records import Stage
 from streams.settings import Settings
 
 # A gentle default: what is sent back competes with the live events for the API's budget.
@@ -43,30 +46,52 @@ def dead_letters() -> None:
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which letters are meant."""
+    """The options that say which letters are meant; the command is handed ``wanted``."""
+
+    @functools.wraps(command)
+    def selected(
+        *,
+        reason: Sequence[str],
+        stage: str | None,
+        interaction: str | None,
+        since: int | None,
+        until: int | None,
+        **more: Any,
+    ) -> None:
+        wanted = Wanted(frozenset(reason), stage, interaction, since, until)
+        command(wanted=wanted, **more)
+
     for option in (
         click.option("--until", type=MOMENT, metavar="TIME", help="Only those that died before."),
         click.option("--since", type=MOMENT, metavar="TIME", help="Only those that died since."),
-        click.option("--interaction", metavar="ID", help="Only those of one interaction."),
+        click.option(
+            "--interaction",
+            metavar="ID",
+            callback=_interaction_id,
+            help="Only those of one interaction.",
+        ),
+        click.option(
+            "--stage",
+            type=click.Choice([stage.value for stage in Stage]),
+            help="Only those that died there.",
+        ),
         click.option("--reason", multiple=True, metavar="R", help="Only these; may be repeated."),
     ):
-        command = option(command)
-    return command
+        selected = option(selected)
+    return selected
+
+
+def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not INTERACTION_ID.fullmatch(value):
+        raise click.BadParameter(f"must match {INTERACTION_ID.pattern}")
+    return value
 
 
 @dead_letters.command("list")
 @selecting
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_letters(
-    *,
-    reason: Sequence[str],
-    interaction: str | None,
-    since: int | None,
-    until: int | None,
-    as_json: bool,
-) -> None:
+def list_letters(*, wanted: Wanted, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason."""
-    wanted = _wanted(reason, interaction, since, until)
     found = [letter for letter in complete(_read(Settings.load())) if letter in wanted]
     if as_json:
         for letter in found:
@@ -113,21 +138,12 @@ def show(offset: int, partition: int, body: Path | None) -> None:
     type=click.FloatRange(0, min_open=True),
     help="Letters a second at most.",
 )
-def redrive_letters(
-    *,
-    reason: Sequence[str],
-    interaction: str | None,
-    since: int | None,
-    until: int | None,
-    dry_run: bool,
-    rate: float,
-) -> None:
+def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     """Send dead letters back to be decided anew, in their order; mend the cause first.
 
     One that was sent back and has not died again is left. Each counts how often it was sent back:
     list shows it, for what dies again and again.
     """
-    wanted = _wanted(reason, interaction, since, until)
 
     async def send(settings: Settings) -> int:
         letters = await _read(settings)
@@ -159,21 +175,6 @@ def redrive_letters(
 async def _read(settings: Settings) -> list[Letter]:
     partitions = await partitions_of(settings, settings.topics.dead_letters)
     return await read_letters(settings, partitions)
-
-
-def _wanted(
-    reasons: Iterable[str], interaction: str | None, since: int | None, until: int | None
-) -> Wanted:
-    if interaction is not None and not INTERACTION_ID.fullmatch(interaction):
-        raise click.BadParameter(
-            f"must match {INTERACTION_ID.pattern}", param_hint="'--interaction'"
-        )
-    return Wanted(
-        reasons=frozenset(reasons),
-        interaction_id=interaction,
-        since=since,
-        until=until,
-    )
 
 
 def _line(letter: Letter) -> str:

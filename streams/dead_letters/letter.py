@@ -43,6 +43,10 @@ class Letter:
     def interaction_id(self) -> str | None:
         return self.event.interaction_id if self.event is not None else None
 
+    def is_of(self, interaction_id: str) -> bool:
+        """Of this interaction, or under its key: bytes that are no event have nothing else."""
+        return self.interaction_id == interaction_id or self.key == interaction_id.encode()
+
 
 def read_letter(
     partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Headers
@@ -80,7 +84,7 @@ class Wanted:
             isinstance(letter, Letter)
             and (not self.reasons or letter.reason in self.reasons)
             and self.stage in (None, letter.stage)
-            and self.interaction_id in (None, letter.interaction_id)
+            and (self.interaction_id is None or letter.is_of(self.interaction_id))
             and (self.since is None or (letter.failed_at or 0) >= self.since)
             and (self.until is None or (letter.failed_at or 0) < self.until)
         )

@@ -72,6 +72,8 @@ def test_headers_that_are_nonsense_hide_no_letter(headers: list[tuple[str, bytes
         (Wanted(), True),
         (Wanted(reasons=frozenset({"forbidden", "bad-request"})), True),
         (Wanted(reasons=frozenset({"bad-request"})), False),
+        (Wanted(stage="worker"), True),
+        (Wanted(stage="bridge"), False),
         (Wanted(interaction_id="i-1"), True),
         (Wanted(interaction_id="i-2"), False),
         (Wanted(since=AT_MS, until=AT_MS + 1), True),
@@ -81,6 +83,10 @@ def test_headers_that_are_nonsense_hide_no_letter(headers: list[tuple[str, bytes
 )
 def test_which_are_meant(wanted: Wanted, meant: bool) -> None:
     assert (letter(0) in wanted) is meant
+
+
+def test_bytes_that_are_no_event_belong_to_the_interaction_of_their_key() -> None:
+    assert letter(0, value=b"\xff") in Wanted(interaction_id="i-1")
 
 
 def places(letters: list[Letter]) -> list[int]:
