@@ -62,6 +62,13 @@ class Patch:
 
 Step = Settle | Fetch | Patch
 
+# Records of one interaction that may be put off at a time, and of those that are over how many are
+# known, to tell copies of them from news. An interaction's record is written whole each time and
+# has to fit into a record of Kafka: without limits a sender that repeats itself through an outage
+# would stop its partition for good.
+MOST_WAITING = 64
+MOST_REMEMBERED = 64
+
 # Reasons that nothing can change any more once they hold for an interaction.
 _LASTING = frozenset(
     {Reason.NON_VOICE, Reason.DISPOSITION_SET, Reason.WRAP_UP_SET, Reason.TOO_SHORT}
@@ -196,26 +203,37 @@ def after_error(
 
 
 def put_off(
-    error: errors.ApiError, attempt: int, not_before: int, policy: Policy, *, most: int
+    error: errors.ApiError,
+    attempt: int,
+    not_before: int,
+    policy: Policy,
+    *,
+    most: int,
+    others: int = 0,
 ) -> Verdict:
     """The verdict on a record whose tries are used up, for the ``attempt``-th time.
 
-    More than ``most`` times is too often: it has failed (RETRY_MAX_ATTEMPTS).
+    More than ``most`` times is too often (RETRY_MAX_ATTEMPTS), and where MOST_WAITING ``others`` of
+    its interaction wait already there is no room: it has failed.
     """
-    if attempt > most:
+    told = fault(error)
+    if others >= MOST_WAITING:
+        message = f"{others} records of this interaction are put off already; {told.message}"
+        told = msgspec.structs.replace(told, message=message)
+    if attempt > most or others >= MOST_WAITING:
         return Verdict(
             Decision.FAILED,
             Reason.RETRIES_EXHAUSTED,
             Basis.API,
             dry_run=policy.dry_run,
-            error=fault(error),
+            error=told,
         )
     return Verdict(
         Decision.DEFERRED,
         _passing(error),
         Basis.API,
         dry_run=policy.dry_run,
-        error=fault(error),
+        error=told,
         put_off=PutOff(attempt, not_before),
     )
 
@@ -233,6 +251,17 @@ def fault(error: errors.ApiError) -> Fault:
 def in_doubt(record: InteractionRecord, offset: int) -> bool:
     """Whether a PATCH for this very source record may have left before a crash (promise 5)."""
     return record.intent is not None and record.intent.offset == offset
+
+
+def doubt(record: InteractionRecord, offset: int) -> Intent | None:
+    """The PATCH whose code this source record takes for ours when it meets it: its own, or that of
+    one that is dead. Any other looks for itself."""
+    intent = record.intent
+    if intent is None or in_doubt(record, offset):
+        return intent
+    owner = record.deferral(intent.offset)
+    alive = record.undecided_intent or (owner is not None and owner.waits)
+    return None if alive else intent
 
 
 def apply(
@@ -275,21 +304,28 @@ def apply(
 
 
 def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
-    """The record with the latest on one that was put off, in its place."""
-    known = record.deferral(deferred.offset)
-    if known is None:
-        entries = (*record.deferred, deferred)
-    else:
-        entries = tuple(deferred if each is known else each for each in record.deferred)
-    return msgspec.structs.replace(record, deferred=entries)
+    """The record with the latest on one that was put off, at the end."""
+    others = [each for each in record.deferred if each.offset != deferred.offset]
+    over = sum(not each.waits for each in others)
+    entries: list[Deferred] = []
+    for each in others:
+        if each.waits or over < MOST_REMEMBERED:
+            entries.append(each)
+        else:
+            over -= 1
+    return msgspec.structs.replace(record, deferred=(*entries, deferred))
 
 
 def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:
-    """The doubt that stays: another record's, and that of a record put off, until it has looked."""
+    """The doubt that stays: another record's, and that of one that could not look, put off, or dead
+    and perhaps sent back one day. A code that is ours ends any."""
     intent = record.intent
-    if intent is None or intent.offset != offset or verdict.decision is Decision.DEFERRED:
-        return intent
-    return None
+    if intent is None or verdict.decision is Decision.PATCHED:
+        return None
+    could_not_look = verdict.decision is Decision.DEFERRED or (
+        verdict.decision is Decision.FAILED and verdict.patch_status is None
+    )
+    return intent if intent.offset != offset or could_not_look else None
 
 
 def _settles(verdict: Verdict, record: InteractionRecord) -> bool:

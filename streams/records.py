@@ -133,6 +133,11 @@ class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     taken: int | None = None
     redriven: int = 0
 
+    @property
+    def waits(self) -> bool:
+        """It is to be taken up again."""
+        return self.verdict.decision is Decision.DEFERRED
+
 
 class Intent(msgspec.Struct, frozen=True, rename="camel"):
     """A PATCH that may have left: written to the changelog before it does (promise 4)."""
@@ -157,7 +162,7 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
     ``last_offset``: offset of the source record last decided; ``verdict`` is that decision.
     ``settled``: the decision on the interaction itself, once nothing can change it any more.
-    ``deferred``: records put off, those that are over included, in the order they were put off.
+    ``deferred``: records put off, and the latest of those that are over; by their latest verdict.
     ``updated_at``: epoch milliseconds; the record is forgotten ``STATE_TTL_SECONDS`` later.
     """
 
@@ -181,7 +186,17 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     @property
     def waits(self) -> bool:
         """A record of it is to be taken up again."""
-        return any(each.verdict.decision is Decision.DEFERRED for each in self.deferred)
+        return any(each.waits for each in self.deferred)
+
+    @property
+    def undecided_intent(self) -> bool:
+        """A PATCH may have left for a record that has no verdict yet."""
+        last = -1 if self.last_offset is None else self.last_offset
+        return self.intent is not None and self.intent.offset > last
+
+    def waiting_beside(self, offset: int) -> int:
+        """How many records are to be taken up again, but for this one."""
+        return sum(each.waits and each.offset != offset for each in self.deferred)
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
@@ -213,7 +228,10 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """Bytes that could not be handled, untouched, and why (contract, dead-letter headers)."""
+    """Bytes that could not be handled, untouched, and why (contract, dead-letter headers).
+
+    ``attempts``: times it was taken up, the first one and one for each deferral.
+    """
 
     key: bytes | None
     value: bytes | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -92,7 +93,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Sorted:
-    """Letters that are to be sent back, in the order in which they lie, and why others are not."""
+    """Letters that are to be sent back, in their order, and why others are not."""
 
     send: list[Letter] = field(default_factory=list)
     left: list[tuple[Letter, str]] = field(default_factory=list)
@@ -115,7 +116,17 @@ def sort(letters: Iterable[Letter], wanted: Wanted, sent: frozenset[tuple[Source
             result.left.append((letter, "sent back already, and not dead again"))
         else:
             result.send.append(letter)
+    result.send = _in_order(result.send)
     return result
+
+
+def _in_order(letters: Sequence[Letter]) -> list[Letter]:
+    """Those of one interaction in the order of their records in ``events``, which need not be the
+    one in which they died; for the rest as they lie."""
+    turns: defaultdict[str | None, deque[Letter]] = defaultdict(deque)
+    for letter in sorted(letters, key=lambda each: each.source.offset if each.source else -1):
+        turns[letter.interaction_id].append(letter)
+    return [turns[letter.interaction_id].popleft() for letter in letters]
 
 
 def _source(named: dict[str, str]) -> Source | None:

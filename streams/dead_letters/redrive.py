@@ -1,8 +1,9 @@
 """Dead letters back to where they are decided (``genesys-streams dead-letters redrive``).
 
 A record of the worker's goes to ``retries``, with its place in ``events`` and how often it was sent
-back: the worker decides it anew, whatever it has seen since, and twice the same is dropped. One of
-the bridge's never was in ``events``, and goes there. Safe to be killed and run again.
+back: the worker decides it anew, whatever it has seen since, and twice the same is dropped. What
+never was in ``events``, the bridge's and what a stranger put into ``retries``, goes there. Safe to
+be killed and run again.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ async def redrive(
         if (wait := due - clock.monotonic()) > 0:
             await clock.sleep(wait)
         due = max(due, clock.monotonic()) + 1 / per_second
-        if letter.source is None:
+        if letter.source is None or letter.source.topic != topics.events:
             assert letter.interaction_id is not None, "sorted out before"
             await publisher.publish(
                 topics.events, key=letter.interaction_id.encode(), value=letter.value

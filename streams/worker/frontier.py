@@ -52,6 +52,11 @@ class Frontier:
     def unfinished(self) -> int:
         return len(self._unfinished)
 
+    @property
+    def progress(self) -> int:
+        """Grows with every record taken up and with every one finished, whichever it is."""
+        return 2 * self._expected - len(self._unfinished)
+
     def take_up(self, offset: int) -> Taken:
         """Offer the next record's offset."""
         if offset < self._expected:

@@ -149,7 +149,7 @@ class Report:
             reason=verdict.reason.value,
             message=verdict.error.message if verdict.error else verdict.reason.value,
             stage=Stage.RETRY if work.tp.topic == self._topics.retries else Stage.WORKER,
-            attempts=verdict.attempts,
+            attempts=work.attempt + 1,
             failed_at=verdict.decided_at,
             source=work.source,
             redriven=work.redriven,

@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 # first, and an API that takes GETs and fails every PATCH would be asked for ever.
 PATCH_TRIES = 3
 
+# Doublings after which a deferral grows no more: keeps 2**n finite, whatever a header says.
+_MOST_DOUBLINGS = 30
+
 # Before a PATCH that may have been applied is looked at.
 LOOK_BACKOFF = Backoff(base=0.5, cap=10.0)
 
@@ -62,7 +65,7 @@ class Deferrals:
     def seconds(self, attempt: int, random: Random) -> float:
         """Twice as long each time; the upper half is drawn, so that an outage's records do not come
         back all at once."""
-        ceiling = min(self.longest, self.first * 2 ** (attempt - 1))
+        ceiling = min(self.longest, self.first * 2 ** min(attempt - 1, _MOST_DOUBLINGS))
         return random.uniform(ceiling / 2, ceiling)
 
 
@@ -155,7 +158,7 @@ class Road:
         """The verdict, and the record with the intent that was written on the way."""
         offset = work.source.offset
         calls = CallLog(guard=work.tenure.check, resting=resting)
-        sent = record.intent if decision.in_doubt(record, offset) else None
+        sent = decision.doubt(record, offset)
         if work.taken is None:
             step = decision.begin(record, event, offset, self._policy)
         else:
@@ -175,6 +178,9 @@ class Road:
                     continue
                 intent = Intent(offset, patch.code)
                 if record.intent != intent:
+                    # The doubt of a record that was put off: its PATCH may still arrive, and what
+                    # this one meets then is ours. One of the two says that it patched.
+                    sent = sent or record.intent
                     record = msgspec.structs.replace(
                         record, intent=intent, updated_at=round(self._clock.time() * 1000)
                     )
@@ -195,7 +201,7 @@ class Road:
                 if error.maybe_applied and patch is not None:
                     sent = record.intent
                 if after is None or (error.retriable and patches >= PATCH_TRIES):
-                    after = Settle(self._put_off(work, error))
+                    after = Settle(self._put_off(work, error, record))
                 elif error.retriable:
                     # It failed on the PATCH: it is given time before it is looked at.
                     async with resting():
@@ -208,23 +214,31 @@ class Road:
         )
         return verdict, record
 
-    def _put_off(self, work: Work, error: ApiError) -> Verdict:
+    def _put_off(self, work: Work, error: ApiError, record: InteractionRecord) -> Verdict:
         attempt = work.attempt + 1
         seconds = self._deferrals.seconds(attempt, self._random)
         if isinstance(error, RateLimited):
             seconds = max(seconds, error.retry_after)
-        log.warning(
-            "Genesys Cloud could not be asked: the record is put off",
-            extra={
-                "partition": work.source.partition,
-                "offset": work.source.offset,
-                "attempt": attempt,
-                "seconds": round(seconds, 1),
-                "error": str(error),
-            },
+        verdict = decision.put_off(
+            error,
+            attempt,
+            round((self._clock.time() + seconds) * 1000),
+            self._policy,
+            most=self._deferrals.most,
+            others=record.waiting_beside(work.source.offset),
         )
-        not_before = round((self._clock.time() + seconds) * 1000)
-        return decision.put_off(error, attempt, not_before, self._policy, most=self._deferrals.most)
+        about: dict[str, object] = {
+            "partition": work.source.partition,
+            "offset": work.source.offset,
+            "attempt": attempt,
+            "error": str(error),
+        }
+        if verdict.put_off is None:
+            log.error("Genesys Cloud could not be asked once more: the record is dead", extra=about)
+        else:
+            about["seconds"] = round(seconds, 1)
+            log.warning("Genesys Cloud could not be asked: the record is put off", extra=about)
+        return verdict
 
     def _malformed(self, error: EnvelopeError) -> Verdict:
         return Verdict(

@@ -146,7 +146,7 @@ class Worker:
             clock=clock,
             metrics=metrics,
             mortality=self._mortality,
-            retries=settings.topics.retries,
+            topics=settings.topics,
             in_flight=settings.max_in_flight,
             session_alive=membership.session_alive,
             fence=publisher.fence,

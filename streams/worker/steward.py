@@ -13,7 +13,9 @@ from faust.types.tuples import Message
 from streams.clock import Clock, Resting
 from streams.envelope import InteractionEvent, parse
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost
+from streams.genesys.answers import LONGEST_RETRY_AFTER
 from streams.records import PutOff, Source
+from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.frontier import Taken
 from streams.worker.lanes import Lanes
@@ -56,7 +58,7 @@ class Steward:
         clock: Clock,
         metrics: WorkerMetrics,
         mortality: Mortality,
-        retries: str,
+        topics: TopicNames,
         in_flight: int,
         session_alive: Callable[[], bool],
         fence: Callable[[], None],
@@ -69,7 +71,7 @@ class Steward:
         self._clock = clock
         self._metrics = metrics
         self._mortality = mortality
-        self._retries = retries
+        self._events, self._retries = topics.events, topics.retries
         self._in_flight = in_flight
         self._session_alive = session_alive
         self._fence = fence
@@ -166,11 +168,17 @@ class Steward:
 
     def _work(self, tenure: Tenure, message: Message) -> Work:
         headers, event = _headers(message), _event(message.value)
+        timestamp = message.timestamp or self._clock.time()
         source = Source(message.tp.topic, message.tp.partition, message.offset)
         put_off, redriven = PutOff(0, 0), 0
         if message.tp.topic == self._retries:
             try:
                 returned = read_returned(headers)
+                if (returned.source.topic, returned.source.partition) != (
+                    self._events,
+                    message.tp.partition,
+                ):
+                    raise EnvelopeError(f"it is of no record of this partition of {self._events}")
                 source, put_off = returned.source, returned.put_off
                 redriven = returned.redriven
             except EnvelopeError as stranger:
@@ -182,12 +190,12 @@ class Steward:
             key=message.key,
             value=message.value,
             headers=headers,
-            timestamp=message.timestamp or self._clock.time(),
+            timestamp=timestamp,
             taken_at=self._clock.monotonic(),
             event=event,
             source=source,
             attempt=put_off.attempt,
-            not_before=put_off.not_before / 1000,
+            not_before=min(put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER),
             redriven=redriven,
         )
 

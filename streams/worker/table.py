@@ -98,10 +98,10 @@ class InteractionTable:
         return None if value is None else decode_record(value)
 
     def expired(self, record: InteractionRecord) -> bool:
-        """Past its TTL. An open intent keeps a record, for forgetting it could repeat a PATCH, and
-        so does a source record that was put off: it comes back."""
+        """Past its TTL. A source record that was put off keeps it, for it comes back; so does the
+        intent of one that has no verdict yet, for forgetting it could repeat a PATCH."""
         age_ms = self._clock.time() * 1000 - record.updated_at
-        return record.intent is None and not record.waits and age_ms > self._ttl_ms
+        return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
 
     async def put(self, tenure: Tenure, partition: int, record: InteractionRecord) -> None:
         """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError,

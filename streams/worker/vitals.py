@@ -57,7 +57,7 @@ class Monitor:
             broken=self._table.failure,
             crashed=self._app.crash_reason,
             tenure=tenure is not None,
-            progress=self._steward.tenures + sum(f.expected + f.committable for f in frontiers),
+            progress=self._steward.tenures + sum(f.progress for f in frontiers),
             restoring=self._restoring() if tenure is None else 0,
             waiting=self._unfinished(tenure) + self._unfetched(tenure),
             excuse=self._excuse(),

@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from streams.clock import Clock
 from streams.worker.work import Work
 
-# Records in memory that wait. Above, the partitions of `retries` are read no further, and what lies
-# behind waits in Kafka: a million of them cost no more.
+# Records in memory that wait. From then on the partitions of `retries` are read no further: what
+# lies behind waits in Kafka, and a million of them cost no more.
 ROOM = 5_000
+
+# And their bytes: events are a kilobyte, but may be a thousand.
+ROOM_BYTES = 64 << 20
 
 # Longest sleep before the clock is looked at again: an earlier record may have come.
 LOOK_SECONDS = 0.25
@@ -40,6 +43,7 @@ class WaitingRoom:
         self._hold = hold
         self._on_failure = on_failure
         self._waiting: list[tuple[float, int, int, Work]] = []
+        self._bytes = 0
         self._full = False
         self._looking: asyncio.Task[None] | None = None
 
@@ -54,7 +58,8 @@ class WaitingRoom:
         """Never waits: who is full says so, and takes what was on its way."""
         entry = (work.not_before, work.tp.partition, work.offset, work)
         heapq.heappush(self._waiting, entry)
-        if len(self._waiting) >= ROOM:
+        self._bytes += work.size
+        if self._fills(1.0):
             self._full = True
             # Said each time: Faust goes on reading by itself once its own queue is empty.
             self._hold(True)
@@ -69,6 +74,7 @@ class WaitingRoom:
     def close(self) -> None:
         """Nobody is admitted any more; who waits is left to the partition's next owner."""
         self._waiting.clear()
+        self._bytes = 0
         if self._looking is not None:
             self._looking.cancel()
 
@@ -77,11 +83,15 @@ class WaitingRoom:
             while self._waiting and self._waiting[0][0] <= self._clock.time():
                 await self._doors.acquire()
                 work = heapq.heappop(self._waiting)[-1]
-                if self._full and len(self._waiting) < ROOM // 2:
+                self._bytes -= work.size
+                if self._full and not self._fills(0.5):
                     self._full = False
                     self._hold(False)
                 await self._admit(work)
             await self._clock.sleep(LOOK_SECONDS)
+
+    def _fills(self, share: float) -> bool:
+        return len(self._waiting) >= share * ROOM or self._bytes >= share * ROOM_BYTES
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()) is not None:

@@ -43,6 +43,11 @@ class Work:
         return None if self.source.topic == self.tp.topic else self.offset
 
     @property
+    def size(self) -> int:
+        """Bytes of its value."""
+        return len(self.value or b"")
+
+    @property
     def lane(self) -> Hashable:
         """One lane an interaction and partition; what has no interaction waits for nobody."""
         if isinstance(self.event, InteractionEvent):

@@ -5,6 +5,6 @@ Each is named for what the program would then do.
 
 from __future__ import annotations
 
-from tests.mutants import effects, limits, taking_up
+from tests.mutants import effects, limits, put_off, taking_up
 
-MUTANTS = (*taking_up.MUTANTS, *effects.MUTANTS, *limits.MUTANTS)
+MUTANTS = (*taking_up.MUTANTS, *effects.MUTANTS, *limits.MUTANTS, *put_off.MUTANTS)

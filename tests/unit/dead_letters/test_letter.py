@@ -93,11 +93,23 @@ def places(letters: list[Letter]) -> list[int]:
     return [each.offset for each in letters]
 
 
-def test_they_are_sent_back_in_their_order() -> None:
-    chosen = sort([letter(0, of=5), letter(1, of=4), letter(2, of=None)], Wanted(), frozenset())
+def test_they_are_sent_back_as_they_lie() -> None:
+    chosen = sort(
+        [letter(0, of=5), letter(1, of=4, value=body("i-2")), letter(2, of=6)],
+        Wanted(),
+        frozenset(),
+    )
 
     assert places(chosen.send) == [0, 1, 2]
     assert chosen.left == []
+
+
+def test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records() -> None:
+    """One that was put off dies after a later one that failed at once."""
+    other = letter(1, of=1, value=body("i-2"))
+    chosen = sort([letter(0, of=5), other, letter(2, of=4)], Wanted(), frozenset())
+
+    assert places(chosen.send) == [2, 1, 0]
 
 
 def test_what_is_no_event_is_left() -> None:

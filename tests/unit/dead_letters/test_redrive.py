@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from streams.dead_letters.letter import Letter
@@ -64,6 +65,16 @@ async def test_one_of_the_bridge_goes_to_events() -> None:
 
     ((topic, key, value, _, partition),) = publisher.sent
     assert (topic, key, value, partition) == (TOPICS.events, b"i-9", body("i-9"), None)
+
+
+async def test_a_strangers_event_from_retries_goes_to_events() -> None:
+    """It was never there, so it has no offset that a worker could go by."""
+    stranger = replace(letter(0), source=Source(TOPICS.retries, 3, 500))
+
+    publisher = await send(stranger)
+
+    ((topic, key, _, headers, partition),) = publisher.sent
+    assert (topic, key, headers, partition) == (TOPICS.events, b"i-1", (), None)
 
 
 async def test_no_more_a_second_than_asked_for() -> None:

@@ -73,6 +73,15 @@ def test_a_body_of_1_mib_fits_with_its_headers_wherever_it_goes(declaration: Dec
     assert limit("calls.outcomes") >= limit("calls.events") + 64 * 1024
 
 
+def test_what_was_sent_back_is_known_for_as_long_as_it_could_be_sent_again(
+    declaration: Declaration,
+) -> None:
+    def retention(name: str) -> int:
+        return int(topic(declaration, name).config["retention.ms"])
+
+    assert retention("calls.retries") >= retention("calls.dead-letters")
+
+
 def test_the_changelog_forgets_as_the_table_does(make_settings: MakeSettings) -> None:
     declaration = load_declaration(make_settings(app_id="app", state_ttl_seconds=60))
     config = topic(declaration, "app-interactions-changelog").config

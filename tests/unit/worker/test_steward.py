@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from streams.clock import Resting
 from streams.envelope import InteractionEvent
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost, PublishError
+from streams.genesys.answers import LONGEST_RETRY_AFTER
 from streams.kafka.publisher import Headers
 from streams.records import PutOff, Reason, Source
 from streams.telemetry.metrics import WorkerMetrics
@@ -27,7 +28,7 @@ from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
 from streams.worker.work import Work
 from tests.unit.genesys.scripted import LeapingClock, SteppedClock, until
-from tests.unit.worker.world import EVENTS, RETRIES, event, samples
+from tests.unit.worker.world import EVENTS, RETRIES, TOPICS, event, samples
 
 OTHER = TP(EVENTS.topic, 4)
 
@@ -87,7 +88,7 @@ class Desk:
             clock=self.clock,
             metrics=self.metrics,
             mortality=self.mortality,
-            retries=RETRIES.topic,
+            topics=TOPICS,
             in_flight=2,
             session_alive=lambda: self.alive,
             fence=lambda: self.fenced.append(self.steward.tenures),
@@ -105,10 +106,10 @@ class Desk:
         await self.steward.take_up(message(offset, value, generation=generation, tp=tp))
         await asyncio.sleep(0)
 
-    async def comes_back(self, offset: int, *, of: int, seconds: float) -> None:
+    async def comes_back(self, offset: int, *, of: int, seconds: float, place: TP = EVENTS) -> None:
         """A record put off, whose time comes in so many seconds."""
         put_off = PutOff(2, round((self.clock.time() + seconds) * 1000))
-        source = Source(EVENTS.topic, EVENTS.partition, of)
+        source = Source(place.topic, place.partition, of)
         headers = retry_headers(source, put_off, Reason.TIMEOUT.value)
         await self.steward.take_up(message(offset, event(of), tp=RETRIES, headers=headers))
         await asyncio.sleep(0)
@@ -399,6 +400,31 @@ async def test_what_is_no_record_put_off_is_handed_on_as_no_event(desk: Desk) ->
     assert isinstance(work.event, EnvelopeError)
     assert work.event.field == "retry.source.topic"
     assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+
+
+@pytest.mark.parametrize("place", [RETRIES, OTHER, TP("another.events", EVENTS.partition)])
+async def test_what_says_that_it_is_of_another_partition_is_no_event(desk: Desk, place: TP) -> None:
+    """Its offset would pass for one of this partition, and what lies below it for told."""
+    desk.begin()
+
+    await desk.comes_back(0, of=500, seconds=-1, place=place)
+    await until(lambda: bool(desk.road.works))
+
+    (work,) = desk.road.works
+    assert isinstance(work.event, EnvelopeError)
+    assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+
+
+async def test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet() -> None:
+    clock = SteppedClock()
+    desk = Desk(clock)
+    desk.begin()
+    await desk.comes_back(0, of=3, seconds=400 * LONGEST_RETRY_AFTER)
+    await until(lambda: len(desk.steward.waiting) == 1)
+
+    await until(lambda: bool(clock.slept))
+    clock.advance(LONGEST_RETRY_AFTER + 1)
+    await until(lambda: bool(desk.road.works))
 
 
 async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk) -> None:

@@ -131,9 +131,15 @@ class Shop:
         age: float = 0,
         intent: Intent | None = None,
         deferred: tuple[Deferred, ...] = (),
+        last_offset: int | None = None,
     ) -> InteractionRecord:
-        updated_at = round((self.clock.time() - age) * 1000)
-        return InteractionRecord(name, updated_at=updated_at, intent=intent, deferred=deferred)
+        return InteractionRecord(
+            name,
+            updated_at=round((self.clock.time() - age) * 1000),
+            intent=intent,
+            deferred=deferred,
+            last_offset=last_offset,
+        )
 
     async def put(self, *records: InteractionRecord) -> None:
         for record in records:
@@ -431,6 +437,8 @@ def test_ttl(shop: Shop) -> None:
     assert shop.table.expired(shop.record("i-1", age=TTL_SECONDS + 0.01))
     intent = Intent(1, "code")
     assert not shop.table.expired(shop.record("i-1", age=TTL_SECONDS * 9, intent=intent))
+    dead = shop.record("i-1", age=TTL_SECONDS * 9, intent=intent, last_offset=1)
+    assert shop.table.expired(dead)
 
 
 def test_ttl_waits_for_what_was_put_off(shop: Shop) -> None:

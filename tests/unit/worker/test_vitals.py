@@ -117,6 +117,17 @@ def test_finishing_and_taking_up_are_progress(body: Body) -> None:
     assert before < taken < body.monitor.vitals().progress
 
 
+def test_finishing_behind_one_that_waits_is_progress(body: Body) -> None:
+    """Put off for an hour, say, while others come and go."""
+    for offset in range(5, 8):
+        body.tenure.frontiers[A].take_up(offset)
+    before = body.monitor.vitals().progress
+    body.tenure.frontiers[A].finish(6)
+
+    assert body.tenure.frontiers[A].committable == 5
+    assert body.monitor.vitals().progress > before
+
+
 def test_a_new_tenure_is_progress(body: Body) -> None:
     before = body.monitor.vitals().progress
 

@@ -41,14 +41,14 @@ class Scene:
             raise self.error
         self.admitted.append(work.offset)
 
-    def put(self, offset: int, *, seconds: float) -> None:
+    def put(self, offset: int, *, seconds: float, value: bytes = event()) -> None:
         self.room.put(
             Work(
                 tenure=self._tenure,
                 tp=RETRIES,
                 offset=offset,
                 key=b"i-1",
-                value=event(),
+                value=value,
                 headers=(),
                 timestamp=0,
                 taken_at=0,
@@ -118,6 +118,16 @@ async def test_a_full_room_says_so_each_time_and_again_when_half_of_it_is_gone(
     await scene.after(13)
     assert (len(scene.room), scene.held) == (1, [True, True, False])
     assert not scene.room.full
+
+
+async def test_large_ones_fill_it_sooner(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_module, "ROOM_BYTES", 4_000)
+    for offset in range(4):
+        scene.put(offset, seconds=10 + offset, value=1_000 * b"x")
+    assert scene.held == [True]
+
+    await scene.after(12)
+    assert (len(scene.room), scene.held) == (1, [True, False])
 
 
 async def test_a_few_are_let_out_at_a_time(scene: Scene) -> None:

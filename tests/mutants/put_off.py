@@ -1,0 +1,202 @@
+"""What is put off, comes back, dies and is sent back: what it asks of promises 1 to 13."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+DECISION = "streams/decision.py"
+LETTER = "streams/dead_letters/letter.py"
+ROAD = "streams/worker/road.py"
+STEWARD = "streams/worker/steward.py"
+TABLE = "streams/worker/table.py"
+
+TEST_DECISION = "tests/unit/test_decision.py"
+TEST_LETTER = "tests/unit/dead_letters/test_letter.py"
+TEST_ROAD = "tests/unit/worker/test_road.py"
+TEST_STEWARD = "tests/unit/worker/test_steward.py"
+TEST_TABLE = "tests/unit/worker/test_table.py"
+TEST_WAITING = "tests/unit/worker/test_waiting.py"
+
+MUTANTS = (
+    Mutant(
+        "tell of a deferral, and put nothing into retries",
+        7,
+        "streams/worker/report.py",
+        "            await self._put_off(work, verdict, verdict.put_off)\n",
+        "            pass\n",
+        (
+            f"{TEST_ROAD}::test_a_record_that_can_not_be_looked_up_is_put_off",
+            f"{TEST_ROAD}::test_put_off_too_often_it_has_failed",
+        ),
+    ),
+    Mutant(
+        "decide a copy of a record that came back",
+        6,
+        ROAD,
+        "Told(None) if later or copy or known.redriven > work.redriven else None",
+        "Told(None) if later else None",
+        (f"{TEST_ROAD}::test_a_copy_of_one_that_came_back_is_dropped",),
+    ),
+    Mutant(
+        "forget the doubt of a record put off",
+        5,
+        DECISION,
+        "    could_not_look = verdict.decision is Decision.DEFERRED or (\n",
+        "    could_not_look = (\n",
+        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+    ),
+    Mutant(
+        "forget the doubt of a record put off when a later one is decided",
+        5,
+        DECISION,
+        "return intent if intent.offset != offset or could_not_look else None",
+        "return intent if could_not_look else None",
+        (f"{TEST_ROAD}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",),
+    ),
+    Mutant(
+        "try a PATCH that always fails for ever",
+        10,
+        ROAD,
+        " or (error.retriable and patches >= PATCH_TRIES)",
+        "",
+        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+    ),
+    Mutant(
+        "decide a record put off before its time",
+        10,
+        STEWARD,
+        "        if work.tp.topic == self._retries:\n            self.waiting.put(work)\n",
+        "        if False:\n            self.waiting.put(work)\n",
+        (f"{TEST_STEWARD}::test_before_its_time_it_waits_and_holds_nobody_up",),
+    ),
+    Mutant(
+        "take all that waits into memory",
+        11,
+        "streams/worker/waiting.py",
+        "        if self._fills(1.0):\n",
+        "        if False:\n",
+        (f"{TEST_STEWARD}::test_too_many_that_wait_are_read_no_further",),
+    ),
+    Mutant(
+        "forget an interaction while a record of it is put off",
+        11,
+        TABLE,
+        "return not record.waits and not",
+        "return not",
+        (f"{TEST_TABLE}::test_ttl_waits_for_what_was_put_off",),
+    ),
+    Mutant(
+        "judge what was sent back by the rules of then",
+        12,
+        DECISION,
+        "    if redriven and settled is not None",
+        "    if False and settled is not None",
+        (f"{TEST_DECISION}::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",),
+    ),
+    Mutant(
+        "give a second code to what was sent back",
+        4,
+        DECISION,
+        "settled is not None and settled.reason is not Reason.ELIGIBLE:",
+        "settled is not None:",
+        (f"{TEST_DECISION}::test_one_that_was_sent_back_gets_no_second_code",),
+    ),
+    Mutant(
+        "take a late PATCH of one that was put off for somebody else's",
+        5,
+        ROAD,
+        "                    sent = sent or record.intent\n",
+        "",
+        (
+            f"{TEST_ROAD}"
+            "::test_a_newer_event_that_meets_the_late_patch_of_one_put_off_says_it_is_ours",
+        ),
+    ),
+    Mutant(
+        "take our code for somebody else's once its record is dead",
+        5,
+        DECISION,
+        "    return None if alive else intent\n",
+        "    return None\n",
+        (f"{TEST_ROAD}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+    ),
+    Mutant(
+        "forget the doubt of a record that dies",
+        5,
+        DECISION,
+        "verdict.decision is Decision.FAILED and verdict.patch_status is None",
+        "False",
+        (f"{TEST_ROAD}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+    ),
+    Mutant(
+        "put off more of an interaction than its record can hold",
+        11,
+        DECISION,
+        "    if attempt > most or others >= MOST_WAITING:\n",
+        "    if attempt > most:\n",
+        (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
+    ),
+    Mutant(
+        "remember all that was ever put off",
+        11,
+        DECISION,
+        "each.waits or over < MOST_REMEMBERED",
+        "True",
+        (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
+    ),
+    Mutant(
+        "count what waits and not its bytes",
+        11,
+        "streams/worker/waiting.py",
+        " or self._bytes >= share * ROOM_BYTES",
+        "",
+        (f"{TEST_WAITING}::test_large_ones_fill_it_sooner",),
+    ),
+    Mutant(
+        "wait for whatever time a header gives",
+        11,
+        STEWARD,
+        "min(put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
+        "put_off.not_before / 1000",
+        (
+            f"{TEST_STEWARD}"
+            "::test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet",
+        ),
+    ),
+    Mutant(
+        "take a stranger's offset for one of events",
+        7,
+        STEWARD,
+        '                    raise EnvelopeError(f"it is of no record',
+        '                    EnvelopeError(f"it is of no record',
+        (f"{TEST_STEWARD}::test_what_says_that_it_is_of_another_partition_is_no_event",),
+    ),
+    Mutant(
+        "end a worker that finishes behind a record that waits",
+        13,
+        "streams/worker/vitals.py",
+        "sum(f.progress for f in frontiers)",
+        "sum(f.expected + f.committable for f in frontiers)",
+        ("tests/unit/worker/test_vitals.py::test_finishing_behind_one_that_waits_is_progress",),
+    ),
+    # Sent back
+    Mutant(
+        "send the same back twice",
+        6,
+        LETTER,
+        "(letter.source, letter.redriven + 1) in sent",
+        "(letter.source, -1) in sent",
+        (f"{TEST_LETTER}::test_one_that_was_sent_back_is_left_until_it_dies_again",),
+    ),
+    Mutant(
+        "send back in the order of death",
+        1,
+        LETTER,
+        "    result.send = _in_order(result.send)\n",
+        "",
+        (
+            f"{TEST_LETTER}"
+            "::test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records",
+        ),
+    ),
+)
