@@ -69,6 +69,7 @@ class ApiError(StreamsError):
     ``status``: HTTP status or None. ``code``: Genesys' error code. ``correlation_id``: the
     ``ININ-Correlation-Id`` to quote to Genesys support. ``maybe_applied``: the request may have
     taken effect although it failed, so a PATCH must be looked at before it is repeated.
+    ``retry_after``: seconds that the API asked to wait; 0 when it said nothing.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class ApiError(StreamsError):
         code: str | None = None,
         correlation_id: str | None = None,
         maybe_applied: bool = False,
+        retry_after: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.correlation_id = correlation_id
         self.maybe_applied = maybe_applied
+        self.retry_after = retry_after
 
 
 class Unauthorized(ApiError):
@@ -119,12 +122,18 @@ class RateLimited(ApiError):
         code: str | None = None,
         correlation_id: str | None = None,
     ) -> None:
-        super().__init__(message, status=status, code=code, correlation_id=correlation_id)
-        self.retry_after = retry_after
+        super().__init__(
+            message,
+            status=status,
+            code=code,
+            correlation_id=correlation_id,
+            retry_after=retry_after,
+        )
 
 
 class ServerError(ApiError):
-    """5xx."""
+    """5xx. Its ``retry_after`` is for this interaction alone: that the API as a whole is down the
+    circuit breaker finds out."""
 
     retriable = True
 

@@ -105,11 +105,12 @@ def retry_after(header: str | None, now: float, random: Random) -> float:
     ``now`` is epoch seconds. A header that is missing, unreadable, or a date that has passed (our
     clock or theirs is wrong) gives 1 to 3 s at random.
     """
-    seconds = _said_seconds(header.strip(), now) if header else None
+    seconds = _said_seconds(header or "", now)
     return random.uniform(*UNSAID_RETRY_AFTER) if seconds is None else seconds
 
 
 def _said_seconds(header: str, now: float) -> float | None:
+    header = header.strip()
     if _SECONDS.fullmatch(header):
         return min(float(header), LONGEST_RETRY_AFTER)
     try:
@@ -155,7 +156,8 @@ def error_of(
         return RateLimited(message(meaning), retry_after=seconds, **about)
     if status >= 500:
         meaning = "Genesys Cloud failed; the same call may succeed later"
-        return ServerError(message(meaning), maybe_applied=changes, **about)
+        wait = _said_seconds(answer.headers.get("Retry-After", ""), now) or 0.0
+        return ServerError(message(meaning), maybe_applied=changes, retry_after=wait, **about)
     if 300 <= status < 400:
         meaning = "redirects are not followed; check GENESYS_CLOUD_BASE_URL"
         return BadRequest(message(meaning), **about)

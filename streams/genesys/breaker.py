@@ -37,12 +37,15 @@ class Result(StrEnum):
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
     """``in_a_row``: failures for one interaction. ``share`` of failed and slow calls in
-    ``window_seconds``, once there are ``minimum_calls``: fewer prove nothing. ``probes`` must all
-    succeed. ``slow_seconds``: what takes longer counts as failed in the share."""
+    ``window_seconds``; fewer than ``minimum_calls`` prove nothing, and then the calls before them
+    count as well, back to ``longest_seconds``: a small budget has not as many in the window.
+    ``probes`` must all succeed. ``slow_seconds``: what takes longer counts as failed in the share.
+    """
 
     open_seconds: float = 30.0
     in_a_row: int = 3
     window_seconds: float = 10.0
+    longest_seconds: float = 60.0
     minimum_calls: int = 20
     share: float = 0.5
     probes: int = 3
@@ -65,6 +68,8 @@ class Breaker:
         self.policy = policy
         self.opened = 0
         """Times that it has opened."""
+        self.failing_since: float | None = None
+        """When it first opened, while it has not closed since."""
         self._state = State.CLOSED
         self._open_until = 0.0
         # Grows with every change of state: what a call of an earlier one says is out of date.
@@ -132,17 +137,26 @@ class Breaker:
             self._seconds.append(_Second(int(now)))
         self._seconds[-1].calls += 1
         self._seconds[-1].bad += bad
-        while self._seconds[0].at <= now - self.policy.window_seconds:
+        while self._seconds[0].at <= now - self.policy.longest_seconds:
             self._seconds.popleft()
-        return sum(each.calls for each in self._seconds), sum(each.bad for each in self._seconds)
+        calls = failed = 0
+        for each in reversed(self._seconds):
+            if each.at <= now - self.policy.window_seconds and calls >= self.policy.minimum_calls:
+                break
+            calls, failed = calls + each.calls, failed + each.bad
+        return calls, failed
 
     def _open(self, now: float) -> None:
         self._open_until = now + self.policy.open_seconds
         self.opened += 1
+        if self.failing_since is None:
+            self.failing_since = now
         self._become(State.OPEN)
 
     def _become(self, state: State) -> None:
         self._state = state
+        if state is State.CLOSED:
+            self.failing_since = None
         self._epoch += 1
         self._probing = self._passed = 0
         self._streaks.clear()

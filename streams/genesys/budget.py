@@ -15,6 +15,11 @@ from dataclasses import dataclass
 
 WINDOW_SECONDS = 60.0
 
+# Headers beyond these are of no window of a minute, and would stop all requests for as long as they
+# say. A limit that lasts longer is told by its 429.
+LONGEST_RESET = 61
+HIGHEST_COUNT = 1_000_000_000
+
 # How far a pace may fall behind and make up for it at once: a loop that wakes late would otherwise
 # lose that time for good. At 300 a minute it is a quarter of a request, so nothing bunches.
 SLACK_SECONDS = 0.05
@@ -45,7 +50,8 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
         quota = Quota(int(headers[COUNT]), int(headers[ALLOWED]), int(headers[RESET]))
     except (KeyError, ValueError):
         return None
-    return quota if quota.allowed > 0 and quota.count >= 0 and quota.reset >= 0 else None
+    sane = 0 < quota.allowed <= HIGHEST_COUNT and 0 <= quota.count <= HIGHEST_COUNT
+    return quota if sane and 0 <= quota.reset <= LONGEST_RESET else None
 
 
 @dataclass(slots=True)
@@ -63,8 +69,9 @@ class _Window:
 class Budget:
     """The budget of one worker. ``per_minute`` counts until the API tells another figure.
 
-    ``shared_by``: workers that share what the API allows, this one included; each takes its part
-    of what is left, and what the others do not use as the window goes on.
+    ``shared_by``: workers that share what the API allows, this one included. Each answer tells what
+    all of them have used, so each spreads all that is left: together they use it sooner in the
+    window than one would, and whoever is alone uses it up.
     """
 
     def __init__(self, per_minute: int, *, shared_by: int = 1) -> None:
@@ -131,4 +138,4 @@ class Budget:
             return even * self._shared_by
         left = max(1, self._left(self._window))
         seconds = max(0.0, self._window.least - now)
-        return max(seconds * self._shared_by / left, even / CATCH_UP)
+        return max(seconds / left, even / CATCH_UP)

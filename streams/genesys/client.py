@@ -121,10 +121,10 @@ class GenesysClient:
             # Before the gate: those who would wait for a token behind it would leave all at once.
             await self._tokens.current()
             permit = await self.gate.enter(turn, request.url.path)
-            if (token := self._tokens.live()) is not None:
+            if (token := self._tokens.live()) is not None and self.gate.closed_until() is None:
                 return permit, token
             with permit:
-                pass  # The token ended, or was refused, meanwhile.
+                pass  # Since leave was given the token ended or was refused, or the gate closed.
 
     def _error(self, request: Request, answer: Answer, token: str) -> ApiError:
         return error_of(

@@ -114,7 +114,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """Requests that wait for their turn."""
-        return len(self._queue)
+        return sum(not waiter.leave.done() for _, _, waiter in self._queue)
 
     def close(self, seconds: float) -> None:
         """No requests for that long from now. Never shortens a longer quiet already asked for."""
@@ -131,12 +131,14 @@ class Gate:
         return self._opens_at if self._opens_at > self.now else None
 
     def obstacle(self) -> str | None:
-        """What holds requests back right now, in words; None when nothing does."""
+        """What holds back those who wait, in words; None when nothing does, or nobody waits."""
+        if not self.waiting:
+            return None
         if self.closed_until() is not None:
             return "Genesys Cloud has asked for quiet (429)"
         if (state := self.breaker.state(self.now)) is not State.CLOSED:
             return f"the circuit breaker is {state.value}: Genesys Cloud fails"
-        if self._queue and self.budget.next_at(self.now) > self.now:
+        if self.budget.next_at(self.now) > self.now:
             return "the API's budget sets the pace"
         return None
 
@@ -154,9 +156,10 @@ class Gate:
         try:
             return await waiter.leave
         except asyncio.CancelledError:
-            if waiter.leave.done() and not waiter.leave.cancelled():
+            leave = waiter.leave
+            if leave.done() and not leave.cancelled() and leave.exception() is None:
                 # Given leave in the same moment: nobody will send it.
-                with waiter.leave.result():
+                with leave.result():
                     pass
             raise
         finally:
@@ -169,9 +172,12 @@ class Gate:
         self._in_flight -= 1
         if permit.number is not None:
             self.budget.answered(permit.number, quota_of(permit.headers), permit.sent_at, now)
-        if self._opening is not None and permit.result is Result.GOOD:
+        # What was on its way when the gate closed says nothing of how it is now.
+        succeeded = permit.result in (Result.GOOD, Result.SLOW)
+        if self._opening is not None and succeeded and permit.sent_at >= self._opens_at:
             self._opening = self._opening + 1 if self._opening < OPENING_LIMIT else None
         self.breaker.end(permit.epoch, permit.subject, permit.result, now)
+        self._tell_state(now)
         self._let_pass()
 
     async def close_for_good(self) -> None:
@@ -219,12 +225,14 @@ class Gate:
         return 0.0 if turn is Turn.TOKEN else max(0.0, self.budget.next_at(now) - now)
 
     def _refuse_impatient(self, now: float) -> None:
-        """Those whom the breaker has kept waiting too long wait no more."""
-        if self.breaker.admits(now):
+        """Those whom the breaker has kept waiting too long wait no more. What they have waited for
+        the budget before does not count."""
+        failing_since = self.breaker.failing_since
+        if failing_since is None or self.breaker.admits(now):
             return
-        late = [each for _, _, each in self._queue if now - each.since > LONGEST_QUIET]
-        for waiter in late:
-            if not waiter.leave.done():
+        for _, _, waiter in self._queue:
+            waited = now - max(waiter.since, failing_since)
+            if waited > LONGEST_QUIET and not waiter.leave.done():
                 waiter.leave.set_exception(_still_open())
         self._queue = [entry for entry in self._queue if not entry[2].leave.done()]
         heapq.heapify(self._queue)

@@ -50,9 +50,11 @@ class RetryPolicy:
 
 def worth_repeating(error: ApiError) -> bool:
     """Whether the same call may be sent again here and now, without looking first."""
+    if error.retry_after > LONGEST_QUIET:
+        return False
     match error:
         case RateLimited():
-            return error.retry_after <= LONGEST_QUIET
+            return True
         case ServerError() | ApiTimeout() | ConnectionLost():
             return not error.maybe_applied
         case _:
@@ -79,5 +81,6 @@ async def persist(
                 raise
             if isinstance(error, RateLimited):
                 continue  # The gate says how long to wait, for all lanes alike.
+            wait = max(policy.backoff.wait(failures, random), error.retry_after)
         async with resting():
-            await clock.sleep(policy.backoff.wait(failures, random))
+            await clock.sleep(wait)

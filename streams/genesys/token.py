@@ -153,9 +153,9 @@ class TokenSource:
             # Retrieved here too: everybody who waited for it may be gone.
             log.warning("no access token", extra={"error": str(error)})
 
-    def _keep_distance(self) -> None:
+    def _keep_distance(self, least: float = 0.0) -> None:
         self._failures += 1
-        wait = self._backoff.wait(self._failures, self._random)
+        wait = max(least, self._backoff.wait(self._failures, self._random))
         self._quiet_until = self._clock.monotonic() + wait
 
     async def _fetch(self) -> str:
@@ -170,13 +170,20 @@ class TokenSource:
             except ApiError as error:
                 if isinstance(error, RateLimited):
                     self._gate.close(error.retry_after)
-                self._keep_distance()
+                self._keep_distance(error.retry_after)
                 raise
-        self._token = _Token(
+        token = _Token(
             value=granted.access_token,
             refresh_at=asked_at + max(granted.expires_in - REFRESH_EARLY, granted.expires_in / 2),
             ends_at=asked_at + granted.expires_in,
         )
+        if token.ends_at <= self._clock.monotonic():
+            self._keep_distance()
+            raise Unauthorized(
+                f"{self._request.what}: it lives for {granted.expires_in:g} s, which is less than "
+                "it takes to fetch it"
+            )
+        self._token = token
         self._proven = False
         log.info("access token fetched", extra={"lives_seconds": granted.expires_in})
         return granted.access_token

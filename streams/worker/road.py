@@ -18,8 +18,9 @@ from streams import decision
 from streams.clock import Clock, Resting, rfc3339
 from streams.decision import Fetch, Patch, Policy, Settle, Step
 from streams.envelope import InteractionEvent
-from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost, RateLimited
+from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost
 from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.gate import LONGEST_QUIET
 from streams.genesys.retry import Backoff
 from streams.records import (
     Basis,
@@ -200,12 +201,14 @@ class Road:
                     conflict = decision.after_error(error, patch, None, self._policy)
                 if error.maybe_applied and patch is not None:
                     sent = record.intent
-                if after is None or (error.retriable and patches >= PATCH_TRIES):
+                too_often = patches >= PATCH_TRIES or error.retry_after > LONGEST_QUIET
+                if after is None or (error.retriable and too_often):
                     after = Settle(self._put_off(work, error, record))
                 elif error.retriable:
                     # It failed on the PATCH: it is given time before it is looked at.
                     async with resting():
-                        await self._clock.sleep(LOOK_BACKOFF.wait(patches, self._random))
+                        wait = LOOK_BACKOFF.wait(patches, self._random)
+                        await self._clock.sleep(max(wait, error.retry_after))
                 step = after
         known = record.deferral(offset)
         before = known.verdict.api_calls if known is not None else 0
@@ -216,9 +219,7 @@ class Road:
 
     def _put_off(self, work: Work, error: ApiError, record: InteractionRecord) -> Verdict:
         attempt = work.attempt + 1
-        seconds = self._deferrals.seconds(attempt, self._random)
-        if isinstance(error, RateLimited):
-            seconds = max(seconds, error.retry_after)
+        seconds = max(self._deferrals.seconds(attempt, self._random), error.retry_after)
         verdict = decision.put_off(
             error,
             attempt,

@@ -57,8 +57,8 @@ MUTANTS = (
         "try a PATCH that always fails for ever",
         10,
         ROAD,
-        " or (error.retriable and patches >= PATCH_TRIES)",
-        "",
+        "too_often = patches >= PATCH_TRIES or",
+        "too_often =",
         (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
     ),
     Mutant(

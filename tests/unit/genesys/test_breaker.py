@@ -12,7 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from streams.genesys.breaker import Breaker, BreakerPolicy, Result, State
 
 POLICY = BreakerPolicy(
-    open_seconds=30, in_a_row=3, window_seconds=30, minimum_calls=20, share=0.5, probes=3
+    open_seconds=30,
+    in_a_row=3,
+    window_seconds=30,
+    longest_seconds=60,
+    minimum_calls=20,
+    share=0.5,
+    probes=3,
 )
 
 
@@ -80,6 +86,38 @@ def test_calls_outside_the_window_count_no_more() -> None:
         call(breaker, Result.FAILED, 31, f"i-{n}")
 
     assert breaker.state(31) is State.CLOSED
+
+
+def test_where_the_window_has_too_few_calls_those_before_it_count_as_well() -> None:
+    """A small budget, or one that many share: an outage must not take a call of each interaction
+    that waits before it is noticed."""
+    breaker = Breaker(POLICY)
+    for n in range(20):
+        assert breaker.state(2.5 * n) is State.CLOSED
+        call(breaker, Result.FAILED, 2.5 * n, f"i-{n}")
+
+    assert breaker.state(2.5 * 19) is State.OPEN
+
+
+def test_calls_of_long_ago_count_no_more_however_few_there_are() -> None:
+    breaker = Breaker(POLICY)
+    for n in range(40):
+        call(breaker, Result.FAILED, 4.0 * n, f"i-{n}")
+
+    assert breaker.state(160) is State.CLOSED
+
+
+def test_since_when_it_fails_outlasts_probes_in_vain() -> None:
+    breaker = opened(now=100)
+    assert breaker.failing_since == 100
+    call(breaker, Result.FAILED, 131)
+    assert (breaker.opened, breaker.failing_since) == (2, 100.0)
+
+    for _ in range(POLICY.probes):
+        call(breaker, Result.GOOD, 170)
+
+    assert breaker.state(170) is State.CLOSED
+    assert breaker.failing_since is None
 
 
 def test_slow_calls_count_as_failed_in_the_share_alone() -> None:
@@ -165,7 +203,7 @@ def test_memory_is_bounded_by_the_window(calls: list[tuple[int, bool]], step: in
         if breaker.admits(now):
             call(breaker, Result.FAILED if bad else Result.GOOD, now, f"i-{subject}")
 
-    assert len(breaker._seconds) <= POLICY.window_seconds + 1
+    assert len(breaker._seconds) <= POLICY.longest_seconds + 1
     assert len(breaker._streaks) <= POLICY.minimum_calls
 
 
@@ -217,8 +255,13 @@ class Promise:
         if sum(each[1] == subject for each in row) >= self.policy.in_a_row:
             return True
         # Counted by whole seconds, so what is left of the oldest one has gone with its beginning.
-        window = [each for each in self.ended if int(each[0]) > now - self.policy.window_seconds]
-        bad = sum(each[2] is not Result.GOOD for each in window)
+        window: list[Result] = []
+        for second in sorted({int(at) for at, _, _ in self.ended}, reverse=True):
+            age, enough = now - second, len(window) >= self.policy.minimum_calls
+            if age >= self.policy.longest_seconds or (age >= self.policy.window_seconds and enough):
+                break
+            window += [result for at, _, result in self.ended if int(at) == second]
+        bad = sum(result is not Result.GOOD for result in window)
         return len(window) >= self.policy.minimum_calls and bad >= self.policy.share * len(window)
 
     def _turn(self, *, open_until: float | None = None, half_open: bool = False) -> None:
@@ -232,7 +275,7 @@ class Transitions(RuleBasedStateMachine):
     """Whatever calls come and however they end: in the state that promise 10 says, at any time."""
 
     # Few calls prove something, so that both ways of opening are met often.
-    policy = replace(POLICY, minimum_calls=6)
+    policy = replace(POLICY, minimum_calls=6, window_seconds=10)
 
     def __init__(self) -> None:
         super().__init__()

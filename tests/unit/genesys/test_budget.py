@@ -29,6 +29,11 @@ def test_the_headers() -> None:
         {COUNT: "7", ALLOWED: "0", RESET: "42"},
         {COUNT: "-7", ALLOWED: "300", RESET: "42"},
         {COUNT: "7", ALLOWED: "300", RESET: "-1"},
+        {COUNT: "7", ALLOWED: "300", RESET: "3600"},
+        {COUNT: "7", ALLOWED: "300", RESET: "1765552507"},
+        {COUNT: "7", ALLOWED: "300", RESET: "9" * 400},
+        {COUNT: "7", ALLOWED: "9" * 400, RESET: "42"},
+        {COUNT: "9" * 400, ALLOWED: "300", RESET: "42"},
     ],
 )
 def test_headers_one_can_not_keep_to_are_none(headers: dict[str, str]) -> None:
@@ -190,10 +195,51 @@ def test_the_budget_is_used_to_within_3_percent_and_hardly_ever_exceeded(
     assert api.good >= 0.97 * allowed * MINUTES - reserve
 
 
-def test_a_worker_that_shares_and_is_alone_uses_the_others_part_as_well() -> None:
-    api = Api(300, "up")
+@pytest.mark.parametrize("sharers", [2, 4, 8])
+@pytest.mark.parametrize("active", ["one", "half", "all"])
+def test_what_sharers_do_not_use_the_others_do(sharers: int, active: str) -> None:
+    """But for the reserve, which is for what the others have sent and nobody has told yet."""
+    api, random = Api(300, "up"), Random(1)
+    number = {"one": 1, "half": sharers // 2, "all": sharers}[active]
 
-    run(api, [Worker(Budget(300, shared_by=2), Random(1), 0.1)], MINUTES * 60)
+    run(api, [Worker(Budget(300, shared_by=sharers), random, 0.2) for _ in range(number)], 300)
 
     assert api.refused == 0
-    assert api.good >= 0.85 * 300 * MINUTES
+    reserve = 2 * (sharers - 1)
+    assert api.good >= (0.99 * 300 - reserve) * MINUTES
+
+
+def test_an_answer_that_was_on_its_way_when_the_window_ended_tells_nothing_of_the_next() -> None:
+    budget = Budget(300)
+    budget.answered(budget.send(0), Quota(1, 300, 2), 0, 0)
+    late = budget.send(1.9)
+    first = budget.send(2.0 + 0.1)
+    budget.answered(first, Quota(1, 300, 60), 2.1, 2.2)
+
+    budget.answered(late, Quota(300, 300, 1), 1.9, 2.3)
+
+    assert budget.next_at(2.3) < 3
+
+
+def test_after_a_window_one_request_asks_and_what_was_sent_before_does_not_answer() -> None:
+    budget = Budget(300)
+    budget.answered(budget.send(0), Quota(1, 300, 2), 0, 0)
+    late = budget.send(1.9)
+    assert budget.next_at(2.1) <= 2.1
+    asking = budget.send(2.1)
+    assert budget.next_at(2.2) == math.inf
+
+    budget.answered(late, None, 1.9, 2.3)
+    assert budget.next_at(2.3) == math.inf
+
+    budget.answered(asking, None, 2.1, 2.4)
+    assert budget.next_at(2.4) < 3
+
+
+def test_an_allowance_that_changes_in_the_middle_sets_the_pace_from_then_on() -> None:
+    budget = Budget(300)
+    budget.answered(budget.send(0), Quota(1, 300, 60), 0, 0)
+    budget.answered(budget.send(1), Quota(2, 60, 59), 1, 1)
+    budget.send(1)
+
+    assert budget.next_at(1) == pytest.approx(2, abs=0.2)

@@ -378,6 +378,25 @@ async def test_a_gate_that_closes_while_the_token_is_fetched_stops_the_request(
     assert len(genesys.received) == 1
 
 
+async def test_leave_given_in_the_moment_of_a_429_is_given_back(genesys: ScriptedGenesys) -> None:
+    clock = SteppedClock()
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        client.gate.close(1)
+        lane = asyncio.create_task(get(client))
+        await until(lambda: client.gate.waiting == 1)
+        clock.now += 1
+        client.gate._let_pass()
+        client.gate.close(20)  # another lane's 429, in the same turn of the loop
+        await until(lambda: client.gate.waiting == 1)
+        assert len(genesys.received) == 1
+
+        clock.advance(20)
+        await lane
+        assert len(genesys.received) == 2
+        assert client.gate._in_flight == 0
+
+
 async def test_a_patch_leaves_before_gets_that_came_earlier(genesys: ScriptedGenesys) -> None:
     """A GET whose PATCH does not come is budget wasted."""
     clock = SteppedClock()
@@ -423,6 +442,16 @@ async def test_5xx_of_a_get_is_tried_three_times_with_growing_jittered_waits(
     first, second = clock.slept
     assert 0 <= first <= 0.5
     assert 0 <= second <= 1.0
+
+
+async def test_5xx_of_a_get_is_not_tried_again_before_the_time_it_says(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.script.append(reply(503, None, Retry_After="20"))
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        assert client.gate.closed_until() is None
+    assert clock.slept == [20]
 
 
 @pytest.mark.parametrize("status", SERVER_ERRORS)

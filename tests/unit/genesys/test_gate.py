@@ -8,10 +8,17 @@ from itertools import pairwise
 
 import pytest
 
-from streams.errors import ApiTimeout, CircuitOpen, RateLimited
-from streams.genesys.breaker import BreakerPolicy, State
+from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
+from streams.genesys.breaker import BreakerPolicy, Result, State
 from streams.genesys.budget import ALLOWED, COUNT, RESET
-from streams.genesys.gate import LONGEST_QUIET, RELOOK_SECONDS, Gate, Permit, Turn
+from streams.genesys.gate import (
+    LONGEST_QUIET,
+    OPENING_LIMIT,
+    RELOOK_SECONDS,
+    Gate,
+    Permit,
+    Turn,
+)
 from tests.unit.genesys.scripted import Recorder, SteppedClock, gate_of
 
 Entry = asyncio.Task[Permit]
@@ -160,6 +167,62 @@ async def test_a_request_that_comes_while_it_opens_counts_too(
     assert await passed(first, second) == [True, False]
 
 
+async def test_what_was_on_its_way_when_it_closed_does_not_open_it(
+    gate: Gate, clock: SteppedClock
+) -> None:
+    await known(gate, clock)
+    refused, *others = [await gate.enter(Turn.GET, f"i-{n}") for n in range(40)]
+    gate.close(10)
+    await answer(refused, 429)
+    for permit in others:
+        await answer(permit)
+    lanes = [ask(gate, subject=f"j-{n}") for n in range(100)]
+
+    await after(clock, 10)
+
+    assert sum(await passed(*lanes)) == 1
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+async def test_what_does_not_succeed_opens_it_no_further(
+    gate: Gate, clock: SteppedClock, status: int
+) -> None:
+    await known(gate, clock)
+    gate.close(1)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(5)]
+    await after(clock, 1)
+
+    await answer(lanes[0].result(), status)
+    await after(clock, 1)
+
+    assert sum(await passed(*lanes)) == 2
+
+
+async def test_an_api_that_is_slow_opens_it_all_the_same(clock: SteppedClock) -> None:
+    gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5, share=1.1))
+    await known(gate, clock)
+    gate.close(1)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(6)]
+    await after(clock, 1)
+
+    await after(clock, 6)
+    await answer(lanes[0].result())
+
+    assert sum(await passed(*lanes)) == 3
+
+
+async def test_once_enough_have_succeeded_it_is_open_as_before(
+    gate: Gate, clock: SteppedClock
+) -> None:
+    await known(gate, clock)
+    gate.close(1)
+    await after(clock, 1)
+    for n in range(OPENING_LIMIT):
+        await answer(await gate.enter(Turn.GET, f"i-{n}"))
+
+    assert all(await passed(*[ask(gate, subject=f"j-{n}") for n in range(10 * OPENING_LIMIT)]))
+
+
 # Turns
 
 
@@ -249,15 +312,61 @@ async def test_an_open_breaker_lets_nothing_through_but_probes(clock: SteppedClo
     assert gate.obstacle() is None
 
 
-async def test_no_answer_and_no_connection_count_for_the_breaker(clock: SteppedClock) -> None:
+async def test_nothing_holds_back_who_does_not_wait(clock: SteppedClock) -> None:
+    """Half open until somebody calls, which may be in the morning."""
     gate = gate_of(clock)
     await known(gate, clock)
     for _ in range(3):
-        with pytest.raises(ApiTimeout), await gate.enter(Turn.GET, "i-1"):
-            raise ApiTimeout("no answer")
+        await answer(await gate.enter(Turn.GET, "i-1"), 500)
+    await after(clock, 100)
+
+    assert gate.breaker.state(clock.now) is State.HALF_OPEN
+    assert gate.obstacle() is None
+
+
+@pytest.mark.parametrize("error", [ApiTimeout("no answer"), ConnectionLost("no connection")])
+async def test_no_answer_and_no_connection_count_for_the_breaker(
+    clock: SteppedClock, error: ApiError
+) -> None:
+    gate = gate_of(clock)
+    await known(gate, clock)
+    for _ in range(3):
+        with pytest.raises(ApiError), await gate.enter(Turn.GET, "i-1"):
+            raise error
         await after(clock, 1)
 
     assert gate.breaker.state(clock.now) is State.OPEN
+
+
+async def test_three_in_a_row_are_those_of_one_interaction(gate: Gate, clock: SteppedClock) -> None:
+    await known(gate, clock)
+    for n in range(10):
+        await answer(await gate.enter(Turn.GET, f"i-{n}"), 500)
+        await after(clock, 1)
+
+    assert gate.breaker.state(clock.now) is State.CLOSED
+
+
+async def test_calls_that_take_too_long_open_the_breaker(clock: SteppedClock) -> None:
+    gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5, minimum_calls=3))
+    await known(gate, clock)
+    for n in range(2):
+        permit = await gate.enter(Turn.GET, f"i-{n}")
+        await after(clock, 5.25)
+        await answer(permit)
+
+    assert gate.breaker.state(clock.now) is State.OPEN
+
+
+async def test_each_change_of_the_breaker_is_logged_when_it_happens(
+    gate: Gate, clock: SteppedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    await known(gate, clock)
+    for _ in range(3):
+        await answer(await gate.enter(Turn.GET, "i-1"), 500)
+
+    told = [each for each in caplog.records if "breaker" in each.getMessage()]
+    assert [each.__dict__["state"] for each in told] == ["open"]
 
 
 @pytest.mark.parametrize("status", [401, 429])
@@ -269,6 +378,38 @@ async def test_refusals_by_a_limit_say_nothing_of_the_apis_health(
         await answer(await gate.enter(Turn.GET, "i-1"), status)
         await after(clock, 1)
         assert gate.breaker.state(clock.now) is State.CLOSED
+
+
+async def test_a_long_wait_for_the_budget_is_none_for_the_breaker(clock: SteppedClock) -> None:
+    gate = gate_of(clock, per_minute=30)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(120)]
+    while clock.now < 1000 + LONGEST_QUIET + 20:
+        for lane in lanes:
+            if lane.done() and lane.result().result is Result.SILENT:
+                await answer(lane.result())
+        await after(clock, 1)
+    for _ in range(3):
+        gate.breaker.end(gate.breaker.begin(clock.now), "bad", Result.FAILED, clock.now)
+
+    await after(clock, 5)
+
+    assert gate.breaker.state(clock.now) is State.OPEN
+    assert [lane.exception() for lane in lanes if lane.done() and lane.exception()] == []
+
+
+async def test_who_has_waited_too_long_is_not_refused_once_the_breaker_lets_calls_through(
+    clock: SteppedClock,
+) -> None:
+    gate = gate_of(clock, per_minute=1, policy=BreakerPolicy(open_seconds=LONGEST_QUIET - 5))
+    await answer(await gate.enter(Turn.GET, "i-0"))
+    for _ in range(3):
+        gate.breaker.end(gate.breaker.begin(clock.now), "bad", Result.FAILED, clock.now)
+    first, second = ask(gate), ask(gate)
+
+    await after(clock, LONGEST_QUIET + 10)
+
+    assert await passed(first, second) == [True, False]
+    await answer(first.result())
 
 
 async def test_who_waits_too_long_for_the_breaker_is_told_so(clock: SteppedClock) -> None:
@@ -300,6 +441,36 @@ async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
     lane.cancel()
     await asyncio.wait([lane])
     assert observer.waits == [4]
+
+
+async def test_a_lane_that_is_cancelled_waits_no_more(gate: Gate, clock: SteppedClock) -> None:
+    gate.close(10)
+    first, second = ask(gate), ask(gate)
+    await settle()
+    assert gate.waiting == 2
+
+    second.cancel()
+    await asyncio.wait([second])
+
+    assert gate.waiting == 1
+    await gate.close_for_good()
+    await asyncio.wait([first])
+    assert first.cancelled()
+
+
+async def test_a_lane_cancelled_in_the_moment_it_is_refused_is_cancelled(
+    gate: Gate, clock: SteppedClock
+) -> None:
+    gate.close(1)
+    lane = ask(gate)
+    await settle()
+    gate.close(LONGEST_QUIET + 1)
+    gate._let_pass()
+    lane.cancel()
+
+    await asyncio.wait([lane])
+
+    assert lane.cancelled()
 
 
 async def test_a_lane_that_is_cancelled_takes_nobodys_turn(gate: Gate, clock: SteppedClock) -> None:

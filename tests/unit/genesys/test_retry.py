@@ -25,6 +25,7 @@ from tests.unit.genesys.scripted import LeapingClock
 
 TRANSIENT = [
     ServerError("x"),
+    ServerError("x", retry_after=180),
     ApiTimeout("x"),
     ConnectionLost("x"),
     RateLimited("x", retry_after=1),
@@ -37,6 +38,7 @@ FINAL = [
     BadRequest("x"),
     RateLimited("x", retry_after=180.1),
     ServerError("x", maybe_applied=True),
+    ServerError("x", retry_after=180.1),
     ApiTimeout("x", maybe_applied=True),
     ConnectionLost("x", maybe_applied=True),
 ]
@@ -90,6 +92,11 @@ async def test_what_is_no_api_error_is_none_of_its_business(clock: LeapingClock)
 async def test_after_a_429_the_gate_waits_and_not_the_loop(clock: LeapingClock) -> None:
     await run(Failing(RateLimited("x", retry_after=100)), clock)
     assert sum(clock.slept) == 0
+
+
+async def test_after_a_5xx_that_says_how_long_it_waits_as_long(clock: LeapingClock) -> None:
+    await run(Failing(ServerError("x", retry_after=100)), clock)
+    assert clock.slept == [100]
 
 
 async def test_the_waits_grow(clock: LeapingClock) -> None:

@@ -221,6 +221,24 @@ async def test_fetches_that_fail_keep_a_growing_distance(
     assert sum(distances[6:]) / len(distances[6:]) > 15
 
 
+async def test_a_token_that_ends_before_it_is_here_is_none(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    """And the next ones are fetched at a distance, as after any other failure."""
+
+    async def late(_: web.Request) -> web.StreamResponse:
+        clock.now += 2
+        return web.json_response({"access_token": "t", "expires_in": 1})
+
+    genesys.token_script.extend([late] * 3)
+    async with token_source(genesys, clock) as source:
+        for _ in range(3):
+            with pytest.raises(Unauthorized, match="less than it takes to fetch it"):
+                await source.current()
+            assert source.live() is None
+    assert len(clock.slept) == 2
+
+
 async def test_a_lane_that_is_cancelled_does_not_take_the_token_from_the_others(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +12,7 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from streams.genesys.gate import Turn
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
@@ -136,12 +138,18 @@ def test_a_new_tenure_is_progress(body: Body) -> None:
     assert body.monitor.vitals().progress > before
 
 
-def test_a_closed_gate_is_an_excuse(body: Body) -> None:
+async def test_a_closed_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> None:
     body.gate.close(10)
+    # Whatever records wait for then, it is not the gate.
+    assert body.monitor.vitals().excuse is None
+
+    lane = asyncio.create_task(body.gate.enter(Turn.GET, "i-1"))
+    await asyncio.sleep(0)
     assert body.monitor.vitals().excuse is not None
 
     body.clock.now += 11
-    assert body.monitor.vitals().excuse is None
+    with await lane:
+        assert body.monitor.vitals().excuse is None
 
 
 def test_too_many_failures_make_it_unfit_and_do_not_end_it(body: Body) -> None:
