@@ -19,7 +19,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.decision import MOST_WAITING, Policy
+from streams.decision import MOST_REMEMBERED, MOST_WAITING, Policy
 from streams.errors import (
     BadRequest,
     Conflict,
@@ -857,6 +857,7 @@ async def test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold()
     for times in range(3):
         for number in range(MOST_WAITING, 300):
             await worker.resume(sent_back(number, redriven=times + 1), worker.retries.expected)
+    assert len(world.record.deferred) == MOST_REMEMBERED
     assert len(encode_record(world.record)) < 256 * 1024
     assert world.applied == 1
     assert sorted({each.source.offset for each in world.outcomes if each.final}) == list(range(300))
