@@ -19,8 +19,9 @@ help: ## this list
 demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
 	@$(BIN)/genesys-streams demo $(ARGS)
 
+test: JOBS ?= 2
 test: $(READY) ## all tests but those that need Apache Kafka
-	@$(BIN)/python -m pytest -m "not kafka" -rfEs $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
