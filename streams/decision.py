@@ -216,11 +216,11 @@ def put_off(
     More than ``most`` times is too often (RETRY_MAX_ATTEMPTS), and where MOST_WAITING ``others`` of
     its interaction wait already there is no room: it has failed.
     """
-    told = fault(error)
-    if others >= MOST_WAITING:
+    told, crowded = fault(error), others >= MOST_WAITING
+    if crowded:
         message = f"{others} records of this interaction are put off already; {told.message}"
         told = msgspec.structs.replace(told, message=message)
-    if attempt > most or others >= MOST_WAITING:
+    if crowded or attempt > most:
         return Verdict(
             Decision.FAILED,
             Reason.RETRIES_EXHAUSTED,

@@ -18,6 +18,10 @@ from streams.genesys.gate import LONGEST_QUIET
 
 T = TypeVar("T")
 
+# Seconds that a lane waits to try its own call again. A 5xx whose Retry-After is longer is put off:
+# a record held for minutes, when nothing else comes, looks like a worker that is stuck.
+LONGEST_REST = 30.0
+
 # Doublings after which the wait grows no more: keeps 2**n finite for one that retries for days.
 _MOST_DOUBLINGS = 30
 
@@ -50,13 +54,11 @@ class RetryPolicy:
 
 def worth_repeating(error: ApiError) -> bool:
     """Whether the same call may be sent again here and now, without looking first."""
-    if error.retry_after > LONGEST_QUIET:
-        return False
     match error:
         case RateLimited():
-            return True
+            return error.retry_after <= LONGEST_QUIET
         case ServerError() | ApiTimeout() | ConnectionLost():
-            return not error.maybe_applied
+            return not error.maybe_applied and error.retry_after <= LONGEST_REST
         case _:
             return False
 

@@ -170,7 +170,7 @@ class TokenSource:
             except ApiError as error:
                 if isinstance(error, RateLimited):
                     self._gate.close(error.retry_after)
-                self._keep_distance(error.retry_after)
+                self._keep_distance(min(error.retry_after, self._backoff.cap))
                 raise
         token = _Token(
             value=granted.access_token,

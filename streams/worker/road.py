@@ -20,8 +20,7 @@ from streams.decision import Fetch, Patch, Policy, Settle, Step
 from streams.envelope import InteractionEvent
 from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost
 from streams.genesys.api import CallLog, GenesysApi
-from streams.genesys.gate import LONGEST_QUIET
-from streams.genesys.retry import Backoff
+from streams.genesys.retry import LONGEST_REST, Backoff
 from streams.records import (
     Basis,
     Decision,
@@ -201,7 +200,7 @@ class Road:
                     conflict = decision.after_error(error, patch, None, self._policy)
                 if error.maybe_applied and patch is not None:
                     sent = record.intent
-                too_often = patches >= PATCH_TRIES or error.retry_after > LONGEST_QUIET
+                too_often = patches >= PATCH_TRIES or error.retry_after > LONGEST_REST
                 if after is None or (error.retriable and too_often):
                     after = Settle(self._put_off(work, error, record))
                 elif error.retriable:

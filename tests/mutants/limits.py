@@ -151,6 +151,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "open wide on what was on its way before the 429",
+        9,
+        GATE,
+        " and permit.sent_at >= self._opens_at",
+        "",
+        (f"{TEST_GATE}::test_what_was_on_its_way_when_it_closed_does_not_open_it",),
+    ),
+    Mutant(
         "let a new GET go before a PATCH that waits",
         9,
         GATE,
@@ -220,6 +228,22 @@ MUTANTS = (
         "        if epoch != self._epoch:\n            return\n",
         "",
         (f"{TEST_BREAKER}::test_what_a_call_of_an_earlier_state_says_is_out_of_date",),
+    ),
+    Mutant(
+        "notice an outage only where the budget is large",
+        10,
+        BREAKER,
+        " and calls >= self.policy.minimum_calls:\n                break",
+        ":\n                break",
+        (f"{TEST_BREAKER}::test_where_the_window_has_too_few_calls_those_before_it_count_as_well",),
+    ),
+    Mutant(
+        "put off what has waited long for the budget",
+        10,
+        GATE,
+        "now - max(waiter.since, failing_since)",
+        "now - waiter.since",
+        (f"{TEST_GATE}::test_a_long_wait_for_the_budget_is_none_for_the_breaker",),
     ),
     Mutant(
         "count a refusal as a failure of the API",

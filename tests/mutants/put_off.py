@@ -132,7 +132,7 @@ MUTANTS = (
         "put off more of an interaction than its record can hold",
         11,
         DECISION,
-        "    if attempt > most or others >= MOST_WAITING:\n",
+        "    if crowded or attempt > most:\n",
         "    if attempt > most:\n",
         (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
     ),

@@ -18,7 +18,7 @@ from aiohttp import web
 from streams.errors import ApiError, ConnectionLost, ServerError, Unauthorized
 from streams.genesys.breaker import BreakerPolicy
 from streams.genesys.gate import Gate
-from streams.genesys.token import TokenSource
+from streams.genesys.token import FETCH_BACKOFF, TokenSource
 from streams.genesys.transport import Transport
 from tests.unit.genesys.scripted import (
     CLIENT_ID,
@@ -237,6 +237,17 @@ async def test_a_token_that_ends_before_it_is_here_is_none(
                 await source.current()
             assert source.live() is None
     assert len(clock.slept) == 2
+
+
+async def test_no_lane_is_held_for_as_long_as_an_endpoint_that_is_down_asks_for(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.extend([reply(503, None, Retry_After="7200")] * 2)
+    async with token_source(genesys, clock) as source:
+        for _ in range(2):
+            with pytest.raises(ServerError):
+                await source.current()
+    assert clock.slept == [FETCH_BACKOFF.cap]
 
 
 async def test_a_lane_that_is_cancelled_does_not_take_the_token_from_the_others(

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from streams.decision import MOST_REMEMBERED, MOST_WAITING, Policy
 from streams.errors import (
+    ApiError,
     BadRequest,
     Conflict,
     EnvelopeError,
@@ -906,14 +907,38 @@ async def test_what_somebody_else_puts_into_retries_is_buried_and_not_told() -> 
     assert world.outcomes == []
 
 
-async def test_a_longer_quiet_than_the_deferral_is_kept() -> None:
+@pytest.mark.parametrize(("asked", "waits"), [(25.0, True), (3600.0, False)])
+async def test_the_look_after_a_patch_that_failed_waits_as_long_as_the_api_asks_or_is_put_off(
+    asked: float, waits: bool
+) -> None:
     world = World()
-    world.fetches.append(raising(RateLimited("daily limit", retry_after=7200.0)))
+    failed = ServerError("503", status=503, maybe_applied=True, retry_after=asked)
+    world.patches.append(raising(failed))
+    began = world.clock.now
 
     await Worker(world).travel(event())
 
     (outcome,) = world.outcomes
-    assert outcome.reason is Reason.RATE_LIMITED
+    assert outcome.decision is (Decision.PATCHED if waits else Decision.DEFERRED)
+    assert (world.clock.now - began >= asked) is waits
+    assert (world.record.intent is None) is waits
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RateLimited("daily limit", retry_after=7200.0), Reason.RATE_LIMITED),
+        (ServerError("maintenance", status=503, retry_after=7200.0), Reason.SERVER_ERROR),
+    ],
+)
+async def test_a_longer_quiet_than_the_deferral_is_kept(error: ApiError, reason: Reason) -> None:
+    world = World()
+    world.fetches.append(raising(error))
+
+    await Worker(world).travel(event())
+
+    (outcome,) = world.outcomes
+    assert outcome.reason is reason
     not_before = int(world.put_off[0].named["retry.not-before"]) / 1000
     assert not_before == pytest.approx(world.clock.time() + 7200, abs=0.01)
 
