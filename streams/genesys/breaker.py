@@ -68,6 +68,8 @@ class Breaker:
         self.policy = policy
         self.opened = 0
         """Times that it has opened."""
+        self.why = ""
+        """What opened it last."""
         self.failing_since: float | None = None
         """When it first opened, while it has not closed since."""
         self._state = State.CLOSED
@@ -115,7 +117,7 @@ class Breaker:
             if self._passed == self.policy.probes:
                 self._become(State.CLOSED)
         elif result is not Result.SILENT:
-            self._open(now)
+            self._open(now, "a probe failed" if result is Result.FAILED else "a probe was slow")
 
     def _count(self, subject: str, result: Result, now: float) -> None:
         if result is Result.FAILED:
@@ -124,13 +126,12 @@ class Breaker:
             # It is the interaction that fails, then, and not the API.
             self._streaks.clear()
         calls, bad = self._window(result is not Result.GOOD, now)
-        enough = calls >= self.policy.minimum_calls
-        too_many = enough and bad >= self.policy.share * calls
-        # A good call that fills up the minimum is no reason to stop.
-        if result is not Result.GOOD and (
-            too_many or self._streaks[subject] >= self.policy.in_a_row
-        ):
-            self._open(now)
+        if result is Result.GOOD:
+            return  # Even where it fills up the minimum it is no reason to stop.
+        if self._streaks[subject] >= self.policy.in_a_row:
+            self._open(now, f"{self._streaks[subject]} failures in a row for {subject}")
+        elif calls >= self.policy.minimum_calls and bad >= self.policy.share * calls:
+            self._open(now, f"{bad} of the last {calls} calls failed or were slow")
 
     def _window(self, bad: bool, now: float) -> tuple[int, int]:
         if not self._seconds or self._seconds[-1].at != int(now):
@@ -146,7 +147,8 @@ class Breaker:
             calls, failed = calls + each.calls, failed + each.bad
         return calls, failed
 
-    def _open(self, now: float) -> None:
+    def _open(self, now: float, why: str) -> None:
+        self.why = why
         self._open_until = now + self.policy.open_seconds
         self.opened += 1
         if self.failing_since is None:

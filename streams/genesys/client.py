@@ -69,6 +69,21 @@ class GenesysClient:
         self._random = random
         self._tracer = tracer
 
+    @property
+    def refused(self) -> str | None:
+        """Why Genesys Cloud takes no token of ours; None when it does, or is not known to."""
+        return self._tokens.refused
+
+    async def prove_credentials(self) -> None:
+        """Fetch a token, before any record asks for one; again and again until there is one, at the
+        distance that the token source keeps."""
+        while True:
+            try:
+                await self._tokens.current()
+            except ApiError:
+                continue  # Logged where it failed, and told by ``refused``.
+            return
+
     async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
         request = interactions.get_request(self._base, interaction_id)
         return interactions.read_interaction(await self._call(request, log), interaction_id)

@@ -54,13 +54,14 @@ class Permit:
         self.number = gate.budget.send(self.sent_at) if turn is not Turn.TOKEN else None
         self.epoch = gate.breaker.begin(self.sent_at)
         self.result = Result.SILENT
+        self.failure = ""
         self.headers: Mapping[str, str] = {}
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """An answer came, whatever it says."""
         self.headers = headers
         if status >= 500:
-            self.result = Result.FAILED
+            self.result, self.failure = Result.FAILED, str(status)
         elif status not in (401, 429):
             slow = self._gate.now - self.sent_at > self._gate.breaker.policy.slow_seconds
             self.result = Result.SLOW if slow else Result.GOOD
@@ -75,7 +76,7 @@ class Permit:
         trace: TracebackType | None,
     ) -> None:
         if isinstance(error, ApiTimeout | ConnectionLost):
-            self.result = Result.FAILED
+            self.result, self.failure = Result.FAILED, str(error)
         self._gate.ended(self)
 
 
@@ -177,7 +178,7 @@ class Gate:
         if self._opening is not None and succeeded and permit.sent_at >= self._opens_at:
             self._opening = self._opening + 1 if self._opening < OPENING_LIMIT else None
         self.breaker.end(permit.epoch, permit.subject, permit.result, now)
-        self._tell_state(now)
+        self._tell_state(now, permit.failure)
         self._let_pass()
 
     async def close_for_good(self) -> None:
@@ -241,12 +242,19 @@ class Gate:
         """The first in the queue is refused."""
         heapq.heappop(self._queue)[2].leave.set_exception(error)
 
-    def _tell_state(self, now: float) -> None:
+    def _tell_state(self, now: float, failure: str = "") -> None:
+        """``failure``: what the call came to that has just ended."""
         state = self.breaker.state(now)
-        if state is not self._state:
-            self._state = state
-            level = logging.WARNING if state is State.OPEN else logging.INFO
-            log.log(level, "the circuit breaker has changed", extra={"state": state.value})
+        if state is self._state:
+            return
+        self._state = state
+        if state is State.OPEN:
+            log.warning(
+                "the circuit breaker is open: no calls to Genesys Cloud for now",
+                extra={"why": self.breaker.why, "failure": failure},
+            )
+        else:
+            log.info("the circuit breaker is %s", state.value)
 
 
 def _too_long(seconds: float) -> RateLimited:

@@ -40,6 +40,10 @@ NO_TOKEN = (
     "no token is given; check GENESYS_CLOUD_LOGIN_URL, GENESYS_CLOUD_CLIENT_ID, "
     "GENESYS_CLOUD_CLIENT_SECRET and GENESYS_CLOUD_SCOPES"
 )
+REFUSED = (
+    "the API refuses each token as soon as it is fetched; check that GENESYS_CLOUD_BASE_URL and "
+    "GENESYS_CLOUD_LOGIN_URL are those of one org's region, and the OAuth client's rights there"
+)
 NOT_A_TOKEN = "that is no token; check GENESYS_CLOUD_LOGIN_URL"
 
 
@@ -96,6 +100,9 @@ class TokenSource:
         self._failures = 0
         self._quiet_until = clock.monotonic()
         self._fetching: asyncio.Task[str] | None = None
+        self.refused: str | None = None
+        """Why no token of ours is taken, by the endpoint or by the API; None when one is, or when
+        it is not known: an outage is nobody's refusal."""
 
     async def current(self) -> str:
         """A token that has not ended.
@@ -127,6 +134,7 @@ class TokenSource:
         if self._token is not None and self._token.value == token:
             self._proven = True
             self._failures = 0
+            self.refused = None
 
     def drop(self, token: str) -> None:
         """The API answered 401 to this token: forget it, unless it has been replaced already.
@@ -139,6 +147,7 @@ class TokenSource:
         log.info("the API refused the access token; it is dropped and a new one fetched")
         self._token = None
         if not self._proven:
+            self.refused = REFUSED
             self._keep_distance()
 
     async def close(self) -> None:
@@ -152,6 +161,8 @@ class TokenSource:
         if not task.cancelled() and (error := task.exception()) is not None:
             # Retrieved here too: everybody who waited for it may be gone.
             log.warning("no access token", extra={"error": str(error)})
+            if isinstance(error, Unauthorized):
+                self.refused = str(error)
 
     def _keep_distance(self, least: float = 0.0) -> None:
         self._failures += 1
@@ -161,32 +172,40 @@ class TokenSource:
     async def _fetch(self) -> str:
         while (left := self._quiet_until - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
-        with await self._gate.enter(Turn.TOKEN, "token") as permit:
-            asked_at = self._clock.monotonic()
-            try:
-                answer = await self._transport.send(self._request, {"Authorization": self._basic})
-                permit.answered(answer.status, answer.headers)
-                granted = self._granted(answer)
-            except ApiError as error:
-                if isinstance(error, RateLimited):
-                    self._gate.close(error.retry_after)
-                self._keep_distance(min(error.retry_after, self._backoff.cap))
-                raise
-        token = _Token(
-            value=granted.access_token,
-            refresh_at=asked_at + max(granted.expires_in - REFRESH_EARLY, granted.expires_in / 2),
-            ends_at=asked_at + granted.expires_in,
-        )
-        if token.ends_at <= self._clock.monotonic():
-            self._keep_distance()
-            raise Unauthorized(
-                f"{self._request.what}: it lives for {granted.expires_in:g} s, which is less than "
-                "it takes to fetch it"
-            )
+        try:
+            token = await self._ask()
+        except ApiError as error:
+            self._keep_distance(min(error.retry_after, self._backoff.cap))
+            raise
         self._token = token
         self._proven = False
-        log.info("access token fetched", extra={"lives_seconds": granted.expires_in})
-        return granted.access_token
+        self.refused = None
+        log.info("access token fetched")
+        return token.value
+
+    async def _ask(self) -> _Token:
+        """One request for a token. Raises ApiError."""
+        with await self._gate.enter(Turn.TOKEN, "token") as permit:
+            asked_at = self._clock.monotonic()
+            answer = await self._transport.send(self._request, {"Authorization": self._basic})
+            permit.answered(answer.status, answer.headers)
+            try:
+                granted = self._granted(answer)
+            except RateLimited as limited:
+                # Before the permit ends, and with that the next in turn is let through.
+                self._gate.close(limited.retry_after)
+                raise
+        lives = granted.expires_in
+        if asked_at + lives <= self._clock.monotonic():
+            raise Unauthorized(
+                f"{self._request.what}: it lives for {lives:g} s, which is less than it takes to "
+                "fetch it"
+            )
+        return _Token(
+            value=granted.access_token,
+            refresh_at=asked_at + max(lives - REFRESH_EARLY, lives / 2),
+            ends_at=asked_at + lives,
+        )
 
     def _granted(self, answer: Answer) -> _Granted:
         """Read the endpoint's answer. Raises ApiError, never one that makes a record fail for

@@ -88,7 +88,7 @@ class WorkerMetrics:
         )
         self._frontier_lag = Gauge(
             "genesys_streams_frontier_lag_records",
-            "Records taken up that the committed offset has not passed yet.",
+            "Records of the partition that the committed offset has not passed yet.",
             ["topic", "partition"],
             registry=registry,
         )
@@ -129,6 +129,11 @@ class WorkerMetrics:
         self._deferred_waiting = Gauge(
             "genesys_streams_deferred_waiting",
             "Records put off that this worker has read and whose time has not come.",
+            registry=registry,
+        )
+        self._ready = Gauge(
+            "genesys_streams_worker_ready",
+            "1 while the worker can do its job, as /readyz says.",
             registry=registry,
         )
         self._rebalances = Counter(
@@ -202,6 +207,10 @@ class WorkerMetrics:
     def deferred_waiting(self, records: int) -> None:
         """Records read from the retries topic whose time has not come, as it is now."""
         self._deferred_waiting.set(records)
+
+    def ready(self, ready: bool) -> None:
+        """Whether the worker can do its job, as it is now."""
+        self._ready.set(ready)
 
     def rebalanced(self) -> None:
         """Partitions were assigned."""

@@ -43,10 +43,10 @@ class Frontier:
         """The lowest unfinished offset, or the next expected when all are finished."""
         return next(iter(self._unfinished), self._expected)
 
-    @property
-    def lag(self) -> int:
-        """Records taken up that the committed offset has not passed yet."""
-        return self._expected - self.committed
+    def lag(self, end: int | None = None) -> int:
+        """Offsets that the committed one has not passed yet: of what was taken up, and of all there
+        is where the partition's end is known."""
+        return max(self._expected, end or 0) - self.committed
 
     @property
     def unfinished(self) -> int:

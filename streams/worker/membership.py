@@ -175,16 +175,25 @@ class GroupThread(driver.AIOKafkaConsumerThread):
 
         The position passes transaction markers, which no record ever comes for.
         """
+        state = self._state(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return 0
+        behind: int = state.highwater - state.position
+        return max(0, behind)
+
+    def end(self, tp: TP) -> int | None:
+        """The end of the partition that the broker told us last; None while it has not."""
+        state = self._state(tp)
+        return None if state is None else state.highwater
+
+    def _state(self, tp: TP) -> Any:
+        """What aiokafka knows of a partition that is assigned to us, or None."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         at = aiokafka.TopicPartition(tp.topic, tp.partition)
         if assignment is None or at not in assignment.tps:
-            return 0
-        state = assignment.state_value(at)
-        if state.highwater is None or not state.has_valid_position:
-            return 0
-        behind: int = state.highwater - state.position
-        return max(0, behind)
+            return None
+        return assignment.state_value(at)
 
     async def earliest(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Where each partition begins now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,8 @@ from streams.telemetry.metrics import WorkerMetrics
 from streams.telemetry.tracing import extract_context, inject_context
 from streams.worker.returned import retry_headers
 from streams.worker.work import Work
+
+log = logging.getLogger(__name__)
 
 OUTCOME_TYPE = "genesys.interaction.outcome.v1"
 
@@ -159,6 +162,16 @@ class Report:
             self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
         )
         self._metrics.dead_letter(verdict.reason.value)
+        log.warning(
+            "a record is in dead-letters",
+            extra={
+                "reason": letter.reason,
+                "interaction": work.interaction_id,
+                "partition": work.source.partition,
+                "offset": work.source.offset,
+                "error": letter.message,
+            },
+        )
 
     async def _publish(self, outcome: Outcome, work: Work) -> None:
         topic = self._topics.outcomes

@@ -228,16 +228,17 @@ class Road:
             others=record.waiting_beside(work.source.offset),
         )
         about: dict[str, object] = {
+            "interaction": work.interaction_id,
             "partition": work.source.partition,
             "offset": work.source.offset,
             "attempt": attempt,
             "error": str(error),
         }
         if verdict.put_off is None:
-            log.error("Genesys Cloud could not be asked once more: the record is dead", extra=about)
+            log.error("Genesys Cloud failed once too often: the record is dead", extra=about)
         else:
             about["seconds"] = round(seconds, 1)
-            log.warning("Genesys Cloud could not be asked: the record is put off", extra=about)
+            log.warning("Genesys Cloud failed: the record is put off", extra=about)
         return verdict
 
     def _malformed(self, error: EnvelopeError) -> Verdict:

@@ -162,11 +162,13 @@ class Worker:
             self._steward,
             self._table,
             gate=client.gate,
+            refused=lambda: client.refused,
             mortality=self._mortality,
             metrics=metrics,
         )
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
         self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)
+        self._client = client
         self._clock = clock
         self._ttl_seconds = settings.state_ttl_seconds
 
@@ -191,7 +193,10 @@ class Worker:
             name="sweeper",
         )
         stopping = asyncio.create_task(stop.wait(), name="stop")
-        for task in (starting, watching, sweeping):
+        proving: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._client.prove_credentials(), name="credentials"
+        )
+        for task in (starting, watching, sweeping, proving):
             task.add_done_callback(self._ended)
         try:
             ends: set[asyncio.Future[Any]] = {stopping, self._failed}
@@ -203,6 +208,7 @@ class Worker:
         finally:
             watching.cancel()
             sweeping.cancel()
+            proving.cancel()
             stopping.cancel()
         await self._leave(starting)
         if reason is not None:

@@ -123,6 +123,10 @@ class SourceConsumer(driver.Consumer):
         """Offsets that the broker has told of and that were never fetched."""
         return self._thread.behind(tp)
 
+    def end(self, tp: TP) -> int | None:
+        """The end of the partition that the broker told us last; None while it has not."""
+        return self._thread.end(tp)
+
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
         """Read these no further, or read on."""
         for tp in tps:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from faust.tables.manager import TableManager
+from faust.types import TP
 
 from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
@@ -16,7 +19,7 @@ from streams.worker.watchdog import Vitals
 
 
 class Monitor:
-    """Reads; changes nothing but gauges."""
+    """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours."""
 
     def __init__(
         self,
@@ -25,6 +28,7 @@ class Monitor:
         table: InteractionTable,
         *,
         gate: Gate,
+        refused: Callable[[], str | None],
         mortality: Mortality,
         metrics: WorkerMetrics,
     ) -> None:
@@ -32,6 +36,7 @@ class Monitor:
         self._steward = steward
         self._table = table
         self._gate = gate
+        self._refused = refused
         self._mortality = mortality
         self._metrics = metrics
         self.ending: str | None = None
@@ -74,6 +79,8 @@ class Monitor:
             return repr(vitals.crashed)
         if self._mortality.passed is not None:
             return self._mortality.passed
+        if (refused := self._refused()) is not None:
+            return refused
         return None if vitals.tenure else "no partitions are assigned yet"
 
     def refresh_gauges(self) -> None:
@@ -85,8 +92,14 @@ class Monitor:
             waiting=self._gate.waiting, breaker=self.breaker, opened=self._gate.breaker.opened
         )
         self._metrics.deferred_waiting(len(self._steward.waiting))
-        lags = {tp: f.lag for tp, f in tenure.frontiers.items()} if tenure else {}
-        self._metrics.frontier_lags(lags)
+        self._metrics.frontier_lags(self._lags(tenure))
+        self._metrics.ready(self.not_ready() is None)
+
+    def _lags(self, tenure: Tenure | None) -> dict[TP, int]:
+        consumer = self._consumer()
+        if tenure is None or consumer is None:
+            return {}
+        return {tp: each.lag(consumer.end(tp)) for tp, each in tenure.frontiers.items()}
 
     def _restoring(self) -> int:
         tables = self._app.tables

@@ -43,6 +43,11 @@ class Work:
         return None if self.source.topic == self.tp.topic else self.offset
 
     @property
+    def interaction_id(self) -> str | None:
+        """None where its bytes are no event."""
+        return self.event.interaction_id if isinstance(self.event, InteractionEvent) else None
+
+    @property
     def size(self) -> int:
         """Bytes of its value."""
         return len(self.value or b"")
@@ -50,8 +55,8 @@ class Work:
     @property
     def lane(self) -> Hashable:
         """One lane an interaction and partition; what has no interaction waits for nobody."""
-        if isinstance(self.event, InteractionEvent):
-            return (self.tp.partition, self.event.interaction_id)
+        if self.interaction_id is not None:
+            return (self.tp.partition, self.interaction_id)
         return (self.tp.partition, self.offset)
 
     def finish(self) -> None:

@@ -144,6 +144,16 @@ async def test_401_twice_is_unauthorized(genesys: ScriptedGenesys, clock: Leapin
     assert len(genesys.token_requests) == 2
 
 
+async def test_credentials_are_proven_before_any_record_asks(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.extend([reply(401, {"error": "invalid_client"}), reply(503)])
+    async with connected(genesys, clock=clock) as client:
+        await client.prove_credentials()
+        assert client.refused is None
+    assert (len(genesys.token_requests), genesys.received) == (3, [])
+
+
 async def test_200_lanes_with_401_fetch_one_new_token(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from streams.errors import ApiError, ConnectionLost, ServerError, Unauthorized
+from streams.errors import ApiError, ConnectionLost, RateLimited, ServerError, Unauthorized
 from streams.genesys.breaker import BreakerPolicy
-from streams.genesys.gate import Gate
-from streams.genesys.token import FETCH_BACKOFF, TokenSource
+from streams.genesys.gate import LONGEST_QUIET, Gate
+from streams.genesys.token import FETCH_BACKOFF, REFUSED, TokenSource
 from streams.genesys.transport import Transport
 from tests.unit.genesys.scripted import (
     CLIENT_ID,
@@ -233,7 +233,7 @@ async def test_a_token_that_ends_before_it_is_here_is_none(
     genesys.token_script.extend([late] * 3)
     async with token_source(genesys, clock) as source:
         for _ in range(3):
-            with pytest.raises(Unauthorized, match="less than it takes to fetch it"):
+            with pytest.raises(Unauthorized, match="less than it takes"):
                 await source.current()
             assert source.live() is None
     assert len(clock.slept) == 2
@@ -246,6 +246,48 @@ async def test_no_lane_is_held_for_as_long_as_an_endpoint_that_is_down_asks_for(
     async with token_source(genesys, clock) as source:
         for _ in range(2):
             with pytest.raises(ServerError):
+                await source.current()
+    assert clock.slept == [FETCH_BACKOFF.cap]
+
+
+async def test_a_refusal_is_known_until_a_token_is_taken(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.append(reply(401, {"error": "invalid_client"}))
+    async with token_source(genesys, clock) as source:
+        assert source.refused is None
+        with pytest.raises(Unauthorized):
+            await source.current()
+        assert source.refused is not None
+        assert "the region or the secret is wrong" in source.refused
+
+        token = await source.current()
+        assert source.refused is None
+
+        source.drop(token)
+        assert source.refused == REFUSED
+        source.accepted(await source.current())
+        assert source.refused is None
+
+
+async def test_an_outage_of_the_endpoint_is_no_refusal(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.append(reply(503))
+    async with token_source(genesys, clock) as source:
+        with pytest.raises(ServerError):
+            await source.current()
+        assert source.refused is None
+
+
+async def test_a_fetch_that_the_gate_refuses_keeps_its_distance_too(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    gate = gate_of(clock)
+    gate.close(LONGEST_QUIET + 100)
+    async with token_source(genesys, clock, gate) as source:
+        for _ in range(2):
+            with pytest.raises(RateLimited):
                 await source.current()
     assert clock.slept == [FETCH_BACKOFF.cap]
 

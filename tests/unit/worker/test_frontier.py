@@ -13,7 +13,7 @@ def test_new_frontier_stands_at_the_committed_offset() -> None:
     frontier = Frontier(42)
 
     assert (frontier.expected, frontier.committable, frontier.committed) == (42, 42, 42)
-    assert (frontier.unfinished, frontier.lag) == (0, 0)
+    assert (frontier.unfinished, frontier.lag()) == (0, 0)
 
 
 def test_first_record_above_the_committed_offset_is_a_hole() -> None:
@@ -83,9 +83,11 @@ def test_lag_is_what_the_commit_has_not_passed() -> None:
     frontier.take_up(6)
     frontier.finish(5)
 
-    assert frontier.lag == 2
+    assert frontier.lag() == 2
     frontier.committed = frontier.committable
-    assert frontier.lag == 1
+    assert frontier.lag() == 1
+    assert frontier.lag(end=frontier.expected + 7) == 8
+    assert frontier.lag(end=frontier.expected - 1) == 1
 
 
 class Naive(RuleBasedStateMachine):
@@ -136,7 +138,7 @@ class Naive(RuleBasedStateMachine):
         assert self.frontier.unfinished == len(self.open)
         assert self.frontier.committable == min([*self.open, self.next])
         assert self.frontier.committed <= self.frontier.committable
-        assert self.frontier.lag == self.next - self.frontier.committed
+        assert self.frontier.lag() == self.next - self.frontier.committed
 
 
 TestAgainstANaiveModel = Naive.TestCase

@@ -32,12 +32,16 @@ class StandInConsumer(SourceConsumer):
     def __init__(self) -> None:
         self.fatal: str | None = None
         self.unfetched: dict[TP, int] = {}
+        self.ends: dict[TP, int] = {}
 
     def fatal_error(self) -> str | None:
         return self.fatal
 
     def behind(self, tp: TP) -> int:
         return self.unfetched.get(tp, 0)
+
+    def end(self, tp: TP) -> int | None:
+        return self.ends.get(tp)
 
     def __repr__(self) -> str:
         return "consumer"
@@ -64,6 +68,7 @@ class Body:
     table: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(size=42, failure=None))
 
     def __post_init__(self) -> None:
+        self.refused: str | None = None
         self.tenure = Tenure(1, {A: 5, B: 0})
         self.app = SimpleNamespace(
             tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
@@ -77,6 +82,7 @@ class Body:
             cast(Steward, self.steward),
             cast(InteractionTable, self.table),
             gate=self.gate,
+            refused=lambda: self.refused,
             mortality=self.mortality,
             metrics=self.metrics,
         )
@@ -208,6 +214,23 @@ def test_before_the_consumer_is_made(body: Body) -> None:
     body.app.tenure = None
 
     assert body.monitor.vitals().fatal is None
+
+
+def test_credentials_that_are_refused_make_it_unfit(body: Body) -> None:
+    body.refused = "the secret is wrong"
+
+    assert body.monitor.not_ready() == "the secret is wrong"
+    body.monitor.refresh_gauges()
+    assert samples(body.metrics)["genesys_streams_worker_ready"] == 0
+
+
+def test_lag_counts_what_was_never_taken_up_as_well(body: Body) -> None:
+    """A worker that takes nothing up has a backlog all the same."""
+    body.consumer.ends = {A: 13, B: 0}
+
+    body.monitor.refresh_gauges()
+
+    assert samples(body.metrics)["genesys_streams_frontier_lag_records"] == 8
 
 
 def test_the_reason_to_end_comes_first(body: Body) -> None:
