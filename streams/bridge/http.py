@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from opentelemetry.context import Context
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -83,7 +84,7 @@ class HttpBridge:
         self._in_flight = 0
 
     def application(self) -> web.Application:
-        """The routes; serve them without decompression, or bytes are not what arrived."""
+        """The routes; serve them by ``listening.Runner``, or bytes are not what arrived."""
         app = web.Application()
         app.add_routes(
             [
@@ -94,6 +95,12 @@ class HttpBridge:
             ]
         )
         return app
+
+    def not_http(self) -> None:
+        """Something came that is no HTTP; it is answered already. Not a byte of it is logged: it
+        may be an API key whose line is broken."""
+        self._metrics.requests.labels("not-http").inc()
+        log.warning("a request was no valid HTTP and was not taken")
 
     async def _events(self, request: web.Request) -> web.Response:
         answer = self._refusal(request) or await self._take(request)
@@ -125,7 +132,7 @@ class HttpBridge:
             # EventBridge comes again after a 503, and drops the event after a 400 or 408.
             except TimeoutError:
                 return self._unavailable("the body did not arrive in time")
-            except (web.RequestPayloadError, ConnectionError):
+            except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
                 return self._unavailable("the body could not be read to its end", "cut-off")
             try:
                 async with asyncio.timeout_at(deadline):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,6 +13,8 @@ Answered = Literal[
     "skipped",
     # 400: no event; in dead-letters
     "malformed",
+    # 400: no HTTP, whatever it was meant for; in no topic
+    "not-http",
     # 401: no key, or a wrong one
     "unauthorized",
     # 413: larger than 1 MiB
@@ -38,10 +40,13 @@ class BridgeMetrics:
         self.registry = registry
         self.requests = Counter(
             "genesys_streams_bridge_requests",
-            "Requests to POST /events, by what they were answered.",
+            "Requests to POST /events, and what was no HTTP, by what they were answered.",
             ["answer"],
             registry=registry,
         )
+        # From 0, or an alert on their growth never sees the first of a kind.
+        for answered in get_args(Answered):
+            self.requests.labels(answered)
         self.publish_duration = Histogram(
             "genesys_streams_bridge_publish_duration_seconds",
             "From handing a record to the producer to its acknowledgement, or to giving up.",

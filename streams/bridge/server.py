@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from aiohttp import web
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge
 from streams.bridge.link import Link, TopicsProbe
+from streams.bridge.listening import Runner, listen
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
-from streams.errors import SettingsError
 from streams.kafka.publisher import KafkaPublisher
 from streams.settings import Settings
 
@@ -56,7 +55,9 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
         delivery=delivery, not_ready=link.not_ready, api_keys=api_keys, metrics=metrics
     )
     runner = make_runner(bridge)
-    url = await listen(runner, settings.bridge_host, settings.bridge_port)
+    url = await listen(
+        runner, settings.bridge_host, settings.bridge_port, variables="BRIDGE_HOST, BRIDGE_PORT"
+    )
     kafka, topic = settings.kafka_bootstrap_servers, settings.topics.events
     log.info("bridge listening on %s", url, extra={"kafka": kafka, "topic": topic})
     keeping = asyncio.create_task(link.keep(), name="kafka")
@@ -73,28 +74,12 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
         await link.close()
 
 
-def make_runner(bridge: HttpBridge, *, idle_seconds: float = IDLE_SECONDS) -> web.AppRunner:
-    """The bytes of a body are handed on as they came; who asks what is in the metrics."""
-    return web.AppRunner(
+def make_runner(bridge: HttpBridge, *, idle_seconds: float = IDLE_SECONDS) -> Runner:
+    """Serves a bridge within the limits above."""
+    return Runner(
         bridge.application(),
-        access_log=None,
-        auto_decompress=False,
+        on_not_http=bridge.not_http,
         keepalive_timeout=idle_seconds,
         lingering_time=LINGER_SECONDS,
         shutdown_timeout=DRAIN_SECONDS,
     )
-
-
-async def listen(runner: web.AppRunner, host: str, port: int) -> str:
-    """Bind; returns the URL, with the real port when ``port`` is 0. Raises SettingsError."""
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as exc:
-        await runner.cleanup()
-        raise SettingsError(
-            f"BRIDGE_HOST, BRIDGE_PORT: cannot listen on {host} port {port}: "
-            f"{exc.strerror or exc}; is another program using it?"
-        ) from exc
-    address, bound = runner.addresses[0][:2]
-    return f"http://{f'[{address}]' if ':' in address else address}:{bound}"

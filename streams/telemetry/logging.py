@@ -16,7 +16,7 @@ from opentelemetry import trace
 from streams.clock import rfc3339
 
 # Libraries that repeat themselves: with a broker down aiokafka logs thousands of "Unable connect"
-# lines. The bridge says why for every request it has to refuse, aiohttp for what is no HTTP.
+# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours.
 NOISY_LOGGERS = ("aiohttp", "aiokafka", "faust", "mode", "opentelemetry", "streams.bridge")
 
 # One line of a kind in this time shows that the trouble lasts without burying what else is said.

@@ -1,0 +1,155 @@
+"""An HTTP server on a port of this machine: bound or refused in one line, and silent about what
+strangers send that is no HTTP. The worker's server has it from here as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from streams.errors import SettingsError
+
+# What aiohttp raises for bytes that are no HTTP, in a head or in the framing of a body. Their
+# message has those bytes in it, and so the API key when it is the key's line that is broken.
+_SENDERS_FAULT = (HttpProcessingError, web.RequestPayloadError)
+
+# The one thing that a client may expect of a server by HTTP's `Expect`.
+CONTINUE = "100-continue"
+
+
+class Runner(web.AppRunner):
+    """Runs an application. Neither its log nor its answers have a byte of what is no HTTP.
+
+    ``on_not_http`` is called for each request that is none. ``options``: aiohttp's own, of
+    ``web.AppRunner``. Bodies are handed on as they came, and aiohttp logs no requests.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        on_not_http: Callable[[], None],
+        shutdown_timeout: float = 60.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(app, shutdown_timeout=shutdown_timeout)
+        self._on_not_http = on_not_http
+        self._options = {"access_log": None, "auto_decompress": False} | options
+
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), self._on_not_http, self._options)
+
+
+class _Server(web.Server):
+    """Routes as the server that it is made from, on connections of our own."""
+
+    def __init__(
+        self, made: web.Server, on_not_http: Callable[[], None], options: dict[str, Any]
+    ) -> None:
+        super().__init__(self._handle, request_factory=made.request_factory)
+        self._routed = made.request_handler
+        self._on_not_http = on_not_http
+        self._options = options
+
+    def __call__(self) -> web.RequestHandler:
+        return _Connection(self, self._on_not_http, self._options)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        # aiohttp would quote the header in its answer, and fail over one that is not UTF-8.
+        if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
+            return _refusal("this server can only be expected to say 100-continue", 417)
+        return await self._routed(request)
+
+
+class _Connection(web.RequestHandler):
+    __slots__ = ("_on_not_http",)
+
+    def __init__(
+        self, server: web.Server, on_not_http: Callable[[], None], options: dict[str, Any]
+    ) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._on_not_http = on_not_http
+
+    async def start(self) -> None:
+        # A request that the parser lets pass and that no Request can be made of, such as one for a
+        # host that is no name, ends the task of its connection.
+        try:
+            await super().start()
+        except Exception:  # noqa: BLE001 - its text is what the sender sent
+            self._on_not_http()
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if not isinstance(exc, _SENDERS_FAULT):
+            return super().handle_error(request, status, exc, message)
+        self._on_not_http()
+        return _refusal("that is no valid HTTP request", status if status < 500 else 400)
+
+    def log_exception(self, *args: Any, **kwargs: Any) -> None:
+        # Comes a second time, when the rest of a badly framed body is read and thrown away.
+        if not isinstance(kwargs.get("exc_info"), _SENDERS_FAULT):
+            super().log_exception(*args, **kwargs)
+
+
+def _refusal(error: str, status: int) -> web.Response:
+    answer = web.json_response(
+        {"error": error, "field": None}, status=status, headers={"Connection": "close"}
+    )
+    answer.force_close()
+    return answer
+
+
+async def listen(runner: web.AppRunner, host: str, port: int, *, variables: str) -> str:
+    """Bind; returns the URL, with the real port when ``port`` is 0.
+
+    Raises SettingsError that names ``variables``; the runner is cleaned up then.
+    """
+    await runner.setup()
+    try:
+        with _binding(host, port, variables):
+            await web.TCPSite(runner, host, port).start()
+    except SettingsError:
+        await runner.cleanup()
+        raise
+    address, bound = runner.addresses[0][:2]
+    return f"http://{f'[{address}]' if ':' in address else address}:{bound}"
+
+
+async def check_address(host: str, port: int, *, variables: str) -> None:
+    """Raises SettingsError where ``listen`` would, as long as nobody takes the port meanwhile."""
+    loop = asyncio.get_running_loop()
+    with _binding(host, port, variables):
+        bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    bound.close()
+
+
+@contextmanager
+def _binding(host: str, port: int, variables: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError) as exc:
+        raise SettingsError(
+            f"{variables}: cannot listen on {host} port {port}: {_reason(exc)}; set an address of "
+            "this machine and a port that no other program uses"
+        ) from exc
+
+
+def _reason(failure: OSError | UnicodeError) -> str:
+    if isinstance(failure, UnicodeError):
+        return "that is no name of a host"
+    # asyncio repeats the address in its text; a look-up that failed has no number of the system's.
+    if failure.errno is not None and failure.errno > 0:
+        return os.strerror(failure.errno)
+    return failure.strerror or str(failure)
