@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.moment import MOMENT
+from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import printable
 from streams.cli.serving import complete
 from streams.clock import SystemClock, rfc3339
-from streams.dead_letters.letter import Letter, Wanted, sort
+from streams.dead_letters.letter import REASONS, Letter, Standing, Wanted, in_turn, standings
 from streams.dead_letters.redrive import read_letters, read_sent, redrive
 from streams.envelope import INTERACTION_ID
 from streams.kafka.publisher import KafkaPublisher
@@ -29,15 +29,26 @@ from streams.settings import Settings
 # A gentle default: what is sent back competes with the live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
 
+# Heading and width; what is wider is cut, for show and --json tell all of it. The offset never is:
+# show asks for it.
 COLUMNS = (
     ("OFFSET", 8),
     ("FAILED AT", 24),
     ("STAGE", 6),
-    ("REASON", 18),
+    ("REASON", 17),
+    ("NOW", 9),
     ("REDRIVEN", 8),
     ("INTERACTION", 36),
-    ("MESSAGE", 0),
+    ("MESSAGE", 100),
 )
+
+# An interaction's id is no longer; a key or a reason of somebody else's may be.
+NAME_LENGTH = 128
+
+WHY_LEFT = {
+    Standing.NO_EVENT: "its bytes are no event",
+    Standing.SENT_BACK: "sent back already, and not dead again",
+}
 
 
 @click.group("dead-letters")
@@ -58,6 +69,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         until: int | None,
         **more: Any,
     ) -> None:
+        in_order(since, until, named="--until", after="--since")
         wanted = Wanted(frozenset(reason), stage, interaction, since, until)
         command(wanted=wanted, **more)
 
@@ -75,7 +87,12 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Choice([stage.value for stage in Stage]),
             help="Only those that died there.",
         ),
-        click.option("--reason", multiple=True, metavar="R", help="Only these; may be repeated."),
+        click.option(
+            "--reason",
+            multiple=True,
+            type=click.Choice([reason.value for reason in REASONS]),
+            help="Only those of this one; may be repeated.",
+        ),
     ):
         selected = option(selected)
     return selected
@@ -89,22 +106,36 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
 
 @dead_letters.command("list")
 @selecting
+@click.option(
+    "--open",
+    "only_open",
+    is_flag=True,
+    help="Only those that a redrive would send back, or whose bytes are no event.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def list_letters(*, wanted: Wanted, as_json: bool) -> None:
-    """List dead letters in the order in which they died, and how many there are of each reason."""
-    found = [letter for letter in complete(_read(Settings.load())) if letter in wanted]
+def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
+    """List dead letters in the order in which they died, and how many there are of each reason.
+
+    NOW tells how each stands: open, it waits for a redrive; sent back, and not dead again;
+    replaced by a later letter of the same record; or no event, which stays until retention takes
+    it.
+    """
+    found = [
+        (letter, standing)
+        for letter, standing in complete(_stood(Settings.load()))
+        if letter in wanted and (standing.open or not only_open)
+    ]
     if as_json:
-        for letter in found:
-            click.echo(msgspec.json.encode(_told(letter)))
+        for letter, standing in found:
+            click.echo(msgspec.json.encode(_told(letter, standing)))
         return
     console = Console(highlight=False, soft_wrap=True)
     headings = (name.ljust(width) for name, width in COLUMNS)
     console.print(Text("  ".join(headings).rstrip(), style="bold"))
-    for letter in found:
-        # Sent back and dead again: it goes round in circles until its cause is mended.
-        console.print(Text(_line(letter), style="yellow" if letter.redriven else ""))
-    for name, number in Counter(letter.reason for letter in found).most_common():
-        console.print(Text(f"{number:8}  {printable(name)}"))
+    for letter, standing in found:
+        console.print(Text(_line(letter, standing), style=_style(letter, standing)))
+    for line in _counted(found):
+        console.print(Text(line))
 
 
 @dead_letters.command()
@@ -121,7 +152,12 @@ def show(offset: int, partition: int, body: Path | None) -> None:
     if letter is None:
         raise click.ClickException(f"there is no dead letter {partition}/{offset}")
     if body is not None:
-        body.write_bytes(letter.value or b"")
+        try:
+            body.write_bytes(letter.value or b"")
+        except OSError as exc:
+            raise click.ClickException(
+                f"--bytes: cannot write {body}: {exc.strerror}; name a file that can be written"
+            ) from exc
     for name, value in letter.headers:
         click.echo(f"{printable(name)}: {printable(value.decode(errors='backslashreplace'))}")
     click.echo(f"key: {printable(_text(letter.key))}")
@@ -146,27 +182,25 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     """
 
     async def send(settings: Settings) -> int:
-        letters = await _read(settings)
-        retries = await partitions_of(settings, settings.topics.retries)
-        chosen = sort(letters, wanted, await read_sent(settings, retries))
-        for letter, why in chosen.left:
-            click.echo(f"left: {letter.place} {_name(letter)}: {why}", err=True)
+        found = [each for each in await _stood(settings) if each[0] in wanted]
+        for letter, standing in found:
+            if why := WHY_LEFT.get(standing):
+                click.echo(f"left: {letter.place} {_name(letter)}: {why}", err=True)
+        chosen = in_turn([letter for letter, standing in found if standing is Standing.OPEN])
         if dry_run:
-            for letter in chosen.send:
+            for letter in chosen:
                 click.echo(f"would send back: {letter.place} {_name(letter)} ({letter.reason})")
-            return len(chosen.send)
+            return len(chosen)
         publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-redrive")
         await publisher.start()
         try:
-            sending = redrive(
-                chosen.send, publisher, settings.topics, SystemClock(), per_second=rate
-            )
+            sending = redrive(chosen, publisher, settings.topics, SystemClock(), per_second=rate)
             async with aclosing(sending) as sent:
                 async for letter in sent:
                     click.echo(f"sent back: {letter.place} {_name(letter)} ({letter.reason})")
         finally:
             await publisher.stop()
-        return len(chosen.send)
+        return len(chosen)
 
     number = complete(send(Settings.load()))
     click.echo(f"{number} {'would be ' if dry_run else ''}sent back", err=True)
@@ -177,26 +211,53 @@ async def _read(settings: Settings) -> list[Letter]:
     return await read_letters(settings, partitions)
 
 
-def _line(letter: Letter) -> str:
+async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
+    """Every letter, and how it stands."""
+    letters = await _read(settings)
+    retries = await partitions_of(settings, settings.topics.retries)
+    return standings(letters, await read_sent(settings, retries))
+
+
+def _line(letter: Letter, standing: Standing) -> str:
+    place = letter.place if letter.partition else str(letter.offset)
     failed_at = None if letter.failed_at is None else rfc3339(letter.failed_at / 1000)
+    (_, place_width), *columns = COLUMNS
     cells = (
-        letter.place if letter.partition else str(letter.offset),
         failed_at,
         letter.stage,
         letter.reason,
+        standing,
         letter.redriven or None,
-        _name(letter),
+        letter.interaction_id or _text(letter.key),
         letter.message,
     )
-    padded = (printable(cell).ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
-    return "  ".join(padded).rstrip()
+    padded = (
+        printable(cell, width).ljust(width) for cell, (_, width) in zip(cells, columns, strict=True)
+    )
+    return "  ".join([place.ljust(place_width), *padded]).rstrip()
+
+
+def _style(letter: Letter, standing: Standing) -> str:
+    if not standing.open:
+        return "dim"
+    # Sent back and dead again: it goes round in circles until its cause is mended.
+    return "yellow" if letter.redriven else ""
+
+
+def _counted(found: Sequence[tuple[Letter, Standing]]) -> Iterator[str]:
+    """``32  forbidden, 8 open``, the most frequent reason first; without the second number where
+    all of them are."""
+    still_open = Counter(letter.reason for letter, standing in found if standing.open)
+    for name, number in Counter(letter.reason for letter, _ in found).most_common():
+        line = f"{number:8}  {printable(name, NAME_LENGTH)}"
+        yield line if still_open[name] == number else f"{line}, {still_open[name]} open"
 
 
 def _name(letter: Letter) -> str:
-    return printable(letter.interaction_id or _text(letter.key))
+    return printable(letter.interaction_id or _text(letter.key), NAME_LENGTH)
 
 
-def _told(letter: Letter) -> dict[str, object]:
+def _told(letter: Letter, standing: Standing) -> dict[str, object]:
     return {
         "partition": letter.partition,
         "offset": letter.offset,
@@ -205,6 +266,7 @@ def _told(letter: Letter) -> dict[str, object]:
         "stage": letter.stage,
         "failedAt": None if letter.failed_at is None else rfc3339(letter.failed_at / 1000),
         "redriven": letter.redriven,
+        "open": standing.open,
         "interactionId": letter.interaction_id,
         "source": letter.source,
         "key": _text(letter.key),

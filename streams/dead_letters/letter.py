@@ -1,17 +1,31 @@
-"""One record of the ``dead-letters`` topic, and which of them an operator means. Pure."""
+"""A record of the ``dead-letters`` topic, which of them an operator means, and which are open.
+Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from streams.clock import epoch_ms
 from streams.envelope import InteractionEvent, parse
 from streams.errors import EnvelopeError
-from streams.records import Source
+from streams.records import Reason, Source
 
 Headers = Sequence[tuple[str, bytes]]
+
+# Those of a `failed` outcome (contract): nothing of ours dies of any other.
+REASONS = (
+    Reason.FORBIDDEN,
+    Reason.UNAUTHORIZED,
+    Reason.BAD_REQUEST,
+    Reason.RETRIES_EXHAUSTED,
+    Reason.MALFORMED,
+)
+
+# As many digits as an offset can have.
+_MOST_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +105,49 @@ class Wanted:
         )
 
 
-@dataclass(slots=True)
-class Sorted:
-    """Letters that are to be sent back, in their order, and why others are not."""
+class Standing(StrEnum):
+    """What has become of a letter.
 
-    send: list[Letter] = field(default_factory=list)
-    left: list[tuple[Letter, str]] = field(default_factory=list)
+    ``OPEN``: a redrive sends it back. ``NO_EVENT``: it never will, and nothing else settles it.
+    ``SENT_BACK``: and not dead again. ``REPLACED``: a later letter is of the same record, told
+    again after a crash, or sent back and dead once more.
+    """
+
+    OPEN = "open"
+    NO_EVENT = "no event"
+    SENT_BACK = "sent back"
+    REPLACED = "replaced"
+
+    @property
+    def open(self) -> bool:
+        return self in (Standing.OPEN, Standing.NO_EVENT)
 
 
-def sort(letters: Iterable[Letter], wanted: Wanted, sent: frozenset[tuple[Source, int]]) -> Sorted:
-    """Which of the letters to send back. ``sent``: what has been sent back already, each with the
-    how-manyth time it was."""
-    everything = list(letters)
-    latest = {letter.source: letter for letter in everything if letter.source is not None}
-    result = Sorted()
-    for letter in everything:
-        if letter not in wanted:
-            continue
+def standings(
+    letters: Collection[Letter], sent: Container[tuple[Source | None, int]]
+) -> list[tuple[Letter, Standing]]:
+    """How each letter stands, given all that there are. ``sent``: what has been sent back already,
+    each with the how-manyth time it was."""
+    by_death = sorted(letters, key=lambda letter: letter.redriven)
+    latest: dict[Source | None, Letter] = {
+        letter.source: letter for letter in by_death if letter.source is not None
+    }
+
+    def standing(letter: Letter) -> Standing:
+        if latest.get(letter.source, letter) is not letter:
+            return Standing.REPLACED
         if letter.event is None:
-            result.left.append((letter, "its bytes are no event"))
-        elif letter.source is not None and latest[letter.source] is not letter:
-            continue  # told again after a crash, or sent back since and dead once more
-        elif letter.source is not None and (letter.source, letter.redriven + 1) in sent:
-            result.left.append((letter, "sent back already, and not dead again"))
-        else:
-            result.send.append(letter)
-    result.send = _in_order(result.send)
-    return result
+            return Standing.NO_EVENT
+        if (letter.source, letter.redriven + 1) in sent:
+            return Standing.SENT_BACK
+        return Standing.OPEN
+
+    return [(letter, standing(letter)) for letter in letters]
 
 
-def _in_order(letters: Sequence[Letter]) -> list[Letter]:
-    """Those of one interaction in the order of their records in ``events``, which need not be the
-    one in which they died; for the rest as they lie."""
+def in_turn(letters: Sequence[Letter]) -> list[Letter]:
+    """The order to send them back in: those of one interaction in the order of their records in
+    ``events``, which need not be the one in which they died; for the rest as they lie."""
     turns: defaultdict[str | None, deque[Letter]] = defaultdict(deque)
     for letter in sorted(letters, key=lambda each: each.source.offset if each.source else -1):
         turns[letter.interaction_id].append(letter)
@@ -139,7 +164,9 @@ def _source(named: dict[str, str]) -> Source | None:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+    if text is None or not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
+        return None
+    return int(text)
 
 
 def _event(value: bytes | None) -> InteractionEvent | None:

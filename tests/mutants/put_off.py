@@ -192,8 +192,8 @@ MUTANTS = (
         "send back in the order of death",
         1,
         LETTER,
-        "    result.send = _in_order(result.send)\n",
-        "",
+        "[turns[letter.interaction_id].popleft() for letter in letters]",
+        "list(letters)",
         (
             f"{TEST_LETTER}"
             "::test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records",

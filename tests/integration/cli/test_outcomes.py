@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from streams.cli.main import run
 from streams.kafka.declaration import declared_directory
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partition_of
-from streams.kafka.topics import apply_topics, verify_topics
+from streams.kafka.topics import verify_topics
 from streams.settings import Settings
 
 Output = pytest.CaptureFixture[str]
@@ -55,28 +55,6 @@ def publish(settings: Settings, *values: bytes, key: bytes | None = None) -> Non
             await publisher.stop()
 
     asyncio.run(send())
-
-
-@pytest.fixture
-def environment(
-    broker: object,
-    make_settings: Callable[..., Settings],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Settings:
-    """Settings that the commands find in their environment; no topics yet."""
-    made = make_settings()
-    monkeypatch.chdir(tmp_path)  # away from any .env
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", made.kafka_bootstrap_servers)
-    monkeypatch.setenv("TOPIC_PREFIX", made.topic_prefix)
-    monkeypatch.setenv("APP_ID", made.app_id)
-    return made
-
-
-@pytest.fixture
-def settings(environment: Settings) -> Settings:
-    apply_topics(environment)
-    return environment
 
 
 def test_json_is_every_outcome_as_it_is_in_the_topic(settings: Settings, capsys: Output) -> None:

@@ -138,6 +138,10 @@ async def test_a_scope_is_removed_and_given_back(
                 lambda: centre.simulator.store.patches_applied == CALLS, 60, "all are patched"
             )
             assert command(centre.settings, tmp_path, *redrive) == ""
+            listed = command(centre.settings, tmp_path, "dead-letters", "list")
+            assert re.search(rf"^ *{died}  forbidden, 0 open$", listed, re.M), listed
+            left = command(centre.settings, tmp_path, "dead-letters", "list", "--open", "--json")
+            assert left == ""
             assert worker.terminate() == 0, worker.output[-4000:]
         told = await centre.outcomes()
         patched = [

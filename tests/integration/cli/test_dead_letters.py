@@ -1,0 +1,141 @@
+"""``genesys-streams dead-letters`` on letters that lie in the topic. The way of an operator with a
+worker beside it is in tests/integration/worker/test_dead_letters.py."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.cli.main import run
+from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.publisher import KafkaPublisher
+from streams.records import DeadLetter, Reason, Source, Stage
+from streams.settings import Settings
+
+Output = pytest.CaptureFixture[str]
+
+LIST = ["dead-letters", "list"]
+REDRIVE = ["dead-letters", "redrive"]
+
+
+def letter(settings: Settings, name: str, of: int, **changes: Any) -> DeadLetter:
+    detail = {"interactionId": name, "sequenceId": 1, "state": "completed"}
+    written: dict[str, Any] = {
+        "key": name.encode(),
+        "value": json.dumps({"detail-type": UPDATE_DETAIL_TYPE, "detail": detail}).encode(),
+        "reason": Reason.FORBIDDEN,
+        "message": f"GET interaction {name}: 403",
+        "stage": Stage.WORKER,
+        "attempts": 1,
+        "failed_at": "2026-01-05T08:00:00.000Z",
+        "source": Source(settings.topics.events, 0, of),
+    }
+    return DeadLetter(**written | changes)
+
+
+def bury(settings: Settings, *letters: DeadLetter) -> None:
+    async def send() -> None:
+        publisher = KafkaPublisher(settings, client_id="test")
+        await publisher.start()
+        try:
+            for each in letters:
+                await publisher.publish(
+                    settings.topics.dead_letters,
+                    key=each.key,
+                    value=each.value,
+                    headers=each.headers(),
+                )
+        finally:
+            await publisher.stop()
+
+    asyncio.run(send())
+
+
+def said(output: Output, *args: str) -> list[str]:
+    """The lines that a command which succeeds prints on stdout."""
+    assert run(list(args)) == 0
+    return output.readouterr().out.splitlines()
+
+
+def test_what_is_open_can_be_told_from_what_was_sent_back(
+    settings: Settings, capsys: Output
+) -> None:
+    garbage = letter(settings, "garbage", 9, value=b"\xff", reason=Reason.MALFORMED)
+    bury(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
+    listed = said(capsys, *LIST)
+    assert listed[-2:] == ["       2  forbidden", "       1  malformed-event"]
+
+    said(capsys, *REDRIVE, "--interaction", "first")
+
+    heading, *lines, forbidden, malformed = said(capsys, *LIST)
+    at = heading.index("NOW")
+    assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "sent back"]
+    assert (forbidden, malformed) == ("       2  forbidden, 1 open", "       1  malformed-event")
+    told = [json.loads(line) for line in said(capsys, *LIST, "--json")]
+    assert {each["key"]: each["open"] for each in told} == {
+        "first": False,
+        "second": True,
+        "garbage": True,
+    }
+    assert {json.loads(line)["key"] for line in said(capsys, *LIST, "--open", "--json")} == {
+        "second",
+        "garbage",
+    }
+    assert "first" not in "".join(said(capsys, *LIST, "--open"))
+
+
+def test_what_dies_again_is_open_again_and_the_letter_before_it_is_not(
+    settings: Settings, capsys: Output
+) -> None:
+    bury(settings, letter(settings, "call", 1))
+    said(capsys, *REDRIVE)
+    bury(settings, letter(settings, "call", 1, redriven=1))
+
+    _, before, again, count = said(capsys, *LIST)
+
+    assert before.split()[4:6] == ["replaced", "-"]
+    assert again.split()[4:6] == ["open", "1"]
+    assert count == "       2  forbidden, 1 open"
+    assert len(said(capsys, *REDRIVE, "--dry-run")) == 1
+
+
+def test_a_long_key_or_message_breaks_no_table_and_is_told_whole_elsewhere(
+    settings: Settings, capsys: Output
+) -> None:
+    key, message = b"k" * 2000, "m" * 500
+    bury(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
+
+    heading, line, _ = said(capsys, *LIST)
+    (told,) = said(capsys, *LIST, "--json")
+    place = json.loads(told)
+    shown = said(
+        capsys, "dead-letters", "show", str(place["offset"]), "--partition", str(place["partition"])
+    )
+
+    assert f"  {'k' * 35}…  {'m' * 99}…" in line
+    assert line.index("kkk") == heading.index("INTERACTION")
+    assert (place["key"], place["message"]) == (key.decode(), message)
+    assert f"key: {key.decode()}" in shown
+    assert f"dlq.message: {message}" in shown
+
+
+def test_bytes_that_can_not_be_written_are_said_in_one_line(
+    settings: Settings, capsys: Output, tmp_path: Path
+) -> None:
+    bury(settings, letter(settings, "call", 1))
+    (told,) = said(capsys, *LIST, "--json")
+    at = [str(json.loads(told)["offset"]), "--partition", str(json.loads(told)["partition"])]
+    nowhere = tmp_path / "nowhere" / "bytes"
+
+    assert run(["dead-letters", "show", *at, "--bytes", str(nowhere)]) == 1
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        f"genesys-streams: --bytes: cannot write {nowhere}: No such file or directory; "
+        "name a file that can be written\n"
+    )
