@@ -9,10 +9,10 @@ from random import Random
 import click
 import msgspec
 
-from streams.cli.moment import MOMENT
+from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import printable
 from streams.cli.serving import complete
-from streams.clock import SystemClock, rfc3339
+from streams.clock import Clock, SystemClock, rfc3339
 from streams.dead_letters.redrive import read_sent
 from streams.decision import Policy
 from streams.genesys.client import open_client
@@ -23,6 +23,7 @@ from streams.replay.past import Past, Question
 from streams.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
 from streams.replay.replay import Stretch, make_good, survey
 from streams.settings import Settings
+from streams.telemetry import logging
 
 # A look at how far it is: the API's budget makes a day's calls a matter of hours.
 PROGRESS_SECONDS = 10.0
@@ -40,8 +41,10 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
     back to the workers, which decide it anew, with their settings. Neither their offsets nor their
     tables are touched. Exit 1 when the API could not be asked about all of them.
     """
+    in_order(since, until, named="--to", after="--from")
     settings = Settings.load()
     settings.genesys()  # wrong ones are told before anything is read
+    logging.configure(settings.log_format, settings.log_level)
     return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
 
 
@@ -60,8 +63,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
         f"{len(found.asked)} are asked about"
     )
     decided: Counter[str] = Counter()
-    unanswered = 0
-    calls, progress = _Calls(), _Progress(len(found.asked))
+    calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
         back = None if dry_run else await stack.enter_async_context(_Back(settings, found.past))
         api = await stack.enter_async_context(
@@ -78,30 +80,34 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
             verdict = each.verdict
             decided[f"{verdict.decision} {verdict.reason}"] += 1
             if each.unanswered:
-                unanswered += 1
                 message = verdict.error.message if verdict.error else verdict.reason
-                _say(f"not known: {printable(each.question.interaction_id)}: {message}")
+                _say(f"not known: {printable(each.question.interaction_id)}: {printable(message)}")
             if each.eligible and (back is None or await back.send(each.question)):
                 click.echo(_told(each, found.past) if as_json else _line(each, found.past))
-            progress.reached(each.question)
+            progress.reached(each)
     for name, number in decided.most_common():
         _say(f"{number:8}  {name}")
     _say(f"{calls.number:8}  requests to Genesys Cloud")
-    return unanswered
+    if back is not None:
+        _say(f"{back.sent:8}  sent back to the workers")
+    if progress.unknown:
+        _say(f"nothing is known of {progress.unknown}; to ask again: --from {progress.go_on}")
+    return progress.unknown
 
 
 class _Back:
-    """The way back to the workers."""
+    """The way back to the workers. ``sent``: how many have gone it."""
 
     def __init__(self, settings: Settings, past: Past) -> None:
+        self.sent = 0
         self._settings = settings
         self._past = past
-        self._sent: frozenset[tuple[Source, int]] = frozenset()
+        self._earlier: frozenset[tuple[Source, int]] = frozenset()
         self._publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-replay")
 
     async def __aenter__(self) -> _Back:
         partitions = await partitions_of(self._settings, self._settings.topics.retries)
-        self._sent = await read_sent(self._settings, partitions)
+        self._earlier = await read_sent(self._settings, partitions)
         await self._publisher.start()
         return self
 
@@ -111,7 +117,8 @@ class _Back:
     async def send(self, question: Question) -> bool:
         """False for one that has been sent before and waits there."""
         topics = self._settings.topics
-        if await make_good(question, self._past, self._sent, self._publisher, topics):
+        if await make_good(question, self._past, self._earlier, self._publisher, topics):
+            self.sent += 1
             return True
         _say(f"left: {printable(question.interaction_id)}: sent back already, and not decided yet")
         return False
@@ -130,21 +137,32 @@ class _Calls:
         """Of no interest here."""
 
 
-class _Progress:
-    """Says now and then how far it is, and with that where to go on after a Ctrl-C."""
+class Progress:
+    """Says now and then how far it is of ``number`` questions, the oldest first, and with that
+    where to go on after a Ctrl-C.
 
-    def __init__(self, number: int) -> None:
+    ``unknown``: of how many nothing is known. ``go_on``: no later than the earliest of those, for a
+    replay from there on would leave it out.
+    """
+
+    def __init__(self, number: int, clock: Clock) -> None:
+        self.unknown = 0
+        self.go_on = ""
         self._number = number
         self._reached = 0
-        self._clock = SystemClock()
-        self._next = self._clock.monotonic() + PROGRESS_SECONDS
+        self._clock = clock
+        self._next = clock.monotonic() + PROGRESS_SECONDS
 
-    def reached(self, question: Question) -> None:
+    def reached(self, each: Rehearsed) -> None:
         self._reached += 1
+        if not self.unknown:
+            self.go_on = rfc3339(each.question.at / 1000)
+        self.unknown += each.unanswered
         if self._clock.monotonic() >= self._next:
             self._next = self._clock.monotonic() + PROGRESS_SECONDS
-            at = rfc3339(question.at / 1000)
-            _say(f"{self._reached} of {self._number} asked; to go on from here: --from {at}")
+            _say(
+                f"{self._reached} of {self._number} asked; to go on from here: --from {self.go_on}"
+            )
 
 
 def _line(each: Rehearsed, past: Past) -> str:

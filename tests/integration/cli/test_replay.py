@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -144,6 +145,7 @@ async def test_a_threshold_was_too_high(
             assert {each["now"]["decision"] for each in would} == {"would-patch"}
             assert {each["now"]["dispositionCodeId"] for each in would} == {CODE}
             assert f"{LONG + SHORT + CHATS} events; {LONG + SHORT} calls were over" in said
+            assert "sent back" not in said
             assert await states(worker.url, longer + short) == table
             assert await live_offsets() == offsets
             assert await read_all(mended, topics.retries) == []
@@ -151,10 +153,12 @@ async def test_a_threshold_was_too_high(
 
             # With the rules of then nothing has changed, nor has it before or after the stretch.
             assert (await replay(centre.settings, tmp_path, "--dry-run"))[0] == []
-            assert (await replay(mended, tmp_path, "--dry-run", "--to", FROM[1]))[0] == []
+            before = ("--to", "2020-01-02T00:00:00Z")
+            assert (await replay(mended, tmp_path, "--dry-run", *before))[0] == []
 
             printed = await asyncio.to_thread(kill, mended, tmp_path)
-            again, _ = await replay(mended, tmp_path)
+            again, said = await replay(mended, tmp_path)
+            assert f"{len(again):8}  sent back to the workers" in said
             assert printed <= SHORT
             assert len(again) <= SHORT - printed + 1
             await eventually(
@@ -192,5 +196,9 @@ async def test_an_api_that_fails_leaves_it_unknown(
             await centre.all_told(60)
             centre.simulator.faults.plan(FaultPlan((Rate(1.0, Fault(status=403)),)))
             found, said = await replay(centre.settings, tmp_path, "--dry-run", code=1)
+            centre.simulator.faults.outage = Fault(status=401)
+            _, logged = await replay(centre.settings, tmp_path, "--dry-run", code=1)
         assert found == []
         assert "not known: short: GET interaction short: 403" in said
+        assert "nothing is known of 1; to ask again: --from 20" in said
+        assert re.search(r"WARNING .*no access token error=.*401", logged), logged
