@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import aiohttp
 from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from yarl import URL
 
+from streams.bridge.listening import Runner, check_address, listen
 from streams.envelope import INTERACTION_ID
 from streams.errors import StoreError
 from streams.records import encode_record
@@ -17,12 +20,23 @@ from streams.worker.seam import StreamsApp
 from streams.worker.table import TABLE_NAME, InteractionTable
 from streams.worker.vitals import Monitor
 
+log = logging.getLogger(__name__)
+
+# What to name when the address cannot be listened on.
+VARIABLES = "WORKER_HOST, WORKER_PORT"
+
 # Marks a question that another worker has passed on, so that two workers whose view of the group
 # differs during a rebalance do not pass it to and fro.
 FORWARDED = "X-Genesys-Streams-Forwarded"
 
 # A worker that does not answer in this time is as good as one that does not have the record.
 FORWARD_SECONDS = 5.0
+
+
+async def check_worker_address(settings: Settings) -> None:
+    """Said before anything is started. Raises SettingsError, as the server's start does when the
+    port is taken after all."""
+    await check_address(settings.worker_host, settings.worker_port, variables=VARIABLES)
 
 
 class StateServer:
@@ -45,7 +59,7 @@ class StateServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Bind and answer. Raises OSError when the port is taken."""
+        """Bind and answer. Raises SettingsError when the address cannot be listened on."""
         routes = web.Application()
         routes.add_routes(
             [
@@ -55,12 +69,11 @@ class StateServer:
                 web.get("/interactions/{id}", self._interaction),
             ]
         )
+        runner = Runner(routes, on_not_http=_not_http)
+        await listen(runner, self._host, self.port, variables=VARIABLES)
+        self.port = runner.addresses[0][1]
+        self._runner = runner
         self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
-        self._runner = web.AppRunner(routes, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -132,6 +145,11 @@ class StateServer:
                 f"the worker that has it did not answer ({type(failure).__name__}); is "
                 "WORKER_ADVERTISED_URL reachable from the other workers?",
             )
+
+
+def _not_http() -> None:
+    # Nothing is lost by it, so it is no more than a remark.
+    log.debug("a request was no valid HTTP")
 
 
 def _problem(status: int, error: str) -> web.Response:
