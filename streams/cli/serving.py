@@ -36,18 +36,28 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
     results: list[T] = []
 
     async def until_stopped(stop: asyncio.Event) -> None:
-        working = asyncio.create_task(work)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not working.done():
-            working.cancel()
-            await asyncio.wait({working})
-            raise click.Abort
-        results.append(working.result())
+        working = asyncio.current_task()
+        assert working is not None, "a loop runs it"
+        stopping = asyncio.create_task(_cancel(working, stop))
+        try:
+            # Not in a task of its own: asyncio ends the loop over a SystemExit in whatever task it
+            # is raised, and when that is not the main one it is told as a lost exception. Rich
+            # raises one when nobody reads its output any more.
+            results.append(await work)
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
+            raise click.Abort from None
+        finally:
+            stopping.cancel()
 
     serve(until_stopped)
     return results[0]
+
+
+async def _cancel(task: asyncio.Task[Any], when: asyncio.Event) -> None:
+    await when.wait()
+    task.cancel()
 
 
 async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:

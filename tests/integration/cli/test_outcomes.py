@@ -165,3 +165,18 @@ def test_follow_goes_on_until_a_signal_ends_it_cleanly(
         process.send_signal(number)
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_whoever_has_read_enough_is_told_nothing_more(
+    settings: Settings, options: list[str]
+) -> None:
+    publish(settings, OUTCOMES[0])
+    with following(*options) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        publish(settings, *OUTCOMES)
+        assert process.wait(timeout=10) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == ""

@@ -1,4 +1,4 @@
-"""serve() against real signals, in a process of its own."""
+"""serve() and complete() against real signals, in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ import pytest
 
 
 @contextmanager
-def running(body: str, before: str = "") -> Iterator[subprocess.Popen[str]]:
+def running(
+    body: str, before: str = "", call: str = "serving.serve(main)"
+) -> Iterator[subprocess.Popen[str]]:
     """A program that serves ``body`` as its main, once it has printed ``ready``."""
     lines = "import asyncio, time, threading\nfrom streams.cli import serving\n" + before
     program = f"{lines}\nasync def main(stop):\n{textwrap.indent(body, '    ')}\n"
     process = subprocess.Popen(
-        [sys.executable, "-c", program + "serving.serve(main)\nprint('left')"],
+        [sys.executable, "-c", f"{program}{call}\nprint('left')"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,3 +83,51 @@ def test_a_main_that_fails_raises() -> None:
         _, err = process.communicate(timeout=10)
     assert process.returncode == 1
     assert err.endswith("RuntimeError: no\n")
+
+
+COMPLETE = "print(serving.complete(main(None)))"
+
+
+def test_work_is_run_to_its_end() -> None:
+    with running("print('ready', flush=True)\nreturn 41 + 1", call=COMPLETE) as process:
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "42\nleft\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_work_that_a_signal_ends_is_aborted_once_it_has_tidied_up(number: signal.Signals) -> None:
+    body = """print('ready', flush=True)
+try:
+    await asyncio.sleep(60)
+finally:
+    await asyncio.sleep(0)
+    print('tidy')"""
+    with running(body, call=COMPLETE) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (1, "tidy\n")
+    assert err.endswith("click.exceptions.Abort\n")
+
+
+@pytest.mark.parametrize("error", ["SystemExit(3)", "RuntimeError('no')"])
+def test_what_ends_the_work_ends_the_program_and_is_nobodys_lost_exception(error: str) -> None:
+    """SystemExit is what rich raises where nobody reads its output any more."""
+    body = f"print('ready', flush=True)\nawait asyncio.sleep(0)\nraise {error}"
+    with running(body, call=COMPLETE) as process:
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == (3 if "3" in error else 1)
+    assert "never retrieved" not in err
+    assert err.endswith("" if "3" in error else "RuntimeError: no\n")
+
+
+def test_what_fails_on_its_way_out_is_told() -> None:
+    body = """print('ready', flush=True)
+try:
+    await asyncio.sleep(60)
+finally:
+    raise RuntimeError('not tidy')"""
+    with running(body, call=COMPLETE) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+    assert "never retrieved" not in err
+    assert err.endswith("RuntimeError: not tidy\n")
