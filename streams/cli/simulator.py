@@ -88,7 +88,20 @@ def simulator(
     """A simulated Genesys Cloud. Prints base_url=URL once it listens.
 
     It knows the interactions that generate makes from the same seed, with no need for the two to
-    talk. /_simulator/counters tells what took effect; faults are set at /_simulator/faults.
+    talk. GET /_simulator/counters tells what took effect. What goes wrong is set while it runs,
+    with curl -X PUT -d BODY URL/_simulator/WHAT:
+
+    \b
+    PUT /_simulator/faults {"rates": [{"rate": 0.1, "fault": {"status": 500}}]}
+        one in ten GET and PATCH fails so; a fault may also be
+        {"timeout": true}, {"drop": "before-apply"} or {"delayMs": 500};
+        the body {} ends them all
+    PUT /_simulator/outage {"status": 503}
+        every request fails so, until DELETE /_simulator/outage
+    PUT /_simulator/latency {"medianMs": 300, "spread": 0.5}
+        as --latency-ms and --latency-spread
+    POST /_simulator/tokens/revoke
+        no token issued so far is good any more
     """
     if (client_id is None) != (client_secret is None):
         raise click.UsageError("--client-id and --client-secret go together.")
