@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import click
 import msgspec
+from yarl import URL
 
+from streams.cli.printable import printable
 from streams.cli.serving import serve
 from streams.clock import SystemClock
 from streams.errors import SettingsError
@@ -69,13 +71,14 @@ def generate(
 ) -> int:
     """Realistic EventBridge events of many interactions, as they would be delivered.
 
-    Exit code 1 when the bridge did not accept every event.
+    A bridge that is away, or can not take an event, is tried again for two minutes. The first
+    event that it refuses, or has not taken by then, ends it with exit code 1.
     """
     everyone = population(seed, interactions)
     if url is None:
         _write(stream(everyone, seed, duplicates=duplicates, late=late))
         return 0
-    if not url.startswith(("http://", "https://")):
+    if not _is_http(url):
         raise SettingsError("--to: must be an http:// or https:// URL")
     clock = SystemClock()
     events = stream(everyone, seed, duplicates=duplicates, late=late, now=clock.time)
@@ -85,11 +88,20 @@ def generate(
     async def main(stop: asyncio.Event) -> None:
         nonlocal report
         async with aiohttp.ClientSession() as session:
-            delivery = Delivery(session, url, clock, api_key=key, rate=rate)
+            delivery = Delivery(session, url, clock, api_key=key, rate=rate, firm=True, say=_say)
             report = await delivery.deliver(events, stop)
 
     serve(main)
-    _tell(report)
+    if report.refused:
+        raise click.ClickException(
+            f"{printable(report.refusals[0])}; {report.accepted:,} events were accepted, the rest "
+            "is not sent. See that --to is a bridge that is up, and --api-key (BRIDGE_API_KEY) one "
+            "of its keys"
+        )
+    _say(
+        f"{report.sent:,} events in {report.seconds:.1f} s: {report.accepted:,} accepted, "
+        f"{report.skipped:,} skipped, {report.retries:,} retries"
+    )
     return 0 if report.accepted == report.sent else 1
 
 
@@ -100,11 +112,13 @@ def _write(events: Iterator[dict[str, Any]]) -> None:
     stdout.flush()
 
 
-def _tell(report: DeliveryReport) -> None:
-    click.echo(
-        f"{report.sent:,} events in {report.seconds:.1f} s: {report.accepted:,} accepted, "
-        f"{report.skipped:,} skipped, {report.refused:,} not accepted; {report.retries:,} retries",
-        err=True,
-    )
-    for refusal in report.refusals:
-        click.echo(f"  {refusal}", err=True)
+def _is_http(url: str) -> bool:
+    try:
+        parts = URL(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.host)
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text), err=True)

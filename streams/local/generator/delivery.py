@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,16 +23,20 @@ _WAITING = 64
 # EventBridge gives up on one request after this.
 _TIMEOUT_SECONDS = 5.0
 
-# Tries of one event, with at most _LONGEST_WAIT_SECONDS in between: enough for a bridge that is
-# still starting, or waits for its Kafka, and an end in about a minute for one that is not there.
-_TRIES = 20
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
+
+# How long one event is tried again; Delivery says why so long.
+PATIENCE_SECONDS = 120.0
+
+# A bridge that is away is spoken of at once, and then as often as shows that the wait goes on.
+SAID_EVERY = 10.0
 
 # Refusals told word for word; a thousand equal ones help nobody.
 _EXAMPLES = 5
 
-_RETRIED = frozenset({401, 407, 409, 429, 500, 502, 503, 504})
+# Of the 4xx, those that pass: the body did not arrive in time, or there are too many requests.
+_PASSING = frozenset({408, 429})
 
 _STOP: Final = None
 
@@ -59,10 +63,39 @@ class DeliveryReport:
             self.refusals.append(why)
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """``status``: None when there was no answer."""
+
+    status: int | None
+    text: str
+    retry_after: float | None = None
+
+    @property
+    def passing(self) -> bool:
+        """The same event may be taken a little later."""
+        return self.status is None or self.status >= 500 or self.status in _PASSING
+
+    @property
+    def why(self) -> str:
+        return self.text if self.status is None else f"{self.status} {self.text}"
+
+
+class _Ended(Exception):
+    """One refusal was enough."""
+
+
 class Delivery:
     """POSTs events to ``url`` (a bridge's base URL), each interaction's in order.
 
-    ``rate``: events a second, or None for as fast as the bridge takes them.
+    An event that the bridge refuses (4xx) is given up at once; without an answer, or while the
+    bridge can not take it (5xx, 408, 429), it is tried again for two minutes. A bridge is back in
+    seconds, a Kafka behind it that is started with it, or elects new leaders, in less than one:
+    what takes longer waits for a person. EventBridge goes on for a day, but nobody watches it.
+
+    ``rate``: events a second, or None for as fast as the bridge takes them. ``firm``: the first
+    event given up ends the delivery, for the next ones would go the same way; otherwise it is only
+    counted. ``say`` is told why events are tried again, at once and then now and then.
     """
 
     def __init__(
@@ -73,11 +106,16 @@ class Delivery:
         *,
         api_key: str | None = None,
         rate: float | None = None,
+        firm: bool = False,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         self._session = session
         self._url = f"{url.rstrip('/')}/events"
         self._clock = clock
         self._rate = rate
+        self._firm = firm
+        self._say = say
+        self._next_said = clock.monotonic()
         self._headers = {"Content-Type": "application/json; charset=utf-8"}
         if api_key is not None:
             self._headers["X-Api-Key"] = api_key
@@ -86,23 +124,26 @@ class Delivery:
     async def deliver(
         self, events: Iterable[dict[str, Any]], stop: asyncio.Event
     ) -> DeliveryReport:
-        """Send them all, or those taken up before ``stop`` is set; waits for their answers."""
+        """Send them all, or those under way when ``stop`` is set; waits for their answers."""
         self._report = DeliveryReport()
         began = self._clock.monotonic()
         queues = [asyncio.Queue[bytes | None](_WAITING) for _ in range(_SENDERS)]
-        async with asyncio.TaskGroup() as group:
-            for queue in queues:
-                group.create_task(self._send_all(queue, stop))
-            for number, event in enumerate(events):
-                if self._rate is not None:
-                    await self._until(began + number / self._rate)
-                if stop.is_set():
-                    break
-                interaction_id = event["detail"]["interactionId"]
-                lane = zlib.crc32(interaction_id.encode()) % _SENDERS
-                await queues[lane].put(msgspec.json.encode(event))
-            for queue in queues:
-                await queue.put(_STOP)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for queue in queues:
+                    group.create_task(self._send_all(queue, stop))
+                for number, event in enumerate(events):
+                    if self._rate is not None:
+                        await self._until(began + number / self._rate)
+                    if stop.is_set():
+                        break
+                    interaction_id = event["detail"]["interactionId"]
+                    lane = zlib.crc32(interaction_id.encode()) % _SENDERS
+                    await queues[lane].put(msgspec.json.encode(event))
+                for queue in queues:
+                    await queue.put(_STOP)
+        except* _Ended:
+            pass  # the report says why
         self._report.seconds = self._clock.monotonic() - began
         return self._report
 
@@ -116,33 +157,52 @@ class Delivery:
             await self._send(body, stop)
 
     async def _send(self, body: bytes, stop: asyncio.Event) -> None:
+        until = self._clock.monotonic() + PATIENCE_SECONDS
         wait = _FIRST_WAIT_SECONDS
-        for left in reversed(range(_TRIES)):
-            said: float | None = None
-            try:
-                async with self._session.post(
-                    self._url,
-                    data=body,
-                    headers=self._headers,
-                    timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
-                ) as answer:
-                    text = await answer.text()
-                    if answer.status == 200:
-                        self._accept(text)
-                        return
-                    why = f"{answer.status} {' '.join(text.split())[:200]}"
-                    if answer.status not in _RETRIED:
-                        self._report.refuse(why)
-                        return
-                    said = _seconds(answer.headers.get("Retry-After"))
-            except (aiohttp.ClientError, TimeoutError) as exc:
-                why = f"no answer from {self._url}: {exc!r}"
-            if left == 0 or stop.is_set():
-                self._report.refuse(why)
+        while not stop.is_set():
+            answer = await self._post(body)
+            if answer.status == 200:
+                self._accept(answer.text)
+                return
+            if not answer.passing:
+                self._refuse(answer.why)
+                return
+            pause = min(wait, _LONGEST_WAIT_SECONDS)
+            if answer.retry_after is not None:
+                pause = min(answer.retry_after, _LONGEST_WAIT_SECONDS)
+            if self._clock.monotonic() + pause > until:
+                self._refuse(f"{answer.why}, and so for {PATIENCE_SECONDS:.0f} s")
                 return
             self._report.retries += 1
-            await self._clock.sleep(min(wait if said is None else said, _LONGEST_WAIT_SECONDS))
+            self._tell(answer.why)
+            await self._clock.sleep(pause)
             wait *= 2
+
+    async def _post(self, body: bytes) -> _Answer:
+        try:
+            async with self._session.post(
+                self._url,
+                data=body,
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
+            ) as answer:
+                text = " ".join((await answer.text(errors="replace")).split())[:200]
+                return _Answer(answer.status, text, _seconds(answer.headers.get("Retry-After")))
+        except TimeoutError:
+            return _Answer(None, f"no answer within {_TIMEOUT_SECONDS:.0f} s")
+        except aiohttp.ClientError as exc:
+            return _Answer(None, f"no answer: {exc or type(exc).__name__}")
+
+    def _refuse(self, why: str) -> None:
+        self._report.refuse(f"{self._url}: {why}")
+        if self._firm:
+            raise _Ended
+
+    def _tell(self, why: str) -> None:
+        now = self._clock.monotonic()
+        if self._say is not None and now >= self._next_said:
+            self._next_said = now + SAID_EVERY
+            self._say(f"{self._url}: {why}; trying again for up to {PATIENCE_SECONDS:.0f} s")
 
     def _accept(self, text: str) -> None:
         if '"skipped"' in text:
