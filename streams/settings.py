@@ -6,13 +6,15 @@ import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
+from streams.kafka.connection import check_tls_files, server_list
 
 T = TypeVar("T")
 
@@ -86,7 +88,10 @@ class Settings(BaseSettings):
     dry_run: bool = False
     fetch_policy: Literal["completed", "always"] = "completed"
 
-    kafka_bootstrap_servers: str = "localhost:9092"
+    kafka_bootstrap_servers: str = Field(
+        "localhost:9092",
+        description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
+    )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     kafka_sasl_username: str | None = None
@@ -96,8 +101,16 @@ class Settings(BaseSettings):
     kafka_ssl_keyfile: Path | None = None
     kafka_session_timeout_seconds: float = Field(10.0, gt=0)
 
-    topic_prefix: str = Field("genesys.interaction.", pattern=TOPIC_NAME_PATTERN)
-    app_id: str = Field("genesys-streams", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    topic_prefix: str = Field(
+        "genesys.interaction.",
+        pattern=TOPIC_NAME_PATTERN,
+        description="at most 200 letters, digits, dots, underscores or hyphens",
+    )
+    app_id: str = Field(
+        "genesys-streams",
+        pattern=r"^[A-Za-z0-9._-]{1,100}$",
+        description="1 to 100 letters, digits, dots, underscores or hyphens",
+    )
     data_dir: Path = Path("data")
     worker_instance_id: str | None = None
     max_in_flight: int = Field(200, ge=1)
@@ -131,18 +144,24 @@ class Settings(BaseSettings):
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
+    @field_validator("kafka_bootstrap_servers")
+    @classmethod
+    def _servers(cls, value: str) -> str:
+        return server_list(value)
+
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
         """Read the environment and ``.env``. Raises SettingsError naming what is wrong first."""
         try:
             settings = cls(**overrides)
         except ValidationError as exc:
-            fault = exc.errors(include_url=False, include_input=False)[0]
-            name = str(fault["loc"][0]).upper() if fault["loc"] else "settings"
-            raise SettingsError(f"{name}: {fault['msg']}") from None
+            name = str(exc.errors(include_url=False, include_input=False)[0]["loc"][0])
+            raise SettingsError(_wrong(name, cls.model_fields[name])) from None
         except UnicodeDecodeError:
             raise SettingsError(".env: not UTF-8 text, so no setting can be read from it") from None
         settings._check_sasl()
+        if settings.kafka_security_protocol.endswith("SSL"):
+            check_tls_files(settings)
         return settings
 
     def _check_sasl(self) -> None:
@@ -213,6 +232,50 @@ class Settings(BaseSettings):
         wildcard = self.worker_host in {"0.0.0.0", "::", ""}
         host = socket.gethostname() if wildcard else self.worker_host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
+
+
+def _wrong(name: str, field: FieldInfo) -> str:
+    """What may be there, and what to do. Not what is there: it may be a secret gone astray."""
+    told = f"{name.upper()}: must be {_allowed(field)}; correct it, or unset it"
+    if field.default is None:
+        return told
+    default = "false" if field.default is False else field.default
+    return f"{told} for the default, {default}"
+
+
+def _allowed(field: FieldInfo) -> str:
+    if field.description:
+        return field.description
+    kinds = (field.annotation, *get_args(field.annotation))
+    literals = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
+    if literals:
+        *others, last = literals[0]
+        return f"{', '.join(others)} or {last}"
+    if field.annotation is bool:
+        return "true or false"
+    if field.annotation is int:
+        return f"a whole number{_bounds(field)}"
+    if field.annotation is float:
+        return f"a finite number{_bounds(field)}"
+    return "text in UTF-8"
+
+
+def _bounds(field: FieldInfo) -> str:
+    bounds: dict[str, float] = {}
+    for limit in field.metadata:
+        bounds |= {
+            name: getattr(limit, name) for name in ("gt", "ge", "le") if hasattr(limit, name)
+        }
+    match bounds:
+        case {"ge": least, "le": most}:
+            return f" from {least} to {most}"
+        case {"gt": below, "le": most}:
+            return f" above {below} and at most {most}"
+        case {"ge": least}:
+            return f" of at least {least}"
+        case {"gt": below}:
+            return f" above {below}"
+    return ""
 
 
 def _required(name: str, value: T | None, hint: str = "") -> T:

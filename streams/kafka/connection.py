@@ -1,11 +1,25 @@
-"""One set of settings into the options of both Kafka clients."""
+"""One set of settings into the options of both Kafka clients; and what of it neither would take,
+so that it is refused as a setting instead.
+"""
 
 from __future__ import annotations
 
+import re
 import ssl
-from typing import Any
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from streams.settings import Settings
+from streams.errors import SettingsError
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+
+# Where no port is given aiokafka, librdkafka and Faust alike take 9092.
+_SERVER = re.compile(r"([\w.-]+|\[(?P<ipv6>[^\]]+)\])(:(?P<port>\d{1,5}))?", re.ASCII)
+
+# Or OpenSSL asks for one at the terminal, and a service hangs there.
+_NO_PASSPHRASE = ""
 
 
 def aiokafka_options(settings: Settings) -> dict[str, Any]:
@@ -36,7 +50,8 @@ def librdkafka_options(settings: Settings) -> dict[str, Any]:
     files = {
         "ssl.ca.location": settings.kafka_ssl_cafile,
         "ssl.certificate.location": settings.kafka_ssl_certfile,
-        "ssl.key.location": settings.kafka_ssl_keyfile,
+        # As Python has it: without a file of its own the key is in the certificate's.
+        "ssl.key.location": settings.kafka_ssl_keyfile or settings.kafka_ssl_certfile,
     }
     options.update({name: str(path) for name, path in files.items() if path is not None})
     if settings.kafka_sasl_password is not None and settings.kafka_sasl_mechanism is not None:
@@ -50,5 +65,76 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     """The broker's certificate checked against the CA file, and ours to show when it asks."""
     context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
     if settings.kafka_ssl_certfile is not None:
-        context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+        context.load_cert_chain(
+            settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile, _NO_PASSPHRASE
+        )
     return context
+
+
+def server_list(text: str) -> str:
+    """``HOST:PORT,…`` without blanks and empty places. Raises ValueError for anything else.
+
+    librdkafka takes anything, and finds no broker; aiokafka fails over it.
+    """
+    servers = [server.strip() for server in text.split(",") if server.strip()]
+    if not servers or not all(map(_is_server, servers)):
+        raise ValueError("not a list of HOST:PORT")
+    return ",".join(servers)
+
+
+def _is_server(text: str) -> bool:
+    match = _SERVER.fullmatch(text)
+    if match is None or not 1 <= int(match["port"] or 9092) <= 65535:
+        return False
+    if match["ipv6"] is not None:
+        IPv6Address(match["ipv6"])  # raises ValueError
+    return True
+
+
+def check_tls_files(settings: Settings) -> None:
+    """Raises SettingsError for the first of the files that the clients could not use."""
+    ca, certificate, key = (
+        settings.kafka_ssl_cafile,
+        settings.kafka_ssl_certfile,
+        settings.kafka_ssl_keyfile,
+    )
+    if ca is not None:
+        _check_certificate("KAFKA_SSL_CAFILE", ca)
+    if certificate is not None:
+        _check_certificate("KAFKA_SSL_CERTFILE", certificate)
+        _check_key(certificate, key)
+    elif key is not None:
+        raise SettingsError("KAFKA_SSL_CERTFILE: required with KAFKA_SSL_KEYFILE, but not set")
+
+
+def _check_certificate(name: str, path: Path) -> None:
+    _check_readable(name, path)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise SettingsError(f"{name}: no certificate in {path}; name a file in PEM") from None
+
+
+def _check_key(certificate: Path, key: Path | None) -> None:
+    if key is not None:
+        _check_readable("KAFKA_SSL_KEYFILE", key)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, _NO_PASSPHRASE)
+    except ssl.SSLError:
+        if key is None:
+            told = f"required, for there is no private key in {certificate}, but not set"
+        else:
+            told = (
+                f"no private key in {key} that fits KAFKA_SSL_CERTFILE; name a file that has it "
+                "in PEM, without a passphrase"
+            )
+        raise SettingsError(f"KAFKA_SSL_KEYFILE: {told}") from None
+
+
+def _check_readable(name: str, path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as exc:
+        raise SettingsError(
+            f"{name}: cannot read {path}: {exc.strerror}; name a file that this user may read"
+        ) from None

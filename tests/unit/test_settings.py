@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from streams.errors import SettingsError
+from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
 
 SECRET = "hush-0f7a"
@@ -59,6 +62,9 @@ READ = [
     ("FETCH_POLICY", "Always", "always"),
     ("GENESYS_API", "conversations", "conversations"),
     ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b:9092", "a:9092,b:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", " a:9092 , b:9093,", "a:9092,b:9093"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "kafka_1,10.0.0.1", "kafka_1,10.0.0.1"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "[::1]:9092,[fe80::1]", "[::1]:9092,[fe80::1]"),
     ("KAFKA_SECURITY_PROTOCOL", "ssl", "SSL"),
     ("KAFKA_SSL_CAFILE", "/etc/ca.pem", Path("/etc/ca.pem")),
     ("TOPIC_PREFIX", "staging.", "staging."),
@@ -79,6 +85,19 @@ WRONG = [
     ("DURATION_THRESHOLD_MS", "30s"),
     ("DRY_RUN", "maybe"),
     ("FETCH_POLICY", "never"),
+    ("KAFKA_BOOTSTRAP_SERVERS", ","),
+    ("KAFKA_BOOTSTRAP_SERVERS", "foo:bar"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:9092;b:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:9092 b:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b:0"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:65536"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a:"),
+    ("KAFKA_BOOTSTRAP_SERVERS", ":9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "::1:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "[a]:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "[::1"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "PLAINTEXT://a:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "kafka/a:9092"),
     ("KAFKA_SECURITY_PROTOCOL", "TLS"),
     ("KAFKA_SASL_MECHANISM", "MD5"),
     ("TOPIC_PREFIX", "two words."),
@@ -99,6 +118,59 @@ WRONG = [
     ("LOG_LEVEL", "loud"),
 ]
 
+# Variable, a wrong value, all that is said of it.
+SAID = [
+    (
+        "MAX_IN_FLIGHT",
+        "many",
+        "must be a whole number of at least 1; correct it, or unset it for the default, 200",
+    ),
+    (
+        "BRIDGE_PORT",
+        "eighty",
+        "must be a whole number from 0 to 65535; correct it, or unset it for the default, 8080",
+    ),
+    (
+        "STATE_TTL_SECONDS",
+        "inf",
+        "must be a finite number above 0; correct it, or unset it for the default, 90000",
+    ),
+    (
+        "DEAD_LETTER_LIMIT",
+        "1.5",
+        "must be a finite number above 0 and at most 1; correct it, or unset it for the default, "
+        "0.5",
+    ),
+    ("DRY_RUN", "maybe", "must be true or false; correct it, or unset it for the default, false"),
+    (
+        "LOG_LEVEL",
+        "loud",
+        "must be debug, info, warning or error; correct it, or unset it for the default, info",
+    ),
+    (
+        "KAFKA_SASL_MECHANISM",
+        "MD5",
+        "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; correct it, or unset it",
+    ),
+    (
+        "APP_ID",
+        "a/b",
+        "must be 1 to 100 letters, digits, dots, underscores or hyphens; correct it, or unset it "
+        "for the default, genesys-streams",
+    ),
+    (
+        "KAFKA_BOOTSTRAP_SERVERS",
+        "foo:bar",
+        "must be HOST:PORT, several separated by commas, an IPv6 address in brackets; correct it, "
+        "or unset it for the default, localhost:9092",
+    ),
+    (
+        "WORKER_INSTANCE_ID",
+        "\udcff",
+        "must be text in UTF-8; correct it, or unset it",
+    ),
+]
+
 GENESYS = {
     "GENESYS_CLOUD_BASE_URL": "https://api.mypurecloud.de",
     "GENESYS_CLOUD_CLIENT_ID": "client",
@@ -111,6 +183,47 @@ SASL = {
     "KAFKA_SASL_USERNAME": "user",
     "KAFKA_SASL_PASSWORD": SECRET,
 }
+
+# Made for these tests, and good for nothing else: a certificate with its key, a key that is not
+# its own, and its own behind a passphrase.
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUF9yI+sDl9/EjDsvxKMVr4gMJR3wwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjUxNzAzMzhaGA8yMTI2MTEwMTE3MDMz
+OFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKrr
+UtSN0X4zfrZAmYkcyyCTr0jV8Z9PYPRuZDOIr2Q2+H2REPcvizIs9fI/I5QVo5BM
+evmWmmgHrIcUQK9gAq6jUzBRMB0GA1UdDgQWBBTLpkvPjaYJU+Fetenu75YxFdhT
+xjAfBgNVHSMEGDAWgBTLpkvPjaYJU+Fetenu75YxFdhTxjAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCW2NLL92aUgmJrpMzbzIvsolDd4zDPf5PG
+RcW/oDQETwIhAJq4g1CjGDPHfFmoRNFcVEWAgnOQPb8MD+Kkt5jCtBG5
+-----END CERTIFICATE-----
+"""
+
+KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg7eZr8e0dX4gpzZbB
+hoq/eusvITqupiFqujiScQKJo/qhRANCAASq61LUjdF+M362QJmJHMsgk69I1fGf
+T2D0bmQziK9kNvh9kRD3L4syLPXyPyOUFaOQTHr5lppoB6yHFECvYAKu
+-----END PRIVATE KEY-----
+"""
+
+ANOTHER_KEY = """\
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpkIPS4y/BtiSnq75
+s+mKo77LGHwRypfV6a8ijSRVAYehRANCAAQxCfDWW19P5sOsU6u72MPkSjRBWXxE
+KOzBXw7dcVVPEeln19nV/xF6o/G9DoMh0Cpf1heHzGXb/wZD0aICJH6u
+-----END PRIVATE KEY-----
+"""
+
+LOCKED_KEY = """\
+-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgk6Iv/8QF+uQICCAAw
+DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEKVQGZA4GgoT0K5rEQpYD3QEgZBG
+kHIeHKHbkM7fkI5gaunTbBDF7o2wg6/KhyHtKglxPxnBntjr8ycvxmCbaCcd4/J9
+px2D7oC9aaANBW/cuJlvcKDOXMkQnYc/OA1PwYvoc2WVFNC7MEkAMzgzGmXYHOOL
+XK6XYRJsurME8kxiLOa+umOof3dBCtkJPgRBnnRt0QZJdQ3s0AStb/QOgk3HGao=
+-----END ENCRYPTED PRIVATE KEY-----
+"""
 
 Environment = Callable[..., None]
 
@@ -156,6 +269,14 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(
     message = refusal(Settings.load)
     assert message.startswith(f"{variable}: ")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(("variable", "text", "said"), SAID)
+def test_a_wrong_value_is_answered_with_what_is_allowed(
+    environment: Environment, variable: str, text: str, said: str
+) -> None:
+    environment(**{variable: text})
+    assert refusal(Settings.load) == f"{variable}: {said}"
 
 
 def test_an_empty_variable_is_one_that_is_not_set(environment: Environment) -> None:
@@ -323,6 +444,80 @@ class TestSasl:
     def test_is_not_asked_for_without_it(self, environment: Environment) -> None:
         environment(KAFKA_SECURITY_PROTOCOL="SSL")
         assert Settings.load().kafka_security_protocol == "SSL"
+
+
+class TestTls:
+    @pytest.fixture(autouse=True)
+    def tls(self, environment: Environment) -> None:
+        environment(KAFKA_SECURITY_PROTOCOL="SSL")
+        for name, text in {
+            "cert.pem": CERTIFICATE,
+            "key.pem": KEY,
+            "both.pem": CERTIFICATE + KEY,
+            "another-key.pem": ANOTHER_KEY,
+            "locked-key.pem": LOCKED_KEY,
+            "no.pem": "no PEM\n",
+            "empty.pem": "",
+        }.items():
+            Path(name).write_text(text)
+
+    @pytest.mark.parametrize(
+        "files",
+        [
+            {},
+            {"CAFILE": "cert.pem"},
+            {"CERTFILE": "cert.pem", "KEYFILE": "key.pem"},
+            {"CAFILE": "both.pem", "CERTFILE": "both.pem"},
+        ],
+    )
+    @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
+    def test_good_files_are_taken_by_both_clients(
+        self, environment: Environment, protocol: str, files: dict[str, str]
+    ) -> None:
+        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        environment(**{f"KAFKA_SSL_{name}": file for name, file in files.items()})
+        settings = Settings.load()
+        assert isinstance(aiokafka_options(settings)["ssl_context"], ssl.SSLContext)
+        options = librdkafka_options(settings)
+        assert ("ssl.key.location" in options) == ("CERTFILE" in files)
+        AdminClient(options)
+
+    @pytest.mark.parametrize("variable", ["CAFILE", "CERTFILE", "KEYFILE"])
+    @pytest.mark.parametrize("file", ["missing.pem", ".", "no.pem", "empty.pem"])
+    @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
+    def test_a_file_that_is_no_use_is_one_line_that_names_its_variable(
+        self, environment: Environment, protocol: str, variable: str, file: str
+    ) -> None:
+        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        good = {"CERTFILE": "cert.pem", "KEYFILE": "key.pem"}
+        named = (good | {variable: file}).items()
+        environment(**{f"KAFKA_SSL_{name}": value for name, value in named})
+        message = refusal(Settings.load)
+        assert message.startswith(f"KAFKA_SSL_{variable}: ")
+        assert f" {file}" in message
+        assert "\n" not in message
+
+    @pytest.mark.parametrize("file", ["another-key.pem", "locked-key.pem", "cert.pem"])
+    def test_a_key_must_fit_its_certificate_and_ask_for_no_passphrase(
+        self, environment: Environment, file: str
+    ) -> None:
+        environment(KAFKA_SSL_CERTFILE="cert.pem", KAFKA_SSL_KEYFILE=file)
+        assert refusal(Settings.load).startswith("KAFKA_SSL_KEYFILE: ")
+
+    def test_a_certificate_needs_a_key(self, environment: Environment) -> None:
+        environment(KAFKA_SSL_CERTFILE="cert.pem")
+        assert refusal(Settings.load).startswith("KAFKA_SSL_KEYFILE: required")
+
+    def test_a_key_needs_a_certificate(self, environment: Environment) -> None:
+        environment(KAFKA_SSL_KEYFILE="key.pem")
+        assert refusal(Settings.load).startswith("KAFKA_SSL_CERTFILE: required")
+
+    @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
+    def test_is_looked_at_only_where_it_is_used(
+        self, environment: Environment, protocol: str
+    ) -> None:
+        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol, "KAFKA_SSL_CAFILE": "missing"})
+        assert Settings.load().kafka_ssl_cafile == Path("missing")
 
 
 class TestBridgeKeys:

@@ -99,7 +99,12 @@ def test_leaves_with_0_when_kafka_was_never_there(start: Start, number: signal.S
     ("settings", "said"),
     [
         ({"BRIDGE_HOST": "0.0.0.0"}, "BRIDGE_API_KEY: required because BRIDGE_HOST=0.0.0.0"),
-        ({"BRIDGE_PORT": "eighty"}, "BRIDGE_PORT: "),
+        ({"BRIDGE_PORT": "eighty"}, "BRIDGE_PORT: must be a whole number from 0 to 65535; "),
+        ({"KAFKA_BOOTSTRAP_SERVERS": ","}, "KAFKA_BOOTSTRAP_SERVERS: must be HOST:PORT"),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CAFILE": "missing.pem"},
+            "KAFKA_SSL_CAFILE: cannot read missing.pem: No such file or directory",
+        ),
         ({"BRIDGE_HOST": "192.0.2.1", "BRIDGE_API_KEY": "s3cret"}, "cannot listen on 192.0.2.1"),
         ({"OTEL_TRACES_EXPORTER": "carrier-pigeon"}, "OTEL_TRACES_EXPORTER: "),
     ],
