@@ -108,15 +108,20 @@ class HttpBridge:
         return answer.response()
 
     def _refusal(self, request: web.Request) -> Answer | None:
-        """What can be said before the body is read."""
+        """What can be said before the body is read. Its warnings come once in ten seconds, with
+        how many there were (see RepeatFilter): there may be thousands a second."""
         if not is_authorized(request.headers.get("X-Api-Key"), self._api_keys):
-            return Answer("unauthorized", 401, {"error": "X-Api-Key is missing or wrong"})
+            error = "X-Api-Key is missing or wrong"
+            log.warning("a request is refused: %s", error, extra={"sender": request.remote})
+            return Answer("unauthorized", 401, {"error": error})
         if not is_json(request.content_type, request.headers.get("Content-Encoding")):
             error = "the content type must be application/json, and the content not compressed"
             return Answer("unsupported-media-type", 415, {"error": error})
         if (request.content_length or 0) > self._limits.body_bytes:
             return self._too_large()
         if self._in_flight >= self._limits.in_flight:
+            limit = self._limits.in_flight
+            log.warning("requests are refused: too many at once", extra={"limit": limit})
             return self._unavailable("too many requests at once", "overloaded")
         return None
 
@@ -131,7 +136,7 @@ class HttpBridge:
                 return self._too_large()
             # EventBridge comes again after a 503, and drops the event after a 400 or 408.
             except TimeoutError:
-                return self._unavailable("the body did not arrive in time")
+                return self._unavailable("the body did not arrive in time", "body-late")
             except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
                 return self._unavailable("the body could not be read to its end", "cut-off")
             try:

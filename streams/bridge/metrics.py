@@ -21,11 +21,13 @@ Answered = Literal[
     "too-large",
     # 415: not JSON content
     "unsupported-media-type",
-    # 503: the body did not arrive in time, or Kafka did not acknowledge it in time
+    # 503: Kafka did not acknowledge it in time
     "unavailable",
+    # 503: the body did not arrive in time, or what came of it is framed so badly that it never will
+    "body-late",
     # 503: as many requests in flight as there may be
     "overloaded",
-    # 503: the sender went away in the middle of the body, or framed it badly
+    # 503: the sender went away in the middle of the body
     "cut-off",
 ]
 

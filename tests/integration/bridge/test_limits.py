@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
+import logging
+from collections.abc import Iterator
 
 import pytest
 
 from streams.bridge.http import Limits
+from streams.telemetry.logging import configure
 from tests.integration.bridge.gated import HEAD, serving, status_of, until
 from tests.integration.bridge.running import event, post
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The log as the program writes it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure("console", "info", stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
@@ -26,11 +42,37 @@ async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
         await scene.idle()
 
 
+async def test_overload_is_one_line_of_the_log(log: io.StringIO) -> None:
+    async with serving(Limits(in_flight=1)) as scene:
+        held = asyncio.create_task(post(scene.url, event()))
+        await scene.busy()
+        for _ in range(3):
+            assert (await post(scene.url, event()))[0] == 503
+        scene.publisher.gate.set()
+        await held
+    (line,) = log.getvalue().splitlines()
+    assert " WARNING streams.bridge.http requests are refused: too many at once " in line
+    assert line.endswith(" limit=1")
+
+
+async def test_wrong_keys_are_one_line_of_the_log_and_no_key_is_in_it(log: io.StringIO) -> None:
+    async with serving(Limits(), api_keys=["right"]) as scene:
+        for _ in range(3):
+            assert (await post(scene.url, event(), X_Api_Key="k3y-abc"))[0] == 401
+    (line,) = log.getvalue().splitlines()
+    assert " WARNING streams.bridge.http a request is refused: " in line
+    assert line.endswith(" sender=127.0.0.1")
+    assert "k3y" not in line
+    assert "right" not in line
+
+
 async def test_503_for_a_body_that_does_not_arrive_in_time() -> None:
     async with serving(Limits(answer_seconds=0.2)) as scene, scene.connected() as (reader, writer):
         writer.write(HEAD + b"Content-Length: 100\r\n\r\n{")
         assert await status_of(reader) == 503
         await scene.idle()
+        assert scene.answered("body-late") == 1
+        assert scene.answered("unavailable") == 0
 
 
 async def test_503_for_an_acknowledgement_that_does_not_come_in_time() -> None:
