@@ -11,10 +11,10 @@ from prometheus_client import CollectorRegistry
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge
 from streams.bridge.link import Link, TopicsProbe
-from streams.bridge.listening import Runner, listen
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
 from streams.kafka.publisher import KafkaPublisher
+from streams.listening import Runner, listen
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

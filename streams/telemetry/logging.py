@@ -16,8 +16,18 @@ from opentelemetry import trace
 from streams.clock import rfc3339
 
 # Libraries that repeat themselves: with a broker down aiokafka logs thousands of "Unable connect"
-# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours.
-NOISY_LOGGERS = ("aiohttp", "aiokafka", "faust", "mode", "opentelemetry", "streams.bridge")
+# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours, and
+# the worker each record put off or dead: of those the outcomes have every one.
+NOISY_LOGGERS = (
+    "aiohttp",
+    "aiokafka",
+    "faust",
+    "mode",
+    "opentelemetry",
+    "streams.bridge",
+    "streams.worker.report",
+    "streams.worker.road",
+)
 
 # One line of a kind in this time shows that the trouble lasts without burying what else is said.
 REPEAT_SECONDS = 10.0

@@ -10,9 +10,9 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from yarl import URL
 
-from streams.bridge.listening import Runner, check_address, listen
 from streams.envelope import INTERACTION_ID
 from streams.errors import StoreError
+from streams.listening import Runner, check_address, listen
 from streams.records import encode_record
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics

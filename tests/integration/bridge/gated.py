@@ -13,11 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge, Limits
-from streams.bridge.listening import listen
 from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.server import IDLE_SECONDS, make_runner
 from streams.clock import SystemClock
 from streams.kafka.publisher import Acknowledged, Headers
+from streams.listening import listen
 from streams.settings import TopicNames
 
 HEAD = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"

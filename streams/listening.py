@@ -1,5 +1,5 @@
 """An HTTP server on a port of this machine: bound or refused in one line, and silent about what
-strangers send that is no HTTP. The worker's server has it from here as well.
+strangers send that is no HTTP. The bridge's and the worker's.
 """
 
 from __future__ import annotations
