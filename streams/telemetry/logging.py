@@ -16,8 +16,8 @@ from opentelemetry import trace
 from streams.clock import rfc3339
 
 # Libraries that repeat themselves: with a broker down aiokafka logs thousands of "Unable connect"
-# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours, and
-# the worker each record put off or dead: of those the outcomes have every one.
+# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours,
+# and the worker each record put off or dead: of those the outcomes have every one.
 NOISY_LOGGERS = (
     "aiohttp",
     "aiokafka",
