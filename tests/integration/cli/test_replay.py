@@ -61,7 +61,9 @@ def kill(settings: Settings, cwd: Path) -> int:
     for _ in range(LINES):
         assert "then: ineligible duration-below-threshold" in running.stdout.readline()
     running.kill()
-    rest, _ = running.communicate(timeout=60)
+    rest = running.stdout.read()  # communicate() would lose what came with the last line
+    running.stdout.close()
+    running.wait(60)
     return LINES + rest.count("then: ")
 
 

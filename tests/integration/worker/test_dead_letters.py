@@ -57,7 +57,9 @@ def killed(settings: Settings, cwd: Path, *words: str) -> int:
     assert running.stdout is not None
     lines = [running.stdout.readline() for _ in range(LINES)]
     running.kill()
-    rest, _ = running.communicate(timeout=60)
+    rest = running.stdout.read()  # communicate() would lose what came with the last line
+    running.stdout.close()
+    running.wait(60)
     assert all(line.startswith("sent back: ") for line in lines), lines
     return LINES + rest.count("sent back: ")
 
