@@ -25,11 +25,12 @@ class Taken(Enum):
 class Frontier:
     """Offsets taken up and not finished, and the one expected next."""
 
-    __slots__ = ("_expected", "_unfinished", "committed")
+    __slots__ = ("_begun", "_expected", "_unfinished", "committed")
 
     def __init__(self, committed: int) -> None:
         self._expected = committed
         self._unfinished: OrderedDict[int, None] = OrderedDict()
+        self._begun = -1
         self.committed = committed
         """What Kafka has been told, as an offset to go on from."""
 
@@ -56,6 +57,15 @@ class Frontier:
     def progress(self) -> int:
         """Grows with every record taken up and with every one finished, whichever it is."""
         return 2 * self._expected - len(self._unfinished)
+
+    def begin(self, offset: int) -> None:
+        """A record that was taken up is worked on from now."""
+        self._begun = max(self._begun, offset)
+
+    def owes(self, offset: int) -> bool:
+        """Whether a later record than this one is worked on, or finished: as long as this one is
+        not, the committed offset stays below, and the later one is to be done again."""
+        return offset < self._begun
 
     def take_up(self, offset: int) -> Taken:
         """Offer the next record's offset."""

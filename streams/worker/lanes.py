@@ -19,14 +19,19 @@ from streams.worker.slots import Slots
 BACKLOG_PER_SLOT = 10
 
 
-class HasLane(Protocol):
-    """A piece of work knows its lane."""
+class InLane(Protocol):
+    """A piece of work knows its lane, and when not even a drain may leave it."""
 
     @property
     def lane(self) -> Hashable: ...
 
+    @property
+    def owed(self) -> bool:
+        """Left behind, it would have others done again that are done."""
+        ...
 
-W = TypeVar("W", bound=HasLane)
+
+W = TypeVar("W", bound=InLane)
 
 
 class Lanes(Generic[W]):
@@ -51,6 +56,7 @@ class Lanes(Generic[W]):
         self._queues: dict[Hashable, deque[W]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = asyncio.Event()
+        self._draining = False
         self.backlog = 0
 
     @property
@@ -88,10 +94,12 @@ class Lanes(Generic[W]):
         return True
 
     async def drain(self, seconds: float) -> bool:
-        """Let every lane end its record in hand, drop what is queued; then cancel what is left.
+        """Let every lane end its record in hand, and what is owed of those queued behind it; drop
+        the rest; then cancel what is left.
 
         Returns whether all ended by themselves. Afterwards nothing runs and nothing is taken.
         """
+        self._draining = True
         self._closed.set()
         ended = True
         if self._tasks:
@@ -108,7 +116,7 @@ class Lanes(Generic[W]):
         queue = self._queues[lane]
         await self._slots.take()
         try:
-            while queue and not self._closed.is_set():
+            while queue and self._goes_on(queue[0]):
                 await self._work(queue[0], self._slots.resting)
                 queue.popleft()
                 self.backlog -= 1
@@ -120,6 +128,9 @@ class Lanes(Generic[W]):
         finally:
             self._slots.give_back()
             self._queues.pop(lane, None)
+
+    def _goes_on(self, item: W) -> bool:
+        return not self._closed.is_set() or (self._draining and item.owed)
 
     async def _room_or_closed(self) -> None:
         room = asyncio.ensure_future(self._room.acquire())

@@ -29,8 +29,9 @@ from streams.worker.work import Work
 
 log = logging.getLogger(__name__)
 
-# How long lanes may finish the record in hand before a partition is given up. Longer would keep the
-# whole group waiting in the rebalance, and a SIGTERM from being obeyed within 10 s.
+# How long lanes may finish what they have in hand, and what lies below it in its partition, before
+# that is given up. Longer would keep the whole group waiting in the rebalance, and a SIGTERM from
+# being obeyed within 10 s.
 DRAIN_SECONDS = 5.0
 
 # Of MAX_IN_FLIGHT, for records that come back: what fails again and again takes so much of the
@@ -207,6 +208,7 @@ class Steward:
         if self._mortality.passed is not None:
             return  # unfinished, and so are all behind it: the next start takes them up again
         waiting = self.waiting
+        work.begin()
         try:
             await self._road.travel(work, resting)
         except OwnershipLost as lost:

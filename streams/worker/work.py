@@ -59,6 +59,15 @@ class Work:
             return (self.tp.partition, self.interaction_id)
         return (self.tp.partition, self.offset)
 
+    @property
+    def owed(self) -> bool:
+        """A later one of its partition is done by now, or under way."""
+        return self.tenure.frontiers[self.tp].owes(self.offset)
+
+    def begin(self) -> None:
+        """Its lane has come to it."""
+        self.tenure.frontiers[self.tp].begin(self.offset)
+
     def finish(self) -> None:
         """All effects are acknowledged: the frontier may pass."""
         self.tenure.frontiers[self.tp].finish(self.offset)

@@ -47,6 +47,17 @@ MUTANTS = (
     ),
     # 2 Frontier
     Mutant(
+        "leave a record below one that is told",
+        2,
+        LANES,
+        " or (self._draining and item.owed)",
+        "",
+        (
+            f"{TEST_LANES}::test_drain_ends_what_is_owed_as_well",
+            f"{TEST_STEWARD}::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
+        ),
+    ),
+    Mutant(
         "the last commit taken for done while another is on its way",
         2,
         SEAM,

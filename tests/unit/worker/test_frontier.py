@@ -38,6 +38,19 @@ def test_first_record_in_flight_holds_the_rest_back() -> None:
     assert frontier.committable == 10
 
 
+def test_what_lies_below_one_that_is_begun_is_owed() -> None:
+    frontier = Frontier(5)
+    for offset in (5, 6, 7):
+        frontier.take_up(offset)
+    assert not frontier.owes(5)
+
+    frontier.begin(6)
+
+    assert [frontier.owes(offset) for offset in (5, 6, 7)] == [True, False, False]
+    frontier.begin(5)
+    assert frontier.owes(5)
+
+
 def test_skipping_keeps_unfinished_records_behind() -> None:
     frontier = Frontier(5)
     frontier.take_up(5)

@@ -17,6 +17,7 @@ from streams.worker.lanes import BACKLOG_PER_SLOT, Lanes
 class Item:
     lane: str
     number: int
+    owed: bool = False
 
 
 async def settle() -> None:
@@ -160,6 +161,31 @@ async def test_drain_lets_the_item_in_hand_end_and_drops_the_queue() -> None:
     assert works.ended == [A1, B1]
     assert A2 not in works.started
     assert works.lanes.active == 0
+
+
+async def test_drain_ends_what_is_owed_as_well() -> None:
+    owed, left = Item("a", 2, owed=True), Item("a", 3)
+    works = Works()
+    await works.put(A1, owed, left)
+    draining = asyncio.create_task(works.lanes.drain(10))
+    await works.end(A1)
+    assert works.started == [A1, owed]
+    assert not draining.done()
+
+    await works.end(owed)
+
+    assert await asyncio.wait_for(draining, 5) is True
+    assert works.ended == [A1, owed]
+
+
+async def test_a_failure_leaves_even_what_is_owed() -> None:
+    """Its lane is out of order, and whoever is told of it ends the worker."""
+    works = Works()
+    await works.put(A1, Item("a", 2, owed=True), B1, Item("b", 2, owed=True))
+    await works.fail(A1, RuntimeError("no"))
+    await works.end(B1)
+
+    assert works.started == [A1, B1]
 
 
 async def test_drain_does_not_start_what_waits_for_a_slot() -> None:

@@ -280,6 +280,32 @@ async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -
     assert desk.table.disowned == 1
 
 
+async def test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner(desk: Desk) -> None:
+    """The committed offset would stay below it, and the one above be told again."""
+    tenure = desk.begin()
+    gate = asyncio.Event()
+
+    async def hold(work: Work) -> None:
+        if work.offset == 5:
+            await gate.wait()
+
+    desk.road.does = hold
+    await desk.take_up(5, event(1))
+    await desk.take_up(6, event(2))  # of the same interaction, so behind it
+    other = event(1).replace(b'"i-1"', b'"i-2"')
+    await desk.take_up(7, other)
+    await until(lambda: desk.offsets == [5, 7])
+    await desk.take_up(8, event(3))  # nothing above it is begun
+    ending = asyncio.create_task(desk.steward.end_tenure(tenure))
+    await asyncio.sleep(0)
+
+    gate.set()
+    await asyncio.wait_for(ending, 5)
+
+    assert desk.offsets == [5, 7, 6]
+    assert tenure.uncommitted() == {EVENTS: 8}
+
+
 async def test_a_lane_that_does_not_end_is_abandoned(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
