@@ -5,6 +5,7 @@ strangers send that is no HTTP. The bridge's and the worker's.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.errors import SettingsError
+
+log = logging.getLogger(__name__)
 
 # What aiohttp raises for bytes that are no HTTP, in a head or in the framing of a body. Their
 # message has those bytes in it, and so the API key when it is the key's line that is broken.
@@ -81,7 +84,8 @@ class _Connection(web.RequestHandler):
         # host that is no name, ends the task of its connection.
         try:
             await super().start()
-        except Exception:  # noqa: BLE001 - its text is what the sender sent
+        except Exception as error:  # noqa: BLE001 - its text may be what the sender sent
+            log.warning("a connection was given up: %s", type(error).__name__)
             self._on_not_http()
             self.force_close()
 

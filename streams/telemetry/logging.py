@@ -25,6 +25,7 @@ NOISY_LOGGERS = (
     "mode",
     "opentelemetry",
     "streams.bridge",
+    "streams.listening",
     "streams.worker.report",
     "streams.worker.road",
 )

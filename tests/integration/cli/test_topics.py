@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,9 @@ Output = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
-def settings(
-    broker: object,
-    make_settings: Callable[..., Settings],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Settings:
-    """Settings that the commands find in their environment."""
-    made = make_settings()
-    monkeypatch.chdir(tmp_path)  # away from any .env
-    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", made.kafka_bootstrap_servers)
-    monkeypatch.setenv("TOPIC_PREFIX", made.topic_prefix)
-    monkeypatch.setenv("APP_ID", made.app_id)
-    return made
+def settings(environment: Settings) -> Settings:
+    """Without topics: they are what this is about."""
+    return environment
 
 
 def names(settings: Settings) -> list[str]:
