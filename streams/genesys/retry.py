@@ -34,10 +34,13 @@ class Backoff:
     base: float
     cap: float
 
+    def limit(self, failures: int) -> float:
+        """The longest wait after that many failures in a row."""
+        return min(self.cap, self.base * 2 ** min(failures - 1, _MOST_DOUBLINGS))
+
     def wait(self, failures: int, random: Random) -> float:
         """Exponential with full jitter: from 0 to the limit for that many failures in a row."""
-        limit = min(self.cap, self.base * 2 ** min(failures - 1, _MOST_DOUBLINGS))
-        return random.uniform(0, limit)
+        return random.uniform(0, self.limit(failures))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def build_app(
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,
         autodiscover=False,
-        broker=[f"kafka://{server.strip()}" for server in _servers(settings)],
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
         broker_credentials=_credentials(settings),
         broker_client_id=f"{settings.app_id}-worker",
         broker_session_timeout=settings.kafka_session_timeout_seconds,
@@ -98,10 +98,6 @@ def declare_agents(
     for name in (settings.topics.events, settings.topics.retries):
         topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
         app.agent(topic, name=f"take-up-{name}")(take_up)
-
-
-def _servers(settings: Settings) -> list[str]:
-    return settings.kafka_bootstrap_servers.split(",")
 
 
 def _credentials(settings: Settings) -> Any:

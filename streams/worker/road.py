@@ -43,9 +43,6 @@ log = logging.getLogger(__name__)
 # first, and an API that takes GETs and fails every PATCH would be asked for ever.
 PATCH_TRIES = 3
 
-# Doublings after which a deferral grows no more: keeps 2**n finite, whatever a header says.
-_MOST_DOUBLINGS = 30
-
 # Before a PATCH that may have been applied is looked at.
 LOOK_BACKOFF = Backoff(base=0.5, cap=10.0)
 
@@ -65,7 +62,7 @@ class Deferrals:
     def seconds(self, attempt: int, random: Random) -> float:
         """Twice as long each time; the upper half is drawn, so that an outage's records do not come
         back all at once."""
-        ceiling = min(self.longest, self.first * 2 ** min(attempt - 1, _MOST_DOUBLINGS))
+        ceiling = Backoff(self.first, self.longest).limit(attempt)
         return random.uniform(ceiling / 2, ceiling)
 
 
