@@ -36,7 +36,7 @@ class Backoff:
 
     def limit(self, failures: int) -> float:
         """The longest wait after that many failures in a row."""
-        return min(self.cap, self.base * 2 ** min(failures - 1, _MOST_DOUBLINGS))
+        return min(self.cap, self.base * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
 
     def wait(self, failures: int, random: Random) -> float:
         """Exponential with full jitter: from 0 to the limit for that many failures in a row."""
