@@ -120,7 +120,10 @@ class Settings(BaseSettings):
     api_timeout_seconds: float = Field(10.0, gt=0)
     retry_max_attempts: int = Field(10, ge=0)
     retry_first_seconds: float = Field(30.0, gt=0)
+    lag_window_seconds: float = Field(60.0, ge=0)
     breaker_open_seconds: float = Field(30.0, gt=0)
+    skip_records: str | None = None
+    allow_insecure_http: bool = False
     dead_letter_limit: float = Field(0.5, gt=0, le=1)
     stall_seconds: float = Field(120.0, gt=0)
 
