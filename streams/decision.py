@@ -13,15 +13,14 @@ import msgspec
 
 from streams import errors
 from streams.envelope import InteractionEvent
+from streams.faults import fault
 from streams.genesys.api import Interaction
 from streams.records import (
     Basis,
     Decision,
     Deferred,
-    Fault,
     Intent,
     InteractionRecord,
-    PutOff,
     Reason,
     Verdict,
 )
@@ -31,12 +30,14 @@ from streams.sequence import Standing, remember, standing
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator wants. ``code`` may be None only in a dry run."""
+    """What the operator wants. ``code`` may be None only in a dry run. ``lag_window_ms``: for how
+    long the API may lag behind its own events (LAG_WINDOW_SECONDS); 0: not at all."""
 
     code: str | None
     threshold_ms: int = 30_000
     fetch: Literal["completed", "always"] = "completed"
     dry_run: bool = False
+    lag_window_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,9 @@ class Patch:
 
 Step = Settle | Fetch | Patch
 
-# Records of one interaction that may be put off at a time, and of those that are over how many are
-# known, to tell copies of them from news. An interaction's record is written whole each time and
-# has to fit into a record of Kafka: without limits a sender that repeats itself through an outage
-# would stop its partition for good.
-MOST_WAITING = 64
+# Records put off that are over, as many as are known, to tell copies of them from news. See
+# deferral.MOST_WAITING for those that still wait: an interaction's record has to fit into a record
+# of Kafka.
 MOST_REMEMBERED = 64
 
 # Reasons that nothing can change any more once they hold for an interaction.
@@ -143,7 +142,12 @@ def after_fetch(interaction: Interaction, sent: Intent | None, policy: Policy) -
     reason = ineligibility(interaction, policy.threshold_ms)
     if reason is not None:
         return _settle(
-            Decision.INELIGIBLE, reason, Basis.API, policy, duration_ms=interaction.duration_ms
+            Decision.INELIGIBLE,
+            reason,
+            Basis.API,
+            policy,
+            duration_ms=interaction.duration_ms,
+            provisional=reason is Reason.TOO_SHORT and not interaction.ended,
         )
     if policy.dry_run or policy.code is None:
         return Settle(
@@ -202,52 +206,6 @@ def after_error(
     )
 
 
-def put_off(
-    error: errors.ApiError,
-    attempt: int,
-    not_before: int,
-    policy: Policy,
-    *,
-    most: int,
-    others: int = 0,
-) -> Verdict:
-    """The verdict on a record whose tries are used up, for the ``attempt``-th time.
-
-    More than ``most`` times is too often (RETRY_MAX_ATTEMPTS), and where MOST_WAITING ``others`` of
-    its interaction wait already there is no room: it has failed.
-    """
-    told, crowded = fault(error), others >= MOST_WAITING
-    if crowded:
-        message = f"{others} records of this interaction are put off already; {told.message}"
-        told = msgspec.structs.replace(told, message=message)
-    if crowded or attempt > most:
-        return Verdict(
-            Decision.FAILED,
-            Reason.RETRIES_EXHAUSTED,
-            Basis.API,
-            dry_run=policy.dry_run,
-            error=told,
-        )
-    return Verdict(
-        Decision.DEFERRED,
-        _passing(error),
-        Basis.API,
-        dry_run=policy.dry_run,
-        error=told,
-        put_off=PutOff(attempt, not_before),
-    )
-
-
-def fault(error: errors.ApiError) -> Fault:
-    """An error as an outcome tells it."""
-    return Fault(
-        code=error.code or type(error).__name__,
-        message=str(error),
-        status=error.status,
-        correlation_id=error.correlation_id,
-    )
-
-
 def in_doubt(record: InteractionRecord, offset: int) -> bool:
     """Whether a PATCH for this very source record may have left before a crash (promise 5)."""
     return record.intent is not None and record.intent.offset == offset
@@ -281,7 +239,8 @@ def apply(
     ``redriven``: how often it was sent back from the dead letters.
     """
     after = record
-    if taken is not None or verdict.decision is Decision.DEFERRED:
+    was_put_off = taken is not None or record.deferral(offset) is not None
+    if was_put_off or verdict.decision is Decision.DEFERRED:
         after = _with(record, Deferred(offset, verdict, taken, redriven))
     if taken is None:
         fresh = standing(record.seen, event) is Standing.NEW
@@ -291,7 +250,7 @@ def apply(
             state=(fresh and event.state) or record.state,
             verdict=verdict,
             last_offset=offset,
-            events=record.events + 1,
+            events=record.events + (record.last_offset != offset),
         )
     return msgspec.structs.replace(
         after,
@@ -331,7 +290,7 @@ def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> In
 def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
     """Lasting, and news: the first there is, or what the API says after a dry run."""
     if verdict.decision is Decision.INELIGIBLE:
-        lasts = verdict.reason in _LASTING
+        lasts = verdict.reason in _LASTING and not verdict.provisional
     else:
         lasts = verdict.decision in (Decision.PATCHED, Decision.WOULD_PATCH)
     return lasts and (record.settled is None or verdict.basis is Basis.API)
@@ -352,23 +311,18 @@ def _settle(
     policy: Policy,
     *,
     duration_ms: int | None = None,
+    provisional: bool = False,
 ) -> Settle:
-    return Settle(Verdict(decision, reason, basis, dry_run=policy.dry_run, duration_ms=duration_ms))
-
-
-def _passing(error: errors.ApiError) -> Reason:
-    """Why a record is put off."""
-    match error:
-        case errors.RateLimited():
-            return Reason.RATE_LIMITED
-        case errors.Unauthorized():
-            return Reason.UNAUTHORIZED
-        case errors.ApiTimeout():
-            return Reason.TIMEOUT
-        case errors.CircuitOpen():
-            return Reason.CIRCUIT_OPEN
-        case _:
-            return Reason.SERVER_ERROR
+    return Settle(
+        Verdict(
+            decision,
+            reason,
+            basis,
+            dry_run=policy.dry_run,
+            duration_ms=duration_ms,
+            provisional=provisional,
+        )
+    )
 
 
 def _final(error: errors.ApiError) -> tuple[Decision, Reason]:

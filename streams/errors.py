@@ -2,9 +2,13 @@
 
 StreamsError
 ├── SettingsError              a variable is missing or wrong; exit 2
-├── EnvelopeError              bytes that are no event
+├── RecordError                why a record is not handled as an event
+│   ├── EnvelopeError          bytes that are no event
+│   ├── RecordSkipped          named in SKIP_RECORDS: not even read
+│   └── InternalError          a fault of this program in the work on one record
 ├── KafkaError
 │   ├── PublishError           Kafka did not acknowledge a record
+│   │   └── RecordTooLarge     it is larger than the topic, or our producer, takes
 │   └── TopicsError            topics missing or not as declared
 ├── ApiError                   Genesys Cloud did not do what was asked
 │   ├── Unauthorized           401 twice, or no token to be had
@@ -41,12 +45,27 @@ class SettingsError(StreamsError):
     """A setting is missing or wrong. The message names the variable and fits on one line."""
 
 
-class EnvelopeError(StreamsError):
+class RecordError(StreamsError):
+    """Why a record is not handled as an event. It is the record's fault, never the worker's."""
+
+
+class EnvelopeError(RecordError):
     """Bytes that are no event. ``field`` is the path of what is wrong, or None for the whole."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class RecordSkipped(RecordError):
+    """An operator has named the record in SKIP_RECORDS, so nothing of it was read."""
+
+
+class InternalError(RecordError):
+    """A fault of this program in the work on one record. A later try, or a later release, may not
+    have it, so the record is put off, and at last dead."""
+
+    retriable = True
 
 
 class KafkaError(StreamsError):
@@ -57,6 +76,12 @@ class PublishError(KafkaError):
     """Kafka did not acknowledge a record; it may or may not be in the topic."""
 
     retriable = True
+
+
+class RecordTooLarge(PublishError):
+    """A record that Kafka takes from nobody, however often it is sent."""
+
+    retriable = False
 
 
 class TopicsError(KafkaError):

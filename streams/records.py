@@ -51,10 +51,13 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     CIRCUIT_OPEN = "circuit-open"
     UNAUTHORIZED = "unauthorized"
+    NOT_YET_VISIBLE = "not-yet-visible"
+    INTERNAL_ERROR = "internal-error"
     FORBIDDEN = "forbidden"
     BAD_REQUEST = "bad-request"
     RETRIES_EXHAUSTED = "retries-exhausted"
     MALFORMED = "malformed-event"
+    SKIPPED = "skipped"
 
 
 class Basis(StrEnum):
@@ -90,19 +93,29 @@ class Source(msgspec.Struct, frozen=True):
     offset: int
 
 
-class PutOff(msgspec.Struct, frozen=True, rename="camel"):
-    """A deferral: the how-manyth of its record, from 1, and not to be taken up again before then
-    (epoch milliseconds)."""
+class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Deferral number ``attempt`` (from 1) of a record, not to be taken up again before
+    ``not_before`` (epoch milliseconds).
+
+    ``looks``: how many of the deferrals so far only waited for the API to show what the event says;
+    they are not counted by RETRY_MAX_ATTEMPTS. ``visible_by``: when that waiting ends, epoch
+    milliseconds; 0 while it has not begun.
+    """
 
     attempt: int
     not_before: int
+    looks: int = 0
+    visible_by: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What was decided for one source record: the part of an outcome that must come out the same
     when the record is processed again, so it is kept in the table until the record is finished.
 
-    ``put_off``: with ``deferred`` alone.
+    ``provisional``: it rests on an answer that may still be completed, so it settles nothing about
+    the interaction for good. ``latency_ms``: from taking the record up to this decision.
+    ``end_to_end_ms``: from the event's own time to this decision. ``put_off``: with ``deferred``
+    alone.
     """
 
     decision: Decision
@@ -116,6 +129,9 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     api_calls: int = 0
     attempts: int = 0
     decided_at: str = ""
+    latency_ms: float = 0.0
+    end_to_end_ms: float = 0.0
+    provisional: bool = False
     error: Fault | None = None
     put_off: PutOff | None = None
 
@@ -163,6 +179,9 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     ``last_offset``: offset of the source record last decided; ``verdict`` is that decision.
     ``settled``: the decision on the interaction itself, once nothing can change it any more.
     ``deferred``: records put off, and the latest of those that are over; by their latest verdict.
+    ``life``: the life of the partition's log that ``last_offset`` is an offset of; empty where the
+    broker cannot tell. ``told_before``: records that Kafka got up to this time were decided in an
+    earlier life of the log; epoch milliseconds, 0 in the first one.
     ``updated_at``: epoch milliseconds; the record is forgotten ``STATE_TTL_SECONDS`` later.
     """
 
@@ -175,6 +194,8 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     last_offset: int | None = None
     intent: Intent | None = None
     deferred: tuple[Deferred, ...] = ()
+    life: str = ""
+    told_before: int = 0
     events: int = 0
     first_seen_at: int = 0
     updated_at: int = 0
@@ -224,6 +245,7 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel"):
     source: Source
     trace_id: str | None
     error: Fault | None
+    next_at: str | None = None
     schema_version: int = SCHEMA_VERSION
 
 

@@ -212,6 +212,19 @@ class Settings(BaseSettings):
             breaker_open_seconds=self.breaker_open_seconds,
         )
 
+    def skipped_records(self) -> frozenset[tuple[str, int, int]]:
+        """Topic, partition and offset of the records that are not to be read (SKIP_RECORDS)."""
+        entries = [entry.strip().rsplit("/", 2) for entry in (self.skip_records or "").split(",")]
+        return (
+            frozenset(
+                (topic, int(partition), int(offset))
+                for topic, partition, offset in entries
+                if topic
+            )
+            if self.skip_records
+            else frozenset()
+        )
+
     def disposition_code(self) -> str | None:
         """The code to set; None only in a dry run. Raises SettingsError when it is missing."""
         if self.dry_run:

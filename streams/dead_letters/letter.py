@@ -22,6 +22,8 @@ REASONS = (
     Reason.BAD_REQUEST,
     Reason.RETRIES_EXHAUSTED,
     Reason.MALFORMED,
+    Reason.SKIPPED,
+    Reason.INTERNAL_ERROR,
 )
 
 # As many digits as an offset can have.

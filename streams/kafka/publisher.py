@@ -13,7 +13,7 @@ from typing import Protocol
 import aiokafka
 import aiokafka.errors
 
-from streams.errors import OwnershipLost, PublishError
+from streams.errors import OwnershipLost, PublishError, RecordTooLarge
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fence import FenceableProducer
 from streams.settings import Settings
@@ -32,6 +32,13 @@ MAX_REQUEST_BYTES = 2 * 1024 * 1024
 
 # For a fenced producer to hang up; one that waits for a broker that is gone must not delay an end.
 RETIRE_SECONDS = 1.0
+
+
+_TOO_LARGE = (
+    aiokafka.errors.MessageSizeTooLargeError,
+    aiokafka.errors.RecordListTooLargeError,
+    aiokafka.errors.RecordTooLargeError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,7 @@ class KafkaPublisher:
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:
                 raise _fenced() from exc
-            raise PublishError(f"Kafka took no record for {topic}: {exc!r}") from exc
+            raise _refused(f"Kafka took no record for {topic}: {exc!r}", exc) from exc
         if producer.fenced:
             raise _fenced()
         acknowledged: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
@@ -165,7 +172,9 @@ class KafkaPublisher:
             if done.cancelled():
                 acknowledged.set_exception(PublishError(f"sending to {topic} was cancelled"))
             elif (failure := done.exception()) is not None:
-                error = PublishError(f"Kafka did not acknowledge a record for {topic}: {failure!r}")
+                error = _refused(
+                    f"Kafka did not acknowledge a record for {topic}: {failure!r}", failure
+                )
                 error.__cause__ = failure
                 acknowledged.set_exception(error)
             else:
@@ -212,6 +221,11 @@ class KafkaPublisher:
                 f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
             ) from exc
         return producer
+
+
+def _refused(message: str, failure: BaseException) -> PublishError:
+    """What only the record's size can be blamed for is told apart: sent again, it fails again."""
+    return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
 
 def _fenced() -> OwnershipLost:

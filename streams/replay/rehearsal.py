@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from streams import decision
 from streams.decision import Policy, Settle
+from streams.deferral import put_off
 from streams.errors import ApiError
 from streams.genesys.api import CallLog, GenesysApi
 from streams.records import Decision, Verdict
@@ -65,7 +66,7 @@ async def _ask(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed
         settled = decision.after_error(error, None, None, policy)
         if isinstance(settled, Settle):
             return Rehearsed(question, settled.verdict)
-        return Rehearsed(question, decision.put_off(error, 1, 0, policy, most=1))
+        return Rehearsed(question, put_off(error, 1, 0, policy, most=1))
     step = decision.after_fetch(interaction, None, policy)
     assert isinstance(step, Settle), "a dry run patches nothing"
     return Rehearsed(question, step.verdict)

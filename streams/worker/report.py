@@ -6,12 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from streams.clock import Clock, epoch_ms, rfc3339
+from streams.clock import rfc3339
 from streams.envelope import InteractionEvent
-from streams.errors import OwnershipLost
+from streams.errors import OwnershipLost, RecordTooLarge
+from streams.faults import MESSAGE_LENGTH
+from streams.foreign_text import foreign_text
 from streams.kafka.publisher import Headers, Publisher
 from streams.records import (
     DeadLetter,
@@ -46,14 +49,12 @@ class Report:
         publisher: Publisher,
         topics: TopicNames,
         app_id: str,
-        clock: Clock,
         metrics: WorkerMetrics,
         tracer: trace.Tracer,
     ) -> None:
         self._publisher = publisher
         self._topics = topics
         self._app_id = app_id
-        self._clock = clock
         self._metrics = metrics
         self._tracer = tracer
 
@@ -158,9 +159,12 @@ class Report:
             redriven=work.redriven,
         )
         headers = [*letter.headers(), *inject_context()]
-        await self._publisher.publish(
-            self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
-        )
+        try:
+            await self._publisher.publish(
+                self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
+            )
+        except RecordTooLarge as error:
+            await self._bury_without_bytes(letter, error)
         self._metrics.dead_letter(verdict.reason.value)
         log.warning(
             "a record is in dead-letters",
@@ -171,6 +175,24 @@ class Report:
                 "offset": work.source.offset,
                 "error": letter.message,
             },
+        )
+
+    async def _bury_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
+        """A compressed record may be far larger than what Kafka takes. Its letter then says where
+        the bytes are for as long as ``events`` keeps them."""
+        log.error(
+            "a dead letter without its bytes: the record is too large for dead-letters",
+            extra={"source": letter.source, "error": str(error)},
+        )
+        message = f"{letter.message}; without key and value, which are too large: {error}"
+        left = msgspec.structs.replace(
+            letter, key=None, value=None, message=foreign_text(message, MESSAGE_LENGTH)
+        )
+        await self._publisher.publish(
+            self._topics.dead_letters,
+            key=None,
+            value=None,
+            headers=[*left.headers(), *inject_context()],
         )
 
     async def _publish(self, outcome: Outcome, work: Work) -> None:
@@ -188,12 +210,13 @@ class Report:
                 "messaging.destination.name": topic,
             },
         ) as span:
-            at = await self._publisher.publish(
-                topic,
-                key=key,
-                value=encode_outcome(outcome),
-                headers=[*self._headers(outcome), *work.tenure.headers],
-            )
+            headers = [*self._headers(outcome), *work.tenure.headers]
+            value = encode_outcome(outcome)
+            try:
+                at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+            except RecordTooLarge:
+                # A record's own key, larger than Kafka takes from us. ``source`` says whose it is.
+                at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
             span.set_attribute("messaging.destination.partition.id", str(at.partition))
             span.set_attribute("messaging.kafka.offset", at.offset)
 
@@ -212,14 +235,12 @@ class Report:
 
     def _outcome(self, work: Work, verdict: Verdict, span: Span) -> Outcome:
         event = work.event if isinstance(work.event, InteractionEvent) else None
-        now = self._clock.time()
-        occurred_ms = epoch_ms(event.event_time) if event else None
-        occurred = work.timestamp if occurred_ms is None else occurred_ms / 1000
+        put_off = verdict.put_off
         trace_id = span.get_span_context().trace_id
         return Outcome(
             outcome_id=outcome_id(
                 work.source,
-                None if verdict.put_off is None else verdict.put_off.attempt,
+                None if put_off is None else put_off.attempt,
                 redriven=work.redriven,
             ),
             final=verdict.decision is not Decision.DEFERRED,
@@ -236,11 +257,12 @@ class Report:
             api_calls=verdict.api_calls,
             attempts=verdict.attempts,
             duration_ms=verdict.duration_ms,
-            event_time=rfc3339(occurred),
+            event_time=rfc3339(work.occurred_at),
             decided_at=verdict.decided_at,
-            latency_ms=round((self._clock.monotonic() - work.taken_at) * 1000, 3),
-            end_to_end_ms=round((now - occurred) * 1000, 3),
+            latency_ms=verdict.latency_ms,
+            end_to_end_ms=verdict.end_to_end_ms,
             source=work.source,
             trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
             error=verdict.error,
+            next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),
         )

@@ -18,6 +18,10 @@ OFFSET = "retry.source.offset"
 # How often an operator has sent it back from the dead letters; left out while never.
 REDRIVEN = "retry.redriven"
 
+# Offsets and times of Kafka have 64 bits. A larger number could not be written where they go.
+_LARGEST = 2**63 - 1
+_MOST_DIGITS = len(str(_LARGEST))
+
 
 @dataclass(frozen=True, slots=True)
 class Returned:
@@ -65,7 +69,9 @@ def _text(named: dict[str, bytes], name: str) -> str:
 
 def _number(named: dict[str, bytes], name: str) -> int:
     text = _text(named, name)
-    # As many digits as an epoch in milliseconds or an offset can have.
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise EnvelopeError(f"the header {name} is no number", name)
-    return int(text)
+    number = int(text)
+    if number > _LARGEST:
+        raise EnvelopeError(f"the header {name} is larger than Kafka's numbers", name)
+    return number

@@ -9,27 +9,32 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import msgspec
+from opentelemetry.trace import Span
 
 from streams import decision
 from streams.clock import Clock, Resting, rfc3339
 from streams.decision import Fetch, Patch, Policy, Settle, Step
+from streams.deferral import look_again, put_off, waited
 from streams.envelope import InteractionEvent
-from streams.errors import ApiError, Conflict, EnvelopeError, OwnershipLost
+from streams.errors import (
+    ApiError,
+    Conflict,
+    InternalError,
+    KafkaError,
+    OwnershipLost,
+    RecordError,
+    RecordTooLarge,
+    WorkerError,
+)
+from streams.faults import too_large, unread
 from streams.genesys.api import CallLog, GenesysApi
 from streams.genesys.retry import LONGEST_REST, Backoff
-from streams.records import (
-    Basis,
-    Decision,
-    Fault,
-    Intent,
-    InteractionRecord,
-    Reason,
-    Verdict,
-)
+from streams.records import Basis, Decision, Intent, InteractionRecord, Reason, Verdict
+from streams.redelivery import of_life, told_before
 from streams.sequence import gaps
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.mortality import Mortality
@@ -38,6 +43,10 @@ from streams.worker.table import InteractionTable
 from streams.worker.work import Work
 
 log = logging.getLogger(__name__)
+
+# What ends the worker, and is no fault of the record in hand: a lost partition, a full disk, a
+# Kafka that does not acknowledge, a process out of memory.
+_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
 
 # PATCHes sent for one record before it is put off. Each that may have been applied is looked at
 # first, and an API that takes GETs and fails every PATCH would be asked for ever.
@@ -97,25 +106,91 @@ class Road:
 
         ``resting``: entered for the waits between its tries.
 
-        Raises OwnershipLost when its partition is given up, with nothing finished; PublishError
-        when Kafka does not acknowledge, which ends the worker.
+        Whatever the record brings, it ends here: a fault of this program in the work on it is told
+        as its outcome (promise 14). Raises OwnershipLost when its partition is given up, with
+        nothing finished; StoreError and PublishError when disk or Kafka fail, which end the worker.
         """
-        with self._report.process(work) as told:
-            if isinstance(work.event, EnvelopeError):
-                verdict = self._malformed(work.event)
-            else:
-                settled = await self._settle(work, work.event, resting)
-                if settled is None:
-                    self._metrics.repeated(work.tp.partition)
-                    work.finish()
-                    return
-                verdict = settled
+        with self._report.process(work) as span:
+            verdict = await self._verdict(work, resting)
+            if verdict is None:
+                self._metrics.repeated(work.tp.partition)
+                work.finish()
+                return
             await work.tenure.owned()
-            await self._report.tell(work, verdict, told)
+            verdict = await self._tell(work, verdict, span)
         work.finish()
-        if verdict.basis is Basis.API:
-            failed = verdict.decision is Decision.FAILED
-            self._mortality.count(verdict.reason.value if failed else None, self._clock.monotonic())
+        self._count(verdict)
+
+    async def _verdict(self, work: Work, resting: Resting) -> Verdict | None:
+        """What becomes of the record; None when it has been told already (promise 6)."""
+        if isinstance(work.event, RecordError):
+            return self._timed(work, unread(work.event, dry_run=self._policy.dry_run))
+        try:
+            return await self._settle(work, work.event, resting)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
+            return await self._settle_fault(work, work.event, fault)
+
+    async def _settle_fault(self, work: Work, event: InteractionEvent, fault: Exception) -> Verdict:
+        """The verdict on a record that met a fault of this program: put off, and at last dead."""
+        error = self._internal_error(work, fault)
+        try:
+            record = self._record(work, event)
+            verdict = self._put_off(work, error, record)
+            return await self._write(work, event, record, verdict)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as again:  # noqa: BLE001 - told as the record's outcome
+            # Its interaction's record can not be read or written, so nothing can be kept of it.
+            error = self._internal_error(work, again)
+            return self._timed(work, unread(error, dry_run=self._policy.dry_run))
+
+    async def _tell(self, work: Work, verdict: Verdict, span: Span) -> Verdict:
+        """Have the verdict told; the one that was told in the end."""
+        try:
+            await self._report.tell(work, verdict, span)
+        except RecordTooLarge as error:
+            # Told as deferred, and `retries` does not take it: its final outcome comes now.
+            assert isinstance(work.event, InteractionEvent), "only an event is put off"
+            dead = too_large(error, dry_run=self._policy.dry_run)
+            verdict = await self._write(work, work.event, self._record(work, work.event), dead)
+            await self._report.tell(work, verdict, span)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
+            internal = self._internal_error(work, fault)
+            verdict = self._timed(work, unread(internal, dry_run=self._policy.dry_run))
+            await self._report.tell(replace(work, event=internal), verdict, span)
+        return verdict
+
+    def _internal_error(self, work: Work, fault: Exception) -> InternalError:
+        """Say it in the log; the traceback the first time that the record is worked on."""
+        log.error(
+            "a fault of this program in the work on a record",
+            exc_info=fault if work.attempt == 0 else None,
+            extra={
+                "interaction": work.interaction_id,
+                "partition": work.source.partition,
+                "offset": work.source.offset,
+                "error": repr(fault),
+            },
+        )
+        return InternalError(
+            f"a fault of this program ({type(fault).__name__}) in the work on this record; the "
+            "worker's log has the traceback: report it"
+        )
+
+    def _count(self, verdict: Verdict) -> None:
+        """For DEAD_LETTER_LIMIT: what failed of the records that Genesys Cloud was asked about. One
+        that is to be looked at again has no answer yet."""
+        internal = verdict.reason is Reason.INTERNAL_ERROR
+        if (verdict.basis is not Basis.API and not internal) or (
+            verdict.reason is Reason.NOT_YET_VISIBLE
+        ):
+            return
+        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
+        self._mortality.count(verdict.reason.value if failed else None, self._clock.monotonic())
 
     async def _settle(
         self, work: Work, event: InteractionEvent, resting: Resting
@@ -123,31 +198,56 @@ class Road:
         """The verdict, in the table; None for a record that has been told already, as the table
         proves (promise 6)."""
         await work.tenure.owned()
-        partition, offset = work.tp.partition, work.source.offset
-        record = self._table.get(partition, event.interaction_id)
-        if record is not None:
-            again = _told_before(record, work)
-            if again is not None:
-                return again.verdict
-            if self._table.expired(record):
-                record = None
-        if record is None:
-            record = InteractionRecord(interaction_id=event.interaction_id)
+        record = self._record(work, event)
+        again = told_before(record, event, work.appearance)
+        if again is not None:
+            return again.verdict
+        if self._table.expired(record):
+            record = _new_record(work, event)
         verdict, record = await self._decide(work, event, record, resting)
-        now = self._clock.time()
-        verdict = msgspec.structs.replace(verdict, decided_at=rfc3339(now))
+        verdict = look_again(
+            verdict,
+            event,
+            record,
+            offset=work.source.offset,
+            attempt=work.attempt + 1,
+            now_ms=round(self._clock.time() * 1000),
+            policy=self._policy,
+        )
+        return await self._write(work, event, record, verdict)
+
+    def _record(self, work: Work, event: InteractionEvent) -> InteractionRecord:
+        """What the table knows of the interaction, as far as it holds in this life of the log."""
+        record = self._table.get(work.tp.partition, event.interaction_id)
+        return _new_record(work, event) if record is None else of_life(record, work.life)
+
+    async def _write(
+        self, work: Work, event: InteractionEvent, record: InteractionRecord, verdict: Verdict
+    ) -> Verdict:
+        """Put the verdict into the table; returned with the times of the decision."""
+        verdict = self._timed(work, verdict)
         after = decision.apply(
             record,
             event,
-            offset,
+            work.source.offset,
             verdict,
-            round(now * 1000),
+            round(self._clock.time() * 1000),
             taken=work.taken,
             redriven=work.redriven,
         )
-        await self._table.put(work.tenure, partition, after)
+        await self._table.put(work.tenure, work.tp.partition, after)
         self._metrics.sequence_gaps(gaps(after.seen) - gaps(record.seen))
         return verdict
+
+    def _timed(self, work: Work, verdict: Verdict) -> Verdict:
+        """The verdict with when it was decided, and how long that took."""
+        now = self._clock.time()
+        return msgspec.structs.replace(
+            verdict,
+            decided_at=rfc3339(now),
+            latency_ms=round((self._clock.monotonic() - work.taken_at) * 1000, 3),
+            end_to_end_ms=round((now - work.occurred_at) * 1000, 3),
+        )
 
     async def _decide(
         self, work: Work, event: InteractionEvent, record: InteractionRecord, resting: Resting
@@ -213,16 +313,22 @@ class Road:
         )
         return verdict, record
 
-    def _put_off(self, work: Work, error: ApiError, record: InteractionRecord) -> Verdict:
+    def _put_off(
+        self, work: Work, error: ApiError | InternalError, record: InteractionRecord
+    ) -> Verdict:
         attempt = work.attempt + 1
-        seconds = max(self._deferrals.seconds(attempt, self._random), error.retry_after)
-        verdict = decision.put_off(
+        asked = error.retry_after if isinstance(error, ApiError) else 0.0
+        seconds = max(self._deferrals.seconds(attempt, self._random), asked)
+        looks, visible_by = waited(record, work.source.offset)
+        verdict = put_off(
             error,
             attempt,
             round((self._clock.time() + seconds) * 1000),
             self._policy,
             most=self._deferrals.most,
             others=record.waiting_beside(work.source.offset),
+            looks=looks,
+            visible_by=visible_by,
         )
         about: dict[str, object] = {
             "interaction": work.interaction_id,
@@ -232,47 +338,12 @@ class Road:
             "error": str(error),
         }
         if verdict.put_off is None:
-            log.error("Genesys Cloud failed once too often: the record is dead", extra=about)
+            log.error("the work on a record failed once too often: it is dead", extra=about)
         else:
             about["seconds"] = round(seconds, 1)
-            log.warning("Genesys Cloud failed: the record is put off", extra=about)
+            log.warning("the work on a record failed: it is put off", extra=about)
         return verdict
 
-    def _malformed(self, error: EnvelopeError) -> Verdict:
-        return Verdict(
-            Decision.FAILED,
-            Reason.MALFORMED,
-            Basis.EVENT,
-            dry_run=self._policy.dry_run,
-            decided_at=rfc3339(self._clock.time()),
-            error=Fault(code="malformed-event", message=str(error)),
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A record that was decided before. ``verdict``: to be told, perhaps again; None when it surely
-    was."""
-
-    verdict: Verdict | None
-
-
-def _told_before(record: InteractionRecord, work: Work) -> Told | None:
-    """What the table proves of a record that comes again; None when it is to be decided."""
-    known = record.deferral(work.source.offset)
-    if work.taken is not None:
-        if known is None or known.redriven < work.redriven:
-            return None
-        if known.taken == work.taken:
-            # Decided before a crash, perhaps not told.
-            return Told(known.verdict)
-        later = known.taken is not None and work.taken < known.taken
-        put_off = known.verdict.put_off
-        copy = put_off is None or put_off.attempt != work.attempt
-        return Told(None) if later or copy or known.redriven > work.redriven else None
-    if record.last_offset is None or work.offset > record.last_offset:
-        return None
-    if work.offset == record.last_offset and record.verdict is not None:
-        # A record put off that came back: it has been in `retries`, behind its outcome.
-        return Told(None if known is not None and known.taken is not None else record.verdict)
-    return Told(None) if work.offset < record.last_offset else None
+def _new_record(work: Work, event: InteractionEvent) -> InteractionRecord:
+    return InteractionRecord(interaction_id=event.interaction_id, life=work.life)

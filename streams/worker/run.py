@@ -121,7 +121,6 @@ class Worker:
             publisher=publisher,
             topics=settings.topics,
             app_id=settings.app_id,
-            clock=clock,
             metrics=metrics,
             tracer=trace.get_tracer("streams.worker"),
         )
@@ -147,6 +146,7 @@ class Worker:
             metrics=metrics,
             mortality=self._mortality,
             topics=settings.topics,
+            skipped=settings.skipped_records(),
             in_flight=settings.max_in_flight,
             session_alive=membership.session_alive,
             fence=publisher.fence,
@@ -252,4 +252,5 @@ def _policy(settings: Settings) -> Policy:
         threshold_ms=settings.duration_threshold_ms,
         fetch=settings.fetch_policy,
         dry_run=settings.dry_run,
+        lag_window_ms=round(settings.lag_window_seconds * 1000),
     )

@@ -11,16 +11,13 @@ from faust.types import TP
 from faust.types.tuples import Message
 
 from streams.clock import Clock, Resting
-from streams.envelope import InteractionEvent, parse
-from streams.errors import EnvelopeError, OffsetHole, OwnershipLost
-from streams.genesys.answers import LONGEST_RETRY_AFTER
-from streams.records import PutOff, Source
+from streams.errors import OffsetHole, OwnershipLost
 from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker import incoming
 from streams.worker.frontier import Taken
 from streams.worker.lanes import Lanes
 from streams.worker.mortality import Mortality
-from streams.worker.returned import read_returned
 from streams.worker.road import Road
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
@@ -60,6 +57,7 @@ class Steward:
         metrics: WorkerMetrics,
         mortality: Mortality,
         topics: TopicNames,
+        skipped: incoming.Skipped,
         in_flight: int,
         session_alive: Callable[[], bool],
         fence: Callable[[], None],
@@ -73,6 +71,7 @@ class Steward:
         self._metrics = metrics
         self._mortality = mortality
         self._events, self._retries = topics.events, topics.retries
+        self._skipped = skipped
         self._in_flight = in_flight
         self._session_alive = session_alive
         self._fence = fence
@@ -168,36 +167,27 @@ class Steward:
         frontier.skip_to(message.offset)
 
     def _work(self, tenure: Tenure, message: Message) -> Work:
-        headers, event = _headers(message), _event(message.value)
-        timestamp = message.timestamp or self._clock.time()
-        source = Source(message.tp.topic, message.tp.partition, message.offset)
-        put_off, redriven = PutOff(0, 0), 0
-        if message.tp.topic == self._retries:
-            try:
-                returned = read_returned(headers)
-                if (returned.source.topic, returned.source.partition) != (
-                    self._events,
-                    message.tp.partition,
-                ):
-                    raise EnvelopeError(f"it is of no record of this partition of {self._events}")
-                source, put_off = returned.source, returned.put_off
-                redriven = returned.redriven
-            except EnvelopeError as stranger:
-                event = stranger
+        read = incoming.read(
+            message,
+            self._clock.time(),
+            events=self._events,
+            retries=self._retries,
+            skipped=self._skipped,
+        )
         return Work(
             tenure=tenure,
             tp=message.tp,
             offset=message.offset,
-            key=message.key,
-            value=message.value,
-            headers=headers,
-            timestamp=timestamp,
+            key=read.key,
+            value=read.value,
+            headers=read.headers,
+            timestamp=read.timestamp,
             taken_at=self._clock.monotonic(),
-            event=event,
-            source=source,
-            attempt=put_off.attempt,
-            not_before=min(put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER),
-            redriven=redriven,
+            event=read.event,
+            source=read.source,
+            attempt=read.put_off.attempt,
+            not_before=read.not_before,
+            redriven=read.redriven,
         )
 
     async def _admit(self, work: Work) -> None:
@@ -236,19 +226,3 @@ class Steward:
 
     def _new_lanes(self) -> Lanes[Work]:
         return Lanes(self._travel, in_flight=self._in_flight, on_failure=self._on_failure)
-
-
-def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
-    headers = message.headers or ()
-    return tuple(headers.items() if isinstance(headers, Mapping) else headers)
-
-
-def _event(value: bytes | None) -> InteractionEvent | EnvelopeError:
-    """The event, or why the record is none (contract, ``malformed-event``)."""
-    try:
-        event = parse(value or b"")
-    except EnvelopeError as error:
-        return error
-    if event is None:
-        return EnvelopeError("its detail-type is not one this program handles", "detail-type")
-    return event

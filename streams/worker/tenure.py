@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from faust.types import TP
 
@@ -31,11 +32,14 @@ class Tenure:
         self,
         generation: int,
         committed: Mapping[TP, int],
+        lives: Mapping[int, str] = MappingProxyType({}),
         *,
         session_alive: Callable[[], bool] = lambda: True,
         on_revoked: Callable[[], None] = lambda: None,
     ) -> None:
         self.generation = generation
+        self.lives = lives
+        """The life of each partition of ``events`` (see ``streams.redelivery``), by number."""
         self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
         self.ending = asyncio.Event()
         """Set when the partitions are to be given up: finish the record in hand, start no other."""

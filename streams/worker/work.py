@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from faust.types import TP
 
+from streams.clock import epoch_ms
 from streams.envelope import InteractionEvent
-from streams.errors import EnvelopeError
+from streams.errors import RecordError
 from streams.records import Source
+from streams.redelivery import Appearance
 from streams.worker.tenure import Tenure
 
 
@@ -20,7 +22,7 @@ class Work:
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that it is, or is a
     copy of. ``attempt``: how often it was put off. ``not_before``: not to be decided earlier, epoch
     seconds. ``redriven``: how often it was sent back from the dead letters. ``timestamp`` is its
-    own in Kafka, ``taken_at`` monotonic; seconds.
+    own in Kafka, ``taken_at`` monotonic; seconds. ``event``: or why it is not handled as one.
     """
 
     tenure: Tenure
@@ -31,7 +33,7 @@ class Work:
     headers: tuple[tuple[str, bytes], ...]
     timestamp: float
     taken_at: float
-    event: InteractionEvent | EnvelopeError
+    event: InteractionEvent | RecordError
     source: Source
     attempt: int = 0
     not_before: float = 0.0
@@ -41,6 +43,30 @@ class Work:
     def taken(self) -> int | None:
         """Its offset in ``retries``; None for one from ``events``."""
         return None if self.source.topic == self.tp.topic else self.offset
+
+    @property
+    def life(self) -> str:
+        """The life of the log that its offset is of (see ``streams.redelivery``)."""
+        return self.tenure.lives.get(self.tp.partition, "")
+
+    @property
+    def appearance(self) -> Appearance:
+        """What its redelivery is judged by."""
+        return Appearance(
+            offset=self.source.offset,
+            life=self.life,
+            time_ms=round(self.timestamp * 1000),
+            taken=self.taken,
+            attempt=self.attempt,
+            redriven=self.redriven,
+        )
+
+    @property
+    def occurred_at(self) -> float:
+        """The event's own time, else when it was written to Kafka; epoch seconds."""
+        event = self.event if isinstance(self.event, InteractionEvent) else None
+        occurred_ms = epoch_ms(event.event_time) if event is not None else None
+        return self.timestamp if occurred_ms is None else occurred_ms / 1000
 
     @property
     def interaction_id(self) -> str | None:

@@ -19,11 +19,11 @@ from streams.decision import (
     after_patch,
     apply,
     begin,
-    fault,
     in_doubt,
     resume,
 )
 from streams.envelope import InteractionEvent
+from streams.faults import fault
 from streams.genesys.api import Interaction
 from streams.records import (
     Basis,
@@ -378,17 +378,6 @@ class TestAfterError:
         assert told(after_error(conflict, None, SENT, REAL))[0] == "conflict"
         gone = errors.NotFound("gone", status=410)
         assert told(after_error(gone, PATCH, SENT, REAL))[0] == "not-found"
-
-    def test_a_fault_quotes_what_genesys_said(self) -> None:
-        told_by_api = errors.Forbidden("no", status=403, code="missing.scope", correlation_id="c-1")
-        quoted = fault(told_by_api)
-        assert (quoted.code, quoted.message, quoted.status, quoted.correlation_id) == (
-            "missing.scope",
-            "no",
-            403,
-            "c-1",
-        )
-        assert fault(errors.ApiTimeout("nothing")).code == "ApiTimeout"
 
 
 class TestApply:

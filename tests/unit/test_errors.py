@@ -24,6 +24,7 @@ RETRIABLE = {
     "ServerError",
     "ApiTimeout",
     "CircuitOpen",
+    "InternalError",
     "ConnectionLost",
 }
 

@@ -60,6 +60,7 @@ OUTCOME_FIELDS = [
     "source",
     "traceId",
     "error",
+    "nextAt",
 ]
 
 # The contract's second table: each decision with its reasons.
@@ -77,13 +78,23 @@ DECISIONS = {
     "stale": {"stale-sequence"},
     "conflict": {"concurrent-modification"},
     "not-found": {"interaction-not-found"},
-    "deferred": {"server-error", "rate-limited", "timeout", "circuit-open", "unauthorized"},
+    "deferred": {
+        "server-error",
+        "rate-limited",
+        "timeout",
+        "circuit-open",
+        "unauthorized",
+        "not-yet-visible",
+        "internal-error",
+    },
     "failed": {
         "forbidden",
         "unauthorized",
         "bad-request",
         "retries-exhausted",
         "malformed-event",
+        "skipped",
+        "internal-error",
     },
 }
 
@@ -161,6 +172,7 @@ class TestOutcome:
             "durationMs",
             "traceId",
             "error",
+            "nextAt",
         }
 
     @given(

@@ -109,6 +109,8 @@ REASONS = {
         Reason.TIMEOUT,
         Reason.CIRCUIT_OPEN,
         Reason.UNAUTHORIZED,
+        Reason.NOT_YET_VISIBLE,
+        Reason.INTERNAL_ERROR,
     ],
     Decision.FAILED: [
         Reason.FORBIDDEN,
@@ -116,6 +118,8 @@ REASONS = {
         Reason.BAD_REQUEST,
         Reason.RETRIES_EXHAUSTED,
         Reason.MALFORMED,
+        Reason.SKIPPED,
+        Reason.INTERNAL_ERROR,
     ],
 }
 PAIRS = [(decision, reason) for decision, reasons in REASONS.items() for reason in reasons]
@@ -268,7 +272,7 @@ def test_a_record_may_spell_its_defaults_out(schema: Schema) -> None:
         pytest.param(put(seen={"opaque": ["x" * 129]}), id="id too long"),
         pytest.param(put(seen={"gaps": 1}), id="unknown in seen"),
         pytest.param(put(intent={"offset": 1}), id="intent of what?"),
-        pytest.param(put(intent=INTENT | {"offset": -1}), id="intent offset"),
+        pytest.param(put(intent=INTENT | {"offset": -2}), id="intent offset"),
         pytest.param(put(intent=INTENT | {"dispositionCodeId": ""}), id="intent without code"),
         pytest.param(put(intent=INTENT | {"surprise": 1}), id="unknown in intent"),
         pytest.param(put(lastOffset=-1), id="negative offset"),

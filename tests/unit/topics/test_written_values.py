@@ -73,6 +73,8 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         api_calls=draw(counts),
         attempts=draw(counts),
         decided_at=draw(times),
+        latency_ms=draw(st.floats(0, 1e9)),
+        end_to_end_ms=draw(st.floats(-1e9, 1e9)),
     )
     change: dict[str, Any] = {}
     match decision:
@@ -106,7 +108,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
 @st.composite
 def outcomes(draw: st.DrawFn) -> Outcome:
     verdict = draw(verdicts())
-    unreadable = verdict.reason is Reason.MALFORMED
+    unreadable = verdict.reason in (Reason.MALFORMED, Reason.SKIPPED)
     source = Source("genesys.interaction.events", draw(st.integers(0, 500)), draw(counts))
     return Outcome(
         outcome_id=outcome_id(source),
@@ -115,10 +117,9 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         sequence_id=None if unreadable else draw(numbers | opaques),
         event_id=draw(st.none() | texts),
         event_time=draw(times),
-        latency_ms=draw(st.floats(0, 1e9)),
-        end_to_end_ms=draw(st.floats(-1e9, 1e9)),
         source=source,
         trace_id=draw(st.none() | st.uuids().map(lambda trace: trace.hex)),
+        next_at=draw(times) if verdict.decision is Decision.DEFERRED else None,
         **{
             name: getattr(verdict, name)
             for name in Verdict.__struct_fields__

@@ -19,7 +19,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.decision import MOST_REMEMBERED, MOST_WAITING, Policy
+from streams.decision import MOST_REMEMBERED, Policy
+from streams.deferral import MOST_WAITING
 from streams.errors import (
     ApiError,
     BadRequest,

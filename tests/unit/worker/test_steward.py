@@ -89,6 +89,7 @@ class Desk:
             metrics=self.metrics,
             mortality=self.mortality,
             topics=TOPICS,
+            skipped=frozenset(),
             in_flight=2,
             session_alive=lambda: self.alive,
             fence=lambda: self.fenced.append(self.steward.tenures),
@@ -131,7 +132,7 @@ def message(
         tp.topic,
         tp.partition,
         offset,
-        1_765_552_507.5,
+        1_765_552_506.5,
         0,
         list(headers),
         b"i-1",
@@ -168,7 +169,7 @@ async def test_a_record_is_handed_on_as_it_came(desk: Desk) -> None:
     assert (work.tenure, work.tp, work.offset) == (tenure, EVENTS, 5)
     assert (work.key, work.value) == (b"i-1", event(5))
     assert work.headers == (("traceparent", b"00-1"),)
-    assert (work.timestamp, work.taken_at) == (1_765_552_507.5, desk.clock.now)
+    assert (work.timestamp, work.taken_at) == (1_765_552_506.5, desk.clock.now)
     assert isinstance(work.event, InteractionEvent)
     assert work.lane == (EVENTS.partition, "i-1")
 

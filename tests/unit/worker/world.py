@@ -68,8 +68,8 @@ def event(sequence: int | str = 1, *, time: str = "2025-12-12T15:15:00Z", **deta
     ).encode()
 
 
-class Crashed(Exception):
-    """The process is gone: nothing after this point happens."""
+class Crashed(BaseException):
+    """The process is gone: nothing after this point happens, and nothing catches it."""
 
 
 @dataclass(frozen=True)
@@ -321,7 +321,6 @@ class Worker:
             publisher=RecordingPublisher(world),
             topics=TOPICS,
             app_id="test-app",
-            clock=world.clock,
             metrics=self.metrics,
             tracer=tracer or TracerProvider().get_tracer("test"),
         )

@@ -1,0 +1,121 @@
+"""A record as Kafka hands it out, made into our own values.
+
+Any producer may have written it: its key, its value, its headers and its time may be anything that
+Kafka stores. What they are to us is decided here, once; this never raises.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+from faust.types.tuples import Message
+
+from streams.envelope import InteractionEvent, parse
+from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
+from streams.genesys.answers import LONGEST_RETRY_AFTER
+from streams.records import PutOff, Source
+from streams.worker.returned import read_returned
+
+log = logging.getLogger(__name__)
+
+_NEVER_PUT_OFF = PutOff(attempt=0, not_before=0)
+
+# TOPIC, PARTITION, OFFSET of records that are not to be read (SKIP_RECORDS).
+Skipped = frozenset[tuple[str, int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What one record is to us.
+
+    ``headers``: those that have a value, their names as they came. ``timestamp``: when it was
+    written, epoch seconds: never later than now. ``event``: the event, or why it is not handled as
+    one. ``source``: the record in ``events`` that it is, or is a copy of. ``put_off``: its deferral
+    so far, attempt 0 for none. ``redriven``: how often it was sent back from the dead letters.
+    ``not_before``: not to be decided earlier, epoch seconds.
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: float
+    event: InteractionEvent | RecordError
+    source: Source
+    put_off: PutOff = _NEVER_PUT_OFF
+    redriven: int = 0
+    not_before: float = 0.0
+
+
+def read(message: Message, now: float, *, events: str, retries: str, skipped: Skipped) -> Incoming:
+    """``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
+    tp = message.tp
+    source = Source(tp.topic, tp.partition, message.offset)
+    key, value = _bytes(message.key), _bytes(message.value)
+    headers = _headers(message.headers)
+    timestamp = _timestamp(message.timestamp, now)
+    if (tp.topic, tp.partition, message.offset) in skipped:
+        named = RecordSkipped("SKIP_RECORDS names this record: nothing of it was read")
+        return Incoming(key, value, headers, timestamp, named, source)
+    event = _event(tp, message.offset, value)
+    if tp.topic != retries:
+        return Incoming(key, value, headers, timestamp, event, source)
+    try:
+        returned = read_returned(headers)
+        if (returned.source.topic, returned.source.partition) != (events, tp.partition):
+            raise EnvelopeError(f"it is of no record of this partition of {events}")
+    except EnvelopeError as stranger:
+        return Incoming(key, value, headers, timestamp, stranger, source)
+    return Incoming(
+        key,
+        value,
+        headers,
+        timestamp,
+        event,
+        returned.source,
+        returned.put_off,
+        returned.redriven,
+        # A stranger's header must not hold a record back for years.
+        min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER),
+    )
+
+
+def _event(tp: TP, offset: int, value: bytes | None) -> InteractionEvent | RecordError:
+    """The event, or why the record is none (contract, ``malformed-event``)."""
+    try:
+        event = parse(value or b"")
+    except EnvelopeError as error:
+        return error
+    except Exception as fault:
+        # No bytes are known that do this. If there are, they must not stop the partition.
+        log.exception(
+            "a fault of this program: reading a record failed, so it is dead",
+            extra={"topic": tp.topic, "partition": tp.partition, "offset": offset},
+        )
+        return InternalError(f"reading it failed with {type(fault).__name__}")
+    if event is None:
+        return EnvelopeError("its detail-type is not one this program handles", "detail-type")
+    return event
+
+
+def _bytes(value: Any) -> bytes | None:
+    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
+
+
+def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:
+    """A header whose value is null says nothing to us, so it counts as missing."""
+    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    named = ((name, _bytes(value)) for name, value in pairs)
+    return tuple((str(name), value) for name, value in named if value is not None)
+
+
+def _timestamp(timestamp: float | None, now: float) -> float:
+    """Kafka stores any 64 bits as a time. Before 1970, after now, or none at all is taken as now:
+    nothing may wait for a time that does not come, or be written as a date that there is not."""
+    if timestamp is None or not math.isfinite(timestamp) or not 0 < timestamp <= now:
+        return now
+    return timestamp

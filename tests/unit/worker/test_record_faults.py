@@ -1,0 +1,371 @@
+"""A record's fault is the record's (promise 14): it ends as an outcome, and its worker goes on.
+
+Faults of this program, records that an operator skips, an API that lags behind its events, records
+larger than Kafka takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from streams.clock import rfc3339
+from streams.decision import Policy
+from streams.errors import (
+    NotFound,
+    OwnershipLost,
+    PublishError,
+    RecordSkipped,
+    RecordTooLarge,
+    ServerError,
+    StoreError,
+)
+from streams.genesys.api import CallLog, GenesysApi, Interaction
+from streams.kafka.publisher import Acknowledged, Headers
+from streams.records import Decision, InteractionRecord, Outcome, Reason, encode_outcome
+from streams.worker import report as report_module
+from streams.worker.mortality import Mortality
+from streams.worker.road import Deferrals
+from tests.unit.worker.world import (
+    CODE,
+    ELIGIBLE,
+    TOPICS,
+    Crashed,
+    RecordingPublisher,
+    StandInApi,
+    Worker,
+    World,
+    event,
+)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+class FaultyApi:
+    """Fails as only a program with a bug in it does."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error: Exception | None = error
+        self.whole: GenesysApi | None = None
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        if self.error is not None:
+            raise self.error
+        assert self.whole is not None
+        return await self.whole.fetch(interaction_id, log)
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+    ) -> int:
+        assert self.whole is not None
+        return await self.whole.set_disposition(interaction_id, code, etag, log)
+
+
+BUGS = [
+    ZeroDivisionError("division"),
+    UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"),
+    AttributeError("'NoneType' object has no attribute 'decode'"),
+    OverflowError("date value out of range"),
+    TimeoutError(),
+    AssertionError(),
+]
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: type(bug).__name__)
+async def test_a_fault_of_ours_puts_the_record_off(
+    bug: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = World()
+    api = FaultyApi(bug)
+    worker = Worker(world, api=api)
+
+    await worker.travel(event(), offset=4)
+
+    (outcome,) = world.outcomes
+    assert (outcome.decision, outcome.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
+    assert outcome.error is not None
+    assert type(bug).__name__ in outcome.error.message
+    assert worker.frontier.committable == 5
+    assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"]
+
+    api.error, api.whole = None, StandInApi(world)
+    await worker.resume(world.put_off[0])
+
+    assert [each.decision for each in world.outcomes] == [Decision.DEFERRED, Decision.PATCHED]
+    assert world.applied == 1
+
+
+async def test_a_fault_of_ours_that_stays_is_dead_at_last(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), deferrals=Deferrals(most=2))
+
+    await worker.travel(event(), offset=4)
+    for offset in range(2):
+        await worker.resume(world.put_off[-1], offset)
+
+    last = world.outcomes[-1]
+    assert (last.decision, last.reason, last.final) == (
+        Decision.FAILED,
+        Reason.INTERNAL_ERROR,
+        True,
+    )
+    (letter,) = world.dead_letters
+    assert (letter.key, letter.value) == (b"i-1", event())
+    assert letter.named["dlq.reason"] == "internal-error"
+    tracebacks = [record for record in caplog.records if record.exc_info]
+    assert len(tracebacks) == 1
+
+
+async def test_a_record_of_the_table_that_cannot_be_read_ends_the_record_alone() -> None:
+    world = World()
+    worker = Worker(world, committed=4)
+
+    def unreadable(partition: int, interaction_id: str) -> InteractionRecord:
+        raise msgspec.DecodeError("JSON is malformed")
+
+    worker.road._table.get = unreadable  # type: ignore[method-assign]  # a store that has rotted
+    await worker.travel(event(), offset=4)
+
+    (outcome,) = world.outcomes
+    assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
+    assert outcome.interaction_id == "i-1"
+    assert worker.frontier.committable == 5
+
+
+async def test_an_outcome_that_cannot_be_written_is_told_without_its_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    encode = encode_outcome
+
+    def fails_on_the_event(outcome: Outcome) -> bytes:
+        if outcome.interaction_id is not None:
+            raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+        return encode(outcome)
+
+    monkeypatch.setattr(report_module, "encode_outcome", fails_on_the_event)
+    await Worker(world).travel(event(), offset=4)
+
+    (outcome,) = world.outcomes
+    assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
+    assert outcome.source.offset == 4
+    assert [letter.value for letter in world.dead_letters] == [event()]
+
+
+@pytest.mark.parametrize(
+    "fatal", [StoreError("disk full"), PublishError("no broker"), OwnershipLost("gone")]
+)
+async def test_what_is_not_the_records_fault_ends_the_worker_as_ever(fatal: Exception) -> None:
+    world = World()
+    worker = Worker(world, api=FaultyApi(fatal))
+
+    if isinstance(fatal, OwnershipLost):
+        worker.tenure.revoke()
+    with pytest.raises(type(fatal)):
+        await worker.travel(event(), offset=4)
+
+    assert world.outcomes == []
+    assert worker.frontier.committable == 4
+
+
+async def test_faults_of_ours_on_most_records_stop_the_worker() -> None:
+    world = World()
+    mortality = Mortality(0.5)
+    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), mortality=mortality)
+    for number in range(20):
+        await worker.travel(event(number), offset=number)
+    assert mortality.passed is not None
+    assert "internal-error" in mortality.passed
+
+
+# Skipped records
+
+
+async def test_a_skipped_record_is_a_dead_letter_and_no_more() -> None:
+    world = World()
+    worker = Worker(world)
+    work = replace(worker.work(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it"))
+
+    await worker.road.travel(work)
+
+    (outcome,) = world.outcomes
+    assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.SKIPPED)
+    assert (outcome.interaction_id, outcome.source.offset) == (None, 4)
+    (letter,) = world.dead_letters
+    assert (letter.key, letter.value) == (b"i-1", event())
+    assert letter.named["dlq.reason"] == "skipped"
+    assert world.count("GET leaves") == 0
+
+
+# An API that lags behind its events
+
+LAGGING = Policy(code=CODE, lag_window_ms=60_000)
+
+
+async def test_an_interaction_that_shows_later_gets_its_code() -> None:
+    """It was final after one look: interaction-not-completed, for good."""
+    world = World(interaction=replace(ELIGIBLE, state="connected"))
+    worker = Worker(world, policy=LAGGING)
+
+    await worker.travel(event(), offset=4)
+    (first,) = world.outcomes
+    assert (first.decision, first.reason, first.final) == (
+        Decision.DEFERRED,
+        Reason.NOT_YET_VISIBLE,
+        False,
+    )
+    assert first.next_at == rfc3339(world.clock.time() + 10)
+
+    world.interaction = ELIGIBLE
+    world.clock.now += 10
+    await worker.resume(world.put_off[0])
+
+    assert world.outcomes[-1].decision is Decision.PATCHED
+    assert world.applied == 1
+
+
+async def test_one_that_is_never_known_is_not_found_and_counted() -> None:
+    world = World()
+    world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 9)
+    mortality = Mortality(0.5)
+    worker = Worker(world, policy=LAGGING, deferrals=Deferrals(most=0), mortality=mortality)
+
+    await worker.travel(event(), offset=4)
+    for offset in range(3):
+        put_off = world.put_off[-1]
+        world.clock.now += 60
+        await worker.resume(put_off, offset)
+        if world.outcomes[-1].final:
+            break
+
+    assert world.outcomes[-1].decision is Decision.NOT_FOUND
+    assert world.dead_letters == []
+
+
+async def test_interactions_that_the_api_does_not_know_stop_the_worker() -> None:
+    """A base URL of another org: 60 of 60 calls were 404, all final, and nobody was told."""
+    world = World()
+    mortality = Mortality(0.5)
+    worker = Worker(world, mortality=mortality)
+    world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 60)
+    for number in range(20):
+        await worker.travel(event(number), offset=number)
+    assert mortality.passed is not None
+    assert "interaction-not-found" in mortality.passed
+
+
+async def test_looking_again_says_nothing_of_the_worker() -> None:
+    world = World()
+    mortality = Mortality(0.5)
+    worker = Worker(world, policy=LAGGING, mortality=mortality)
+    world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 60)
+    for number in range(40):
+        await worker.travel(event(number), offset=number)
+    assert mortality.passed is None
+
+
+# Told again, it is the same
+
+
+async def test_a_verdict_told_again_has_the_times_of_the_decision() -> None:
+    world = World()
+
+    def crash(_: int, step: str) -> None:
+        if step == "outcome acknowledged":
+            raise Crashed
+
+    world.at_step = crash
+    with pytest.raises(Crashed):
+        await Worker(world).travel(event(), offset=4)
+    world.at_step = lambda _number, _step: None
+    world.clock.now += 3600
+
+    await Worker(world, committed=4).travel(event(), offset=4)
+
+    first, again = world.outcomes
+    assert msgspec.structs.replace(again, trace_id=first.trace_id) == first
+
+
+# Records that are too large
+
+
+class NarrowPublisher(RecordingPublisher):
+    """A Kafka that takes less than came: a compressed record unpacks to far more."""
+
+    def __init__(self, world: World, *, narrow: Collection[str], most: int) -> None:
+        super().__init__(world)
+        self._narrow = narrow
+        self._most = most
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+    ) -> Acknowledged:
+        if topic in self._narrow and len(key or b"") + len(value or b"") > self._most:
+            raise RecordTooLarge("MessageSizeTooLargeError")
+        return await super().publish(
+            topic, key=key, value=value, headers=headers, partition=partition
+        )
+
+
+def narrow(worker: Worker, *topics: str, most: int = 4_000) -> None:
+    report: Any = worker.road._report
+    report._publisher = NarrowPublisher(worker.world, narrow=topics, most=most)
+
+
+async def test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are() -> None:
+    world = World()
+    worker = Worker(world)
+    narrow(worker, TOPICS.dead_letters)
+
+    await worker.travel(b"x" * 5_000, offset=4)
+
+    (outcome,) = world.outcomes
+    assert outcome.reason is Reason.MALFORMED
+    (letter,) = world.dead_letters
+    assert (letter.key, letter.value) == (None, None)
+    assert "too large" in letter.named["dlq.message"]
+    assert letter.named["dlq.source.offset"] == "4"
+    assert worker.frontier.committable == 5
+
+
+async def test_an_outcome_whose_key_is_too_large_goes_without() -> None:
+    world = World()
+    worker = Worker(world)
+    narrow(worker, TOPICS.outcomes)
+
+    await worker.travel(b"no event", offset=4, key=b"k" * 5_000)
+
+    assert [sent.key for sent in world.sent if sent.topic == TOPICS.outcomes] == [None]
+    assert worker.frontier.committable == 5
+
+
+async def test_an_event_that_cannot_be_put_off_is_dead() -> None:
+    world = World()
+    world.fetches.extend([raising(ServerError("503", status=503))] * 3)
+    worker = Worker(world)
+    narrow(worker, TOPICS.retries, most=10)
+
+    await worker.travel(event(), offset=4)
+
+    assert [(each.decision, each.reason) for each in world.outcomes] == [
+        (Decision.DEFERRED, Reason.SERVER_ERROR),
+        (Decision.FAILED, Reason.RETRIES_EXHAUSTED),
+    ]
+    assert [letter.value for letter in world.dead_letters] == [event()]
+    assert not world.record.waits
+    assert worker.frontier.committable == 5
