@@ -236,7 +236,10 @@ def surroundings() -> Iterator[tuple[dict[str, str], Path]]:
     ):
         named = {
             "KAFKA_BOOTSTRAP_SERVERS": servers,
-            # It knows no interaction: one GET, 404, and the decision is `not-found`.
+            # It knows no interaction: one GET, 404, and the decision is `not-found`, at once and
+            # however many there are.
+            "LAG_WINDOW_SECONDS": "0",
+            "DEAD_LETTER_LIMIT": "1",
             "GENESYS_CLOUD_BASE_URL": announced(api),
             "GENESYS_CLOUD_CLIENT_ID": "benchmark",
             "GENESYS_CLOUD_CLIENT_SECRET": "benchmark",

@@ -125,6 +125,8 @@ class _Interaction:
         if (truth.get("wrapUpCode") or {}).get("id"):
             return self.settle("wrap-up-already-set", "api")
         if duration_ms(truth) < self.rules.threshold_ms:
+            if not ended(truth):  # there may still be an end, so nothing is settled for good
+                return Expected("ineligible", "duration-below-threshold", "api")
             return self.settle("duration-below-threshold", "api")
         # From now on it has its code, or would have: the next completed event is told so.
         self.settled_reason = "disposition-already-set"
@@ -138,6 +140,12 @@ class _Interaction:
         if self.settled_reason is None:
             self.settled_reason = reason
         return Expected("ineligible", reason, basis)
+
+
+def ended(truth: Json) -> bool:
+    """Whether an end time is given that can be read."""
+    segments = [truth.get("metadata") or {}, *(truth.get("timeline") or [])]
+    return any(_epoch_ms(one.get("endTime")) is not None for one in segments)
 
 
 def duration_ms(truth: Json) -> int:

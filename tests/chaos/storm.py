@@ -44,6 +44,7 @@ API_TIMEOUT_SECONDS = 2.0
 # Short, so that many an outage's records are put off and come back within the storm.
 BREAKER_OPEN_SECONDS = 1.0
 RETRY_FIRST_SECONDS = 2.0
+LAG_WINDOW_SECONDS = 2.0
 
 # What a GET or PATCH takes, some of them several times as long.
 LATENCY = Latency(median_ms=50, spread=0.5)
@@ -159,6 +160,7 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
                 "api_timeout_seconds": API_TIMEOUT_SECONDS,
                 "breaker_open_seconds": BREAKER_OPEN_SECONDS,
                 "retry_first_seconds": RETRY_FIRST_SECONDS,
+                "lag_window_seconds": LAG_WINDOW_SECONDS,
                 "disposition_code_id": CODE,
             }
         )

@@ -24,6 +24,10 @@ LATENCY_SPREAD = 0.5
 # Far above what the demo needs: it is to show the pipeline, not the wait for a quota.
 REQUESTS_PER_MINUTE = 600_000
 
+# Some of its interactions never show what their event says. The contract's minute of looking again
+# would make up most of the demo.
+LAG_WINDOW_SECONDS = 2
+
 # With faults some requests are never answered. The contract's 10 s for each would make up most of
 # the demo; without faults they are left, for a slow machine is no fault.
 CHAOS_API_TIMEOUT_SECONDS = 2
@@ -73,6 +77,7 @@ async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Pa
             "GENESYS_CLOUD_CLIENT_SECRET": "demo",
             "GENESYS_REQUESTS_PER_MINUTE": str(REQUESTS_PER_MINUTE),
             "DISPOSITION_CODE_ID": DISPOSITION_CODE,
+            "LAG_WINDOW_SECONDS": str(LAG_WINDOW_SECONDS),
             "DATA_DIR": str(data),
             "WORKER_HOST": HOST,
             "WORKER_PORT": str(worker_port),
