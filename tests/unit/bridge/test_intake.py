@@ -80,6 +80,27 @@ class TestJudge:
         assert isinstance(judge(body), Accepted | Skipped | Malformed)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "interaction_id"),
+    [
+        ({"sequenceId": None}, "call-17"),
+        ({"sequenceId": 1.5}, "call-17"),
+        ({"state": 7}, "call-17"),
+        ({"interactionType": "x" * 2000}, "call-17"),
+        ({"interactionId": "../call-17"}, None),
+        ({"interactionId": None}, None),
+    ],
+)
+def test_what_is_refused_of_an_interaction_is_under_its_key(
+    wrong: dict[str, Any], interaction_id: str | None
+) -> None:
+    verdict = judge(event(**{"interactionId": "call-17"} | wrong))
+    assert isinstance(verdict, Malformed)
+    assert verdict.interaction_id == interaction_id
+    key = verdict.dead_letter(b"bytes", 0.0).key
+    assert key == (interaction_id.encode() if interaction_id is not None else None)
+
+
 def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> None:
     letter = Malformed("not JSON", None).dead_letter(b"\x00raw", 1765552507.657)
     assert (letter.key, letter.value) == (None, b"\x00raw")
