@@ -5,27 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import logging
-from collections.abc import Iterator
 
 import pytest
 
 from streams.bridge.http import Limits
-from streams.telemetry.logging import configure
 from tests.integration.bridge.gated import HEAD, serving, status_of, until
 from tests.integration.bridge.running import event, post
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """The log as the program writes it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure("console", "info", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
