@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.errors import SettingsError
@@ -160,6 +160,8 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        if isinstance(exc, ClientConnectionResetError):  # gone before it was told to continue
+            return _refusal("the connection was closed", 400)
         if not isinstance(exc, _SENDERS_FAULT):
             return super().handle_error(request, status, exc, message)
         self._runner.not_http()

@@ -523,9 +523,9 @@ def test_two_mebibytes_of_event_are_an_event() -> None:
 
 
 # Any text that JSON can write, one half of a surrogate pair and what grows when lowered included.
-texts = st.text(
-    st.characters(codec=None) | st.sampled_from("\u0130\ud83d\udc00\x00 "), max_size=140
-)
+# As often as any other: hypothesis alone would draw them once in a thousand.
+odd_characters = st.sampled_from(["\u0130", "\ud83d", "\udc00", "\x00", " ", "\x85"])
+texts = st.lists(odd_characters | st.characters(codec=None), max_size=140).map("".join)
 long_texts = st.builds(lambda text, times: text * times, texts, st.sampled_from([1, 9, 300]))
 
 # JSON that looks like an event from afar, so that the search gets past the first check.
@@ -603,6 +603,24 @@ def test_whatever_comes_is_an_event_none_or_an_envelope_error(text: bytes) -> No
     if parsed is not None:
         assert_is_bounded_and_can_be_sent_on(parsed)
         assert parsed.interaction_id == named
+
+
+kept_texts = st.fixed_dictionaries(
+    dict.fromkeys(["interactionType", "state", "id", "time", "source"], long_texts)
+)
+
+
+@given(kept_texts)
+def test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on(kept: dict[str, str]) -> None:
+    flat = {"interactionId": "i-1", "sequenceId": 1} | kept
+    if any(len(text) > TEXT_MAX_LENGTH for text in kept.values()):
+        assert len(kept[str(refusal(json.dumps(flat).encode()).field)]) > TEXT_MAX_LENGTH
+        return
+    parsed = event(json.dumps(flat).encode())
+    assert_is_bounded_and_can_be_sent_on(parsed)
+    for name, text in (("id", parsed.event_id), ("source", parsed.source)):
+        # json.loads joins two halves that belong together, as the program does.
+        assert text == json.loads(json.dumps(kept[name])) or "\ufffd" in str(text)
 
 
 @given(documents)
