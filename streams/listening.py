@@ -97,6 +97,10 @@ class Runner(web.AppRunner):
         """Told to each new connection, which is not among the open ones yet."""
         if self.connections < self._room.connections:
             return False
+        log.warning(
+            "a connection is refused, as many are open as there may be; close some or raise ulimit -n",
+            extra={"limit": self._room.connections},
+        )
         self._on_no_room()
         return True
 

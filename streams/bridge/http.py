@@ -115,9 +115,8 @@ class HttpBridge:
         log.warning("a request was no valid HTTP and was not taken")
 
     def no_room(self) -> None:
-        """A connection was closed at once: there are as many as there may be."""
+        """A connection was closed at once, for there are as many as there may be."""
         self._metrics.connections_refused.inc()
-        log.warning("a connection is refused: as many are open as ulimit -n allows")
 
     @web.middleware
     async def _elsewhere(self, request: web.Request, handler: Handler) -> web.StreamResponse:

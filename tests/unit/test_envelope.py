@@ -612,6 +612,8 @@ kept_texts = st.fixed_dictionaries(
 
 @given(kept_texts)
 def test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on(kept: dict[str, str]) -> None:
+    # Two halves that belong together are one character once JSON was read.
+    kept = json.loads(json.dumps(kept))
     flat = {"interactionId": "i-1", "sequenceId": 1} | kept
     if any(len(text) > TEXT_MAX_LENGTH for text in kept.values()):
         assert len(kept[str(refusal(json.dumps(flat).encode()).field)]) > TEXT_MAX_LENGTH
@@ -619,8 +621,7 @@ def test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on(kept: dict[str, 
     parsed = event(json.dumps(flat).encode())
     assert_is_bounded_and_can_be_sent_on(parsed)
     for name, text in (("id", parsed.event_id), ("source", parsed.source)):
-        # json.loads joins two halves that belong together, as the program does.
-        assert text == json.loads(json.dumps(kept[name])) or "\ufffd" in str(text)
+        assert text == kept[name] or "\ufffd" in str(text)
 
 
 @given(documents)

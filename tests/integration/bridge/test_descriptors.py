@@ -117,6 +117,7 @@ async def test_those_it_has_are_served_on_and_it_recovers(bridge: Program) -> No
             assert (await held.ask("GET /readyz"))[0] == 200
     await until(lambda: bridge.descriptors < DESCRIPTORS / 2)
     assert (await post(url, event()))[0] == 200
+    assert bridge.output.count("a connection is refused, as many are open as there may be") == 1
     assert "out of system resource" not in bridge.output
     assert bridge.output.count("\n") <= MOST_LINES, bridge.output
 
