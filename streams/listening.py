@@ -98,7 +98,7 @@ class Runner(web.AppRunner):
         if self.connections < self._room.connections:
             return False
         log.warning(
-            "a connection is refused, as many are open as there may be; close some or raise ulimit -n",
+            "a connection is refused, as many are open as there may be: raise ulimit -n",
             extra={"limit": self._room.connections},
         )
         self._on_no_room()
