@@ -1,5 +1,6 @@
-"""An HTTP server on a port of this machine: bound or refused in one line, and silent about what
-strangers send that is no HTTP. The bridge's and the worker's.
+"""An HTTP server on a port of this machine: bound or refused in one line, silent about what
+strangers send that is no HTTP, and unmoved by how many connections they open. The bridge's and the
+worker's.
 """
 
 from __future__ import annotations
@@ -7,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from streams.errors import SettingsError
@@ -25,11 +29,42 @@ _SENDERS_FAULT = (HttpProcessingError, web.RequestPayloadError)
 # The one thing that a client may expect of a server by HTTP's `Expect`.
 CONTINUE = "100-continue"
 
+# Descriptors that no connection may take: those are for Kafka (two clients, each with a connection
+# to every broker), files, and connections that are accepted and not yet counted.
+KEPT_BACK = 128
+
+# Connections that the system holds for us until they are accepted. With fewer, senders that come
+# all at once are let in a second later.
+QUEUE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Descriptors that a server may take. ``connections``: open at once; ``accepted_at_once``: in
+    one turn of the loop, four of which may pass before a connection too many is closed again."""
+
+    connections: int
+    accepted_at_once: int
+
+    @classmethod
+    def within(cls, descriptors: int) -> Self:
+        """Of a process that may have so many: all but ``KEPT_BACK``, or half of a few."""
+        kept_back = min(KEPT_BACK, descriptors // 2)
+        return cls(descriptors - kept_back, max(1, kept_back // 8))
+
+    @classmethod
+    def of_this_process(cls) -> Self:
+        """As ``ulimit -n`` says."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return cls.within(limit if limit != resource.RLIM_INFINITY else sys.maxsize)
+
 
 class Runner(web.AppRunner):
     """Runs an application. Neither its log nor its answers have a byte of what is no HTTP.
 
-    ``on_not_http`` is called for each request that is none. ``options``: aiohttp's own, of
+    ``on_not_http`` is called for each request that is none, ``on_no_room`` for each connection that
+    is closed at once because there are as many as there may be: the process must not run out of
+    descriptors, or it could not reach Kafka any more. ``options``: aiohttp's own, of
     ``web.AppRunner``. Bodies are handed on as they came, and aiohttp logs no requests.
     """
 
@@ -38,46 +73,79 @@ class Runner(web.AppRunner):
         app: web.Application,
         *,
         on_not_http: Callable[[], None],
+        on_no_room: Callable[[], None] = lambda: None,
+        room: Room | None = None,
         shutdown_timeout: float = 60.0,
         **options: Any,
     ) -> None:
         super().__init__(app, shutdown_timeout=shutdown_timeout)
         self._on_not_http = on_not_http
+        self._on_no_room = on_no_room
+        self._room = room or Room.of_this_process()
         self._options = {"access_log": None, "auto_decompress": False} | options
 
+    @property
+    def room(self) -> Room:
+        return self._room
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.server.connections) if self.server is not None else 0
+
+    def no_room(self) -> bool:
+        """Told to each new connection, which is not among the open ones yet."""
+        if self.connections < self._room.connections:
+            return False
+        log.warning(
+            "a connection is refused, as many are open as there may be: raise ulimit -n",
+            extra={"limit": self._room.connections},
+        )
+        self._on_no_room()
+        return True
+
+    def not_http(self) -> None:
+        self._on_not_http()
+
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._on_not_http, self._options)
+        return _Server(await super()._make_server(), self, self._options)
 
 
 class _Server(web.Server):
     """Routes as the server that it is made from, on connections of our own."""
 
-    def __init__(
-        self, made: web.Server, on_not_http: Callable[[], None], options: dict[str, Any]
-    ) -> None:
+    def __init__(self, made: web.Server, runner: Runner, options: dict[str, Any]) -> None:
         super().__init__(self._handle, request_factory=made.request_factory)
         self._routed = made.request_handler
-        self._on_not_http = on_not_http
+        self._runner = runner
         self._options = options
 
     def __call__(self) -> web.RequestHandler:
-        return _Connection(self, self._on_not_http, self._options)
+        return _Connection(self, self._runner, self._options)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # aiohttp would quote the header in its answer, and fail over one that is not UTF-8.
         if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
+            self._runner.not_http()
             return _refusal("this server can only be expected to say 100-continue", 417)
         return await self._routed(request)
 
 
 class _Connection(web.RequestHandler):
-    __slots__ = ("_on_not_http",)
+    __slots__ = ("_runner",)
 
-    def __init__(
-        self, server: web.Server, on_not_http: Callable[[], None], options: dict[str, Any]
-    ) -> None:
+    def __init__(self, server: web.Server, runner: Runner, options: dict[str, Any]) -> None:
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
-        self._on_not_http = on_not_http
+        self._runner = runner
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Those that are open are served on, whoever comes: an idle one of them is closed when its
+        # time is up. The other end sees its connection closed, and tries again.
+        if self._runner.no_room():
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+        else:
+            super().connection_made(transport)
 
     async def start(self) -> None:
         # A request that the parser lets pass and that no Request can be made of, such as one for a
@@ -86,7 +154,7 @@ class _Connection(web.RequestHandler):
             await super().start()
         except Exception as error:  # noqa: BLE001 - its text may be what the sender sent
             log.warning("a connection was given up: %s", type(error).__name__)
-            self._on_not_http()
+            self._runner.not_http()
             self.force_close()
 
     def handle_error(
@@ -96,9 +164,11 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        if isinstance(exc, ClientConnectionResetError):  # gone before it was told to continue
+            return _refusal("the connection was closed", 400)
         if not isinstance(exc, _SENDERS_FAULT):
             return super().handle_error(request, status, exc, message)
-        self._on_not_http()
+        self._runner.not_http()
         return _refusal("that is no valid HTTP request", status if status < 500 else 400)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
@@ -115,15 +185,24 @@ def _refusal(error: str, status: int) -> web.Response:
     return answer
 
 
-async def listen(runner: web.AppRunner, host: str, port: int, *, variables: str) -> str:
+async def listen(runner: Runner, host: str, port: int, *, variables: str) -> str:
     """Bind; returns the URL, with the real port when ``port`` is 0.
 
     Raises SettingsError that names ``variables``; the runner is cleaned up then.
     """
+    loop = asyncio.get_running_loop()
     await runner.setup()
     try:
         with _binding(host, port, variables):
-            await web.TCPSite(runner, host, port).start()
+            bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+            sockets = [each.dup() for each in bound.sockets]
+            bound.close()
+            for each in sockets:
+                # To asyncio the backlog is the length of the queue and how many it accepts in one
+                # turn of the loop; for each that it has no descriptor for, it logs an error and
+                # tries again. The queue is made as long as it should be afterwards.
+                await web.SockSite(runner, each, backlog=runner.room.accepted_at_once).start()
+                each.listen(QUEUE)
     except SettingsError:
         await runner.cleanup()
         raise

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
 from opentelemetry.context import Context
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -24,6 +25,10 @@ from streams.kafka.publisher import Acknowledged
 from streams.telemetry.tracing import extract_context
 
 log = logging.getLogger(__name__)
+
+# Of a sender's `tracestate`, which goes into Kafka with each record: W3C asks for no more than this
+# to be passed on, and a header may have 8 KB. The trace goes on without it.
+TRACE_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,11 @@ class BodyTooLarge(Exception):
     """Seen while reading; the rest is not read."""
 
 
+# What a sender is told who is at the wrong door, which may be the rule in EventBridge that sends
+# all events there.
+WHERE = "events go to POST /events"
+
+
 class HttpBridge:
     """``POST /events`` and what an operator asks. ``not_ready``: why, or None when it is."""
 
@@ -85,10 +95,12 @@ class HttpBridge:
 
     def application(self) -> web.Application:
         """The routes; serve them by ``listening.Runner``, or bytes are not what arrived."""
-        app = web.Application()
+        app = web.Application(middlewares=[self._elsewhere])
         app.add_routes(
             [
-                web.post("/events", self._events),
+                # An address that ends in a slash, and a path that begins or ends with one, come
+                # to `//events` or `/events/`. EventBridge drops what is answered 404.
+                web.post("/{before:/*}events{behind:/*}", self._events),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics_page),
@@ -102,8 +114,33 @@ class HttpBridge:
         self._metrics.requests.labels("not-http").inc()
         log.warning("a request was no valid HTTP and was not taken")
 
+    def no_room(self) -> None:
+        """A connection was closed at once, for there are as many as there may be."""
+        self._metrics.connections_refused.inc()
+
+    @web.middleware
+    async def _elsewhere(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers what is for no path or method that there is."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            answer = Answer("not-found", 404, _problem(f"there is nothing at this path; {WHERE}"))
+        except web.HTTPMethodNotAllowed as exc:
+            allowed = ", ".join(sorted(exc.allowed_methods))
+            problem = _problem(f"this path takes {allowed} and no other method; {WHERE}")
+            answer = Answer("method-not-allowed", 405, problem, {"Allow": allowed})
+        # Neither path nor method are logged: a stranger wrote them, or a key is in them.
+        log.warning(
+            "a request was for no path and method of the bridge and was not taken: %s",
+            WHERE,
+            extra={"status": answer.status, "sender": request.remote},
+        )
+        return self._answered(answer)
+
     async def _events(self, request: web.Request) -> web.Response:
-        answer = self._refusal(request) or await self._take(request)
+        return self._answered(self._refusal(request) or await self._take(request))
+
+    def _answered(self, answer: Answer) -> web.Response:
         self._metrics.requests.labels(answer.name).inc()
         return answer.response()
 
@@ -198,6 +235,10 @@ def _answer(delivered: Acknowledged | Skipped | Malformed) -> Answer:
             return Answer("malformed", 400, {"error": error, "field": field})
 
 
+def _problem(error: str) -> dict[str, str | None]:
+    return {"error": error, "field": None}
+
+
 def _trace_context(request: web.Request) -> Context:
-    pairs = request.headers.items()
-    return extract_context((name, value.encode("utf-8", "replace")) for name, value in pairs)
+    pairs = ((name, value.encode("utf-8", "replace")) for name, value in request.headers.items())
+    return extract_context((name, value) for name, value in pairs if len(value) <= TRACE_BYTES)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.clock import rfc3339
-from streams.envelope import InteractionEvent, parse
+from streams.envelope import InteractionEvent, parse, readable_interaction_id
 from streams.errors import EnvelopeError
 from streams.records import DeadLetter, Reason, Stage
 
@@ -28,15 +28,20 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Bytes that are no event. ``field``: path of what is wrong, None for the whole."""
+    """Bytes that are no event. ``field``: path of what is wrong, None for the whole.
+    ``interaction_id``: of the interaction that they are about, where that can be read."""
 
     error: str
     field: str | None
+    interaction_id: str | None = None
 
     def dead_letter(self, body: bytes, now: float) -> DeadLetter:
-        """The record for ``dead-letters``, bytes untouched. ``now``: seconds since the epoch."""
+        """The record for ``dead-letters``, bytes untouched. ``now``: seconds since the epoch.
+
+        Its key is the interaction, so that whoever looks for that finds what was refused of it.
+        """
         return DeadLetter(
-            key=None,
+            key=self.interaction_id.encode() if self.interaction_id is not None else None,
             value=body,
             reason=Reason.MALFORMED,
             message=self.error,
@@ -51,7 +56,7 @@ def judge(body: bytes) -> Accepted | Skipped | Malformed:
     try:
         event = parse(body)
     except EnvelopeError as exc:
-        return Malformed(str(exc), exc.field)
+        return Malformed(str(exc), exc.field, readable_interaction_id(body))
     return Skipped() if event is None else Accepted(event)
 
 
@@ -79,5 +84,5 @@ def is_authorized(presented: str | None, keys: Sequence[str]) -> bool:
 
 
 def _octets(text: str) -> bytes:
-    # Header bytes that are not UTF-8 reach us as lone surrogates.
-    return text.encode("utf-8", "surrogateescape")
+    # Header bytes that are not UTF-8 reach us as lone surrogates, and are never another text's.
+    return text.encode("utf-8", "surrogatepass")

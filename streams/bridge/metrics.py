@@ -15,6 +15,10 @@ Answered = Literal[
     "malformed",
     # 400: no HTTP, whatever it was meant for; in no topic
     "not-http",
+    # 404: another path
+    "not-found",
+    # 405: another method
+    "method-not-allowed",
     # 401: no key, or a wrong one
     "unauthorized",
     # 413: larger than 1 MiB
@@ -42,7 +46,7 @@ class BridgeMetrics:
         self.registry = registry
         self.requests = Counter(
             "genesys_streams_bridge_requests",
-            "Requests to POST /events, and what was no HTTP, by what they were answered.",
+            "Requests to POST /events, and those for nothing that there is, by their answer.",
             ["answer"],
             registry=registry,
         )
@@ -59,6 +63,16 @@ class BridgeMetrics:
         self.in_flight = Gauge(
             "genesys_streams_bridge_in_flight",
             "Requests whose body is being read or waits for Kafka.",
+            registry=registry,
+        )
+        self.connections = Gauge(
+            "genesys_streams_bridge_connections",
+            "Open connections.",
+            registry=registry,
+        )
+        self.connections_refused = Counter(
+            "genesys_streams_bridge_connections_refused",
+            "Connections closed at once, because as many were open as descriptors allow.",
             registry=registry,
         )
         self.ready = Gauge(

@@ -55,6 +55,7 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
         delivery=delivery, not_ready=link.not_ready, api_keys=api_keys, metrics=metrics
     )
     runner = make_runner(bridge)
+    metrics.connections.set_function(lambda: runner.connections)
     url = await listen(
         runner, settings.bridge_host, settings.bridge_port, variables="BRIDGE_HOST, BRIDGE_PORT"
     )
@@ -79,6 +80,7 @@ def make_runner(bridge: HttpBridge, *, idle_seconds: float = IDLE_SECONDS) -> Ru
     return Runner(
         bridge.application(),
         on_not_http=bridge.not_http,
+        on_no_room=bridge.no_room,
         keepalive_timeout=idle_seconds,
         lingering_time=LINGER_SECONDS,
         shutdown_timeout=DRAIN_SECONDS,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from streams.kafka.topics import apply_topics
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
+from streams.telemetry.logging import configure
 from tests.integration.bridge.running import ROOT, Program
 
 # The embedded broker in a process of its own, so that it can be frozen.
@@ -38,3 +41,15 @@ def freezable_broker() -> Iterator[Program]:
 def freezable_servers(freezable_broker: Program) -> str:
     """``HOST:PORT`` of the broker that can be frozen."""
     return freezable_broker.wait_for(r"bootstrap (\S+)")[1]
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """The log as the program writes it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = io.StringIO()
+    configure("console", "info", stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)

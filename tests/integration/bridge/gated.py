@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
@@ -23,18 +24,32 @@ from streams.settings import TopicNames
 HEAD = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a publisher was given."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
 class GatedPublisher:
     """Acknowledges while the gate is open; fails at once when it is told to."""
 
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.failure: Exception | None = None
-        self.values: list[bytes | None] = []
+        self.records: list[Record] = []
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for record in self.records]
 
     async def publish(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
     ) -> Acknowledged:
-        self.values.append(value)
+        self.records.append(Record(topic, key, value, headers))
         if self.failure is not None:
             raise self.failure
         await self.gate.wait()
@@ -63,6 +78,7 @@ class Scene:
             limits=limits,
         )
         self.url = ""
+        self.connections: Callable[[], int] = lambda: 0
 
     @property
     def in_flight(self) -> float | None:
@@ -95,6 +111,7 @@ async def serving(
 ) -> AsyncIterator[Scene]:
     scene = Scene(limits, api_keys)
     runner = make_runner(scene.bridge, idle_seconds=idle_seconds)
+    scene.connections = lambda: runner.connections
     try:
         scene.url = await listen(runner, "127.0.0.1", 0, variables="")
         yield scene

@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import re
 import signal
 import subprocess
@@ -122,6 +123,17 @@ class Program:
     def output(self) -> str:
         """What it has said so far."""
         return self._output
+
+    @property
+    def descriptors(self) -> int:
+        """How many it has open."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
+    @property
+    def resident_mib(self) -> float:
+        """Memory that it has now."""
+        pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def wait_for(self, pattern: str, seconds: float = 20) -> re.Match[str]:
         """Wait until it has said something that matches."""

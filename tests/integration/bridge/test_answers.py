@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import aiokafka
@@ -16,7 +15,7 @@ from streams.bridge.http import Limits
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
-from tests.integration.bridge.running import JSON_CONTENT, bridge_on, event, get, post, until_ready
+from tests.integration.bridge.running import bridge_on, event, get, post, until_ready
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 LIMIT = Limits().body_bytes
@@ -91,7 +90,19 @@ HOSTILE: list[tuple[str, bytes, int, str | None]] = [
     ("sequence true", event(sequenceId=True), 400, "sequenceId"),
     ("sequence null", event(sequenceId=None), 400, "sequenceId"),
     ("sequence huge, within 128 digits", event(sequenceId=10**100), 200, None),
-    ("sequence of 5,000 digits", event().replace(b": 1,", b": " + b"9" * 5000), 400, None),
+    (
+        "sequence of 5,000 digits",
+        event().replace(b": 1,", b": %s," % (b"9" * 5000)),
+        400,
+        "sequenceId",
+    ),
+    ("half a surrogate pair in what nobody reads", event(x="a\ud83d"), 200, None),
+    ("half a surrogate pair in what is kept", event(state="a\ud83d"), 200, None),
+    ("half a surrogate pair in the sequence", event(sequenceId="a\ud83d"), 400, "sequenceId"),
+    ("a number that no computer can hold", event(x=0).replace(b'"x": 0', b'"x": 1e999'), 200, None),
+    ("a number of 5,000 digits", event(x=0).replace(b'"x": 0', b'"x": ' + b"9" * 5000), 200, None),
+    ("a byte order mark", b"\xef\xbb\xbf" + event(), 400, None),
+    ("not a number", event(x=float("nan")), 400, None),
     ("sequence missing", b'{"interactionId": "i"}', 400, "sequenceId"),
 ]
 
@@ -134,6 +145,24 @@ async def test_400_after_the_dead_letter_with_the_contracts_headers(settings: Se
     assert headers["dlq.message"].startswith(b"not JSON")
     assert headers["dlq.failed-at"].endswith(b"Z")
     assert not any(name.startswith("dlq.source") for name in headers)
+
+
+async def test_the_dead_letter_of_a_refused_event_has_its_interactions_key(
+    settings: Settings,
+) -> None:
+    refused = {
+        event("call-17", sequenceId=None): b"call-17",
+        event("call-17", state=[]): b"call-17",
+        b'{"interactionId":"call-17"}': b"call-17",
+        event("call-17")[:-1]: None,
+        event("../call-17"): None,
+    }
+    async with bridge_on(settings) as url:
+        await until_ready(url)
+        for body in refused:
+            assert (await post(url, body))[0] == 400
+        buried = await records(settings, settings.topics.dead_letters)
+    assert {record.value: record.key for record in buried} == refused
 
 
 async def test_401_without_one_of_the_keys(make_settings: Callable[..., Settings]) -> None:
@@ -192,10 +221,3 @@ async def test_an_operator_sees_health_readiness_and_metrics(settings: Settings)
     assert "genesys_streams_bridge_ready 1.0" in page
     for topic in (settings.topics.events, settings.topics.dead_letters):
         assert f'publish_duration_seconds_count{{topic="{topic}"}} 1.0' in page
-
-
-async def test_other_paths_and_methods_are_not_there(make_settings: Callable[..., Any]) -> None:
-    async with bridge_on(make_settings()) as url, aiohttp.ClientSession() as session:
-        for method, path, expected in (("GET", "/events", 405), ("POST", "/", 404)):
-            async with session.request(method, url + path, headers=JSON_CONTENT) as answer:
-                assert answer.status == expected

@@ -95,6 +95,47 @@ def test_leaves_with_0_when_kafka_was_never_there(start: Start, number: signal.S
     assert "Traceback" not in bridge.output
 
 
+@pytest.mark.parametrize("kafka", ["away", "hangs", "there"])
+async def test_sigterm_while_clients_hold_connections_open_leaves_with_0(
+    start: Start, freezable_broker: Program, freezable_servers: str, kafka: str
+) -> None:
+    servers = "127.0.0.1:1" if kafka == "away" else freezable_servers
+    bridge = start(KAFKA_BOOTSTRAP_SERVERS=servers)
+    url = bridge.wait_for(LISTENING.pattern)[1]
+    if kafka != "away":
+        await until_ready(url)
+    if kafka == "hangs":
+        freezable_broker.send(signal.SIGSTOP)
+    head = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
+    held = {
+        "says nothing": b"",
+        "half a header": head,
+        "half a body": head + b"Content-Length: 100\r\n\r\n{",
+        "a body without an end": head + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        "a body that nobody takes": head + b"Content-Length: 9999999\r\n\r\n" + b"x" * 100_000,
+        "for nothing that is there": b"PUT /events HTTP/1.1\r\nHost: b\r\n"
+        b"Content-Length: 100\r\n\r\n{",
+        "an event": head + b"Content-Length: %d\r\n\r\n" % len(event()) + event(),
+        "events that it does not wait for": 50
+        * (head + b"Content-Length: %d\r\n\r\n" % len(event()) + event()),
+        "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00",
+    }
+    address = urlsplit(url)
+    writers = []
+    for sent in held.values():
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(sent)
+        writers.append(writer)
+    await until_counted(url, "not-http")  # the last that came
+    began = time.monotonic()
+    bridge.send(signal.SIGTERM)
+    assert await asyncio.to_thread(bridge.wait, LEAVE_SECONDS) == 0
+    assert time.monotonic() - began < LEAVE_SECONDS
+    assert "Traceback" not in bridge.output
+    for writer in writers:
+        writer.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -129,10 +170,18 @@ def test_a_taken_port_is_named(start: Start) -> None:
 
 
 async def until_in_flight(url: str) -> None:
+    await until_measured(url, "genesys_streams_bridge_in_flight 1.0")
+
+
+async def until_counted(url: str, answer: str) -> None:
+    await until_measured(url, f'genesys_streams_bridge_requests_total{{answer="{answer}"}} 1.0')
+
+
+async def until_measured(url: str, line: str) -> None:
     async with asyncio.timeout(5), aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{url}/metrics") as answer:
-                if "genesys_streams_bridge_in_flight 1.0" in await answer.text():
+                if line in await answer.text():
                     return
             await asyncio.sleep(0.02)
 

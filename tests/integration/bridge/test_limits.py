@@ -5,27 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-import logging
-from collections.abc import Iterator
 
 import pytest
 
 from streams.bridge.http import Limits
-from streams.telemetry.logging import configure
 from tests.integration.bridge.gated import HEAD, serving, status_of, until
 from tests.integration.bridge.running import event, post
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """The log as the program writes it."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    configure("console", "info", stream)
-    yield stream
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
@@ -188,3 +173,13 @@ async def test_a_wrong_key_is_refused_before_the_body_and_takes_no_place() -> No
         scene.publisher.gate.set()
         assert (await post(scene.url, event(), X_Api_Key="right"))[0] == 200
         assert scene.answered("unauthorized") == 1
+
+
+async def test_of_a_key_that_is_sent_twice_the_first_one_counts() -> None:
+    for first, second, status in (("right", "wrong", 200), ("wrong", "right", 401)):
+        async with serving(Limits(), api_keys=["right"]) as scene:
+            scene.publisher.gate.set()
+            async with scene.connected() as (reader, writer):
+                keys = f"X-Api-Key: {first}\r\nx-api-key: {second}\r\n".encode()
+                writer.write(HEAD + keys + b"Content-Length: %d\r\n\r\n" % len(event()) + event())
+                assert await status_of(reader) == status

@@ -96,13 +96,23 @@ async def test_an_event_goes_to_events_byte_for_byte_under_its_interaction(scene
 
 async def test_what_is_no_event_goes_to_dead_letters_untouched(scene: Scene) -> None:
     assert await scene.deliver(b"\x00{") == Malformed(
-        "not JSON: JSON is malformed: invalid character (byte 0)", None
+        "not JSON: Expecting value (character 0)", None
     )
     (record,) = scene.publisher.records
     assert (record.topic, record.key, record.value) == ("p.dead-letters", None, b"\x00{")
     assert record.headers["dlq.reason"] == b"malformed-event"
     assert record.headers["dlq.stage"] == b"bridge"
     assert "traceparent" in record.headers
+
+
+async def test_what_is_refused_of_an_interaction_goes_to_dead_letters_under_its_key(
+    scene: Scene,
+) -> None:
+    body = BODY.replace(b'"sequenceId": 0', b'"sequenceId": 0.5')
+    delivered = await scene.deliver(body)
+    assert isinstance(delivered, Malformed)
+    (record,) = scene.publisher.records
+    assert (record.topic, record.key, record.value) == ("p.dead-letters", b"i-1", body)
 
 
 async def test_another_detail_type_needs_no_kafka(scene: Scene) -> None:

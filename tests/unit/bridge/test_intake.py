@@ -80,6 +80,27 @@ class TestJudge:
         assert isinstance(judge(body), Accepted | Skipped | Malformed)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "interaction_id"),
+    [
+        ({"sequenceId": None}, "call-17"),
+        ({"sequenceId": 1.5}, "call-17"),
+        ({"state": 7}, "call-17"),
+        ({"interactionType": "x" * 2000}, "call-17"),
+        ({"interactionId": "../call-17"}, None),
+        ({"interactionId": None}, None),
+    ],
+)
+def test_what_is_refused_of_an_interaction_is_under_its_key(
+    wrong: dict[str, Any], interaction_id: str | None
+) -> None:
+    verdict = judge(event(**{"interactionId": "call-17"} | wrong))
+    assert isinstance(verdict, Malformed)
+    assert verdict.interaction_id == interaction_id
+    key = verdict.dead_letter(b"bytes", 0.0).key
+    assert key == (interaction_id.encode() if interaction_id is not None else None)
+
+
 def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> None:
     letter = Malformed("not JSON", None).dead_letter(b"\x00raw", 1765552507.657)
     assert (letter.key, letter.value) == (None, b"\x00raw")
@@ -109,6 +130,33 @@ def test_is_json(media_type: str, encoding: str | None, taken: bool) -> None:
     assert is_json(media_type, encoding) is taken
 
 
+any_text = st.text(st.characters(codec=None))
+
+
+@given(any_text, st.lists(any_text, min_size=1))
+def test_a_key_is_let_in_when_it_is_one_of_them_and_no_other_is(
+    presented: str, keys: list[str]
+) -> None:
+    assert is_authorized(presented, keys) is (presented in keys)
+
+
+@pytest.mark.parametrize("presented", ["right", "rigid", "x", "", "r" * 8000])
+def test_every_key_is_compared_whole_whichever_it_is(
+    monkeypatch: pytest.MonkeyPatch, presented: str
+) -> None:
+    """Time would tell which key a guess comes near."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def remembering(given: bytes, key: bytes) -> bool:
+        compared.append((given, key))
+        return given == key
+
+    monkeypatch.setattr("hmac.compare_digest", remembering)
+    is_authorized(presented, ["right", "left", "right2"])
+    given = presented.encode()
+    assert compared == [(given, b"right"), (given, b"left"), (given, b"right2")]
+
+
 @pytest.mark.parametrize(
     ("presented", "keys", "let_in"),
     [
@@ -122,6 +170,10 @@ def test_is_json(media_type: str, encoding: str | None, taken: bool) -> None:
         ("new,old", ("new", "old"), False),
         ("schlüssel", ("schlüssel",), True),
         ("\udcff", ("new",), False),
+        ("\udcff", ("\udcff",), True),
+        # None that a header can bring; it is refused like any other all the same.
+        ("\ud83d", ("new",), False),
+        ("n" * 100_000, ("new",), False),
     ],
 )
 def test_is_authorized(presented: str | None, keys: tuple[str, ...], let_in: bool) -> None:

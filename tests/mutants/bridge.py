@@ -1,0 +1,136 @@
+"""The bridge's boundary (promises 7 and 14): whatever comes has its place and its answer."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+ENVELOPE = "streams/envelope.py"
+HTTP = "streams/bridge/http.py"
+INTAKE = "streams/bridge/intake.py"
+LISTENING = "streams/listening.py"
+
+TEST_DESCRIPTORS = "tests/integration/bridge/test_descriptors.py"
+TEST_ELSEWHERE = "tests/integration/bridge/test_elsewhere.py"
+TEST_ENVELOPE = "tests/unit/test_envelope.py"
+TEST_FUZZ = "tests/integration/bridge/test_fuzz.py"
+TEST_INTAKE = "tests/unit/bridge/test_intake.py"
+
+MUTANTS = (
+    Mutant(
+        "no slash around the path is let through",
+        7,
+        HTTP,
+        'web.post("/{before:/*}events{behind:/*}", self._events)',
+        'web.post("/events", self._events)',
+        (f"{TEST_ELSEWHERE}::test_slashes_around_the_path_make_no_difference",),
+    ),
+    Mutant(
+        "answer what is for another path and say nothing",
+        7,
+        HTTP,
+        "web.Application(middlewares=[self._elsewhere])",
+        "web.Application()",
+        (
+            f"{TEST_ELSEWHERE}::test_another_path_is_counted_and_told_where_to_go",
+            f"{TEST_ELSEWHERE}::test_another_method_is_counted_and_told_which",
+        ),
+    ),
+    Mutant(
+        "bury what is refused of an interaction under no key",
+        7,
+        INTAKE,
+        "Malformed(str(exc), exc.field, readable_interaction_id(body))",
+        "Malformed(str(exc), exc.field)",
+        (f"{TEST_INTAKE}::test_what_is_refused_of_an_interaction_is_under_its_key",),
+    ),
+    Mutant(
+        "take the top level's id where there is a detail",
+        7,
+        ENVELOPE,
+        "_interaction_id(_detail(_object(_decode(body), None)), ",
+        "_interaction_id(_object(_decode(body), None), ",
+        (
+            f"{TEST_ENVELOPE}::TestTheInteractionOfWhatIsNoEvent::test_is_read_whatever_else_is_wrong",
+        ),
+    ),
+    Mutant(
+        "read numbers of any length",
+        14,
+        ENVELOPE,
+        "int(digits) if len(digits) <= SEQUENCE_MAX_LENGTH else math.inf",
+        "int(digits)",
+        (f"{TEST_ENVELOPE}::test_what_nobody_reads_is_not_judged_as_long_as_it_is_json",),
+    ),
+    Mutant(
+        "take what is no JSON number",
+        14,
+        ENVELOPE,
+        "json.JSONDecoder(parse_int=_integer, parse_constant=_no_number)",
+        "json.JSONDecoder(parse_int=_integer)",
+        (f"{TEST_ENVELOPE}::test_hostile_bytes_are_refused_as_a_whole",),
+    ),
+    Mutant(
+        "leave the depth of JSON to the stack",
+        14,
+        ENVELOPE,
+        "> DEEPEST and _depth(body) > DEEPEST:",
+        "< 0:",
+        (f"{TEST_ENVELOPE}::test_nesting_has_a_limit_of_its_own_whatever_the_stack",),
+    ),
+    Mutant(
+        "keep text that can not be encoded",
+        14,
+        ENVELOPE,
+        "value if value is None or _encodable(value) else foreign_text(value, TEXT_MAX_LENGTH)",
+        "value",
+        (f"{TEST_ENVELOPE}::test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on",),
+    ),
+    Mutant(
+        "take a sequence id that can not be encoded",
+        14,
+        ENVELOPE,
+        "        if not _encodable(value):\n",
+        "        if False:\n",
+        (f"{TEST_ENVELOPE}::TestTextThatCannotBeEncoded::test_two_sequence_ids_never_become_one",),
+    ),
+    Mutant(
+        "let text grow when it is lowered",
+        14,
+        ENVELOPE,
+        "value.lower()[:TEXT_MAX_LENGTH]",
+        "value.lower()",
+        (f"{TEST_ENVELOPE}::test_text_that_grows_when_it_is_lowered_is_bounded_all_the_same",),
+    ),
+    Mutant(
+        "take all connections that come",
+        11,
+        LISTENING,
+        "        if self.connections < self._room.connections:\n",
+        "        if True:\n",
+        (f"{TEST_DESCRIPTORS}::test_those_it_has_are_served_on_and_it_recovers",),
+    ),
+    Mutant(
+        "accept more at once than there are descriptors kept back",
+        11,
+        LISTENING,
+        "backlog=runner.room.accepted_at_once",
+        "backlog=QUEUE",
+        (f"{TEST_DESCRIPTORS}::test_those_it_has_are_served_on_and_it_recovers",),
+    ),
+    Mutant(
+        "send on all that a sender says of its trace",
+        11,
+        HTTP,
+        " if len(value) <= TRACE_BYTES)",
+        ")",
+        (f"{TEST_FUZZ}::test_what_a_sender_says_of_its_trace_has_a_limit",),
+    ),
+    Mutant(
+        "log an error of ours when the client has left",
+        14,
+        LISTENING,
+        "        if isinstance(exc, ClientConnectionResetError):",
+        "        if False:",
+        (f"{TEST_FUZZ}::test_a_client_that_leaves_before_it_is_told_to_continue",),
+    ),
+)
