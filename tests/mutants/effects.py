@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 DECISION = "streams/decision.py"
+REDELIVERY = "streams/redelivery.py"
 ROAD = "streams/worker/road.py"
 STEWARD = "streams/worker/steward.py"
 TABLE = "streams/worker/table.py"
@@ -22,12 +23,12 @@ MUTANTS = (
         3,
         ROAD,
         """\
-            await self._report.tell(work, verdict, told)
+            verdict = await self._tell(work, verdict, span)
         work.finish()
 """,
         """\
             work.finish()
-            await self._report.tell(work, verdict, told)
+            verdict = await self._tell(work, verdict, span)
 """,
         (f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",),
     ),
@@ -147,7 +148,7 @@ MUTANTS = (
         "decide a record anew that is processed again",
         6,
         ROAD,
-        "        await self._table.put(work.tenure, partition, after)\n",
+        "        await self._table.put(work.tenure, work.tp.partition, after)\n",
         "",
         (
             f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
@@ -157,9 +158,9 @@ MUTANTS = (
     Mutant(
         "report Kafka's redelivery as a duplicate",
         6,
-        ROAD,
-        "if work.offset == record.last_offset and record.verdict is not None:",
-        "if work.offset == record.last_offset and record.verdict is None:",
+        REDELIVERY,
+        "if at.offset == record.last_offset and record.verdict is not None:",
+        "if at.offset == record.last_offset and record.verdict is None:",
         (
             f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
             f"{TEST_ROAD}::test_crash",
@@ -168,8 +169,8 @@ MUTANTS = (
     Mutant(
         "tell a record again that a later one proves told",
         6,
-        ROAD,
-        "    return Told(None) if work.offset < record.last_offset else None\n",
+        REDELIVERY,
+        "    return Told(None) if at.offset < record.last_offset else None\n",
         "    return None\n",
         (f"{TEST_ROAD}::test_lower_offset_is_finished_without_a_word",),
     ),
@@ -230,7 +231,7 @@ MUTANTS = (
     Mutant(
         "stop at bytes that are no event",
         7,
-        STEWARD,
+        "streams/worker/incoming.py",
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
         (f"{TEST_STEWARD}::test_what_is_no_event_is_handed_on_too",),

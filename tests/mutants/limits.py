@@ -42,8 +42,8 @@ MUTANTS = (
         "write after a revocation: the outcome",
         8,
         ROAD,
-        "            await work.tenure.owned()\n            await self._report.tell",
-        "            await self._report.tell",
+        "            await work.tenure.owned()\n            verdict = await self._tell",
+        "            verdict = await self._tell",
         (f"{TEST_ROAD}::test_ownership_lost",),
     ),
     Mutant(

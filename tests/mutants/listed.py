@@ -5,6 +5,13 @@ Each is named for what the program would then do.
 
 from __future__ import annotations
 
-from tests.mutants import effects, limits, put_off, taking_up
+from tests.mutants import bridge, effects, limits, put_off, records, taking_up
 
-MUTANTS = (*taking_up.MUTANTS, *effects.MUTANTS, *limits.MUTANTS, *put_off.MUTANTS)
+MUTANTS = (
+    *taking_up.MUTANTS,
+    *effects.MUTANTS,
+    *limits.MUTANTS,
+    *put_off.MUTANTS,
+    *bridge.MUTANTS,
+    *records.MUTANTS,
+)

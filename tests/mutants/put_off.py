@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 DECISION = "streams/decision.py"
+DEFERRAL = "streams/deferral.py"
+INCOMING = "streams/worker/incoming.py"
 LETTER = "streams/dead_letters/letter.py"
+REDELIVERY = "streams/redelivery.py"
 ROAD = "streams/worker/road.py"
 STEWARD = "streams/worker/steward.py"
 TABLE = "streams/worker/table.py"
@@ -32,9 +35,9 @@ MUTANTS = (
     Mutant(
         "decide a copy of a record that came back",
         6,
-        ROAD,
-        "Told(None) if later or copy or known.redriven > work.redriven else None",
-        "Told(None) if later else None",
+        REDELIVERY,
+        "Told(None) if copy or known.redriven > at.redriven else None",
+        "Told(None) if known.redriven > at.redriven else None",
         (f"{TEST_ROAD}::test_a_copy_of_one_that_came_back_is_dropped",),
     ),
     Mutant(
@@ -131,9 +134,9 @@ MUTANTS = (
     Mutant(
         "put off more of an interaction than its record can hold",
         11,
-        DECISION,
-        "    if crowded or attempt > most:\n",
-        "    if attempt > most:\n",
+        DEFERRAL,
+        "    if crowded or attempt - looks > most:\n",
+        "    if attempt - looks > most:\n",
         (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
     ),
     Mutant(
@@ -155,9 +158,9 @@ MUTANTS = (
     Mutant(
         "wait for whatever time a header gives",
         11,
-        STEWARD,
-        "min(put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
-        "put_off.not_before / 1000",
+        INCOMING,
+        "min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
+        "returned.put_off.not_before / 1000",
         (
             f"{TEST_STEWARD}"
             "::test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet",
@@ -166,9 +169,9 @@ MUTANTS = (
     Mutant(
         "take a stranger's offset for one of events",
         7,
-        STEWARD,
-        '                    raise EnvelopeError(f"it is of no record',
-        '                    EnvelopeError(f"it is of no record',
+        INCOMING,
+        '            raise EnvelopeError(f"it is of no record',
+        '            EnvelopeError(f"it is of no record',
         (f"{TEST_STEWARD}::test_what_says_that_it_is_of_another_partition_is_no_event",),
     ),
     Mutant(
