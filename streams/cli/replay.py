@@ -21,7 +21,7 @@ from streams.kafka.reader import partitions_of
 from streams.records import Source
 from streams.replay.past import Past, Question
 from streams.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
-from streams.replay.replay import Stretch, UnreadRecords, make_good, survey
+from streams.replay.replay import Stretch, Survey, make_good, survey
 from streams.settings import Settings
 from streams.telemetry import logging
 
@@ -63,8 +63,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
         f"got a code, {len(found.undecided)} are not decided yet and left to the workers, "
         f"{len(found.asked)} are asked about"
     )
-    _say_unread("events", found.unread_events)
-    _say_unread("outcomes", found.unread_outcomes)
+    say_unread(found)
     decided: Counter[str] = Counter()
     calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
@@ -195,15 +194,16 @@ def _told(each: Rehearsed, past: Past) -> bytes:
     return json_line(told)
 
 
-def _say_unread(what: str, unread: UnreadRecords) -> None:
-    for each in unread.named:
-        _say(f"unreadable: {each}")
-    if unread.number:
-        rest = unread.number - len(unread.named)
-        _say(
-            f"{unread.number:8}  {what} can not be read and are passed over"
-            + (f"; {rest} of them are not named" if rest else "")
-        )
+def say_unread(found: Survey) -> None:
+    """Which records could not be read, and how many. A call among them may be one that is missed,
+    and an outcome among them one of a call that has its code."""
+    for what, unread in (("events", found.unread_events), ("outcomes", found.unread_outcomes)):
+        for each in unread.named:
+            _say(f"unreadable: {each}")
+        if unread.number:
+            rest = unread.number - len(unread.named)
+            left_out = f"; {rest} of them are not named" if rest else ""
+            _say(f"{unread.number:8}  {what} can not be read and are passed over{left_out}")
 
 
 def _say(text: str) -> None:

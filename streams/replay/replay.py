@@ -46,10 +46,10 @@ class UnreadRecords:
     number: int = 0
     named: list[str] = field(default_factory=list)
 
-    def add(self, place: Source, why: str) -> None:
+    def add(self, topic: str, partition: int, offset: int, why: str) -> None:
         self.number += 1
         if len(self.named) < MOST_NAMED:
-            self.named.append(f"{place.topic}/{place.partition}/{place.offset}: {why}")
+            self.named.append(f"{topic}/{partition}/{offset}: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ async def survey(settings: Settings, stretch: Stretch, policy: Policy) -> Survey
         async for record in found:
             outcome = read_outcome(record.value)
             if isinstance(outcome, Unreadable):
-                unread_outcomes.add(Source(topic, record.partition, record.offset), outcome.why)
+                unread_outcomes.add(topic, record.partition, record.offset, outcome.why)
             else:
                 past.add(outcome)
     return Survey(records, questions, past, unread_events, unread_outcomes)
@@ -109,14 +109,14 @@ async def _read_questions(
     async with aclosing(reading) as found:
         async for record in found:
             records += 1
-            source = Source(topic, record.partition, record.offset)
             event = read_event(record.value)
             if isinstance(event, Unreadable):
-                unread.add(source, event.why)
+                unread.add(topic, record.partition, record.offset, event.why)
                 continue
             if event is None or event.interaction_id in questions:
                 continue
             if asks(event, record.offset, policy):
+                source = Source(topic, record.partition, record.offset)
                 questions[event.interaction_id] = Question(
                     event.interaction_id, source, time_of(record), record.key, record.value
                 )
