@@ -26,6 +26,9 @@ FETCH_BYTES = 4 << 20
 # Of what the library below says is wrong; it may quote the record.
 REASON_LENGTH = 300
 
+# Partitions that can not be read to their end, and for each the place, the reason and the cure.
+Unreadable = dict[aiokafka.TopicPartition, str]
+
 # Half of what a command has to leave after a signal: this look can not be interrupted.
 ANSWER_TIMEOUT_SECONDS = 5.0
 
@@ -59,10 +62,18 @@ async def read_topic(
     ``since``, ``until``: those of that time on, and of before that one; epoch milliseconds. With
     ``follow`` it goes on with what comes and never ends.
 
-    Raises KafkaError; when it is for a record that can not be read, those before it in its
-    partition have been given, and the error names its place.
+    Raises KafkaError. For a record that can not be read it names its place and the cure, once all
+    that can be read has been given: what is before it, and the other partitions; with ``follow`` as
+    soon as it is met.
     """
-    consumer = _consumer(settings)
+    consumer = aiokafka.AIOKafkaConsumer(
+        **aiokafka_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=FETCH_BYTES,
+    )
+    unreadable: Unreadable = {}
     places = [aiokafka.TopicPartition(topic, partition) for partition in partitions]
     try:
         await consumer.start()
@@ -73,7 +84,7 @@ async def read_topic(
                 consumer.seek(place, first)
         # `until` is looked up nowhere: times need not rise with the offsets, and behind a record
         # that says it is from the year 3000 there may be any number of today's.
-        async with aclosing(_records(consumer, places, ends)) as records:
+        async with aclosing(_records(consumer, places, ends, unreadable)) as records:
             async for record in records:
                 early = since is not None and time_of(record) < since
                 late = until is not None and time_of(record) >= until
@@ -92,26 +103,19 @@ def time_of(record: aiokafka.ConsumerRecord) -> int:
     return -1 if at is None else at
 
 
-def _consumer(settings: Settings) -> aiokafka.AIOKafkaConsumer:
-    return aiokafka.AIOKafkaConsumer(
-        **aiokafka_options(settings),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
-
-
 async def _records(
     consumer: aiokafka.AIOKafkaConsumer,
     places: Sequence[aiokafka.TopicPartition],
     ends: Mapping[aiokafka.TopicPartition, int] | None,
+    unreadable: Unreadable,
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """Those before ``ends``, or all that ever come."""
+    """Those before ``ends``, or all that ever come. Whoever finds a partition ``unreadable`` puts
+    it there, and pauses it: the rest is read on."""
     while True:
-        positions = {place: await consumer.position(place) for place in places}
-        if ends is not None and _reached(positions, ends):
-            return
+        left = [place for place in places if place not in unreadable]
+        positions = {place: await consumer.position(place) for place in left}
+        if _reached(positions, ends) if ends is not None else unreadable:
+            break
         try:
             batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
         except Exception as exc:
@@ -121,24 +125,25 @@ async def _records(
             # that is: once more from where this call began, one record at a time.
             for place, position in positions.items():
                 consumer.seek(place, position)
-            async with aclosing(_one_by_one(consumer, places, ends)) as records:
+            async with aclosing(_one_by_one(consumer, left, ends, unreadable)) as records:
                 async for record in records:
                     yield record
-            if ends is None:  # it came only just now; whoever follows begins anew
-                raise KafkaError(f"cannot read {places[0].topic}: {_reason(exc)}") from exc
-            return
+            continue
         for place, batch in batches.items():
             for record in batch:
                 if ends is None or record.offset < ends[place]:
                     yield record
+    if unreadable:
+        raise KafkaError("; ".join(unreadable.values()))
 
 
 async def _one_by_one(
     consumer: aiokafka.AIOKafkaConsumer,
     places: Sequence[aiokafka.TopicPartition],
     ends: Mapping[aiokafka.TopicPartition, int] | None,
+    unreadable: Unreadable,
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """The records before one that can not be read; raises KafkaError for that one."""
+    """The records before those that can not be read, which are put into ``unreadable``."""
     until = ends or await consumer.end_offsets(places)
     for place in places:
         while not _reached({place: await consumer.position(place)}, until):
@@ -148,7 +153,9 @@ async def _one_by_one(
                 if not _is_of_a_record(exc):
                     raise
                 at = f"{place.topic}/{place.partition}/{await consumer.position(place)}"
-                raise KafkaError(f"cannot read {at}: {_reason(exc)}; {_cure(exc)}") from exc
+                unreadable[place] = f"cannot read {at}: {_reason(exc)}; {_cure(exc)}"
+                consumer.pause(place)
+                break
             for record in found.get(place, ()):
                 if record.offset < until[place]:
                     yield record
