@@ -14,6 +14,11 @@ Resting = Callable[[], AbstractAsyncContextManager[None]]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
+# Seconds since the epoch of the first and the last second that can be written: 0001-01-01T00:00:00
+# and 9999-12-31T23:59:59. A record's time in Kafka is any 64-bit number that its producer chose.
+_EARLIEST = -62_135_596_800
+_LATEST = 253_402_300_799
+
 
 class Clock(Protocol):
     """What the program asks of time. All figures are in seconds."""
@@ -45,8 +50,14 @@ class SystemClock:
 
 
 def rfc3339(epoch_seconds: float) -> str:
-    """``1765552507.657`` -> ``2025-12-12T15:15:07.657Z``: UTC, milliseconds (contract, outcome)."""
-    at = datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None)
+    """``1765552507.657`` -> ``2025-12-12T15:15:07.657Z``: UTC, milliseconds (contract, outcome).
+
+    Never raises: a time outside the years 1 to 9999 is written as the nearest one within them, and
+    what is no number as the earliest.
+    """
+    # In this order NaN, which is greater and smaller than nothing, becomes the earliest.
+    writable = min(max(_EARLIEST, epoch_seconds), _LATEST)
+    at = datetime.fromtimestamp(writable, UTC).replace(tzinfo=None)
     return f"{at.isoformat(timespec='milliseconds')}Z"
 
 

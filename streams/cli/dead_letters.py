@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.cli.moment import MOMENT, in_order
-from streams.cli.printable import printable
+from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import SystemClock, rfc3339
 from streams.dead_letters.letter import REASONS, Letter, Standing, Wanted, in_turn, standings
@@ -23,7 +23,7 @@ from streams.dead_letters.redrive import read_letters, read_sent, redrive
 from streams.envelope import INTERACTION_ID
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.records import Stage
+from streams.records import Source, Stage
 from streams.settings import Settings
 
 # A gentle default: what is sent back competes with the live events for the API's budget.
@@ -42,11 +42,9 @@ COLUMNS = (
     ("MESSAGE", 100),
 )
 
-# An interaction's id is no longer; a key or a reason of somebody else's may be.
-NAME_LENGTH = 128
-
 WHY_LEFT = {
     Standing.NO_EVENT: "its bytes are no event",
+    Standing.NO_SOURCE: "its headers name no record that can be in events",
     Standing.SENT_BACK: "sent back already, and not dead again",
 }
 
@@ -110,15 +108,15 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
     "--open",
     "only_open",
     is_flag=True,
-    help="Only those that a redrive would send back, or whose bytes are no event.",
+    help="Only those that a redrive would send back, and those that none can.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason.
 
     NOW tells how each stands: open, it waits for a redrive; sent back, and not dead again;
-    replaced by a later letter of the same record; or no event, which stays until retention takes
-    it.
+    replaced by a later letter of the same record; no event, or no source that can be read, which
+    stays until retention takes it.
     """
     found = [
         (letter, standing)
@@ -127,7 +125,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     ]
     if as_json:
         for letter, standing in found:
-            click.echo(msgspec.json.encode(_told(letter, standing)))
+            click.echo(json_line(msgspec.json.encode(_told(letter, standing))))
         return
     console = Console(highlight=False, soft_wrap=True)
     headings = (name.ljust(width) for name, width in COLUMNS)
@@ -159,9 +157,9 @@ def show(offset: int, partition: int, body: Path | None) -> None:
                 f"--bytes: cannot write {body}: {exc.strerror}; name a file that can be written"
             ) from exc
     for name, value in letter.headers:
-        click.echo(f"{printable(name)}: {printable(value.decode(errors='backslashreplace'))}")
-    click.echo(f"key: {printable(_text(letter.key))}")
-    click.echo(f"value: {printable(_text(letter.value))}")
+        click.echo(f"{name}: {printable(value)}")
+    click.echo(f"key: {printable(text_of(letter.key))}")
+    click.echo(f"value: {printable(text_of(letter.value))}")
 
 
 @dead_letters.command("redrive")
@@ -177,19 +175,20 @@ def show(offset: int, partition: int, body: Path | None) -> None:
 def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     """Send dead letters back to be decided anew, in their order; mend the cause first.
 
-    One that was sent back and has not died again is left. Each counts how often it was sent back:
-    list shows it, for what dies again and again.
+    One that was sent back and has not died again is left, and so is one that has nowhere to go:
+    each is named on stderr, with the reason. Each counts how often it was sent back: list shows it,
+    for what dies again and again.
     """
 
     async def send(settings: Settings) -> int:
         found = [each for each in await _stood(settings) if each[0] in wanted]
         for letter, standing in found:
             if why := WHY_LEFT.get(standing):
-                click.echo(f"left: {letter.place} {_name(letter)}: {why}", err=True)
+                click.echo(f"left: {_name(letter)}: {why}", err=True)
         chosen = in_turn([letter for letter, standing in found if standing is Standing.OPEN])
         if dry_run:
             for letter in chosen:
-                click.echo(f"would send back: {letter.place} {_name(letter)} ({letter.reason})")
+                click.echo(f"would send back: {_name(letter)} ({letter.reason or '-'})")
             return len(chosen)
         publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-redrive")
         await publisher.start()
@@ -197,7 +196,7 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
             sending = redrive(chosen, publisher, settings.topics, SystemClock(), per_second=rate)
             async with aclosing(sending) as sent:
                 async for letter in sent:
-                    click.echo(f"sent back: {letter.place} {_name(letter)} ({letter.reason})")
+                    click.echo(f"sent back: {_name(letter)} ({letter.reason or '-'})")
         finally:
             await publisher.stop()
         return len(chosen)
@@ -215,7 +214,12 @@ async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
     """Every letter, and how it stands."""
     letters = await _read(settings)
     retries = await partitions_of(settings, settings.topics.retries)
-    return standings(letters, await read_sent(settings, retries))
+
+    def is_absent(source: Source) -> bool:
+        """A record goes back to the partition of ``retries`` that has its own number."""
+        return source.topic == settings.topics.events and source.partition >= retries
+
+    return standings(letters, await read_sent(settings, retries), is_absent)
 
 
 def _line(letter: Letter, standing: Standing) -> str:
@@ -224,12 +228,12 @@ def _line(letter: Letter, standing: Standing) -> str:
     (_, place_width), *columns = COLUMNS
     cells = (
         failed_at,
-        letter.stage,
-        letter.reason,
+        letter.stage or None,
+        letter.reason or None,
         standing,
         letter.redriven or None,
-        letter.interaction_id or _text(letter.key),
-        letter.message,
+        letter.interaction_id or text_of(letter.key),
+        letter.message or None,
     )
     padded = (
         printable(cell, width).ljust(width) for cell, (_, width) in zip(cells, columns, strict=True)
@@ -249,31 +253,28 @@ def _counted(found: Sequence[tuple[Letter, Standing]]) -> Iterator[str]:
     all of them are."""
     still_open = Counter(letter.reason for letter, standing in found if standing.open)
     for name, number in Counter(letter.reason for letter, _ in found).most_common():
-        line = f"{number:8}  {printable(name, NAME_LENGTH)}"
+        line = f"{number:8}  {name or '-'}"
         yield line if still_open[name] == number else f"{line}, {still_open[name]} open"
 
 
 def _name(letter: Letter) -> str:
-    return printable(letter.interaction_id or _text(letter.key), NAME_LENGTH)
+    name = printable(letter.interaction_id or text_of(letter.key), CELL_LENGTH)
+    return f"{letter.place} {name}"
 
 
 def _told(letter: Letter, standing: Standing) -> dict[str, object]:
     return {
         "partition": letter.partition,
         "offset": letter.offset,
-        "reason": letter.reason,
-        "message": letter.message,
-        "stage": letter.stage,
+        "reason": letter.reason or None,
+        "message": letter.message or None,
+        "stage": letter.stage or None,
         "failedAt": None if letter.failed_at is None else rfc3339(letter.failed_at / 1000),
         "redriven": letter.redriven,
+        "now": standing,
         "open": standing.open,
         "interactionId": letter.interaction_id,
         "source": letter.source,
-        "key": _text(letter.key),
-        "value": _text(letter.value),
+        "key": text_of(letter.key),
+        "value": text_of(letter.value),
     }
-
-
-def _text(content: bytes | None) -> str | None:
-    """Bytes as text; what is none of UTF-8 is escaped."""
-    return None if content is None else content.decode(errors="backslashreplace")

@@ -11,7 +11,7 @@ import click
 import msgspec
 from yarl import URL
 
-from streams.cli.printable import printable
+from streams.cli.printable import json_line, printable
 from streams.cli.serving import serve
 from streams.clock import SystemClock
 from streams.errors import SettingsError
@@ -108,7 +108,7 @@ def generate(
 def _write(events: Iterator[dict[str, Any]]) -> None:
     stdout = click.get_binary_stream("stdout")
     for event in events:
-        stdout.write(msgspec.json.encode(event) + b"\n")
+        stdout.write(json_line(msgspec.json.encode(event)) + b"\n")
     stdout.flush()
 
 

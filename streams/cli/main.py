@@ -12,6 +12,7 @@ from typing import NoReturn
 import click
 
 import streams
+from streams.cli.stdout import guard_stdout
 from streams.errors import SettingsError, StreamsError
 
 PROGRAM = "genesys-streams"
@@ -77,6 +78,7 @@ def main() -> NoReturn:
     """The console script."""
     # Until a command drains by itself (see serving), SIGTERM unwinds it as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    guard_stdout()
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,4 +1,7 @@
-"""``genesys-streams outcomes``: what was decided and why, from the topic that others read too."""
+"""``genesys-streams outcomes``: what was decided and why, from the topic that others read too.
+
+Whatever lies there is shown: a record that is no outcome is told with its place and the reason.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.text import Text
 
-from streams.cli.printable import printable
+from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
+from streams.clock import rfc3339
 from streams.envelope import INTERACTION_ID
-from streams.kafka.reader import partition_of, partitions_of, read_topic
-from streams.records import Decision, Outcome, decode_outcome
+from streams.kafka.reader import partition_of, partitions_of, read_topic, time_of
+from streams.reading import Unreadable, read_outcome
+from streams.records import Decision, Outcome
 from streams.settings import Settings
 
 STYLES = {
@@ -40,14 +45,22 @@ COLUMNS = (
     ("END TO END", 10),
 )
 
-Show = Callable[[ConsumerRecord], None]
+Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
+
+# Characters of the value of a record that is no outcome: enough to see what it is.
+UNREADABLE_LENGTH = 1_000
 
 
-@click.command(help="Print every outcome in the topic, in order for each interaction.")
+@click.command()
 @click.option("--follow", is_flag=True, help="Go on with those that come, until Ctrl-C.")
 @click.option("--interaction", metavar="ID", help="Only those of one interaction.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the topic.")
 def outcomes(follow: bool, interaction: str | None, as_json: bool) -> None:
+    """Print every outcome in the topic, in order for each interaction.
+
+    A record that is no outcome is named on stderr, with the reason; with --json it is an object
+    that has "unreadable".
+    """
     if interaction is not None and not INTERACTION_ID.fullmatch(interaction):
         raise click.BadParameter(
             f"must match {INTERACTION_ID.pattern}", param_hint="'--interaction'"
@@ -64,29 +77,57 @@ async def _read(settings: Settings, follow: bool, interaction: str | None, as_js
     key = None if interaction is None else interaction.encode()
     partitions = range(count) if key is None else [partition_of(key, count)]
     show = _json if as_json else _table(Console(highlight=False, soft_wrap=True))
+    shown = 0
     async with aclosing(read_topic(settings, topic, partitions, follow=follow)) as records:
         async for record in records:
-            if key in (None, record.key):
-                show(record)
+            found = read_outcome(record.value)
+            own = isinstance(found, Outcome) and found.interaction_id == interaction
+            if key is None or own or record.key == key:
+                show(record, found)
+                shown += 1
+    if key is not None and not shown:
+        click.echo(
+            f"no outcome of {interaction}: not decided yet, or never let in; "
+            f"see dead-letters list --interaction {interaction}",
+            err=True,
+        )
 
 
-def _json(record: ConsumerRecord) -> None:
-    if record.value is not None:
-        click.echo(record.value)
+def _json(record: ConsumerRecord, found: Outcome | Unreadable) -> None:
+    if isinstance(found, Outcome):
+        click.echo(json_line(record.value))
+    else:
+        click.echo(json_line(msgspec.json.encode(_unreadable(record, found))))
+
+
+def _unreadable(record: ConsumerRecord, found: Unreadable) -> dict[str, object]:
+    """What ``--json`` has of a record that is no outcome; no outcome has a field of these names."""
+    return {
+        "unreadable": found.why,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "at": rfc3339(time_of(record) / 1000),
+        "key": _cut(record.key),
+        "value": _cut(record.value),
+    }
+
+
+def _cut(content: bytes | None) -> str | None:
+    return None if content is None else printable(text_of(content), UNREADABLE_LENGTH)
 
 
 def _table(console: Console) -> Show:
     headings = (name.ljust(width) for name, width in COLUMNS)
     console.print(Text("  ".join(headings).rstrip(), style="bold"))
 
-    def show(record: ConsumerRecord) -> None:
-        try:
-            outcome = decode_outcome(record.value or b"")
-        except msgspec.DecodeError as exc:
-            place = f"{record.topic}/{record.partition}/{record.offset}"
-            click.echo(f"{place} is no outcome that this version can read: {exc}", err=True)
-        else:
-            console.print(Text(_line(outcome), style=STYLES.get(outcome.decision, "")))
+    def show(record: ConsumerRecord, found: Outcome | Unreadable) -> None:
+        if isinstance(found, Outcome):
+            console.print(Text(_line(found), style=STYLES.get(found.decision, "")))
+            return
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        key = printable(text_of(record.key), CELL_LENGTH)
+        click.echo(f"{place} is no outcome, key {key}: unreadable, {found.why}", err=True)
 
     return show
 
@@ -95,14 +136,17 @@ def _line(outcome: Outcome) -> str:
     end_to_end = outcome.end_to_end_ms
     cells = (
         outcome.decided_at,
-        printable(outcome.interaction_id),
-        printable(outcome.sequence_id),
+        outcome.interaction_id,
+        outcome.sequence_id,
         outcome.decision,
         outcome.reason,
         outcome.basis,
-        printable(outcome.patch_status),
-        str(outcome.api_calls),
-        "-" if end_to_end is None else f"{end_to_end:.0f} ms",
+        outcome.patch_status,
+        outcome.api_calls,
+        f"{end_to_end:.0f} ms",
     )
-    padded = (cell.ljust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+    padded = (
+        printable(cell, CELL_LENGTH).ljust(width)
+        for cell, (_, width) in zip(cells, COLUMNS, strict=True)
+    )
     return "  ".join(padded).rstrip()

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from streams.cli.moment import MOMENT, in_order
-from streams.cli.printable import printable
+from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
 from streams.clock import Clock, SystemClock, rfc3339
 from streams.dead_letters.redrive import read_sent
@@ -21,7 +21,7 @@ from streams.kafka.reader import partitions_of
 from streams.records import Source
 from streams.replay.past import Past, Question
 from streams.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
-from streams.replay.replay import Stretch, make_good, survey
+from streams.replay.replay import Stretch, Survey, make_good, survey
 from streams.settings import Settings
 from streams.telemetry import logging
 
@@ -39,7 +39,8 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
 
     Prints each call that would get a code now and did not then. Without --dry-run its record goes
     back to the workers, which decide it anew, with their settings. Neither their offsets nor their
-    tables are touched. Exit 1 when the API could not be asked about all of them.
+    tables are touched. Records that can not be read are named, and passed over. Exit 1 when the API
+    could not be asked about all of them.
     """
     in_order(since, until, named="--to", after="--from")
     settings = Settings.load()
@@ -62,6 +63,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
         f"got a code, {len(found.undecided)} are not decided yet and left to the workers, "
         f"{len(found.asked)} are asked about"
     )
+    say_unread(found)
     decided: Counter[str] = Counter()
     calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
@@ -81,7 +83,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
             decided[f"{verdict.decision} {verdict.reason}"] += 1
             if each.unanswered:
                 message = verdict.error.message if verdict.error else verdict.reason
-                _say(f"not known: {printable(each.question.interaction_id)}: {printable(message)}")
+                _say(f"not known: {each.question.interaction_id}: {message}")
             if each.eligible and (back is None or await back.send(each.question)):
                 click.echo(_told(each, found.past) if as_json else _line(each, found.past))
             progress.reached(each)
@@ -120,7 +122,7 @@ class _Back:
         if await make_good(question, self._past, self._earlier, self._publisher, topics):
             self.sent += 1
             return True
-        _say(f"left: {printable(question.interaction_id)}: sent back already, and not decided yet")
+        _say(f"left: {question.interaction_id}: sent back already, and not decided yet")
         return False
 
 
@@ -175,7 +177,7 @@ def _line(each: Rehearsed, past: Past) -> str:
 
 def _told(each: Rehearsed, past: Past) -> bytes:
     question, then, now = each.question, past.latest(each.question), each.verdict
-    return msgspec.json.encode(
+    told = msgspec.json.encode(
         {
             "interactionId": question.interaction_id,
             "source": question.source,
@@ -189,7 +191,20 @@ def _told(each: Rehearsed, past: Past) -> bytes:
             },
         }
     )
+    return json_line(told)
+
+
+def say_unread(found: Survey) -> None:
+    """Which records could not be read, and how many. A call among them may be one that is missed,
+    and an outcome among them one of a call that has its code."""
+    for what, unread in (("events", found.unread_events), ("outcomes", found.unread_outcomes)):
+        for each in unread.named:
+            _say(f"unreadable: {each}")
+        if unread.number:
+            rest = unread.number - len(unread.named)
+            left_out = f"; {rest} of them are not named" if rest else ""
+            _say(f"{unread.number:8}  {what} can not be read and are passed over{left_out}")
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)

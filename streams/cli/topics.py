@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from streams.cli.printable import printable
 from streams.kafka.declaration import DeclaredTopic
 from streams.kafka.topics import State, apply_topics, look
 from streams.settings import Settings
@@ -33,7 +34,7 @@ def apply(file: Path | None) -> None:
         else:
             click.echo(f"{fitted.name}: created{_concessions(declared, fitted, before)}")
     for difference in after.differences():
-        click.echo(f"{difference}; left as it is", err=True)
+        click.echo(f"{printable(difference)}; left as it is", err=True)
 
 
 @topics.command(help="Say what differs from the declaration; exit 1 if anything does.")
@@ -42,7 +43,7 @@ def check(ctx: click.Context) -> None:
     state = look(Settings.load(), ctx.obj)
     differences = state.differences()
     for difference in differences:
-        click.echo(str(difference))
+        click.echo(printable(difference))
     if differences:
         ctx.exit(1)
     limits = "" if state.fitted == state.declaration.topics else " as far as this cluster allows"
@@ -70,7 +71,7 @@ def list_(file: Path | None) -> None:
             )
         )
     for line in _aligned(rows):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _concessions(declared: DeclaredTopic, fitted: DeclaredTopic, state: State) -> str:

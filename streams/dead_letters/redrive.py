@@ -32,13 +32,15 @@ async def read_letters(settings: Settings, partitions: int) -> list[Letter]:
 
 
 async def read_sent(settings: Settings, partitions: int) -> frozenset[tuple[Source, int]]:
-    """What is in ``retries`` because it was sent back: its source, the how-manyth time."""
+    """What is in ``retries`` because it was sent back: its source, and the number of times."""
     sent = set()
     topic = settings.topics.retries
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
         async for record in records:
+            # A null has no text to read, so such a header is as good as none.
+            headers = [(name, text) for name, text in record.headers if text is not None]
             try:
-                returned = read_returned(record.headers)
+                returned = read_returned(headers)
             except EnvelopeError:
                 continue  # somebody else's: the worker buries it
             if returned.redriven:

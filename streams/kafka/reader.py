@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 
 import aiokafka
 import aiokafka.errors
 from aiokafka.partitioner import DefaultPartitioner
 
 from streams.errors import KafkaError, TopicsError
+from streams.foreign_text import foreign_text
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
 from streams.settings import Settings
@@ -22,6 +23,11 @@ FETCH_WAIT_MS = 500
 # read in seconds. No limit on what can be read: a record larger than this comes alone.
 FETCH_BYTES = 4 << 20
 
+# Of what the library below says is wrong; it may quote the record.
+REASON_LENGTH = 300
+
+# Partitions that can not be read to their end, and for each the place, the reason and the cure.
+Unreadable = dict[aiokafka.TopicPartition, str]
 
 # Half of what a command has to leave after a signal: this look can not be interrupted.
 ANSWER_TIMEOUT_SECONDS = 5.0
@@ -56,7 +62,9 @@ async def read_topic(
     ``since``, ``until``: those of that time on, and of before that one; epoch milliseconds. With
     ``follow`` it goes on with what comes and never ends.
 
-    Raises KafkaError.
+    Raises KafkaError. For a record that can not be read it names its place and the cure, once all
+    that can be read has been given: what is before it, and the other partitions; with ``follow`` as
+    soon as it is met.
     """
     consumer = aiokafka.AIOKafkaConsumer(
         **aiokafka_options(settings),
@@ -65,28 +73,117 @@ async def read_topic(
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=FETCH_BYTES,
     )
+    unreadable: Unreadable = {}
     places = [aiokafka.TopicPartition(topic, partition) for partition in partitions]
     try:
         await consumer.start()
         consumer.assign(places)
         ends = None if follow else await consumer.end_offsets(places)
-        if since is not None:
+        if since is not None and since > 0:  # Kafka looks up no time before 1970
             for place, first in (await _first_at(consumer, places, since)).items():
                 consumer.seek(place, first)
-        if until is not None and ends is not None:
-            ends |= await _first_at(consumer, places, until)
-        stretch = range(since or 0, until or sys.maxsize)
-        while ends is None or not await _reached(consumer, ends):
-            batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
-            for place, records in batches.items():
-                for record in records:
-                    wanted = ends is None or record.offset < ends[place]
-                    if wanted and record.timestamp in stretch:
-                        yield record
+        # `until` is looked up nowhere: times need not rise with the offsets, and behind a record
+        # that says it is from the year 3000 there may be any number of today's.
+        async with aclosing(_records(consumer, places, ends, unreadable)) as records:
+            async for record in records:
+                early = since is not None and time_of(record) < since
+                late = until is not None and time_of(record) >= until
+                if not early and not late:
+                    yield record
     except aiokafka.errors.KafkaError as exc:
-        raise KafkaError(f"cannot read {topic}: {exc!r}") from exc
+        raise KafkaError(f"cannot read {topic}: {_reason(exc)}") from exc
     finally:
         await consumer.stop()
+
+
+def time_of(record: aiokafka.ConsumerRecord) -> int:
+    """Epoch milliseconds, any 64-bit number. The oldest format of Kafka's has none; -1 is how the
+    others say so."""
+    at: int | None = record.timestamp
+    return -1 if at is None else at
+
+
+async def _records(
+    consumer: aiokafka.AIOKafkaConsumer,
+    places: Sequence[aiokafka.TopicPartition],
+    ends: Mapping[aiokafka.TopicPartition, int] | None,
+    unreadable: Unreadable,
+) -> AsyncGenerator[aiokafka.ConsumerRecord]:
+    """Those before ``ends``, or all that ever come. Whoever finds a partition ``unreadable`` puts
+    it there, and pauses it: the rest is read on."""
+    while True:
+        left = [place for place in places if place not in unreadable]
+        positions = {place: await consumer.position(place) for place in left}
+        if _reached(positions, ends) if ends is not None else unreadable:
+            break
+        try:
+            batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
+        except Exception as exc:
+            if not _is_of_a_record(exc):
+                raise
+            # What was read beside the bad record is lost with the call, and it is not told where
+            # that is: once more from where this call began, one record at a time.
+            for place, position in positions.items():
+                consumer.seek(place, position)
+            async with aclosing(_one_by_one(consumer, left, ends, unreadable)) as records:
+                async for record in records:
+                    yield record
+            continue
+        for place, batch in batches.items():
+            for record in batch:
+                if ends is None or record.offset < ends[place]:
+                    yield record
+    if unreadable:
+        raise KafkaError("; ".join(unreadable.values()))
+
+
+async def _one_by_one(
+    consumer: aiokafka.AIOKafkaConsumer,
+    places: Sequence[aiokafka.TopicPartition],
+    ends: Mapping[aiokafka.TopicPartition, int] | None,
+    unreadable: Unreadable,
+) -> AsyncGenerator[aiokafka.ConsumerRecord]:
+    """The records before those that can not be read, which are put into ``unreadable``."""
+    until = ends or await consumer.end_offsets(places)
+    for place in places:
+        while not _reached({place: await consumer.position(place)}, until):
+            try:
+                found = await consumer.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=1)
+            except Exception as exc:
+                if not _is_of_a_record(exc):
+                    raise
+                at = f"{place.topic}/{place.partition}/{await consumer.position(place)}"
+                unreadable[place] = f"cannot read {at}: {_reason(exc)}; {_cure(exc)}"
+                consumer.pause(place)
+                break
+            for record in found.get(place, ()):
+                if record.offset < until[place]:
+                    yield record
+
+
+def _is_of_a_record(exc: Exception) -> bool:
+    """Raised by the bytes that came, and not by the way to them. A damaged or compressed batch has
+    its own KafkaErrors; what a record's bytes raise beside them can be anything."""
+    return not isinstance(exc, aiokafka.errors.KafkaError) or isinstance(
+        exc, aiokafka.errors.CorruptRecordException | aiokafka.errors.UnsupportedCodecError
+    )
+
+
+def _cure(exc: Exception) -> str:
+    if isinstance(exc, aiokafka.errors.UnsupportedCodecError):
+        return (
+            "its batch is compressed with a codec that is not installed here: install "
+            "genesys-streams again with all that it depends on (cramjam reads every codec of Kafka)"
+        )
+    return (
+        "no record behind it in this partition can be read. Look at it with Kafka's own "
+        "kafka-dump-log.sh; kafka-delete-records.sh deletes the partition up to behind it, and "
+        "retention will"
+    )
+
+
+def _reason(exc: BaseException) -> str:
+    return foreign_text(repr(exc), REASON_LENGTH)
 
 
 async def _first_at(
@@ -98,8 +195,8 @@ async def _first_at(
     return {place: first.offset for place, first in found.items() if first is not None}
 
 
-async def _reached(
-    consumer: aiokafka.AIOKafkaConsumer, ends: Mapping[aiokafka.TopicPartition, int]
+def _reached(
+    positions: Mapping[aiokafka.TopicPartition, int], ends: Mapping[aiokafka.TopicPartition, int]
 ) -> bool:
     # Positions, not records: what retention or compaction took away never comes.
-    return all([await consumer.position(place) >= end for place, end in ends.items()])
+    return all(position >= ends[place] for place, position in positions.items())

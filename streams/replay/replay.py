@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-
-import msgspec
+from dataclasses import dataclass, field
 
 from streams.dead_letters.redrive import send_back
 from streams.decision import Policy
-from streams.envelope import InteractionEvent, parse
-from streams.errors import EnvelopeError
 from streams.kafka.publisher import Publisher
-from streams.kafka.reader import partitions_of, read_topic
-from streams.records import Source, decode_outcome
+from streams.kafka.reader import partitions_of, read_topic, time_of
+from streams.reading import Unreadable, read_event, read_outcome
+from streams.records import Source
 from streams.replay.past import Past, Question, asks
 from streams.settings import Settings, TopicNames
 
@@ -36,14 +33,38 @@ class Stretch:
     until: int | None = None
 
 
+# Records that can not be read and are named; the others are counted. They are in the dead letters
+# too, and a million of them would fill the memory and bury what is said beside them.
+MOST_NAMED = 100
+
+
+@dataclass(slots=True)
+class UnreadRecords:
+    """Those of one topic that can not be read. ``named``: the first of them, each its place and
+    why, in one line."""
+
+    number: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def add(self, topic: str, partition: int, offset: int, why: str) -> None:
+        self.number += 1
+        if len(self.named) < MOST_NAMED:
+            self.named.append(f"{topic}/{partition}/{offset}: {why}")
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What there was: how many records, the interactions that were over by today's rules, the
-    oldest first, and what became of them."""
+    oldest first, and what became of them.
+
+    ``unread_events``, ``unread_outcomes``: what could not be read, and so is not in the rest.
+    """
 
     records: int
     questions: Sequence[Question]
     past: Past
+    unread_events: UnreadRecords
+    unread_outcomes: UnreadRecords
 
     @property
     def undecided(self) -> Sequence[Question]:
@@ -62,40 +83,44 @@ class Survey:
 
 async def survey(settings: Settings, stretch: Stretch, policy: Policy) -> Survey:
     """Read both topics. Some kilobyte of memory a call that was over. Raises KafkaError."""
-    questions, records = await _read_questions(settings, stretch, policy)
-    past = Past(questions)
+    questions, records, unread_events = await _read_questions(settings, stretch, policy)
+    past, unread_outcomes = Past(questions), UnreadRecords()
     topic = settings.topics.outcomes
     partitions = range(await partitions_of(settings, topic))
     reading = read_topic(settings, topic, partitions, since=stretch.since)
     async with aclosing(reading) as found:
         async for record in found:
-            try:
-                past.add(decode_outcome(record.value or b""))
-            except msgspec.DecodeError:
-                continue  # not one of ours
-    return Survey(records, questions, past)
+            outcome = read_outcome(record.value)
+            if isinstance(outcome, Unreadable):
+                unread_outcomes.add(topic, record.partition, record.offset, outcome.why)
+            else:
+                past.add(outcome)
+    return Survey(records, questions, past, unread_events, unread_outcomes)
 
 
 async def _read_questions(
     settings: Settings, stretch: Stretch, policy: Policy
-) -> tuple[Sequence[Question], int]:
+) -> tuple[Sequence[Question], int, UnreadRecords]:
     topic = settings.topics.events
     partitions = range(await partitions_of(settings, topic))
     questions: dict[str, Question] = {}
-    records = 0
+    records, unread = 0, UnreadRecords()
     reading = read_topic(settings, topic, partitions, since=stretch.since, until=stretch.until)
     async with aclosing(reading) as found:
         async for record in found:
             records += 1
-            event = _event(record.value)
+            event = read_event(record.value)
+            if isinstance(event, Unreadable):
+                unread.add(topic, record.partition, record.offset, event.why)
+                continue
             if event is None or event.interaction_id in questions:
                 continue
             if asks(event, record.offset, policy):
                 source = Source(topic, record.partition, record.offset)
                 questions[event.interaction_id] = Question(
-                    event.interaction_id, source, record.timestamp, record.key, record.value
+                    event.interaction_id, source, time_of(record), record.key, record.value
                 )
-    return sorted(questions.values(), key=lambda each: each.at), records
+    return sorted(questions.values(), key=lambda each: each.at), records, unread
 
 
 async def make_good(
@@ -121,10 +146,3 @@ async def make_good(
         times=times,
     )
     return True
-
-
-def _event(value: bytes | None) -> InteractionEvent | None:
-    try:
-        return parse(value or b"")
-    except EnvelopeError:
-        return None

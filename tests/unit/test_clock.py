@@ -86,6 +86,35 @@ def test_whatever_is_read_can_be_written(text: str, offset: str) -> None:
     assert milliseconds is None or len(rfc3339(milliseconds / 1000)) == 24
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-(2**63) / 1000, "0001-01-01T00:00:00.000Z"),
+        (-62_135_596_801, "0001-01-01T00:00:00.000Z"),
+        (253_402_300_800, "9999-12-31T23:59:59.000Z"),
+        (2**63 / 1000, "9999-12-31T23:59:59.000Z"),
+        (float("inf"), "9999-12-31T23:59:59.000Z"),
+        (float("nan"), "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_time_that_no_calendar_has_is_written_as_the_nearest_that_one_has(
+    seconds: float, text: str
+) -> None:
+    assert rfc3339(seconds) == text
+
+
+@given(st.floats() | st.integers(-(2**63), 2**63 - 1))
+def test_every_number_can_be_written_and_read_back(seconds: float) -> None:
+    written = rfc3339(seconds)
+    assert len(written) == 24
+    assert epoch_ms(written) is not None
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_the_time_of_every_record_in_kafka_can_be_written(milliseconds: int) -> None:
+    assert epoch_ms(rfc3339(milliseconds / 1000)) is not None
+
+
 @given(MILLISECONDS)
 @example(526_946_163)  # 526946.163 s are a hair below that many milliseconds
 def test_what_is_written_is_read_back(milliseconds: int) -> None:

@@ -17,6 +17,7 @@ import aiohttp
 
 import streams
 from streams.errors import DemoError
+from streams.foreign_text import foreign_text
 
 T = TypeVar("T")
 
@@ -46,6 +47,9 @@ STOP_SECONDS = 7.0
 
 # Of a dead part's log: the end of a traceback and what led to it.
 LAST_LINES = 15
+
+# Characters of each; a traceback may quote a record.
+LINE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Part:
     def last_words(self) -> str:
         """The end of what it has written to stderr."""
         lines = self.err.read_text(errors="replace").splitlines()[-LAST_LINES:]
-        return "\n".join([f"the {self.name}'s last lines:", *(f"  {line}" for line in lines)])
+        return "\n".join([f"the {self.name}'s last lines:", *map(_indented, lines)])
 
 
 class Parts:
@@ -193,6 +197,12 @@ async def ready(session: aiohttp.ClientSession, part: Part, url: str) -> None:
         raise DemoError(
             f"the {part.name} was not ready within {START_SECONDS:g} s; it said: {said}"
         ) from None
+
+
+def _indented(line: str) -> str:
+    """Fit for a terminal, and indented as a traceback's lines are."""
+    text = line.lstrip(" ")
+    return f"  {' ' * (len(line) - len(text))}{foreign_text(text, LINE_LENGTH)}"
 
 
 async def _until(condition: Callable[[], T | None], what: str) -> T:

@@ -6,8 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
+import aiokafka
+import aiokafka.errors
 import pytest
+from aiokafka.consumer.fetcher import PartitionRecords
 
 from streams.errors import KafkaError
 from streams.kafka.publisher import KafkaPublisher
@@ -94,3 +98,109 @@ async def test_a_stretch_begins_and_ends_with_times(settings: Settings) -> None:
     assert await values(until=cut) == set(range(100))
     assert await values(since=0, until=cut) == set(range(100))
     assert await values(since=cut + 3_600_000) == set()
+
+
+async def put(
+    settings: Settings, *records: tuple[int, bytes, int], codec: str | None = None
+) -> None:
+    """Partition, value, time."""
+    async with aiokafka.AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap_servers, compression_type=codec, linger_ms=50
+    ) as producer:
+        sent = [
+            await producer.send(
+                settings.topics.outcomes, value, partition=partition, timestamp_ms=at
+            )
+            for partition, value, at in records
+        ]
+        await asyncio.gather(*sent)
+
+
+NOW = 1_767_600_000_000
+TIMES = [-(2**63), -1, NOW, 2**62, NOW + 1, 2**63 - 1, NOW + 2]
+
+
+async def test_a_record_of_any_time_hides_neither_itself_nor_another(settings: Settings) -> None:
+    """Kafka's times are its producers', and need not rise."""
+    await put(settings, *((0, b"%d" % number, at) for number, at in enumerate(TIMES)))
+
+    async def values(since: int | None = None, until: int | None = None) -> list[int]:
+        read = read_topic(settings, settings.topics.outcomes, [0], since=since, until=until)
+        return [int(record.value) async for record in read]
+
+    assert await values() == list(range(len(TIMES)))
+    assert await values(since=-(2**63)) == list(range(len(TIMES)))
+    assert await values(since=NOW) == [2, 3, 4, 5, 6]
+    assert await values(since=NOW, until=NOW + 2) == [2, 4]
+    assert await values(until=0) == [0, 1]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_every_codec_is_read(settings: Settings, codec: str) -> None:
+    sent = [(0, b"%d" % number, NOW) for number in range(50)]
+    await put(settings, *sent, codec=codec)
+    read = [record.value async for record in read_topic(settings, settings.topics.outcomes, [0])]
+    assert read == [value for _, value, _ in sent]
+
+
+FAULTS = [
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    aiokafka.errors.CorruptRecordException("Invalid CRC"),
+    aiokafka.errors.UnsupportedCodecError("Libraries for zstd compression codec not found"),
+    ValueError("\x1b[31m\n"),
+]
+
+
+def unread(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """aiokafka's reading raises that for a record whose value is ``bad``."""
+    readable = PartitionRecords._consumer_record
+
+    def read(self: Any, place: Any, record: Any) -> Any:
+        if record.value == b"bad":
+            raise fault
+        return readable(self, place, record)
+
+    monkeypatch.setattr(PartitionRecords, "_consumer_record", read)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+async def test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    bad = {0: 3, 2: 0}
+    values = {
+        place: [b"bad" if bad.get(place) == at else b"%d/%d" % (place, at) for at in range(6)]
+        for place in range(4)
+    }
+    await put(settings, *((place, value, NOW) for place in values for value in values[place]))
+    unread(monkeypatch, fault)
+    topic, read = settings.topics.outcomes, []
+
+    with pytest.raises(KafkaError) as told:
+        async for record in read_topic(settings, topic, range(4)):
+            read.append(record.value)
+
+    assert sorted(read) == sorted(
+        value for place in values for value in values[place][: bad.get(place)]
+    )
+    assert all(
+        f"cannot read {topic}/{place}/{at}: " in str(told.value) for place, at in bad.items()
+    )
+    cure = "install" if isinstance(fault, aiokafka.errors.UnsupportedCodecError) else "kafka-delete"
+    assert cure in str(told.value)
+    assert str(told.value).isprintable()
+
+
+async def test_whoever_follows_is_told_at_once_of_what_can_not_be_read(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put(settings, (0, b"good", NOW), (0, b"bad", NOW))
+    unread(monkeypatch, FAULTS[0])
+    topic, read = settings.topics.outcomes, []
+
+    with pytest.raises(KafkaError, match=f"cannot read {topic}/0/1: "):
+        async with asyncio.timeout(20):
+            async for record in read_topic(settings, topic, [0, 1], follow=True):
+                read.append(record.value)
+
+    assert read == [b"good"]

@@ -1,0 +1,320 @@
+"""Any record in any topic, through the commands that read them: nothing raises, nothing that is
+printed has a control character, and it is bounded by the record's own size. All but Kafka is real.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from aiokafka import ConsumerRecord
+from hypothesis import HealthCheck, example, given, settings
+
+from streams.cli import dead_letters, outcomes, replay
+from streams.cli.main import run
+from streams.clock import epoch_ms
+from streams.dead_letters import redrive as redriving
+from streams.dead_letters.letter import SOURCE, in_turn, read_letter, standings
+from streams.decision import Policy
+from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.declaration import declared_directory
+from streams.reading import read_outcome
+from streams.records import Outcome
+from streams.replay import replay as surveying
+from streams.replay.replay import Stretch, survey
+from streams.settings import Settings, TopicNames
+from streams.worker.returned import read_returned
+from tests.unit.dead_letters.test_redrive import Recording
+from tests.unit.genesys.scripted import LeapingClock
+
+TOPICS = TopicNames("genesys.interaction.")
+PARTITIONS = 4
+
+OUTCOME = json.loads((declared_directory() / "examples" / "outcome.patched.json").read_text())
+CALL = OUTCOME["interactionId"]
+
+# What our own writers name their headers, and what they put into them.
+NAMES = (
+    *("dlq.reason", "dlq.message", "dlq.stage", "dlq.failed-at", "dlq.attempts", "dlq.redriven"),
+    *SOURCE,
+    *("retry.attempt", "retry.not-before", "retry.redriven"),
+    *("retry.source.topic", "retry.source.partition", "retry.source.offset", "traceparent"),
+)
+VALUES = (None, b"", b"0", b"3", b"-1", b"9" * 19, b"forbidden", b"\x1b[31mX\n", b"\x9b", b"\xff")
+
+Records = Sequence[ConsumerRecord]
+
+# Lone surrogates, controls, what turns a line around: all that Python's text can hold.
+ANY_TEXT = st.text(st.characters(codec=None), max_size=30)
+
+
+def encoded(value: object, ascii_alone: bool = True) -> bytes:
+    return json.dumps(value, ensure_ascii=ascii_alone).encode(errors="surrogatepass")
+
+
+def changed(whole: Mapping[str, Any]) -> st.SearchStrategy[bytes]:
+    """One of its fields another, as text or as JSON of any kind."""
+    field = st.sampled_from(sorted(whole))
+    other = ANY_TEXT | st.none() | st.integers() | st.floats() | st.lists(st.booleans())
+    return st.builds(
+        lambda name, value, escaped: encoded({**whole, name: value}, escaped),
+        field,
+        other,
+        st.booleans(),
+    )
+
+
+EVENT = {
+    "detail-type": UPDATE_DETAIL_TYPE,
+    "detail": {"interactionId": CALL, "sequenceId": 1, "state": "completed"},
+}
+
+KEYS = st.none() | st.binary(max_size=30) | st.just(CALL.encode())
+BODIES = (
+    st.none()
+    | st.binary(max_size=100)
+    | st.sampled_from([encoded(EVENT), encoded(OUTCOME), b"[" * 50_000, b"\x9b" * 5_000])
+    | changed(OUTCOME)
+    | changed(EVENT)
+    | changed(OUTCOME).map(lambda value: value.replace(b"a", b"\xff"))
+)
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(NAMES) | ANY_TEXT,
+        st.sampled_from([*VALUES, TOPICS.events.encode()]) | st.binary(max_size=30),
+    ),
+    max_size=12,
+)
+TIMES = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([None, -1, 0])
+
+
+@st.composite
+def records(draw: st.DrawFn) -> ConsumerRecord:
+    key, value = draw(KEYS), draw(BODIES)
+    return record(key, value, draw(HEADERS), draw(TIMES))
+
+
+def record(
+    key: bytes | None,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]] = (),
+    at: int | None = 0,
+    offset: int = 0,
+) -> ConsumerRecord:
+    return ConsumerRecord("", 0, offset, at, 0, key, value, None, 0, 0, tuple(headers))
+
+
+def size(record: ConsumerRecord) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
+
+
+@dataclass(frozen=True)
+class Printed:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+@contextmanager
+def kafka_with(found: Records) -> Iterator[None]:
+    """Every topic has these records, and they are all in its partition 0."""
+
+    async def read_topic(
+        settings: Settings, topic: str, partitions: Iterable[int], **_: Any
+    ) -> AsyncGenerator[ConsumerRecord]:
+        for offset, each in enumerate(found):
+            yield ConsumerRecord(
+                topic, 0, offset, each.timestamp, 0, each.key, each.value, None, 0, 0, each.headers
+            )
+
+    async def partitions_of(settings: Settings, topic: str) -> int:
+        return PARTITIONS
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (outcomes, redriving, surveying):
+            patch.setattr(module, "read_topic", read_topic)
+        for module in (outcomes, dead_letters, surveying):
+            patch.setattr(module, "partitions_of", partitions_of)
+        yield
+
+
+@contextmanager
+def printing() -> Iterator[Callable[[], tuple[str, str]]]:
+    """What is printed in the block, once it is over. Encoded, as on a real stdout."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+
+    def printed() -> tuple[str, str]:
+        texts = []
+        for stream in (out, err):
+            stream.flush()
+            buffer = stream.buffer
+            assert isinstance(buffer, io.BytesIO)
+            texts.append(buffer.getvalue().decode())
+        return texts[0], texts[1]
+
+    with redirect_stdout(out), redirect_stderr(err):
+        yield printed
+
+
+def command(found: Records, *args: str) -> Printed:
+    with kafka_with(found), printing() as printed:
+        code = run(list(args))
+    return Printed(code, *printed())
+
+
+@pytest.fixture(autouse=True)
+def environment(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make_settings()
+    monkeypatch.chdir(made.data_dir.parent)  # away from any .env
+    monkeypatch.setenv("TOPIC_PREFIX", "genesys.interaction.")
+
+
+def is_fit(printed: Printed, found: Records) -> bool:
+    """No control character but the line's end, and no longer than the records make it: a byte is
+    escaped with five characters at most, and a line has a head of its own."""
+    text = printed.out + printed.err
+    most = 3_000 + 1_000 * len(found) + 6 * sum(map(size, found))
+    return all(line.isprintable() for line in text.split("\n")) and len(text) <= most
+
+
+any_records = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)(given(st.lists(records(), min_size=1, max_size=3)))
+
+ESCAPES = record(b"\x1b[2J\x9b", b"\x9b\xff", [("dlq.reason", b"\x1b[31mX\n")], -(2**63))
+
+
+@example([ESCAPES])
+@any_records
+def test_dead_letters_are_listed_whatever_they_are(found: Records) -> None:
+    listed = command(found, "dead-letters", "list")
+    told = command(found, "dead-letters", "list", "--json")
+
+    assert (listed.code, told.code) == (0, 0)
+    assert is_fit(listed, found)
+    assert is_fit(told, found)
+    assert len(listed.lines) >= 1 + len(found)
+    assert [json.loads(line)["offset"] for line in told.lines] == list(range(len(found)))
+
+
+@example([ESCAPES])
+@any_records
+def test_a_dead_letter_is_shown_whatever_it_is(found: Records) -> None:
+    shown = command(found, "dead-letters", "show", "0")
+
+    assert shown.code == 0
+    assert is_fit(shown, found)
+    assert len(shown.lines) == len(found[0].headers) + 2
+
+
+@example([ESCAPES])
+@any_records
+def test_a_redrive_passes_over_what_it_can_not_send(found: Records) -> None:
+    redriven = command(found, "dead-letters", "redrive", "--dry-run")
+
+    assert redriven.code == 0
+    assert is_fit(redriven, found)
+
+
+@any_records
+async def test_what_a_redrive_sends_the_worker_can_read(found: Records) -> None:
+    letters = [
+        read_letter(0, offset, each.key, each.value, each.headers)
+        for offset, each in enumerate(found)
+    ]
+    stood = standings(letters, frozenset(), lambda source: source.partition >= PARTITIONS)
+    chosen = in_turn([letter for letter, standing in stood if standing == "open"])
+    clock = LeapingClock()
+    publisher = Recording(clock)
+
+    async for _ in redriving.redrive(chosen, publisher, TOPICS, clock, per_second=1):
+        pass
+
+    assert len(publisher.sent) == len(chosen)
+    for topic, _, _, headers, partition in publisher.sent:
+        if topic == TOPICS.retries:
+            assert read_returned(headers).source.partition == partition
+            assert partition is not None
+            assert partition < PARTITIONS
+
+
+@example([ESCAPES, record(None, encoded(OUTCOME), (), 2**63 - 1)])
+@example([record(b"", encoded(OUTCOME | {"decidedAt": "\x1b\x9b" * 1_000}))])
+@any_records
+def test_outcomes_are_shown_whatever_they_are(found: Records) -> None:
+    readable = [isinstance(read_outcome(each.value), Outcome) for each in found]
+    shown = command(found, "outcomes")
+    told = command(found, "outcomes", "--json")
+
+    assert (shown.code, told.code) == (0, 0)
+    assert is_fit(shown, found)
+    assert is_fit(told, found)
+    assert len(shown.lines) == 1 + sum(readable)
+    assert len(shown.err.splitlines()) == len(found) - sum(readable)
+    objects = [json.loads(line) for line in told.lines]
+    assert ["unreadable" not in each for each in objects] == readable
+    for offset, each in enumerate(objects):
+        if not readable[offset]:
+            assert (each["topic"], each["partition"]) == (TOPICS.outcomes, 0)
+            assert each["offset"] == offset
+            assert epoch_ms(each["at"]) is not None
+
+
+@any_records
+async def test_a_replay_passes_over_what_it_can_not_read(found: Records) -> None:
+    policy = Policy(code=None, threshold_ms=0, dry_run=True)
+    with kafka_with(found), printing() as printed:
+        surveyed = await survey(Settings.load(), Stretch(-(2**63)), policy)
+        replay.say_unread(surveyed)
+
+    out, err = printed()
+    assert is_fit(Printed(0, out, err), found)
+    assert surveyed.records == len(found)
+    unreadable = sum(not isinstance(read_outcome(each.value), Outcome) for each in found)
+    assert surveyed.unread_outcomes.number == unreadable
+    assert err.count(f"unreadable: {TOPICS.outcomes}/0/") == unreadable
+
+
+def test_the_outcomes_of_one_interaction_are_those_of_its_key_and_those_of_its_name() -> None:
+    found = [
+        record(CALL.encode(), b"\xff"),
+        record(None, encoded(OUTCOME)),
+        record(b"another", b"\xff"),
+    ]
+    told = command(found, "outcomes", "--json", "--interaction", CALL)
+
+    assert [json.loads(line).get("offset") for line in told.lines] == [0, None]
+    assert json.loads(told.lines[1]) == OUTCOME
+    assert told.err == ""
+
+
+def test_an_interaction_without_an_outcome_is_looked_for_in_the_dead_letters() -> None:
+    refused = record(b"call-17", b'{"detail": {}}', [("dlq.stage", b"bridge")])
+    outcome = command(
+        [record(b"call-18", encoded(OUTCOME))], "outcomes", "--interaction", "call-17"
+    )
+    letter = command([refused], "dead-letters", "list", "--interaction", "call-17", "--json")
+
+    assert (outcome.code, outcome.err.count("\n")) == (0, 1)
+    assert "dead-letters list --interaction call-17" in outcome.err
+    assert [json.loads(line)["key"] for line in letter.lines] == ["call-17"]
+
+
+def test_a_replay_names_the_first_of_many_and_counts_the_rest() -> None:
+    unread = surveying.UnreadRecords()
+    for offset in range(surveying.MOST_NAMED + 5):
+        unread.add(TOPICS.events, 0, offset, "not JSON")
+
+    assert (unread.number, len(unread.named)) == (surveying.MOST_NAMED + 5, surveying.MOST_NAMED)
+    assert unread.named[0] == f"{TOPICS.events}/0/0: not JSON"
