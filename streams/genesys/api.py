@@ -19,7 +19,8 @@ class Interaction:
     """One interaction as the API describes it now.
 
     ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparseable or
-    negative (design, Decide). ``etag`` goes back in ``If-Match``.
+    negative (design, Decide). ``etag`` goes back in ``If-Match``; None when none may. ``ended``:
+    the API gives a time at which it ended; one that is completed and has none is not yet all there.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Interaction:
     wrap_up_code_id: str | None
     duration_ms: int
     etag: str | None = None
+    ended: bool = True
 
 
 @dataclass(slots=True)
