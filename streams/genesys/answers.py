@@ -84,8 +84,8 @@ class Answer:
         """An answer as it came. ``headers`` ignores case; ``now`` is epoch seconds; ``blotter``
         knows the credentials that the other side was sent."""
         blotter = blotter or Blotter()
-        correlation_id = _text(blotter, headers.get(CORRELATION_ID, ""), CORRELATION_ID_MAX_LENGTH)
-        compression = foreign_text(headers.get("Content-Encoding", ""), CODE_MAX_LENGTH).lower()
+        correlation_id = blotter.text(headers.get(CORRELATION_ID, ""), CORRELATION_ID_MAX_LENGTH)
+        compression = blotter.text(headers.get("Content-Encoding", ""), CODE_MAX_LENGTH).lower()
         compression = "" if compression in _PLAIN else compression
         return cls(
             status=status,
@@ -94,7 +94,7 @@ class Answer:
             etag=None if compression else _etag(headers.get("ETag", "")),
             retry_after=_seconds(headers.get("Retry-After", ""), now),
             quota=quota_of(headers),
-            compression=_text(blotter, compression, CODE_MAX_LENGTH),
+            compression=compression,
             proxy=proxy,
             blotter=blotter,
         )
@@ -105,17 +105,11 @@ class Answer:
 
     def text(self, value: str, most: int) -> str:
         """A text of this answer, fit to be kept: no secret, one printable line, not too long."""
-        return _text(self.blotter, value, most)
+        return self.blotter.text(value, most)
 
     def json(self) -> Any:
         """The body as JSON. Raises what UNREADABLE names."""
         return legal_json(self.body)
-
-
-def _text(blotter: Blotter, value: str, most: int) -> str:
-    # Blotted before it is cut to its length, or a part of a secret could be left at the end; cut
-    # roughly before that, as ``foreign_text`` does: the rest may be megabytes.
-    return foreign_text(blotter.blotted(value[: 8 * most]), most)
 
 
 def _etag(header: str) -> str | None:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from streams.foreign_text import foreign_text
+
 BLOT = "***"
 
 # Letters and digits in common that are taken for the credential: so many are no coincidence in
@@ -40,10 +42,15 @@ class Blotter:
 
     def __init__(self, *secrets: str) -> None:
         self._plain = [secret for secret in secrets if secret]
-        self._runs: dict[int, set[str]] = {}
-        for secret in self._plain:
-            for length, runs in _runs(secret):
-                self._runs.setdefault(length, set()).update(runs)
+        self._runs = [each for secret in self._plain for each in _runs(secret)]
+
+    def text(self, value: str, most: int) -> str:
+        """A text that others wrote, fit to be kept: no secret, one printable line, not too long.
+
+        Blotted before it is cut to its length, or a part of a secret could be left at the end; cut
+        roughly before that, as ``foreign_text`` does: the rest may be megabytes.
+        """
+        return foreign_text(self.blotted(value[: 8 * most]), most)
 
     def blotted(self, text: str) -> str:
         """The text with ``BLOT`` for each part that gives a secret away."""
@@ -63,7 +70,7 @@ class Blotter:
         """First and last letter of each run that a secret has too, in order."""
         return sorted(
             (first, first + length - 1)
-            for length, runs in self._runs.items()
+            for length, runs in self._runs
             for first in range(len(letters) - length + 1)
             if letters[first : first + length] in runs
         )

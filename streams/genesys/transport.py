@@ -12,7 +12,6 @@ from yarl import URL
 from streams import __version__
 from streams.clock import Clock
 from streams.errors import ApiError, ApiTimeout, ConnectionLost
-from streams.foreign_text import foreign_text
 from streams.genesys.answers import DETAIL_MAX_LENGTH, Answer
 from streams.genesys.blotting import Blotter
 from streams.genesys.observer import ApiObserver
@@ -123,6 +122,7 @@ class Transport:
             # One that tunnels is asked before there is a request.
             tunnelled = request.url.scheme == "https"
             (to_proxy if tunnelled else sent)[_PROXY_AUTHORIZATION] = proxy.authorization
+        blotter = self._blotter(headers, proxy)
         try:
             async with self._session.request(
                 request.method,
@@ -140,12 +140,12 @@ class Transport:
                     response.headers,
                     await _bounded(response),
                     now=self._clock.time(),
-                    blotter=self._blotter(headers, proxy),
+                    blotter=blotter,
                     proxy=str(proxy or ""),
                 )
         except Exception as error:  # noqa: BLE001 - whatever aiohttp makes of what came
             # `from None`: some of aiohttp's errors hold the whole request, Authorization included.
-            raise self._failure(request, error, proxy) from None
+            raise self._failure(request, error, proxy, blotter) from None
         if answer.status == 407 and proxy is not None:
             raise ConnectionLost(_refused_by(proxy, request, 407), status=407)
         return answer
@@ -154,7 +154,9 @@ class Transport:
         _, _, credentials = headers.get(_AUTHORIZATION, "").partition(" ")
         return Blotter(*self._secrets, credentials, *(proxy.secrets if proxy else ()))
 
-    def _failure(self, request: Request, error: Exception, proxy: Proxy | None) -> ApiError:
+    def _failure(
+        self, request: Request, error: Exception, proxy: Proxy | None, blotter: Blotter
+    ) -> ApiError:
         """Why there is no answer. What is not known to have happened before the request was sent
         may have happened after it."""
         through = f" through the proxy {proxy}" if proxy else ""
@@ -174,17 +176,30 @@ class Transport:
             case aiohttp.ClientHttpProxyError() if proxy is not None:
                 return ConnectionLost(_refused_by(proxy, request, error.status))
             case aiohttp.ClientConnectorError():
-                why = foreign_text(str(error), DETAIL_MAX_LENGTH)
+                why = blotter.text(str(error), DETAIL_MAX_LENGTH)
                 variables = "GENESYS_CLOUD_BASE_URL, GENESYS_CLOUD_LOGIN_URL"
                 return ConnectionLost(
                     f"{request.what}: {why}{through}; not sent; check {variables} and the way there"
                 )
             case _:
+                cause = _cause(error, blotter)
                 return ConnectionLost(
                     f"{request.what}: the connection{through} broke before the answer was "
-                    f"complete, or it was no HTTP that can be read ({type(error).__name__}){doubt}",
+                    f"complete, or it was no HTTP that can be read ({cause}){doubt}",
                     maybe_applied=request.changes,
                 )
+
+
+def _cause(error: Exception, blotter: Blotter) -> str:
+    """The name of what aiohttp raised, and what it says of the bytes that it could not read. Not
+    its whole text, which may be that of the request."""
+    said = ""
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = error.message
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        said = str(error)
+    said = blotter.text(said, DETAIL_MAX_LENGTH)
+    return ": ".join(filter(None, (type(error).__name__, said)))
 
 
 def _refused_by(proxy: Proxy, request: Request, status: int) -> str:

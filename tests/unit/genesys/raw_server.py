@@ -8,12 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.unit.genesys.scripted import VOICE
+from streams.errors import ApiError
+from streams.settings import GenesysSettings
+from tests.unit.genesys.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, VOICE
+
+# Characters of the longest error there is.
+LONGEST_ERROR = 1500
+
+BODY = json.dumps(VOICE).encode()
 
 
 def http(status: int, body: bytes = b"", *headers: bytes) -> bytes:
     """A proper answer with these headers, whatever is in them."""
-    lines = [b"HTTP/1.1 %d X" % status, b"Content-Length: %d" % len(body), *headers]
+    start = [b"HTTP/1.1 %d X" % status, b"Connection: close", b"Content-Length: %d" % len(body)]
+    lines = [*start, *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
@@ -75,3 +83,31 @@ async def raw_server() -> AsyncIterator[RawServer]:
     async with server:
         raw.port = server.sockets[0].getsockname()[1]
         yield raw
+
+
+def client_settings(server: RawServer) -> GenesysSettings:
+    return GenesysSettings(
+        base_url=server.url,
+        login_url=server.url,
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+        requests_per_minute=UNPACED,
+        timeout=10.0,
+    )
+
+
+def check_error(error: ApiError) -> None:
+    """One bounded printable line without a secret, and figures that can be used."""
+    for text, most in (
+        (str(error), LONGEST_ERROR),
+        (error.code or "", 128),
+        (error.correlation_id or "", 64),
+    ):
+        assert text.isprintable(), repr(text)
+        assert text.encode() is not None
+        assert len(text) <= most
+        for secret in (CLIENT_SECRET, "t0k3n-raw"):
+            assert secret not in text.lower()
+    assert str(error)
+    assert 0 <= error.retry_after <= 86_400
+    assert error.status is None or 0 <= error.status <= 999
