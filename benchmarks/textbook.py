@@ -84,7 +84,7 @@ class Api:
                 if answer.status == 401:
                     self.token, pause = "", 0.0
                 elif answer.status == 429:
-                    pause = float(answer.headers.get("Retry-After", USUAL_QUIET))
+                    pause = USUAL_QUIET if answer.retry_after is None else answer.retry_after
                 elif answer.status < 500:
                     raise _refusal(answer.status)(why, status=answer.status)
             await asyncio.sleep(pause)
@@ -97,7 +97,8 @@ class Api:
         async with self.session.request(
             request.method, request.url, headers=headers, data=request.body
         ) as answer:
-            return Answer(answer.status, answer.headers, await answer.read())
+            body = await answer.read()
+            return Answer.received(answer.status, answer.headers, body, now=time.time())
 
     async def _fetch_token(self) -> str:
         basic = aiohttp.encode_basic_auth(self.genesys.client_id, self.genesys.client_secret)

@@ -1,34 +1,26 @@
-"""What Genesys Cloud answered, and which error of ours that is (design, When the API says no).
+"""An HTTP answer, made into values of ours the moment it arrives.
 
-Pure: no I/O; the time and the dice are handed in.
+A header may hold any bytes, a body too. Here they become an ``Answer``: each value checked, bounded
+and printable, or None. Behind it nothing handles the text of a header, and what is kept of a body
+has passed ``Answer.text``.
+
+Pure: no I/O; the time is handed in.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from random import Random
-from typing import Any
+from typing import Any, NoReturn
 
-import msgspec
-
-from streams.errors import (
-    ApiError,
-    BadRequest,
-    Conflict,
-    Forbidden,
-    NotFound,
-    RateLimited,
-    ServerError,
-    Unauthorized,
-)
+from streams.foreign_text import foreign_text
+from streams.genesys.blotting import Blotter
+from streams.genesys.budget import Quota, quota_of
 
 CORRELATION_ID = "ININ-Correlation-Id"
-
-# A 429 without a usable Retry-After: at random, so that workers do not come back all at once.
-UNSAID_RETRY_AFTER = (1.0, 3.0)
 
 # A day: the longest limit there is. Keeps a bogus header from closing the gate for ever.
 LONGEST_RETRY_AFTER = 86_400.0
@@ -36,30 +28,121 @@ LONGEST_RETRY_AFTER = 86_400.0
 # Characters of the API's own words in an error: a proxy's whole error page is no message.
 DETAIL_MAX_LENGTH = 300
 
-# What decoding bytes that are not the JSON expected may raise.
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# Characters of an id to quote to Genesys support (contract, outcome), and of an error's code. Each
+# is in every outcome; Genesys' own are a UUID and some words.
+CORRELATION_ID_MAX_LENGTH = 64
+CODE_MAX_LENGTH = 128
+
+# Characters of an entity-tag: it goes back as a header, and servers refuse long ones.
+ETAG_MAX_LENGTH = 256
+
+# What reading bytes that are no legal JSON may raise.
+UNREADABLE = (ValueError, RecursionError)
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+# Characters of a header that are looked at for a date; a date needs 40.
+_DATE_MAX_LENGTH = 64
+
+# A strong entity-tag (RFC 9110, 8.8.3) in ASCII: other bytes might not go back as they came.
+_STRONG_ETAG = re.compile(r'"[!#-~]*"', re.ASCII)
+
+_PLAIN = frozenset({"", "identity"})
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. ``headers`` ignores case; ``body`` may have been cut at the size limit."""
+    """One HTTP answer.
+
+    ``body`` may have been cut at the size limit; what is kept of it passes ``text``. ``etag``: one
+    that may go back in ``If-Match``. ``retry_after``: seconds. ``compression``: the coding that
+    the body came in, though none was asked for, or empty. ``proxy``: what it came through, in
+    words, or empty.
+    """
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    body: bytes = field(default=b"", repr=False)
+    correlation_id: str | None = None
+    etag: str | None = None
+    retry_after: float | None = None
+    quota: Quota | None = None
+    compression: str = ""
+    proxy: str = ""
+    blotter: Blotter = field(default_factory=Blotter, repr=False, compare=False)
+
+    @classmethod
+    def received(
+        cls,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        now: float,
+        blotter: Blotter | None = None,
+        proxy: str = "",
+    ) -> Answer:
+        """An answer as it came. ``headers`` ignores case; ``now`` is epoch seconds; ``blotter``
+        knows the credentials that the other side was sent."""
+        blotter = blotter or Blotter()
+        correlation_id = blotter.text(headers.get(CORRELATION_ID, ""), CORRELATION_ID_MAX_LENGTH)
+        compression = blotter.text(headers.get("Content-Encoding", ""), CODE_MAX_LENGTH).lower()
+        compression = "" if compression in _PLAIN else compression
+        return cls(
+            status=status,
+            body=body,
+            correlation_id=correlation_id or None,
+            etag=None if compression else _etag(headers.get("ETag", "")),
+            retry_after=_seconds(headers.get("Retry-After", ""), now),
+            quota=quota_of(headers),
+            compression=compression,
+            proxy=proxy,
+            blotter=blotter,
+        )
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
-    def without(self, *secrets: str) -> Answer:
-        """The same answer with the secrets blotted out, should the other side echo them."""
-        body = self.body
-        for secret in secrets:
-            body = body.replace(secret.encode(), b"***")
-        return replace(self, body=body)
+    def text(self, value: str, most: int) -> str:
+        """A text of this answer, fit to be kept: no secret, one printable line, not too long."""
+        return self.blotter.text(value, most)
+
+    def json(self) -> Any:
+        """The body as JSON. Raises what UNREADABLE names."""
+        return legal_json(self.body)
+
+
+def _etag(header: str) -> str | None:
+    """The entity-tag if it may go into ``If-Match``. A weak one may not: it never matches there
+    (RFC 9110, 13.1.1). Neither may one that a compressing proxy has changed, which is why that of
+    a compressed answer does not get here: the API would not know it."""
+    valid = len(header) <= ETAG_MAX_LENGTH and _STRONG_ETAG.fullmatch(header)
+    return header if valid else None
+
+
+def _seconds(header: str, now: float) -> float | None:
+    """A ``Retry-After``, in seconds or as an HTTP date, as seconds from ``now``. None when it is
+    missing, unreadable, or a date that has passed: our clock or theirs is wrong."""
+    header = header.strip()
+    if _SECONDS.fullmatch(header):
+        return min(float(header), LONGEST_RETRY_AFTER)
+    try:
+        seconds = parsedate_to_datetime(foreign_text(header, _DATE_MAX_LENGTH)).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
+
+
+def legal_json(body: bytes) -> Any:
+    """Legal JSON (RFC 8259) is read, also where msgspec is stricter: a lone surrogate in a string
+    and a number of any size are legal, and mostly in a field that nobody reads. Numbers become
+    floats, for an int of thousands of digits is an error to Python. Raises what UNREADABLE names.
+    """
+    return json.loads(body.decode("utf-8-sig"), parse_int=float, parse_constant=_no_number)
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,109 +156,23 @@ class Complaint:
     limit: str | None = None
 
 
-def complaint(body: bytes) -> Complaint:
+def complaint(answer: Answer) -> Complaint:
     """Read an error body. Bytes that are no such thing give a Complaint that says nothing."""
     try:
-        said: Any = msgspec.json.decode(body)
+        said = answer.json()
     except UNREADABLE:
         said = None
     if not isinstance(said, dict):
         return Complaint()
-    limit = said.get("limit")
+
+    def text(where: Any, most: int, *names: str) -> str | None:
+        found = [where.get(name) for name in names] if isinstance(where, dict) else []
+        texts = (answer.text(each, most) for each in found if isinstance(each, str))
+        return next((each for each in texts if each), None)
+
     return Complaint(
-        code=_text(said, "code", "error"),
-        message=_text(said, "message", "error_description", "description"),
-        context_id=_text(said, "contextId"),
-        limit=_text(limit, "key") if isinstance(limit, dict) else None,
+        code=text(said, CODE_MAX_LENGTH, "code", "error"),
+        message=text(said, DETAIL_MAX_LENGTH, "message", "error_description", "description"),
+        context_id=text(said, CORRELATION_ID_MAX_LENGTH, "contextId"),
+        limit=text(said.get("limit"), CODE_MAX_LENGTH, "key"),
     )
-
-
-def _text(said: dict[str, Any], *names: str) -> str | None:
-    for name in names:
-        value = said.get(name)
-        if isinstance(value, str) and value:
-            # One line: it ends up in log lines and Kafka headers.
-            return " ".join(value.split())[:DETAIL_MAX_LENGTH]
-    return None
-
-
-def retry_after(header: str | None, now: float, random: Random) -> float:
-    """Seconds to keep quiet after a 429, from a ``Retry-After`` in seconds or as an HTTP date.
-
-    ``now`` is epoch seconds. A header that is missing, unreadable, or a date that has passed (our
-    clock or theirs is wrong) gives 1 to 3 s at random.
-    """
-    seconds = _said_seconds(header or "", now)
-    return random.uniform(*UNSAID_RETRY_AFTER) if seconds is None else seconds
-
-
-def _said_seconds(header: str, now: float) -> float | None:
-    header = header.strip()
-    if _SECONDS.fullmatch(header):
-        return min(float(header), LONGEST_RETRY_AFTER)
-    try:
-        seconds = parsedate_to_datetime(header).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
-    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
-
-
-def error_of(
-    answer: Answer, *, what: str, changes: bool, scope: str, now: float, random: Random
-) -> ApiError:
-    """The error that an answer other than 2xx is.
-
-    ``what`` names the call (``GET interaction i-1``), ``changes`` is true of one that changes
-    something (PATCH), ``scope`` is the OAuth scope it needs, ``now`` is epoch seconds.
-    """
-    status = answer.status
-    about = facts(answer)
-
-    def message(meaning: str) -> str:
-        return describe(what, answer, meaning)
-
-    if status == 401:
-        return Unauthorized(message("the token was refused, and so was a new one"), **about)
-    if status == 403:
-        return Forbidden(
-            message(
-                f"a right is missing: give the OAuth client the scope {scope}, here "
-                "(GENESYS_CLOUD_SCOPES) and in Genesys Cloud, and its role the permissions named "
-                "above for this interaction's division"
-            ),
-            **about,
-        )
-    if status == 404 or (status == 410 and changes):
-        return NotFound(message("Genesys Cloud has no such interaction"), **about)
-    if status in (409, 412):
-        return Conflict(message("somebody else changed it in the meantime; left as is"), **about)
-    if status == 429:
-        seconds = retry_after(answer.headers.get("Retry-After"), now, random)
-        limit = complaint(answer.body).limit or "not named"
-        meaning = f"rate limit used up (limit: {limit}); no calls for {seconds:.1f} s"
-        return RateLimited(message(meaning), retry_after=seconds, **about)
-    if status >= 500:
-        meaning = "Genesys Cloud failed; the same call may succeed later"
-        wait = _said_seconds(answer.headers.get("Retry-After", ""), now) or 0.0
-        return ServerError(message(meaning), maybe_applied=changes, retry_after=wait, **about)
-    if 300 <= status < 400:
-        meaning = "redirects are not followed; check GENESYS_CLOUD_BASE_URL"
-        return BadRequest(message(meaning), **about)
-    meaning = "Genesys Cloud will not take this request however often it is sent"
-    return BadRequest(message(meaning), **about)
-
-
-def describe(what: str, answer: Answer, meaning: str) -> str:
-    """One line: the call, the answer, the API's own words, what it means, the id to quote."""
-    said = complaint(answer.body)
-    words = ": ".join(part for part in (said.code, said.message) if part)
-    correlation_id = answer.headers.get(CORRELATION_ID) or said.context_id
-    line = f"{what}: {answer.status}{f' ({words})' if words else ''}; {meaning}"
-    return f"{line} [{CORRELATION_ID} {correlation_id}]" if correlation_id else line
-
-
-def facts(answer: Answer) -> dict[str, Any]:
-    """``status``, ``code`` and ``correlation_id`` as an ApiError takes them."""
-    said = complaint(answer.body)
-    correlation_id = answer.headers.get(CORRELATION_ID) or said.context_id
-    return {"status": answer.status, "code": said.code, "correlation_id": correlation_id}

@@ -19,8 +19,8 @@ class Interaction:
     """One interaction as the API describes it now.
 
     ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparseable or
-    negative (design, Decide). ``etag`` goes back in ``If-Match``. ``ended``: an end time is given
-    that can be read.
+    negative (design, Decide). ``etag`` goes back in ``If-Match``; None when none may. ``ended``:
+    the API gives a time at which it ended; one that is completed and has none is not yet all there.
     """
 
     id: str

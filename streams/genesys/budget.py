@@ -10,6 +10,7 @@ told in whole seconds; each answer narrows down where between two of them the wi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ CATCH_UP = 2.0
 # Requests of each other worker that may have been counted since we were last told.
 RESERVE_PER_SHARER = 2
 
+# Digits of a number in a rate header. More are no count, and Python refuses to read thousands.
+_NUMBER = re.compile(r" *[0-9]{1,10} *", re.ASCII)
+
 COUNT, ALLOWED, RESET = "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"
 
 
@@ -46,10 +50,10 @@ class Quota:
 
 def quota_of(headers: Mapping[str, str]) -> Quota | None:
     """The rate headers; None when they are not all there, or are no numbers one could keep to."""
-    try:
-        quota = Quota(int(headers[COUNT]), int(headers[ALLOWED]), int(headers[RESET]))
-    except (KeyError, ValueError):
+    texts = [headers.get(name, "") for name in (COUNT, ALLOWED, RESET)]
+    if not all(_NUMBER.fullmatch(text) for text in texts):
         return None
+    quota = Quota(*map(int, texts))
     sane = 0 < quota.allowed <= HIGHEST_COUNT and 0 <= quota.count <= HIGHEST_COUNT
     return quota if sane and 0 <= quota.reset <= LONGEST_RESET else None
 

@@ -22,12 +22,14 @@ from yarl import URL
 from streams.clock import Clock
 from streams.errors import ApiError, RateLimited
 from streams.genesys import interactions
-from streams.genesys.answers import Answer, error_of
+from streams.genesys.answers import Answer
 from streams.genesys.api import CallLog, Interaction
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.observer import ApiObserver
+from streams.genesys.proxies import proxies_for
+from streams.genesys.refusals import error_of
 from streams.genesys.retry import RetryPolicy, persist
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
@@ -111,7 +113,7 @@ class GenesysClient:
             self._tokens.drop(token)
             answer, token = await self._pass(request, log)
         if not answer.ok:
-            raise self._error(request, answer, token)
+            raise self._error(request, answer)
         self._tokens.accepted(token)
         return answer
 
@@ -120,10 +122,10 @@ class GenesysClient:
         permit, token = await self._admitted(request)
         with permit:
             answer = await self._send(request, token, log)
-            permit.answered(answer.status, answer.headers)
+            permit.answered(answer.status, answer.quota)
             if answer.status == 429:
                 # Before the permit ends, and with that the next in turn is let through.
-                error = self._error(request, answer, token)
+                error = self._error(request, answer)
                 if isinstance(error, RateLimited):
                     self.gate.close(error.retry_after)
                 raise error
@@ -141,13 +143,12 @@ class GenesysClient:
             with permit:
                 pass  # Since leave was given the token ended or was refused, or the gate closed.
 
-    def _error(self, request: Request, answer: Answer, token: str) -> ApiError:
+    def _error(self, request: Request, answer: Answer) -> ApiError:
         return error_of(
-            answer.without(token),
+            answer,
             what=request.what,
             changes=request.changes,
             scope=request.scope,
-            now=self._clock.time(),
             random=self._random,
         )
 
@@ -204,7 +205,9 @@ async def open_client(
     policy: RetryPolicy | None = None,
     tracer: trace.Tracer | None = None,
 ) -> AsyncIterator[GenesysClient]:
-    """A client with a connection for each of ``in_flight`` lanes; closed on the way out."""
+    """A client with a connection for each of ``in_flight`` lanes; closed on the way out. Raises
+    SettingsError when the environment names a proxy that can not be used."""
+    proxies = proxies_for(settings.base_url, settings.login_url)
     gate = Gate(
         clock,
         observer,
@@ -217,7 +220,14 @@ async def open_client(
         ),
     )
     async with pooled_session(in_flight) as session:
-        transport = Transport(session, timeout=settings.timeout, clock=clock, observer=observer)
+        transport = Transport(
+            session,
+            timeout=settings.timeout,
+            clock=clock,
+            observer=observer,
+            proxies=proxies,
+            secrets=(settings.client_secret,),
+        )
         tokens = TokenSource(settings, transport=transport, gate=gate, clock=clock, random=random)
         try:
             yield GenesysClient(

@@ -10,14 +10,13 @@ import heapq
 import itertools
 import logging
 import math
-from collections.abc import Mapping
 from enum import IntEnum
 from types import TracebackType
 
 from streams.clock import Clock
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
 from streams.genesys.breaker import Breaker, Result, State
-from streams.genesys.budget import Budget, quota_of
+from streams.genesys.budget import Budget, Quota
 from streams.genesys.observer import ApiObserver
 
 log = logging.getLogger(__name__)
@@ -55,11 +54,11 @@ class Permit:
         self.epoch = gate.breaker.begin(self.sent_at)
         self.result = Result.SILENT
         self.failure = ""
-        self.headers: Mapping[str, str] = {}
+        self.quota: Quota | None = None
 
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """An answer came, whatever it says."""
-        self.headers = headers
+    def answered(self, status: int, quota: Quota | None) -> None:
+        """An answer came, whatever it says; ``quota`` is what it told of the budget."""
+        self.quota = quota
         if status >= 500:
             self.result, self.failure = Result.FAILED, str(status)
         elif status not in (401, 429):
@@ -172,7 +171,7 @@ class Gate:
         now = self.now
         self._in_flight -= 1
         if permit.number is not None:
-            self.budget.answered(permit.number, quota_of(permit.headers), permit.sent_at, now)
+            self.budget.answered(permit.number, permit.quota, permit.sent_at, now)
         # What was on its way when the gate closed says nothing of how it is now.
         succeeded = permit.result in (Result.GOOD, Result.SLOW)
         if self._opening is not None and succeeded and permit.sent_at >= self._opens_at:

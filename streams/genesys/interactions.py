@@ -11,7 +11,8 @@ from yarl import URL
 
 from streams.clock import epoch_ms
 from streams.errors import BadRequest
-from streams.genesys.answers import CORRELATION_ID, UNREADABLE, Answer
+from streams.foreign_text import REPLACEMENT, foreign_text
+from streams.genesys.answers import CODE_MAX_LENGTH, DETAIL_MAX_LENGTH, UNREADABLE, Answer
 from streams.genesys.api import Interaction
 from streams.genesys.transport import Request
 
@@ -19,25 +20,8 @@ ROUTE = "/api/v2/interactions/{id}"
 READ_SCOPE = "interaction:read"
 WRITE_SCOPE = "interaction:write"
 
-
-class _Reference(msgspec.Struct):
-    id: str | None = None
-
-
-class _Body(msgspec.Struct, rename="camel"):
-    """What decides must be of its type. What only the duration is computed from may be anything:
-    a time that can't be read counts as none."""
-
-    type: str
-    state: str
-    id: str | None = None
-    disposition_code: _Reference | None = None
-    wrap_up_code: _Reference | None = None
-    metadata: Any = None
-    timeline: Any = None
-
-
-_decode_body = msgspec.json.Decoder(_Body).decode
+# Characters of a type or a state. Those that decide are shorter; any other is only shown.
+WORD_MAX_LENGTH = 64
 
 
 def get_request(base: URL, interaction_id: str) -> Request:
@@ -75,45 +59,81 @@ def _url(base: URL, interaction_id: str) -> URL:
 
 
 def read_interaction(answer: Answer, interaction_id: str) -> Interaction:
-    """The answer to a GET. Raises BadRequest when it is not the interaction that was asked for."""
+    """The answer to a GET. Raises BadRequest when it is not the interaction that was asked for.
+
+    What decides must be of its type. What only the times are taken from may be anything: a time
+    that can't be read counts as none. The rest is not looked at.
+    """
     try:
         if answer.status != 200:
-            raise msgspec.ValidationError("200 was promised")
-        body = _decode_body(answer.body)
-        if body.id not in (None, interaction_id):
-            raise msgspec.ValidationError("it is another interaction")
+            raise ValueError("200 was promised")
+        body = answer.json()
+        if not isinstance(body, dict):
+            raise ValueError("an object was promised")
+        if body.get("id") not in (None, interaction_id):
+            raise ValueError("it is another interaction")
+        metadata, timeline = body.get("metadata"), body.get("timeline")
+        return Interaction(
+            id=interaction_id,
+            type=_word(answer, body, "type"),
+            state=_word(answer, body, "state"),
+            disposition_code_id=_code(answer, body, "dispositionCode"),
+            wrap_up_code_id=_code(answer, body, "wrapUpCode"),
+            duration_ms=duration_ms(metadata, timeline),
+            etag=answer.etag,
+            ended=has_ended(metadata, timeline),
+        )
     except UNREADABLE as error:
         raise BadRequest(
-            f"GET interaction {interaction_id}: {answer.status} with a body that is not the "
-            f"interaction ({error}); check GENESYS_CLOUD_BASE_URL and GENESYS_API",
+            f"GET interaction {interaction_id}: {_not_the_interaction(answer, error)}; "
+            "check GENESYS_CLOUD_BASE_URL, GENESYS_API and the proxies on the way",
             status=answer.status,
-            correlation_id=answer.headers.get(CORRELATION_ID),
+            correlation_id=answer.correlation_id,
         ) from None
-    return Interaction(
-        id=interaction_id,
-        type=body.type.lower(),
-        state=body.state.lower(),
-        disposition_code_id=_code(body.disposition_code),
-        wrap_up_code_id=_code(body.wrap_up_code),
-        duration_ms=duration_ms(body.metadata, body.timeline),
-        etag=answer.headers.get("ETag"),
-    )
 
 
-def _code(reference: _Reference | None) -> str | None:
-    return (reference.id or None) if reference is not None else None
+def _not_the_interaction(answer: Answer, error: Exception) -> str:
+    why = foreign_text(str(error), DETAIL_MAX_LENGTH)
+    if answer.compression:
+        why += f"; it came compressed, {answer.compression}, though identity was asked for"
+    return f"{answer.status} with a body that is not the interaction ({why})"
+
+
+def _word(answer: Answer, body: dict[str, Any], name: str) -> str:
+    """A word that decides, in lower case."""
+    word = body.get(name)
+    if not isinstance(word, str):
+        raise ValueError(f"{name} must be text")
+    return answer.text(word.lower(), WORD_MAX_LENGTH)
+
+
+def _code(answer: Answer, body: dict[str, Any], name: str) -> str | None:
+    """The id of a code that is set, or None. Never empty: whatever is there, it is set."""
+    reference = body.get(name)
+    code = reference.get("id") if isinstance(reference, dict) else None
+    if not isinstance(reference, dict | None) or not isinstance(code, str | None):
+        raise ValueError(f"{name} must be an object whose id is text")
+    return (answer.text(code, CODE_MAX_LENGTH) or REPLACEMENT) if code else None
 
 
 def duration_ms(metadata: Any, timeline: Any) -> int:
     """Length of the interaction (design, Decide): ``metadata``'s start to end, else the timeline's
     earliest start to its latest end; 0 when neither can be read, or when it is negative."""
-    entries = timeline if isinstance(timeline, list) else []
-    for spans in ([metadata], entries):
+    for spans in _spans(metadata, timeline):
         starts = _times(spans, "startTime")
         ends = _times(spans, "endTime")
         if starts and ends:
             return max(0, max(ends) - min(starts))
     return 0
+
+
+def has_ended(metadata: Any, timeline: Any) -> bool:
+    """Whether one of them has an end time that can be read."""
+    return any(_times(spans, "endTime") for spans in _spans(metadata, timeline))
+
+
+def _spans(metadata: Any, timeline: Any) -> tuple[list[Any], list[Any]]:
+    return [metadata], timeline if isinstance(timeline, list) else []
 
 
 def _times(spans: Iterable[Any], name: str) -> list[int]:

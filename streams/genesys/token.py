@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from random import Random
-from typing import Annotated
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-import msgspec
 from yarl import URL
 
 from streams.clock import Clock
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
-from streams.genesys.answers import UNREADABLE, Answer, describe, error_of, facts
+from streams.genesys.answers import UNREADABLE, Answer
 from streams.genesys.gate import Gate, Turn
+from streams.genesys.refusals import describe, error_of, facts
 from streams.genesys.retry import Backoff
 from streams.genesys.transport import Request, Transport
 from streams.settings import GenesysSettings
@@ -44,14 +45,22 @@ REFUSED = (
     "the API refuses each token as soon as it is fetched; check that GENESYS_CLOUD_BASE_URL and "
     "GENESYS_CLOUD_LOGIN_URL are those of one org's region, and the OAuth client's rights there"
 )
-NOT_A_TOKEN = "that is no token; check GENESYS_CLOUD_LOGIN_URL"
+
+# Characters of a token: it goes into a header, and servers refuse long ones.
+TOKEN_MAX_LENGTH = 8192
+
+# A month. An endpoint that grants its tokens for ever must not keep us from asking again.
+LONGEST_LIFE = 30 * 86_400.0
+
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
 
-class _Granted(msgspec.Struct):
+@dataclass(frozen=True, slots=True)
+class _Granted:
     """The token endpoint's 200. ``access_token`` fits into a header; ``expires_in`` in seconds."""
 
-    access_token: Annotated[str, msgspec.Meta(pattern=r"\A[!-~]+\Z")]
-    expires_in: Annotated[float, msgspec.Meta(gt=0)]
+    access_token: str = field(repr=False)
+    expires_in: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,16 @@ class _Token:
     ends_at: float
 
 
-_decode_granted = msgspec.json.Decoder(_Granted).decode
+def _granted(body: Any) -> _Granted:
+    """What is granted. Raises ValueError for anything else."""
+    if not isinstance(body, dict):
+        raise ValueError("no object")
+    token, lives = body.get("access_token"), body.get("expires_in")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or len(token) > TOKEN_MAX_LENGTH:
+        raise ValueError("no token that fits into a header")
+    if not isinstance(lives, float) or not lives > 0:
+        raise ValueError("no life")
+    return _Granted(token, min(lives, LONGEST_LIFE))
 
 
 class TokenSource:
@@ -89,7 +107,6 @@ class TokenSource:
             body=urlencode(form).encode(),
         )
         self._basic = aiohttp.encode_basic_auth(settings.client_id, settings.client_secret)
-        self._secrets = (settings.client_secret, self._basic.removeprefix("Basic "))
         self._transport = transport
         self._gate = gate
         self._clock = clock
@@ -188,7 +205,7 @@ class TokenSource:
         with await self._gate.enter(Turn.TOKEN, "token") as permit:
             asked_at = self._clock.monotonic()
             answer = await self._transport.send(self._request, {"Authorization": self._basic})
-            permit.answered(answer.status, answer.headers)
+            permit.answered(answer.status, answer.quota)
             try:
                 granted = self._granted(answer)
             except RateLimited as limited:
@@ -213,13 +230,16 @@ class TokenSource:
         what = self._request.what
         if answer.ok:
             try:
-                return _decode_granted(answer.body)
+                return _granted(answer.json())
             except UNREADABLE:
-                raise Unauthorized(describe(what, answer, NOT_A_TOKEN), **facts(answer)) from None
-        answer = answer.without(*self._secrets)
-        error = error_of(
-            answer, what=what, changes=False, scope="", now=self._clock.time(), random=self._random
-        )
+                # In our own words alone: a token may be in the body, and nobody knows it yet.
+                raise Unauthorized(
+                    f"{what}: {answer.status} with a body that is no token; "
+                    "check GENESYS_CLOUD_LOGIN_URL",
+                    status=answer.status,
+                    correlation_id=answer.correlation_id,
+                ) from None
+        error = error_of(answer, what=what, changes=False, scope="", random=self._random)
         if isinstance(error, RateLimited | ServerError):
             raise error
         meaning = WRONG_REGION_OR_SECRET if error.code == "invalid_client" else NO_TOKEN

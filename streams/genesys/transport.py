@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -12,8 +12,10 @@ from yarl import URL
 from streams import __version__
 from streams.clock import Clock
 from streams.errors import ApiError, ApiTimeout, ConnectionLost
-from streams.genesys.answers import CORRELATION_ID, Answer
+from streams.genesys.answers import DETAIL_MAX_LENGTH, Answer
+from streams.genesys.blotting import Blotter
 from streams.genesys.observer import ApiObserver
+from streams.genesys.proxies import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +23,9 @@ log = logging.getLogger(__name__)
 BODY_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
 
-# Part of the time-out in which a connection must stand. Shorter than the whole, so that a host
-# that can not be reached is told apart from one that took the request and does not answer.
+# Part of the time-out in which a connection must stand, through a proxy too. Shorter than the
+# whole, so that a host that can not be reached is told apart from one that took the request and
+# does not answer.
 _CONNECT_SHARE = 0.5
 
 # Seconds an idle connection is kept. Load balancers close theirs after 60 and more; a PATCH that
@@ -31,6 +34,13 @@ _KEEP_ALIVE = 15.0
 
 # The token's request comes on top of the lanes' own.
 _EXTRA_CONNECTIONS = 1
+
+
+# What is sent along to be authorized, here and at a proxy.
+_AUTHORIZATION = "Authorization"
+_PROXY_AUTHORIZATION = "Proxy-Authorization"
+
+NO_PROXIES: Mapping[URL, Proxy] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,11 @@ class Request:
 
 
 class Transport:
-    """Sends a request exactly once. Never follows a redirect, never reads without a limit."""
+    """Sends a request exactly once. Never follows a redirect, never reads without a limit.
+
+    ``proxies``: the one for each origin that has one. ``secrets``: what no text of an answer may
+    show, beside the credentials of its own request.
+    """
 
     def __init__(
         self,
@@ -62,12 +76,16 @@ class Transport:
         timeout: float,
         clock: Clock,
         observer: ApiObserver,
+        proxies: Mapping[URL, Proxy] = NO_PROXIES,
+        secrets: Iterable[str] = (),
     ) -> None:
         self._session = session
-        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=timeout * _CONNECT_SHARE)
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout * _CONNECT_SHARE)
         self._seconds = timeout
         self._clock = clock
         self._observer = observer
+        self._proxies = proxies
+        self._secrets = tuple(secrets)
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
         """Send it with these headers beside its own; whatever its status, an answer is returned.
@@ -87,7 +105,7 @@ class Transport:
             extra={
                 "request": request.what,
                 "status": answer.status,
-                "correlation_id": answer.headers.get(CORRELATION_ID),
+                "correlation_id": answer.correlation_id,
             },
         )
         return answer
@@ -97,43 +115,100 @@ class Transport:
         self._observer.api_call(request.route, request.method, status, seconds)
 
     async def _exchange(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        # `from None`: some of aiohttp's errors hold the whole request, Authorization included.
+        proxy = self._proxies.get(request.url.origin())
+        sent: dict[str, str] = {**request.headers, **headers}
+        to_proxy: dict[str, str] = {}
+        if proxy is not None and proxy.authorization is not None:
+            # One that tunnels is asked before there is a request.
+            tunnelled = request.url.scheme == "https"
+            (to_proxy if tunnelled else sent)[_PROXY_AUTHORIZATION] = proxy.authorization
+        blotter = self._blotter(headers, proxy)
         try:
             async with self._session.request(
                 request.method,
                 request.url,
-                headers={**request.headers, **headers},
+                headers=sent,
                 data=request.body,
                 timeout=self._timeout,
                 allow_redirects=False,
+                proxy=proxy.url if proxy else None,
+                proxy_headers=to_proxy or None,
                 middlewares=(_sent_once,),
             ) as response:
-                return Answer(response.status, response.headers, await _bounded(response))
-        except aiohttp.ConnectionTimeoutError:
-            raise ApiTimeout(
-                f"{request.what}: no connection to {request.url.host} in time; not sent"
-            ) from None
-        except TimeoutError:
-            raise ApiTimeout(
-                f"{request.what}: no answer within {self._seconds:g} s (API_TIMEOUT_SECONDS)"
-                + _doubt(request),
-                maybe_applied=request.changes,
-            ) from None
-        except aiohttp.ClientConnectorError as error:
-            raise ConnectionLost(
-                f"{request.what}: {error}; not sent; check GENESYS_CLOUD_BASE_URL, "
-                "GENESYS_CLOUD_LOGIN_URL and the way there"
-            ) from None
-        except aiohttp.ClientError as error:
-            raise ConnectionLost(
-                f"{request.what}: the connection broke before the answer was complete "
-                f"({type(error).__name__})" + _doubt(request),
-                maybe_applied=request.changes,
-            ) from None
+                answer = Answer.received(
+                    response.status,
+                    response.headers,
+                    await _bounded(response),
+                    now=self._clock.time(),
+                    blotter=blotter,
+                    proxy=str(proxy or ""),
+                )
+        except Exception as error:  # noqa: BLE001 - whatever aiohttp makes of what came
+            # `from None`: some of aiohttp's errors hold the whole request, Authorization included.
+            raise self._failure(request, error, proxy, blotter) from None
+        if answer.status == 407 and proxy is not None:
+            raise ConnectionLost(_refused_by(proxy, request, 407), status=407)
+        return answer
+
+    def _blotter(self, headers: Mapping[str, str], proxy: Proxy | None) -> Blotter:
+        _, _, credentials = headers.get(_AUTHORIZATION, "").partition(" ")
+        return Blotter(*self._secrets, credentials, *(proxy.secrets if proxy else ()))
+
+    def _failure(
+        self, request: Request, error: Exception, proxy: Proxy | None, blotter: Blotter
+    ) -> ApiError:
+        """Why there is no answer. What is not known to have happened before the request was sent
+        may have happened after it."""
+        through = f" through the proxy {proxy}" if proxy else ""
+        doubt = "; it may have been applied" if request.changes else ""
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return ApiTimeout(
+                    f"{request.what}: no connection to {request.url.host}{through} in time; "
+                    "not sent"
+                )
+            case TimeoutError():
+                return ApiTimeout(
+                    f"{request.what}: no answer{through} within {self._seconds:g} s "
+                    f"(API_TIMEOUT_SECONDS){doubt}",
+                    maybe_applied=request.changes,
+                )
+            case aiohttp.ClientHttpProxyError() if proxy is not None:
+                return ConnectionLost(_refused_by(proxy, request, error.status))
+            case aiohttp.ClientConnectorError():
+                why = blotter.text(str(error), DETAIL_MAX_LENGTH)
+                variables = "GENESYS_CLOUD_BASE_URL, GENESYS_CLOUD_LOGIN_URL"
+                return ConnectionLost(
+                    f"{request.what}: {why}{through}; not sent; check {variables} and the way there"
+                )
+            case _:
+                cause = _cause(error, blotter)
+                return ConnectionLost(
+                    f"{request.what}: the connection{through} broke before the answer was "
+                    f"complete, or it was no HTTP that can be read ({cause}){doubt}",
+                    maybe_applied=request.changes,
+                )
 
 
-def _doubt(request: Request) -> str:
-    return "; it may have been applied" if request.changes else ""
+def _cause(error: Exception, blotter: Blotter) -> str:
+    """The name of what aiohttp raised, and what it says of the bytes that it could not read. Not
+    its whole text, which may be that of the request."""
+    said = ""
+    if isinstance(error, aiohttp.ClientResponseError):
+        said = error.message
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        said = str(error)
+    said = blotter.text(said, DETAIL_MAX_LENGTH)
+    return ": ".join(filter(None, (type(error).__name__, said)))
+
+
+def _refused_by(proxy: Proxy, request: Request, status: int) -> str:
+    cure = (
+        f"it wants other credentials: check USER:PASSWORD@ in {proxy.variable}"
+        if status == 407
+        else f"check {proxy.variable}, NO_PROXY and what the proxy lets through"
+    )
+    return f"{request.what}: the proxy {proxy} answered {status}; not sent; {cure}"
 
 
 async def _sent_once(
@@ -168,5 +243,10 @@ def pooled_session(in_flight: int) -> aiohttp.ClientSession:
             limit=in_flight + _EXTRA_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"genesys-streams/{__version__}", "Accept": "application/json"},
+        headers={
+            "User-Agent": f"genesys-streams/{__version__}",
+            "Accept": "application/json",
+            # A proxy that compresses gives the answer another entity-tag than the API knows.
+            "Accept-Encoding": "identity",
+        },
     )

@@ -71,7 +71,7 @@ class Cloud:
             raise NotFound("unknown", status=404)
         body = json.dumps(self._truths[interaction_id]).encode()
         etag = str(self._versions[interaction_id])
-        return read_interaction(Answer(200, {"ETag": etag}, body), interaction_id)
+        return read_interaction(Answer(200, body, etag=etag), interaction_id)
 
     def patch(self, interaction_id: str, code: str, etag: str | None) -> int:
         self.patches[interaction_id] += 1

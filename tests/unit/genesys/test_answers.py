@@ -1,48 +1,49 @@
-"""HTTP answers into errors, without any HTTP."""
+"""HTTP answers into values of ours, without any HTTP."""
 
 from __future__ import annotations
 
+import json
 from email.utils import formatdate
-from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from streams.errors import ApiError, RateLimited
 from streams.genesys.answers import (
+    ETAG_MAX_LENGTH,
     LONGEST_RETRY_AFTER,
+    UNREADABLE,
     Answer,
     Complaint,
     complaint,
-    error_of,
-    retry_after,
+    legal_json,
 )
+from streams.genesys.blotting import Blotter
+from streams.genesys.budget import ALLOWED, COUNT, RESET, Quota
 
 NOW = 1_765_552_507.0
 
 
 def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, CIMultiDict(named), body)
+    return Answer.received(status, CIMultiDict(named), body, now=NOW)
 
 
-def error(of: Answer, *, changes: bool = False) -> ApiError:
-    return error_of(
-        of, what="GET interaction i-1", changes=changes, scope="s:r", now=NOW, random=Random(7)
-    )
+def wait(header: str, now: float = NOW) -> float | None:
+    return Answer.received(429, {"Retry-After": header}, b"", now=now).retry_after
 
 
 @given(st.integers(0, 10**6))
 def test_retry_after_in_seconds(seconds: int) -> None:
-    assert retry_after(str(seconds), NOW, Random(7)) == min(seconds, LONGEST_RETRY_AFTER)
+    assert wait(str(seconds)) == min(seconds, LONGEST_RETRY_AFTER)
 
 
 @given(st.integers(1, 10**6))
 def test_retry_after_as_a_date(seconds: int) -> None:
     header = formatdate(NOW + seconds, usegmt=True)
-    assert retry_after(header, NOW, Random(7)) == min(seconds, LONGEST_RETRY_AFTER)
+    assert wait(header) == min(seconds, LONGEST_RETRY_AFTER)
 
 
 @pytest.mark.parametrize(
@@ -52,62 +53,33 @@ def test_retry_after_as_a_date(seconds: int) -> None:
         (" 5 ", 5),
         ("1.5", 1.5),
         ("9" * 400, LONGEST_RETRY_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", LONGEST_RETRY_AFTER),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", LONGEST_RETRY_AFTER),
         ("Fri, 12 Dec 2025 15:15:17 GMT", 10),
         ("Friday, 12-Dec-25 15:15:17 GMT", 10),
         ("Fri Dec 12 15:15:17 2025", 10),
     ],
 )
 def test_retry_after_as_it_comes(header: str, seconds: float) -> None:
-    assert retry_after(header, NOW, Random(7)) == seconds
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        None,
-        "",
-        " ",
-        "soon",
-        "-5",
-        "1e9",
-        "inf",
-        "nan",
-        "٣",
-        "Fri, 12 Dec 2025 15:15:07 GMT",
-        "Fri, 12 Dec 2015 15:15:17 GMT",
-        "Fri, 32 Dec 2025 15:15:17 GMT",
-    ],
-)
-def test_a_retry_after_that_says_nothing_is_drawn_anew_each_time(header: str | None) -> None:
-    random = Random(7)
-    drawn = {retry_after(header, NOW, random) for _ in range(100)}
-    assert len(drawn) == 100
-    assert 1 <= min(drawn) < 1.2
-    assert 2.8 < max(drawn) <= 3
+    assert wait(header) == seconds
 
 
 @given(st.text(), st.floats(0, 4e9))
 def test_whatever_the_header_the_wait_is_one_that_can_be_waited(header: str, now: float) -> None:
-    assert 0 <= retry_after(header, now, Random(7)) <= LONGEST_RETRY_AFTER
+    assert 0 <= (wait(header, now) or 0) <= LONGEST_RETRY_AFTER
 
 
 def test_a_complaint_in_genesys_shape() -> None:
     body = b"""{"message":"Rate limit\\nexceeded","code":"too.many.requests","status":429,
         "contextId":"ctx","details":[],"limit":{"key":"token.rate.per.minute","value":300}}"""
-    assert complaint(body) == Complaint(
+    assert complaint(answer(400, body)) == Complaint(
         "too.many.requests", "Rate limit exceeded", "ctx", "token.rate.per.minute"
     )
 
 
 def test_a_complaint_of_the_token_endpoint() -> None:
     body = b"""{"error":"invalid_client","description":"d","error_description":"e"}"""
-    assert complaint(body) == Complaint("invalid_client", "e")
-
-
-@given(st.binary())
-def test_any_bytes_can_be_an_error_body(body: bytes) -> None:
-    complaint(body)
-    assert str(error(answer(500, body)))
+    assert complaint(answer(400, body)) == Complaint("invalid_client", "e")
 
 
 @pytest.mark.parametrize(
@@ -116,40 +88,144 @@ def test_any_bytes_can_be_an_error_body(body: bytes) -> None:
     ids=lambda body: repr(body[:20]),
 )
 def test_a_body_that_is_no_complaint_says_nothing(body: bytes) -> None:
-    assert complaint(body) == Complaint()
+    assert complaint(answer(400, body)) == Complaint()
 
 
-def test_a_long_message_is_cut() -> None:
-    assert len(str(error(answer(400, b'{"message":"' + b"x" * 10_000 + b'"}')))) < 500
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "soon",
+        "-5",
+        "1e9",
+        "inf",
+        "nan",
+        "\u0663",
+        "\udcff",
+        "Fri, 12 Dec 2025 15:15:07 GMT",
+        "Fri, 12 Dec 2015 15:15:17 GMT",
+        "Fri, 32 Dec 2025 15:15:17 GMT",
+        "," * 8000,
+    ],
+)
+def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
+    assert wait(header) is None
 
 
-def test_an_error_carries_what_support_asks_for() -> None:
-    body = b'{"code":"not.authorized","message":"No","contextId":"ctx"}'
-    failed = error(answer(403, body, inin_correlation_id="corr"))
-    assert (failed.status, failed.code, failed.correlation_id) == (403, "not.authorized", "corr")
-    assert str(failed).startswith("GET interaction i-1: 403 (not.authorized: No); ")
-    assert str(failed).endswith("[ININ-Correlation-Id corr]")
-    assert "scope s:r" in str(failed)
+@pytest.mark.parametrize("etag", ['"1"', '""', '"a!#~[]"', '"' + "x" * (ETAG_MAX_LENGTH - 2) + '"'])
+def test_a_strong_entity_tag_goes_back(etag: str) -> None:
+    assert answer(200, ETag=etag).etag == etag
 
 
-def test_the_context_id_stands_in_for_a_correlation_id() -> None:
-    assert error(answer(500, b'{"contextId":"ctx"}')).correlation_id == "ctx"
+@pytest.mark.parametrize(
+    "etag",
+    [
+        'W/"1"',
+        'w/"1"',
+        "1",
+        "*",
+        "",
+        '"a b"',
+        '"a"b"',
+        '"1", "2"',
+        '"\x7f"',
+        '"\x00"',
+        '"\n"',
+        '"1"\n',
+        '"\u00fc"',
+        '"\udcff"',
+        '"' + "x" * ETAG_MAX_LENGTH + '"',
+    ],
+)
+def test_no_other_entity_tag_does(etag: str) -> None:
+    assert answer(200, ETag=etag).etag is None
 
 
-def test_a_429_names_the_limit_and_the_wait() -> None:
-    body = b'{"limit":{"key":"client.credentials.token.rate.per.minute"}}'
-    failed = error(answer(429, body, retry_after="12"), changes=True)
-    assert isinstance(failed, RateLimited)
-    assert failed.retry_after == 12
-    assert "client.credentials.token.rate.per.minute" in str(failed)
-    assert "12.0 s" in str(failed)
-    assert not failed.maybe_applied
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", " br ", "gzip, identity", "\udcff"])
+def test_that_of_a_compressed_answer_does_not(coding: str) -> None:
+    assert answer(200, ETag='"1-gzip"', Content_Encoding=coding).etag is None
+    assert answer(200, ETag='"1"', Content_Encoding=coding).etag is None
 
 
-@given(st.integers(300, 599), st.booleans())
-def test_only_a_change_that_met_a_5xx_may_have_been_applied(status: int, changes: bool) -> None:
-    assert error(answer(status), changes=changes).maybe_applied == (changes and status >= 500)
+@pytest.mark.parametrize("coding", ["", "identity", " Identity "])
+def test_identity_is_no_compression(coding: str) -> None:
+    assert answer(200, ETag='"1"', Content_Encoding=coding).etag == '"1"'
 
 
-def test_secrets_are_blotted_out() -> None:
-    assert answer(400, b"a t1 b t2").without("t1", "t2").body == b"a *** b ***"
+def test_the_budget_is_read_where_the_answer_arrives() -> None:
+    headers = CIMultiDict({COUNT.upper(): "7", ALLOWED: " 300", RESET: "42"})
+    assert Answer.received(200, headers, b"", now=NOW).quota == Quota(7, 300, 42)
+
+
+any_text = st.text(st.characters(exclude_categories=()))
+
+
+@given(st.dictionaries(st.sampled_from([COUNT, ALLOWED, RESET]), any_text | st.text("0123456789")))
+def test_a_budget_is_one_that_can_be_kept_to(headers: dict[str, str]) -> None:
+    quota = Answer.received(200, CIMultiDict(headers), b"", now=NOW).quota
+    if quota is not None:
+        assert 0 <= quota.count <= 1_000_000_000
+        assert 0 < quota.allowed <= 1_000_000_000
+        assert 0 <= quota.reset <= 61
+
+
+@given(any_text, st.integers(1, 300))
+def test_a_text_of_an_answer_is_bounded_and_printable(said: str, most: int) -> None:
+    text = Answer(200).text(said, most)
+    assert len(text) <= most
+    assert text.isprintable()
+    assert text.encode() is not None
+
+
+def test_a_secret_at_the_cut_is_gone_whole() -> None:
+    told = Answer(200, blotter=Blotter("s3cr3t-8c1d-99"))
+    for before in range(20):
+        assert "s3cr3t" not in told.text("x" * before + "s3cr3t-8c1d-99 and so on", 20)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | any_text,
+    lambda inner: st.lists(inner) | st.dictionaries(any_text, inner),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_legal_json_is_read(value: Any) -> None:
+    text = json.dumps(value)
+    read = legal_json(text.encode())
+    assert json.dumps(read) == json.dumps(json.loads(text, parse_int=float))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        rb'"a\ud83d"',
+        rb'{"\udc00":1}',
+        b"1e999",
+        b"-" + b"9" * 5000,
+        b"0." + b"1" * 5000,
+        b'{"a":1,"a":2}',
+        b"[" * 200 + b"]" * 200,
+        b"\xef\xbb\xbf{}",
+        b" \t\r\n1 ",
+    ],
+    ids=lambda text: repr(text[:20]),
+)
+def test_json_that_is_strange_and_legal_is_read(text: bytes) -> None:
+    legal_json(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"NaN", b"Infinity", b"-Infinity", b"[" * 100_000, b'"\n"', b'"\xff"', b"{} {}", b"01"],
+    ids=lambda text: repr(text[:20]),
+)
+def test_json_that_is_none_is_refused(text: bytes) -> None:
+    with pytest.raises(UNREADABLE):
+        legal_json(text)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from itertools import pairwise
 
 import pytest
 
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
 from streams.genesys.breaker import BreakerPolicy, Result, State
-from streams.genesys.budget import ALLOWED, COUNT, RESET
+from streams.genesys.budget import Quota
 from streams.genesys.gate import (
     LONGEST_QUIET,
     OPENING_LIMIT,
@@ -23,7 +22,7 @@ from tests.unit.genesys.scripted import Recorder, SteppedClock, gate_of
 
 Entry = asyncio.Task[Permit]
 
-USED_UP = {COUNT: "300", ALLOWED: "300", RESET: "20"}
+USED_UP = Quota(count=300, allowed=300, reset=20)
 
 
 @pytest.fixture
@@ -60,11 +59,9 @@ async def known(gate: Gate, clock: SteppedClock) -> None:
     await after(clock, 1)
 
 
-async def answer(
-    permit: Permit, status: int = 200, headers: Mapping[str, str] | None = None
-) -> None:
+async def answer(permit: Permit, status: int = 200, quota: Quota | None = None) -> None:
     with permit:
-        permit.answered(status, headers or {})
+        permit.answered(status, quota)
     await settle()
 
 
@@ -146,7 +143,7 @@ async def test_after_a_429_it_opens_gently(gate: Gate, clock: SteppedClock) -> N
         answered |= set(wave)
         for lane in wave:
             permit = lane.result()
-            permit.answered(200, {})
+            permit.answered(200, None)
             permit.__exit__(None, None, None)
         await after(clock, 0.25)
         rounds += 1
@@ -271,7 +268,7 @@ async def test_requests_leave_at_the_pace_of_the_budget(clock: SteppedClock) -> 
 async def test_a_budget_that_is_used_up_holds_all_until_its_window_ends(
     gate: Gate, clock: SteppedClock
 ) -> None:
-    await answer(await gate.enter(Turn.GET, "i-1"), headers=USED_UP)
+    await answer(await gate.enter(Turn.GET, "i-1"), quota=USED_UP)
     lane = ask(gate)
     await after(clock, 19.75)
     assert await passed(lane) == [False]
@@ -282,7 +279,7 @@ async def test_a_budget_that_is_used_up_holds_all_until_its_window_ends(
 
 
 async def test_a_token_costs_no_budget(gate: Gate, clock: SteppedClock) -> None:
-    await answer(await gate.enter(Turn.GET, "i-1"), headers=USED_UP)
+    await answer(await gate.enter(Turn.GET, "i-1"), quota=USED_UP)
 
     assert await passed(ask(gate, Turn.TOKEN, "token")) == [True]
 

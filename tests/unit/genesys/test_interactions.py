@@ -13,8 +13,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from streams.errors import BadRequest
-from streams.genesys.answers import Answer
+from streams.foreign_text import REPLACEMENT
+from streams.genesys.answers import CODE_MAX_LENGTH, Answer
+from streams.genesys.api import Interaction
 from streams.genesys.interactions import (
+    WORD_MAX_LENGTH,
     duration_ms,
     get_request,
     patch_request,
@@ -22,9 +25,12 @@ from streams.genesys.interactions import (
 )
 
 BASE = URL("https://api.mypurecloud.de")
+# From the year 1 to the end of 9999.
+MOST_MS = 315_537_897_600_000
+
 START = "2025-12-12T15:00:00.000Z"
 
-times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+times = st.datetimes(timezones=st.just(UTC))
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -34,7 +40,9 @@ json_values = st.recursive(
 
 def read(body: Any, status: int = 200, **headers: str) -> Any:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return read_interaction(Answer(status, CIMultiDict(headers), content), "i-1")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = Answer.received(status, CIMultiDict(named), content, now=0)
+    return read_interaction(answer, "i-1")
 
 
 def at(seconds: float) -> str:
@@ -59,11 +67,11 @@ def test_the_whole_interaction() -> None:
             "metadata": span(0, 60),
             "unheard": [1],
         },
-        etag='W/"5"',
+        etag='"5"',
     )
     assert (interaction.id, interaction.type, interaction.state) == ("i-1", "voice", "completed")
     assert (interaction.disposition_code_id, interaction.wrap_up_code_id) == ("d", "w")
-    assert (interaction.duration_ms, interaction.etag) == (60_000, 'W/"5"')
+    assert (interaction.duration_ms, interaction.etag) == (60_000, '"5"')
 
 
 @pytest.mark.parametrize("code", [None, {}, {"id": None}, {"id": ""}])
@@ -90,11 +98,109 @@ def test_any_body_is_an_interaction_or_a_bad_request(body: bytes) -> None:
     assert interaction.duration_ms >= 0
 
 
+@pytest.mark.parametrize(
+    "unread",
+    [
+        rb'"name":"a\ud83d"',
+        rb'"\udfff":1',
+        rb'"type":"chat","type":"voice"',
+        b'"n":1e999',
+        b'"n":' + b"9" * 5000,
+        b'"n":' + b"[" * 200 + b"]" * 200,
+        b'"id":null',
+        rb'"dispositionCode":{"id":null,"\udfff":"\udfff"}',
+    ],
+    ids=lambda unread: repr(unread[:20]),
+)
+def test_what_nobody_reads_is_not_judged(unread: bytes) -> None:
+    interaction = read(b'{"type":"voice","state":"completed",' + unread + b"}")
+    assert (interaction.type, interaction.state) == ("voice", "completed")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": None},
+        {"type": 5},
+        {"state": ["completed"]},
+        {"dispositionCode": "x"},
+        {"dispositionCode": []},
+        {"dispositionCode": {"id": 5}},
+        {"dispositionCode": {"id": False}},
+        {"wrapUpCode": {"id": ["w"]}},
+        {"wrapUpCode": 0},
+        {"id": 1},
+        {"id": ""},
+        {"id": "i-\udcff"},
+    ],
+    ids=repr,
+)
+def test_what_decides_must_be_of_its_type(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match="not the interaction"):
+        read({"type": "voice", "state": "completed"} | wrong)
+
+
+def test_nan_is_no_json() -> None:
+    with pytest.raises(BadRequest, match="NaN"):
+        read(b'{"type":"voice","state":"completed","n":NaN}')
+
+
+def test_a_code_that_can_not_be_shown_is_set_all_the_same() -> None:
+    body = {"type": "v", "state": "s", "dispositionCode": {"id": " \n"}, "wrapUpCode": {"id": "\0"}}
+    interaction = read(body)
+    assert interaction.disposition_code_id == interaction.wrap_up_code_id == REPLACEMENT
+
+
+any_text = st.text(st.characters(exclude_categories=()))
+
+
+@given(any_text, any_text, any_text, st.integers(1, 500))
+def test_what_is_kept_is_bounded_and_printable(kind: str, state: str, code: str, n: int) -> None:
+    interaction = read({"type": kind * n, "state": state * n, "dispositionCode": {"id": code * n}})
+    kept = (interaction.type, interaction.state, interaction.disposition_code_id or "")
+    for text, most in zip(kept, (WORD_MAX_LENGTH, WORD_MAX_LENGTH, CODE_MAX_LENGTH), strict=True):
+        assert len(text) <= most
+        assert text.isprintable()
+        assert text.encode() is not None
+    assert (interaction.disposition_code_id is None) == (code == "")
+
+
+def test_a_compressed_body_that_is_not_read_is_named() -> None:
+    with pytest.raises(BadRequest, match="compressed, br, though identity was asked for"):
+        read(b"\x1b\x00", Content_Encoding="br")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "timeline", "ended"),
+    [
+        (span(0, 60), None, True),
+        (span(None, 60), None, True),
+        (span(0, None), None, False),
+        (span(0, None), [span(0, 60)], True),
+        (span(0, None), [span(0, None), span(None, 9)], True),
+        (span(0, None), [span(0, None)], False),
+        ({"endTime": "soon"}, [{"endTime": 5}, None, "x"], False),
+        ({"endTime": ""}, [{"endTime": "\ud83d"}], False),
+        (None, None, False),
+        ("x", {"endTime": at(9)}, False),
+    ],
+)
+def test_ended_when_a_time_says_so(metadata: Any, timeline: Any, ended: bool) -> None:
+    body = {"type": "voice", "state": "completed", "metadata": metadata, "timeline": timeline}
+    assert read(body).ended is ended
+
+
+def test_others_who_make_an_interaction_mean_one_that_has_ended() -> None:
+    assert Interaction("i-1", "voice", "completed", None, None, 60_000).ended
+
+
 @given(times, times)
 def test_the_duration_is_from_the_metadata(start: datetime, end: datetime) -> None:
     metadata = {"startTime": start.isoformat(), "endTime": end.isoformat()}
     exact = (end - start) / timedelta(milliseconds=1)
-    assert abs(duration_ms(metadata, [span(0, 1)]) - max(0, exact)) <= 1
+    told = duration_ms(metadata, [span(0, 1)])
+    assert abs(told - max(0, exact)) <= 1
+    assert told <= MOST_MS
 
 
 @pytest.mark.parametrize(
@@ -141,7 +247,7 @@ def test_the_unit_is_the_millisecond() -> None:
 
 @given(json_values, json_values)
 def test_any_metadata_and_timeline_have_a_duration(metadata: Any, timeline: Any) -> None:
-    assert duration_ms(metadata, timeline) >= 0
+    assert 0 <= duration_ms(metadata, timeline) <= MOST_MS
 
 
 def test_where_it_is() -> None:

@@ -44,7 +44,9 @@ async def token_source(
     async with aiohttp.ClientSession() as session:
         source = TokenSource(
             settings_for(genesys),
-            transport=Transport(session, timeout=10, clock=clock, observer=observer),
+            transport=Transport(
+                session, timeout=10, clock=clock, observer=observer, secrets=(CLIENT_SECRET,)
+            ),
             gate=gate or gate_of(clock, observer),
             clock=clock,
             random=Random(7),
