@@ -5,7 +5,7 @@ Each is named for what the program would then do.
 
 from __future__ import annotations
 
-from tests.mutants import bridge, effects, limits, put_off, reading, records, taking_up
+from tests.mutants import api_answers, bridge, effects, limits, put_off, reading, records, taking_up
 
 MUTANTS = (
     *taking_up.MUTANTS,
@@ -13,6 +13,7 @@ MUTANTS = (
     *limits.MUTANTS,
     *put_off.MUTANTS,
     *bridge.MUTANTS,
+    *api_answers.MUTANTS,
     *reading.MUTANTS,
     *records.MUTANTS,
 )

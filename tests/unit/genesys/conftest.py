@@ -25,3 +25,11 @@ def clock() -> LeapingClock:
 @pytest.fixture
 def observer() -> Recorder:
     return Recorder()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The servers of these tests are on loopback, which a proxy would not reach."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)

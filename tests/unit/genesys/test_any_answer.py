@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.errors import ApiError
+from streams.errors import ApiError, Unauthorized
 from streams.genesys.api import CallLog, Interaction
 from streams.genesys.client import GenesysClient, open_client
+from streams.genesys.token import TOKEN_MAX_LENGTH
 from tests.unit.genesys.raw_server import (
     BODY,
     GOOD,
@@ -334,3 +336,24 @@ def test_any_answer_of_the_token_endpoint() -> None:
             against.run(call)
 
         met()
+
+
+@pytest.mark.parametrize(("length", "taken"), [(TOKEN_MAX_LENGTH, True), (900_000, False)])
+async def test_a_token_too_long_for_a_header_is_none(
+    clock: LeapingClock, length: int, taken: bool
+) -> None:
+    granted = json.dumps({"access_token": "t" * length, "expires_in": 1e308}).encode()
+    async with (
+        raw_server() as server,
+        open_client(
+            client_settings(server), in_flight=1, observer=Recorder(), clock=clock, random=Random(7)
+        ) as client,
+    ):
+        server.token_answer = http(200, granted)
+        if taken:
+            await client.fetch("i-1", CallLog())
+            assert b"Bearer " + b"t" * length in server.received[-1]
+        else:
+            with pytest.raises(Unauthorized, match="no token"):
+                await client.fetch("i-1", CallLog())
+            assert len(server.received) == 1

@@ -119,9 +119,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def site(
     request: pytest.FixtureRequest, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Site]:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
     scheme: str = request.param
     tls = None
     if scheme == "https":
