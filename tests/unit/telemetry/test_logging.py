@@ -10,12 +10,11 @@ import pytest
 from opentelemetry import trace
 from pydantic import SecretStr
 
-from streams.telemetry.logging import (
-    QUIET_LOGGERS,
+from streams.telemetry.logging import QUIET_LOGGERS, configure
+from streams.telemetry.repeats import (
     REMEMBERED_KINDS,
     REPEAT_SECONDS,
     RepeatFilter,
-    configure,
 )
 
 
