@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from streams.addresses import api_url, checked_url, is_host, is_loopback
+from streams.addresses import api_url, checked_url, is_loopback
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.kafka.connection import check_tls_files, server_list
@@ -24,6 +24,8 @@ TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
 
 # Goes into HTTP Basic and the API keys' header, which take no other characters.
 _HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
+
+_NO_BLANK = re.compile(r"[!-~]{1,255}")
 
 # RFC 6749, scope: they go into a form, and a token server that is sent others answers 400.
 _SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
@@ -185,7 +187,8 @@ class Settings(BaseModel):
     @field_validator("bridge_host", "worker_host")
     @classmethod
     def _host(cls, value: str) -> str:
-        if not is_host(value):
+        # Whether it can be listened on shows at the attempt, whose refusal has it in its line.
+        if not _NO_BLANK.fullmatch(value):
             raise ValueError("no host")
         return value
 
@@ -350,9 +353,13 @@ class Settings(BaseModel):
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
         made = f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
-        text = self.worker_advertised_url or made
-        # Port 0 is one that the system has yet to pick.
-        checked_url("WORKER_ADVERTISED_URL", self.worker_advertised_url or made.removesuffix(":0"))
+        if self.worker_advertised_url:
+            text = self.worker_advertised_url
+            checked_url("WORKER_ADVERTISED_URL", text)
+        else:
+            text = made
+            # Port 0 is one that the system has yet to pick.
+            checked_url("WORKER_HOST, WORKER_ADVERTISED_URL", made.removesuffix(":0"))
         return text.rstrip("/")
 
 
