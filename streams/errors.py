@@ -42,7 +42,16 @@ class StreamsError(Exception):
 
 
 class SettingsError(StreamsError):
-    """A setting is missing or wrong. The message names the variable and fits on one line."""
+    """Settings are missing or wrong: one problem each, that begins with the variable's name and
+    fits on one line. All of them are told in one line, so that one start shows all there is to do.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return " | ".join(self.problems)
 
 
 class RecordError(StreamsError):

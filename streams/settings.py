@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from streams.addresses import api_url, checked_url, is_loopback
+from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.kafka.connection import check_tls_files, server_list
-
-T = TypeVar("T")
-
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+from streams.refusal import all_of, first_of_each, required, wrong
+from streams.skipping import SourceRecord, skipped_records
 
 # Kafka allows these and no other characters in a topic name; it refuses longer ones.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
+
+# Goes into HTTP Basic and the API keys' header, which take no other characters.
+_HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
+
+_NO_BLANK = re.compile(r"[!-~]{1,255}")
+
+# RFC 6749, scope: they go into a form, and a token server that is sent others answers 400.
+_SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
+
+_HOST = "a host's name or address"
+_HEADER = "1 to 1024 printable ASCII characters"
+_PATH = "a path of at most 1024 printable characters"
+_PRINTABLE = "1 to 1024 printable characters"
+
+# An hour, a day, ten years: more is a slip of the finger, and overflows what is computed from it.
+_HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +77,14 @@ class GenesysSettings:
     breaker_open_seconds: float = 30.0
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting of the contract; defaults are the contract's."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_ignore_empty=True,
+    model_config = ConfigDict(
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
-        # A secret read from a file often ends in a line feed, and a blank one is none.
+        # A secret read from a file often ends in a line feed.
         str_strip_whitespace=True,
         # No deadline would ever pass.
         allow_inf_nan=False,
@@ -79,27 +92,41 @@ class Settings(BaseSettings):
 
     genesys_cloud_base_url: str | None = None
     genesys_cloud_login_url: str | None = None
-    genesys_cloud_client_id: str | None = None
-    genesys_cloud_client_secret: SecretStr | None = None
-    genesys_cloud_scopes: str = "interaction:read interaction:write"
+    genesys_cloud_client_id: str | None = Field(None, description=_HEADER)
+    genesys_cloud_client_secret: SecretStr | None = Field(None, description=_HEADER)
+    genesys_cloud_scopes: str = Field(
+        "interaction:read interaction:write",
+        pattern=_SCOPES,
+        max_length=1024,
+        description="OAuth scopes separated by blanks, at most 1024 characters",
+    )
     genesys_api: Literal["interactions", "conversations"] = "interactions"
-    disposition_code_id: str | None = None
-    duration_threshold_ms: int = Field(30_000, ge=0)
+    allow_insecure_http: bool = False
+    disposition_code_id: str | None = Field(
+        # In every outcome and every record of the table, whose sizes are bounded.
+        None,
+        pattern=r"^[!-~]{1,128}$",
+        description="1 to 128 printable ASCII characters without a blank",
+    )
+    duration_threshold_ms: int = Field(30_000, ge=0, le=_TEN_YEARS * 1000)
     dry_run: bool = False
     fetch_policy: Literal["completed", "always"] = "completed"
+    skip_records: str | None = None
 
     kafka_bootstrap_servers: str = Field(
         "localhost:9092",
+        max_length=8192,
         description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
     )
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: SecretStr | None = None
-    kafka_ssl_cafile: Path | None = None
-    kafka_ssl_certfile: Path | None = None
-    kafka_ssl_keyfile: Path | None = None
-    kafka_session_timeout_seconds: float = Field(10.0, gt=0)
+    kafka_sasl_username: str | None = Field(None, description=_PRINTABLE)
+    kafka_sasl_password: SecretStr | None = Field(None, description=_PRINTABLE)
+    kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
+    kafka_ssl_certfile: Path | None = Field(None, description=_PATH)
+    kafka_ssl_keyfile: Path | None = Field(None, description=_PATH)
+    # Kafka's protocol has it in 32 bits of milliseconds.
+    kafka_session_timeout_seconds: float = Field(10.0, gt=0, le=_DAY)
 
     topic_prefix: str = Field(
         "genesys.interaction.",
@@ -111,26 +138,31 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="1 to 100 letters, digits, dots, underscores or hyphens",
     )
-    data_dir: Path = Path("data")
-    worker_instance_id: str | None = None
-    max_in_flight: int = Field(200, ge=1)
-    state_ttl_seconds: float = Field(90_000, gt=0)
-    genesys_requests_per_minute: int = Field(300, ge=1)
-    genesys_budget_shared_by: int = Field(1, ge=1)
-    api_timeout_seconds: float = Field(10.0, gt=0)
-    retry_max_attempts: int = Field(10, ge=0)
-    retry_first_seconds: float = Field(30.0, gt=0)
-    lag_window_seconds: float = Field(60.0, ge=0)
-    breaker_open_seconds: float = Field(30.0, gt=0)
-    skip_records: str | None = None
-    allow_insecure_http: bool = False
+    data_dir: Path = Field(Path("data"), description=_PATH)
+    worker_instance_id: str | None = Field(
+        # As Kafka wants a group.instance.id; it is in the worker's traces as well.
+        None,
+        pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$",
+        description="1 to 200 letters, digits, dots, underscores or hyphens, no dot at its "
+        "beginning",
+    )
+    max_in_flight: int = Field(200, ge=1, le=100_000)
+    state_ttl_seconds: float = Field(90_000, gt=0, le=_TEN_YEARS)
+    genesys_requests_per_minute: int = Field(300, ge=1, le=10_000_000)
+    genesys_budget_shared_by: int = Field(1, ge=1, le=100_000)
+    api_timeout_seconds: float = Field(10.0, gt=0, le=_HOUR)
+    # The waits double with each: beyond a thousand no float holds them.
+    retry_max_attempts: int = Field(10, ge=0, le=1000)
+    retry_first_seconds: float = Field(30.0, gt=0, le=_DAY)
+    lag_window_seconds: float = Field(60.0, ge=0, le=_HOUR)
+    breaker_open_seconds: float = Field(30.0, gt=0, le=_DAY)
     dead_letter_limit: float = Field(0.5, gt=0, le=1)
-    stall_seconds: float = Field(120.0, gt=0)
+    stall_seconds: float = Field(120.0, gt=0, le=_TEN_YEARS)
 
-    bridge_host: str = "127.0.0.1"
+    bridge_host: str = Field("127.0.0.1", description=_HOST)
     bridge_port: int = Field(8080, ge=0, le=65535)
-    bridge_api_key: SecretStr | None = None
-    worker_host: str = "127.0.0.1"
+    bridge_api_key: SecretStr | None = Field(None, description=_HEADER)
+    worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
     worker_advertised_url: str | None = None
 
@@ -152,59 +184,108 @@ class Settings(BaseSettings):
     def _servers(cls, value: str) -> str:
         return server_list(value)
 
+    @field_validator("bridge_host", "worker_host")
     @classmethod
-    def load(cls, **overrides: Any) -> Settings:
-        """Read the environment and ``.env``. Raises SettingsError naming what is wrong first."""
+    def _host(cls, value: str) -> str:
+        # Whether it can be listened on shows at the attempt, whose refusal has it in its line.
+        if not _NO_BLANK.fullmatch(value):
+            raise ValueError("no host")
+        return value
+
+    @field_validator("genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key")
+    @classmethod
+    def _fits_a_header(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        if value is not None and not _HEADER_TEXT.fullmatch(_plain(value)):
+            raise ValueError("no header can carry it")
+        return value
+
+    @field_validator(
+        "data_dir", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
+        "kafka_sasl_username", "kafka_sasl_password",
+    )  # fmt: skip
+    @classmethod
+    def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
+        # A path is named in errors and in the log.
+        if value is not None and not (_plain(value).isprintable() and len(_plain(value)) <= 1024):
+            raise ValueError("not printable")
+        return value
+
+    @classmethod
+    def load(
+        cls,
+        *needed: Callable[[Settings], object],
+        _env_file: Path | str | None = ENV_FILE,
+        **overrides: Any,
+    ) -> Settings:
+        """Read the environment and, behind it, ``.env``.
+
+        ``needed``: what a command will ask of the settings, such as ``Settings.genesys``. Raises
+        one SettingsError that has everything that is missing or wrong.
+        """
+        behind = {} if _env_file is None else read_env_file(_env_file)
+        given = merged(os.environ, behind) | overrides
+        values = {name: value for name, value in given.items() if name in cls.model_fields}
+        problems: list[str] = []
         try:
-            settings = cls(**overrides)
+            settings = cls.model_validate(values)
         except ValidationError as exc:
-            name = str(exc.errors(include_url=False, include_input=False)[0]["loc"][0])
-            raise SettingsError(_wrong(name, cls.model_fields[name])) from None
-        except UnicodeDecodeError:
-            raise SettingsError(".env: not UTF-8 text, so no setting can be read from it") from None
-        settings._check_sasl()
-        if settings.kafka_security_protocol.endswith("SSL"):
-            check_tls_files(settings)
+            refused = {error["loc"][0] for error in exc.errors(include_url=False)}
+            problems = [
+                wrong(name, field, values.pop(name))
+                for name, field in cls.model_fields.items()
+                if name in refused
+            ]
+            # The others are looked at as if these were not set.
+            settings = cls.model_validate(values)
+        checks = (cls._check_sasl, cls._check_tls, cls.skipped_records, *needed)
+        for check in checks:
+            try:
+                check(settings)
+            except SettingsError as exc:
+                problems += exc.problems
+        if problems:
+            raise SettingsError(*first_of_each(problems)) from None
         return settings
 
     def _check_sasl(self) -> None:
         if self.kafka_security_protocol.startswith("SASL"):
-            _required("KAFKA_SASL_MECHANISM", self.kafka_sasl_mechanism, "for a SASL protocol")
-            _required("KAFKA_SASL_USERNAME", self.kafka_sasl_username, "for a SASL protocol")
-            _required("KAFKA_SASL_PASSWORD", self.kafka_sasl_password, "for a SASL protocol")
+            given = {
+                "KAFKA_SASL_MECHANISM": self.kafka_sasl_mechanism,
+                "KAFKA_SASL_USERNAME": self.kafka_sasl_username,
+                "KAFKA_SASL_PASSWORD": self.kafka_sasl_password,
+            }
+            all_of(
+                *(
+                    lambda name=name, value=value: required(name, value, "for a SASL protocol")
+                    for name, value in given.items()
+                )
+            )
+
+    def _check_tls(self) -> None:
+        if self.kafka_security_protocol.endswith("SSL"):
+            check_tls_files(self)
 
     @property
     def topics(self) -> TopicNames:
         return TopicNames(self.topic_prefix)
 
-    def genesys(self) -> GenesysSettings:
-        """The API settings. Raises SettingsError when one that the worker needs is missing."""
-        if self.genesys_api != "interactions":
-            # Better said here than found out from a thousand answers of 404.
-            raise SettingsError(
-                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
-            )
-        base_url = _url(
-            "GENESYS_CLOUD_BASE_URL",
-            _required(
-                "GENESYS_CLOUD_BASE_URL",
-                self.genesys_cloud_base_url,
-                "such as https://api.mypurecloud.de for your region",
-            ),
+    def skipped_records(self) -> frozenset[SourceRecord]:
+        """Topic, partition and offset of the records that are to end unread. Raises
+        SettingsError."""
+        return skipped_records(
+            self.skip_records or "", events=self.topics.events, retries=self.topics.retries
         )
-        client_id = _required("GENESYS_CLOUD_CLIENT_ID", self.genesys_cloud_client_id)
-        if ":" in client_id:
-            # HTTP Basic ends the user's name at the first colon (RFC 7617).
-            raise SettingsError("GENESYS_CLOUD_CLIENT_ID: must not contain a colon")
-        secret = _required("GENESYS_CLOUD_CLIENT_SECRET", self.genesys_cloud_client_secret)
-        login_url = _url(
-            "GENESYS_CLOUD_LOGIN_URL", self.genesys_cloud_login_url or _login_url(base_url)
+
+    def genesys(self) -> GenesysSettings:
+        """The API settings. Raises SettingsError with all that is missing or wrong with them."""
+        _, base_url, login_url, client_id, secret = all_of(
+            self._dialect, self._base_url, self._login_url, self._client_id, self._client_secret
         )
         return GenesysSettings(
             base_url=base_url,
             login_url=login_url,
             client_id=client_id,
-            client_secret=secret.get_secret_value(),
+            client_secret=secret,
             scopes=self.genesys_cloud_scopes,
             requests_per_minute=self.genesys_requests_per_minute,
             budget_shared_by=self.genesys_budget_shared_by,
@@ -212,110 +293,75 @@ class Settings(BaseSettings):
             breaker_open_seconds=self.breaker_open_seconds,
         )
 
-    def skipped_records(self) -> frozenset[tuple[str, int, int]]:
-        """Topic, partition and offset of the records that are not to be read (SKIP_RECORDS)."""
-        entries = [entry.strip().rsplit("/", 2) for entry in (self.skip_records or "").split(",")]
-        return (
-            frozenset(
-                (topic, int(partition), int(offset))
-                for topic, partition, offset in entries
-                if topic
+    def _dialect(self) -> str:
+        if self.genesys_api != "interactions":
+            # Better said here than found out from a thousand answers of 404.
+            raise SettingsError(
+                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
             )
-            if self.skip_records
-            else frozenset()
+        return self.genesys_api
+
+    def _base_url(self) -> str:
+        hint = "such as https://api.mypurecloud.de for your region"
+        return self._api_url(
+            "GENESYS_CLOUD_BASE_URL",
+            required("GENESYS_CLOUD_BASE_URL", self.genesys_cloud_base_url, hint),
         )
+
+    def _login_url(self) -> str:
+        """As told, or ``https://login.…`` for a base of ``https://api.…``, else the base."""
+        if self.genesys_cloud_login_url:
+            return self._api_url("GENESYS_CLOUD_LOGIN_URL", self.genesys_cloud_login_url)
+        base_url, prefix = self._base_url(), "https://api."
+        if base_url.startswith(prefix):
+            return f"https://login.{base_url.removeprefix(prefix)}"
+        return base_url
+
+    def _client_id(self) -> str:
+        client_id = required("GENESYS_CLOUD_CLIENT_ID", self.genesys_cloud_client_id)
+        if ":" in client_id:
+            # HTTP Basic ends the user's name at the first colon (RFC 7617).
+            raise SettingsError("GENESYS_CLOUD_CLIENT_ID: must not contain a colon")
+        return client_id
+
+    def _client_secret(self) -> str:
+        secret = required("GENESYS_CLOUD_CLIENT_SECRET", self.genesys_cloud_client_secret)
+        return secret.get_secret_value()
+
+    def _api_url(self, name: str, text: str) -> str:
+        return api_url(name, text, insecure=self.allow_insecure_http)
 
     def disposition_code(self) -> str | None:
         """The code to set; None only in a dry run. Raises SettingsError when it is missing."""
         if self.dry_run:
             return self.disposition_code_id
-        return _required("DISPOSITION_CODE_ID", self.disposition_code_id, "unless DRY_RUN=true")
+        return required("DISPOSITION_CODE_ID", self.disposition_code_id, "unless DRY_RUN=true")
 
     def bridge_api_keys(self) -> tuple[str, ...]:
         """The accepted keys, several in a rotation. Raises SettingsError when one is needed."""
         text = self.bridge_api_key.get_secret_value() if self.bridge_api_key else ""
         keys = tuple(key.strip() for key in text.split(",") if key.strip())
-        if not keys and self.bridge_host not in LOOPBACK_HOSTS:
+        if not keys and not is_loopback(self.bridge_host):
             raise SettingsError(
                 f"BRIDGE_API_KEY: required because BRIDGE_HOST={self.bridge_host} is not loopback"
             )
         return keys
 
     def advertised_url(self) -> str:
-        """Where the other workers of the group reach this one's HTTP endpoint."""
-        if self.worker_advertised_url:
-            return _url("WORKER_ADVERTISED_URL", self.worker_advertised_url)
-        wildcard = self.worker_host in {"0.0.0.0", "::", ""}
+        """Where the other workers of the group reach this one's HTTP endpoint. Raises
+        SettingsError."""
+        wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
+        made = f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
+        if self.worker_advertised_url:
+            text = self.worker_advertised_url
+            checked_url("WORKER_ADVERTISED_URL", text)
+        else:
+            text = made
+            # Port 0 is one that the system has yet to pick.
+            checked_url("WORKER_HOST, WORKER_ADVERTISED_URL", made.removesuffix(":0"))
+        return text.rstrip("/")
 
 
-def _wrong(name: str, field: FieldInfo) -> str:
-    """What may be there, and what to do. Not what is there: it may be a secret gone astray."""
-    told = f"{name.upper()}: must be {_allowed(field)}; correct it, or unset it"
-    if field.default is None:
-        return told
-    default = "false" if field.default is False else field.default
-    return f"{told} for the default, {default}"
-
-
-def _allowed(field: FieldInfo) -> str:
-    if field.description:
-        return field.description
-    kinds = (field.annotation, *get_args(field.annotation))
-    literals = [get_args(kind) for kind in kinds if get_origin(kind) is Literal]
-    if literals:
-        *others, last = literals[0]
-        return f"{', '.join(others)} or {last}"
-    if field.annotation is bool:
-        return "true or false"
-    if field.annotation is int:
-        return f"a whole number{_bounds(field)}"
-    if field.annotation is float:
-        return f"a finite number{_bounds(field)}"
-    return "text in UTF-8"
-
-
-def _bounds(field: FieldInfo) -> str:
-    bounds: dict[str, float] = {}
-    for limit in field.metadata:
-        bounds |= {
-            name: getattr(limit, name) for name in ("gt", "ge", "le") if hasattr(limit, name)
-        }
-    match bounds:
-        case {"ge": least, "le": most}:
-            return f" from {least} to {most}"
-        case {"gt": below, "le": most}:
-            return f" above {below} and at most {most}"
-        case {"ge": least}:
-            return f" of at least {least}"
-        case {"gt": below}:
-            return f" above {below}"
-    return ""
-
-
-def _required(name: str, value: T | None, hint: str = "") -> T:
-    if not value:
-        raise SettingsError(f"{name}: required{f', {hint}' if hint else ''}, but not set")
-    return value
-
-
-def _url(name: str, value: str) -> str:
-    """Paths are appended to it, and it is logged: so nothing after the path, and no password."""
-    try:
-        parts = urlsplit(value)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or re.search(r"[\s@?#]", value):
-        raise SettingsError(
-            f"{name}: must be an http:// or https:// URL with a host, and without a user, a query "
-            "or a blank"
-        )
-    return value.rstrip("/")
-
-
-def _login_url(base_url: str) -> str:
-    """``https://api.mypurecloud.de`` -> ``https://login.mypurecloud.de`` (contract, Settings)."""
-    prefix = "https://api."
-    return f"https://login.{base_url[len(prefix) :]}" if base_url.startswith(prefix) else base_url
+def _plain(value: str | SecretStr | Path) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)

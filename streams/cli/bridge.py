@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from streams.cli.serving import serve
-from streams.settings import Settings
+from streams.cli.signals import nothing_begun
 
 
 @click.group()
@@ -20,14 +20,17 @@ def http() -> None:
     Listens on BRIDGE_HOST and BRIDGE_PORT (0: any free port, named in the log). An event is
     answered 200 once Kafka has acknowledged it, and 503 while Kafka is away.
     """
-    from streams.bridge.server import run_bridge
-    from streams.telemetry import logging, tracing
+    with nothing_begun():
+        from streams.settings import Settings
+        from streams.telemetry import otel
 
-    settings = Settings.load()
-    # Whatever is missing is said before anything is started.
-    settings.bridge_api_keys()
-    logging.configure(settings.log_format, settings.log_level)
-    tracing.configure("genesys-streams-bridge")
+        # Whatever is missing is said before anything is started.
+        settings = Settings.load(Settings.bridge_api_keys, otel.settle)
+        from streams.bridge.server import run_bridge
+        from streams.telemetry import logging, tracing
+
+        logging.configure(settings.log_format, settings.log_level)
+        tracing.configure("genesys-streams-bridge")
     try:
         serve(lambda stop: run_bridge(settings, stop))
     finally:

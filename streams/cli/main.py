@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import importlib
-import signal
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
 import click
 
 import streams
+from streams.cli.signals import nothing_begun, unwind
 from streams.cli.stdout import guard_stdout
 from streams.errors import SettingsError, StreamsError
+from streams.foreign_text import foreign_text
+from streams.telemetry.otel import drop_plug_ins
 
 PROGRAM = "genesys-streams"
+
+# Of what is said at the end: every setting that can be wrong fits in.
+MOST_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class LazyGroup(click.Group):
     """Imports a command when it is run, so that none pays for what the others need."""
 
     def __init__(self, *, targets: Mapping[str, Target], help: str) -> None:
-        super().__init__(help=help)
+        # Sub-commands inherit the names of the option.
+        super().__init__(help=help, context_settings={"help_option_names": ["-h", "--help"]})
         self._targets = targets
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -57,7 +65,8 @@ class LazyGroup(click.Group):
         if target is None:
             return None
         module, _, attribute = target.path.partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        with nothing_begun():
+            command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command), f"{target.path} is no command"
         return command
 
@@ -76,14 +85,18 @@ click.version_option(streams.__version__, prog_name=PROGRAM)(root)
 
 def main() -> NoReturn:
     """The console script."""
-    # Until a command drains by itself (see serving), SIGTERM unwinds it as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until a command drains by itself (see serving).
+    unwind()
+    _open_standard_files()
     guard_stdout()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _flush_stderr()
+    sys.exit(code)
 
 
 def run(args: list[str]) -> int:
     """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage or settings."""
+    drop_plug_ins(os.environ)
     try:
         result = root.main(args, prog_name=PROGRAM, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -104,5 +117,25 @@ def run(args: list[str]) -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    click.echo(f"{PROGRAM}: {' '.join(message.split())}", err=True)
+    with suppress(OSError):  # where nobody hears it the exit code still says it
+        click.echo(f"{PROGRAM}: {foreign_text(message, MOST_CHARACTERS)}", err=True)
     return code
+
+
+def _open_standard_files() -> None:
+    """A process that was started without stderr would give its number to the next file it opens,
+    and what is said at last would be written into that: a socket, or a store."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _flush_stderr() -> None:
+    """Python ends with 120 when it cannot write what is left, whatever the command came to."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

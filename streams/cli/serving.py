@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, TypeVar
 
 import click
 
+from streams.cli import signals
 from streams.last_resort import leave_now, leave_within
 
 # The contract gives a command 10 s from the first signal to leave. A drain that hangs is cut off
 # just before, so that no supervisor has to resort to SIGKILL and no process is left behind.
 DRAIN_SECONDS = 9.5
 
-T = TypeVar("T")
+# A terminal sends Ctrl-C to every process of the command, and those that started others pass it on:
+# the same press may come twice. What comes later than this is a second press.
+SECOND_PRESS_SECONDS = 1.0
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+T = TypeVar("T")
 
 
 def serve(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main(stop)``; SIGTERM or Ctrl-C sets ``stop``, upon which it has to drain and return.
+    """Run ``main(stop)``; SIGTERM, SIGHUP or Ctrl-C sets ``stop``, upon which it has to drain and
+    return.
 
-    Returns when ``main`` does and raises what it raises. A second signal, or 9.5 s after the first
-    one, ends the process at once with exit code 1: what was not finished is left to be done again.
+    Returns when ``main`` does and raises what it raises. 9.5 s after the first signal the process
+    ends with exit code 1: what was not finished is left to be done again. Nothing else hurries it
+    but Ctrl-C, pressed again after a second: supervisors repeat SIGTERM, and mean the same.
     """
-    asyncio.run(_until_stopped(main))
+    stopping = _Stopping()
+    try:
+        asyncio.run(stopping.run(main))
+    finally:
+        stopping.close()
 
 
 def complete(work: Coroutine[Any, Any, T]) -> T:
@@ -60,21 +72,54 @@ async def _cancel(task: asyncio.Task[Any], when: asyncio.Event) -> None:
     task.cancel()
 
 
-async def _until_stopped(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+class _Stopping:
+    """The signals' handler, from before the loop runs to the end of the process.
 
-    def first_signal() -> None:
-        stop.set()
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, _second_signal)
-        leave_within(DRAIN_SECONDS, f"not drained in {DRAIN_SECONDS} s")
+    One handler for all of them, of Python and not of the loop: between taking one away and putting
+    up the next, the signal would kill.
+    """
 
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, first_signal)
-    await main(stop)
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._signalled = False
+        self._interrupted_at: float | None = None
+        self._before = {number: signal.getsignal(number) for number in signals.taken()}
+        self._heard, self._tell = os.pipe()
+        # A thread, because the loop may be what hangs, and not started in the handler, which may
+        # interrupt whoever holds the locks that takes.
+        threading.Thread(target=self._hard_end, name="hard-end", daemon=True).start()
+        for number in self._before:
+            signal.signal(number, self._on_signal)
 
+    async def run(self, main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._signalled:
+            self._stop.set()
+        await main(self._stop)
 
-def _second_signal(number: int, _frame: FrameType | None) -> None:
-    leave_now(f"second {signal.Signals(number).name}")
+    def close(self) -> None:
+        """Once a signal has come, further ones change nothing up to the end of the process."""
+        if not self._signalled:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            os.close(self._tell)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if not self._signalled:
+            self._signalled = True
+            os.write(self._tell, b"!")
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if number == signal.SIGINT:
+            now = time.monotonic()
+            if self._interrupted_at is None:
+                self._interrupted_at = now
+            elif now - self._interrupted_at > SECOND_PRESS_SECONDS:
+                leave_now("second SIGINT")
+
+    def _hard_end(self) -> None:
+        told = os.read(self._heard, 1)
+        os.close(self._heard)
+        if told:
+            leave_within(DRAIN_SECONDS, f"not drained in {DRAIN_SECONDS} s")

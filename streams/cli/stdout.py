@@ -36,7 +36,6 @@ def guard_stdout() -> None:
 
     What the encoding of stdout lacks is escaped. JSON is UTF-8 whatever the encoding is.
     """
-    _occupy_standard_descriptors()
     old = sys.stdout
     sys.stdout = io.TextIOWrapper(
         io.BufferedWriter(_Guarded(None if old is None else old.fileno())),
@@ -44,14 +43,6 @@ def guard_stdout() -> None:
         errors="backslashreplace",
         line_buffering=old is not None and old.isatty(),
     )
-
-
-def _occupy_standard_descriptors() -> None:
-    """A descriptor that was closed is given to the next file: what librdkafka logs, or a worker's
-    last words on stderr, would go into a connection to Kafka."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
 
 
 class _Guarded(io.RawIOBase):

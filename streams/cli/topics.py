@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from streams.cli.printable import printable
+from streams.cli.serving import complete
 from streams.kafka.declaration import DeclaredTopic
 from streams.kafka.topics import State, apply_topics, look
 from streams.settings import Settings
+from streams.stopping import in_daemon_thread
 
 
 @click.group(help="Create and check the Kafka topics that are declared in topics.yaml.")
@@ -27,7 +29,7 @@ def topics(ctx: click.Context, file: Path | None) -> None:
 @topics.command(help="Create the topics that are missing. Never changes or deletes one.")
 @click.pass_obj
 def apply(file: Path | None) -> None:
-    before, after = apply_topics(Settings.load(), file)
+    before, after = complete(in_daemon_thread(apply_topics, Settings.load(), file))
     for declared, fitted in zip(before.declaration.topics, before.fitted, strict=True):
         if fitted.name in before.cluster.topics:
             click.echo(f"{fitted.name}: already there")
@@ -40,7 +42,7 @@ def apply(file: Path | None) -> None:
 @topics.command(help="Say what differs from the declaration; exit 1 if anything does.")
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    state = look(Settings.load(), ctx.obj)
+    state = complete(in_daemon_thread(look, Settings.load(), ctx.obj))
     differences = state.differences()
     for difference in differences:
         click.echo(printable(difference))
@@ -53,7 +55,7 @@ def check(ctx: click.Context) -> None:
 @topics.command(name="list", help="The declared topics and how they are on the cluster.")
 @click.pass_obj
 def list_(file: Path | None) -> None:
-    state = look(Settings.load(), file)
+    state = complete(in_daemon_thread(look, Settings.load(), file))
     differing = {difference.topic for difference in state.differences()}
     rows = [("TOPIC", "PARTITIONS", "REPLICAS", "RETENTION", "CLEANUP", "STATE")]
     for declared in state.fitted:

@@ -7,22 +7,26 @@ import asyncio
 import click
 
 from streams.cli.serving import serve
-from streams.settings import Settings
+from streams.cli.signals import nothing_begun
 
 
 @click.command()
 def worker() -> None:
     """Decide every event: the Faust worker."""
-    from streams.telemetry import logging, tracing
-    from streams.worker.run import run_worker
-    from streams.worker.server import check_worker_address
+    with nothing_begun():
+        from streams.settings import Settings
+        from streams.telemetry import otel
 
-    settings = Settings.load()
-    # Whatever is missing is said before anything is started.
-    settings.genesys()
-    settings.disposition_code()
-    logging.configure(settings.log_format, settings.log_level)
-    tracing.configure("genesys-streams-worker", settings.worker_instance_id)
+        # Whatever is missing is said before anything is started.
+        settings = Settings.load(
+            Settings.genesys, Settings.disposition_code, Settings.advertised_url, otel.settle
+        )
+        from streams.telemetry import logging, tracing
+        from streams.worker.run import run_worker
+        from streams.worker.server import check_worker_address
+
+        logging.configure(settings.log_format, settings.log_level)
+        tracing.configure("genesys-streams-worker", settings.worker_instance_id)
 
     async def main(stop: asyncio.Event) -> None:
         await check_worker_address(settings)

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import re
 import ssl
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streams.addresses import is_host, is_ipv6
 from streams.errors import SettingsError
+from streams.refusal import all_of
 
 if TYPE_CHECKING:
     from streams.settings import Settings
 
 # Where no port is given aiokafka, librdkafka and Faust alike take 9092.
-_SERVER = re.compile(r"([\w.-]+|\[(?P<ipv6>[^\]]+)\])(:(?P<port>\d{1,5}))?", re.ASCII)
+_SERVER = re.compile(r"((?P<host>[^\[\]:]+)|\[(?P<ipv6>[^\]]+)\])(:(?P<port>[0-9]{1,5}))?")
 
 # Or OpenSSL asks for one at the terminal, and a service hangs there.
 _NO_PASSPHRASE = ""
@@ -86,25 +87,29 @@ def _is_server(text: str) -> bool:
     match = _SERVER.fullmatch(text)
     if match is None or not 1 <= int(match["port"] or 9092) <= 65535:
         return False
-    if match["ipv6"] is not None:
-        IPv6Address(match["ipv6"])  # raises ValueError
-    return True
+    return is_host(match["host"]) if match["host"] is not None else is_ipv6(match["ipv6"])
 
 
 def check_tls_files(settings: Settings) -> None:
-    """Raises SettingsError for the first of the files that the clients could not use."""
+    """Raises SettingsError for the files that the clients could not use."""
     ca, certificate, key = (
         settings.kafka_ssl_cafile,
         settings.kafka_ssl_certfile,
         settings.kafka_ssl_keyfile,
     )
-    if ca is not None:
-        _check_certificate("KAFKA_SSL_CAFILE", ca)
-    if certificate is not None:
-        _check_certificate("KAFKA_SSL_CERTFILE", certificate)
-        _check_key(certificate, key)
-    elif key is not None:
-        raise SettingsError("KAFKA_SSL_CERTFILE: required with KAFKA_SSL_KEYFILE, but not set")
+
+    def own() -> None:
+        if certificate is not None:
+            _check_certificate("KAFKA_SSL_CERTFILE", certificate)
+            _check_key(certificate, key)
+        elif key is not None:
+            raise SettingsError("KAFKA_SSL_CERTFILE: required with KAFKA_SSL_KEYFILE, but not set")
+
+    def theirs() -> None:
+        if ca is not None:
+            _check_certificate("KAFKA_SSL_CAFILE", ca)
+
+    all_of(theirs, own)
 
 
 def _check_certificate(name: str, path: Path) -> None:

@@ -6,48 +6,18 @@ import json
 import logging
 import os
 import sys
-import time
-from collections import OrderedDict
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 from opentelemetry import trace
 
 from streams.clock import rfc3339
-
-# Libraries that repeat themselves: with a broker down aiokafka logs thousands of "Unable connect"
-# lines. The bridge says why for every request it has to refuse, aiohttp tells each error of ours,
-# and the worker each record put off or dead: of those the outcomes have every one.
-NOISY_LOGGERS = (
-    "aiohttp",
-    "aiokafka",
-    "faust",
-    "mode",
-    "opentelemetry",
-    "streams.bridge",
-    "streams.listening",
-    "streams.worker.report",
-    "streams.worker.road",
-)
-
-# One line of a kind in this time shows that the trouble lasts without burying what else is said.
-REPEAT_SECONDS = 10.0
-
-# Kinds of line remembered: keeps messages that were put together before they were logged, each a
-# kind of its own, from filling memory.
-REMEMBERED_KINDS = 500
+from streams.telemetry.repeats import RepeatFilter
 
 # Their debug lines cost a sixth of the worker's CPU, and their info lines repeat what ours say.
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-# Text that came from outside may not break a line, nor colour the terminal.
-_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
-    ord("\n"): "\\n",
-    ord("\r"): "\\r",
-    ord("\t"): "\\t",
-}
 
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 
@@ -59,7 +29,8 @@ def configure(
 
     ``level``: debug, info, warning or error.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    # A process that was started without stderr has None there.
+    handler = LogHandler(stream or sys.stderr or _nowhere())
     coloured = handler.stream.isatty() and "NO_COLOR" not in os.environ
     handler.setFormatter(JsonFormatter() if log_format == "json" else ConsoleFormatter(coloured))
     handler.addFilter(RepeatFilter())
@@ -67,6 +38,30 @@ def configure(
     for name in QUIET_LOGGERS:
         quiet = logging.NOTSET if level == "debug" else logging.WARNING
         logging.getLogger(name).setLevel(quiet)
+
+
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Never raises, and says nothing of its own: a log on a full disk, or a value that cannot be
+    shown, ends no work."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as exc:  # noqa: BLE001 - from the text of any value that was logged
+            line = self._told(record, exc)
+        # Nobody can be told that nothing can be told.
+        with suppress(OSError, ValueError):
+            self.stream.write(line + self.terminator)
+            self.flush()
+
+    def _told(self, record: logging.LogRecord, failure: Exception) -> str:
+        """The line without its values."""
+        template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
+        why = f"(its values cannot be shown: {type(failure).__name__})"
+        plain = logging.LogRecord(
+            record.name, record.levelno, "", 0, f"{template} {why}", None, None
+        )
+        return self.format(plain)
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -80,17 +75,20 @@ class ConsoleFormatter(logging.Formatter):
         level = f"{record.levelname:<7}"
         if self._coloured and (colour := _COLOURS.get(record.levelname)):
             level = f"\x1b[{colour}m{level}\x1b[0m"
-        message = record.getMessage().translate(_ESCAPED)
+        message = _escaped(record.getMessage())
         line = f"{rfc3339(record.created)} {level} {record.name} {message}"
         for name, value in _extras(record).items():
-            line += f" {name}={_quoted(str(value).translate(_ESCAPED))}"
+            line += f" {name}={_quoted(_escaped(str(value)))}"
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            # Indented: a line of an exception's text can not pass for a line of the log.
+            traceback = self.formatException(record.exc_info).split("\n")
+            line += "".join(f"\n  {_escaped(part)}" for part in traceback)
         return line
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: ts, level, logger, message, the current span's ids, extra fields."""
+    """One object a line: ts, level, logger, message, the current span's ids, extra fields. All that
+    is not plain ASCII is escaped, so no terminal obeys it."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
@@ -105,35 +103,20 @@ class JsonFormatter(logging.Formatter):
             fields["span_id"] = trace.format_span_id(span.span_id)
         if record.exc_info:
             fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps(_extras(record) | fields, default=str)
+        return json.dumps(_extras(record) | fields, default=str, skipkeys=True)
 
 
-class RepeatFilter(logging.Filter):
-    """Lets one line of a kind (logger, message template) of the noisy loggers through in
-    ``REPEAT_SECONDS``; the next one says in ``suppressed`` how many were left out."""
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")  # noqa: PTH123 - to the end of the process
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        super().__init__()
-        self._monotonic = monotonic
-        # kind -> (when a line was last let through, lines left out since); oldest first.
-        self._kinds: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith(NOISY_LOGGERS):
-            return True
-        kind = (record.name, str(record.msg))
-        now = self._monotonic()
-        shown, suppressed = self._kinds.get(kind, (-REPEAT_SECONDS, 0))
-        if now - shown < REPEAT_SECONDS:
-            self._kinds[kind] = (shown, suppressed + 1)
-            return False
-        self._kinds[kind] = (now, 0)
-        self._kinds.move_to_end(kind)
-        if len(self._kinds) > REMEMBERED_KINDS:
-            self._kinds.popitem(last=False)
-        if suppressed:
-            record.suppressed = suppressed
-        return True
+def _escaped(text: str) -> str:
+    """Text that came from outside may not break a line, nor move or colour the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _extras(record: logging.LogRecord) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterable, Mapping
 
-from dotenv import dotenv_values
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,6 +19,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from streams import __version__
 from streams.errors import SettingsError
+from streams.telemetry import otel
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 SHUTDOWN_SECONDS = 2.0
 
 _W3C = TraceContextTextMapPropagator()
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
 
 def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
@@ -36,11 +34,26 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
 
     Spans are always made, so that every outcome has a trace id; they leave the process only when
     ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The
-    SDK's own variables win over the arguments. Raises SettingsError for an exporter or a protocol
-    that is not built in.
+    SDK's own variables win over the arguments. Raises SettingsError for what the SDK would not
+    take, or could not do.
     """
-    _read_env_file()
-    exporters = [_exporter(name) for name in _exporter_names()]
+    otel.settle()
+    try:
+        provider = _provider(service_name, instance_id)
+    except Exception as exc:  # noqa: BLE001 - a plug-in may raise anything, in words of its own
+        set_here = sorted(
+            name for name in os.environ if name.startswith("OTEL_") and name.isprintable()
+        )
+        raise SettingsError(
+            f"{', '.join(set_here) or 'OTEL_*'}: OpenTelemetry does not take one of these: "
+            f"{type(exc).__name__}; correct it, or unset it"
+        ) from None
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
+    exporters = [_exporter(name) for name in otel.exporters(os.environ)]
     defaults = {"service.name": service_name, "service.version": __version__}
     if instance_id is not None:
         defaults["service.instance.id"] = instance_id
@@ -49,7 +62,6 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
     return provider
 
 
@@ -89,30 +101,6 @@ def extract_context(
     return _W3C.extract(carrier)
 
 
-def _read_env_file() -> None:
-    """The SDK reads the environment alone; ``.env`` stands behind it, as for every setting."""
-    for name, value in dotenv_values(".env").items():
-        if name.startswith("OTEL_") and value is not None:
-            os.environ.setdefault(name, value)
-
-
-def _exporter_names() -> list[str]:
-    text = os.environ.get("OTEL_TRACES_EXPORTER", "")
-    if not text.strip() and any(os.environ.get(name) for name in _ENDPOINTS):
-        text = "otlp"
-    names = (name.strip().lower() for name in text.split(","))
-    return [name for name in names if name not in ("", "none")]
-
-
 def _exporter(name: str) -> SpanExporter:
-    if name == "console":
-        # Stdout is for data.
-        return ConsoleSpanExporter(out=sys.stderr)
-    if name != "otlp":
-        raise SettingsError(
-            f"OTEL_TRACES_EXPORTER: {name!r} is not built in; use otlp, console or none"
-        )
-    variable = next((name for name in _PROTOCOLS if os.environ.get(name)), None)
-    if variable is not None and os.environ[variable] != "http/protobuf":
-        raise SettingsError(f"{variable}: only http/protobuf is built in")
-    return OTLPSpanExporter()
+    # Stdout is for data.
+    return ConsoleSpanExporter(out=sys.stderr) if name == "console" else OTLPSpanExporter()

@@ -16,10 +16,12 @@ from streams.clock import Clock, SystemClock
 from streams.decision import Policy
 from streams.errors import WorkerError
 from streams.genesys.client import GenesysClient, open_client
+from streams.genesys.proxies import proxies_for
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
+from streams.stopping import in_daemon_thread, unless_stopped
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
 from streams.worker.datadir import claim
@@ -29,6 +31,7 @@ from streams.worker.mortality import Mortality
 from streams.worker.report import Report
 from streams.worker.road import Deferrals, Road
 from streams.worker.server import StateServer
+from streams.worker.start_line import start_line
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever
 from streams.worker.table import InteractionTable, changelog, declare
@@ -55,8 +58,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     with the reason when the worker can no longer do its job.
     """
     genesys, policy = settings.genesys(), _policy(settings)
-    topics = await asyncio.to_thread(verify_topics, settings)
-    await asyncio.to_thread(create_changelog, settings, changelog(settings.app_id))
+    proxies_for(genesys.base_url, genesys.login_url)  # refused before Kafka is asked
+    topics = await unless_stopped(stop, _prepared(settings))
+    if topics is None:
+        return
     clock, random = SystemClock(), Random()
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
@@ -67,8 +72,10 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         publisher = KafkaPublisher(
             settings, client_id=f"{settings.app_id}-worker", may_send=membership.session_alive
         )
-        await publisher.start()
         stack.push_async_callback(publisher.stop)
+        await unless_stopped(stop, publisher.start())
+        if stop.is_set():
+            return
         client = await stack.enter_async_context(
             open_client(
                 genesys,
@@ -93,6 +100,14 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await worker.run(stop)
 
 
+async def _prepared(settings: Settings) -> VerifiedTopics:
+    """The topics as they are, the changelog made where it is missing. Kafka may be away for as long
+    as it likes: a worker that is told to stop meanwhile waits for no answer."""
+    topics = await in_daemon_thread(verify_topics, settings)
+    await in_daemon_thread(create_changelog, settings, changelog(settings.app_id))
+    return topics
+
+
 class Worker:
     """Everything wired together; good for one run."""
 
@@ -111,6 +126,7 @@ class Worker:
         metrics: WorkerMetrics,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self._settings = settings
         self._failed: asyncio.Future[BaseException] = loop.create_future()
         self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
         table = declare(self._app, topics.partitions)
@@ -176,6 +192,8 @@ class Worker:
         """Start, work, and give everything back in order. Raises WorkerError."""
         self._app.finalize()
         await self._server.start()
+        start = start_line(self._settings, port=self._server.port)
+        log.info("worker listening on %s", start.pop("url"), extra=start)
         try:
             await self._work(stop)
         finally:

@@ -5,7 +5,17 @@ Each is named for what the program would then do.
 
 from __future__ import annotations
 
-from tests.mutants import api_answers, bridge, effects, limits, put_off, reading, records, taking_up
+from tests.mutants import (
+    api_answers,
+    bridge,
+    effects,
+    limits,
+    put_off,
+    reading,
+    records,
+    settings,
+    taking_up,
+)
 
 MUTANTS = (
     *taking_up.MUTANTS,
@@ -16,4 +26,5 @@ MUTANTS = (
     *api_answers.MUTANTS,
     *reading.MUTANTS,
     *records.MUTANTS,
+    *settings.MUTANTS,
 )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
+import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
 from streams.errors import SettingsError
 from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
+from streams.telemetry import otel
+from streams.worker.start_line import start_line
 
 SECRET = "hush-0f7a"
 
@@ -27,6 +36,9 @@ DEFAULTS = [
     ("DISPOSITION_CODE_ID", None),
     ("DURATION_THRESHOLD_MS", 30_000),
     ("DRY_RUN", False),
+    ("LAG_WINDOW_SECONDS", 60),
+    ("SKIP_RECORDS", None),
+    ("ALLOW_INSECURE_HTTP", False),
     ("FETCH_POLICY", "completed"),
     ("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
     ("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"),
@@ -59,6 +71,10 @@ DEFAULTS = [
 READ = [
     ("DURATION_THRESHOLD_MS", "0", 0),
     ("DRY_RUN", "TRUE", True),
+    ("LAG_WINDOW_SECONDS", "0", 0.0),
+    ("LAG_WINDOW_SECONDS", "3600", 3600.0),
+    ("DISPOSITION_CODE_ID", "a" * 128, "a" * 128),
+    ("ALLOW_INSECURE_HTTP", "true", True),
     ("FETCH_POLICY", "Always", "always"),
     ("GENESYS_API", "conversations", "conversations"),
     ("KAFKA_BOOTSTRAP_SERVERS", "a:9092,b:9092", "a:9092,b:9092"),
@@ -84,6 +100,34 @@ WRONG = [
     ("DURATION_THRESHOLD_MS", "-1"),
     ("DURATION_THRESHOLD_MS", "30s"),
     ("DRY_RUN", "maybe"),
+    ("DISPOSITION_CODE_ID", "two words"),
+    ("DISPOSITION_CODE_ID", "a" * 129),
+    ("DISPOSITION_CODE_ID", "caf\u00e9"),
+    ("DISPOSITION_CODE_ID", "a\x1b[31m"),
+    ("GENESYS_CLOUD_CLIENT_ID", "cli\u00e9nt"),
+    ("GENESYS_CLOUD_CLIENT_SECRET", "a\x00b".replace("\x00", "\x07")),
+    ("GENESYS_CLOUD_CLIENT_SECRET", "\udcff"),
+    ("GENESYS_CLOUD_CLIENT_SECRET", "a" * 1025),
+    ("GENESYS_CLOUD_SCOPES", 'a "b"'),
+    ("GENESYS_CLOUD_SCOPES", "a\nb"),
+    ("LAG_WINDOW_SECONDS", "-1"),
+    ("LAG_WINDOW_SECONDS", "3600.1"),
+    ("LAG_WINDOW_SECONDS", "inf"),
+    ("LAG_WINDOW_SECONDS", "nan"),
+    ("WORKER_INSTANCE_ID", "a/b"),
+    ("WORKER_INSTANCE_ID", ".."),
+    ("WORKER_INSTANCE_ID", "a" * 201),
+    ("WORKER_HOST", "a b"),
+    ("BRIDGE_HOST", "\x1b[31m"),
+    ("BRIDGE_API_KEY", "cl\u00e9"),
+    ("DATA_DIR", "a\nb"),
+    ("DATA_DIR", "a" * 1025),
+    ("KAFKA_SESSION_TIMEOUT_SECONDS", "1e300"),
+    ("KAFKA_SASL_USERNAME", "a\tb"),
+    ("KAFKA_BOOTSTRAP_SERVERS", "a..b:9092"),
+    ("KAFKA_BOOTSTRAP_SERVERS", f"{'a' * 64}:9092"),
+    ("SKIP_RECORDS", "1"),
+    ("ALLOW_INSECURE_HTTP", "perhaps"),
     ("FETCH_POLICY", "never"),
     ("KAFKA_BOOTSTRAP_SERVERS", ","),
     ("KAFKA_BOOTSTRAP_SERVERS", "foo:bar"),
@@ -123,7 +167,7 @@ SAID = [
     (
         "MAX_IN_FLIGHT",
         "many",
-        "must be a whole number of at least 1; correct it, or unset it for the default, 200",
+        "must be a whole number from 1 to 100000; correct it, or unset it for the default, 200",
     ),
     (
         "BRIDGE_PORT",
@@ -133,7 +177,8 @@ SAID = [
     (
         "STATE_TTL_SECONDS",
         "inf",
-        "must be a finite number above 0; correct it, or unset it for the default, 90000",
+        "must be a finite number above 0 and at most 315360000; correct it, or unset it for the "
+        "default, 90000",
     ),
     (
         "DEAD_LETTER_LIMIT",
@@ -165,7 +210,7 @@ SAID = [
         "or unset it for the default, localhost:9092",
     ),
     (
-        "WORKER_INSTANCE_ID",
+        "WORKER_ADVERTISED_URL",
         "\udcff",
         "must be text in UTF-8; correct it, or unset it",
     ),
@@ -292,6 +337,89 @@ def test_settings_never_change_once_read() -> None:
         Settings.load().dry_run = True
 
 
+class TestAllAtOnce:
+    def test_a_worker_with_nothing_set_is_told_all_that_it_needs(self) -> None:
+        message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
+        for variable in (*GENESYS, "DISPOSITION_CODE_ID"):
+            assert message.count(f"{variable}: required") == 1
+        assert message.isprintable()
+
+    def test_what_is_wrong_is_told_with_what_is_missing(self, environment: Environment) -> None:
+        environment(
+            GENESYS_CLOUD_BASE_URL="https://api.mypurecloud.de/api/v2",
+            GENESYS_CLOUD_CLIENT_SECRET="s\u00e9same",
+            MAX_IN_FLIGHT="many",
+            DRY_RUN="maybe",
+            KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+            SKIP_RECORDS="x",
+            KAFKA_SSL_CAFILE="missing",
+        )
+        message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
+        told = [problem.partition(": ")[0] for problem in message.split(" | ")]
+        assert sorted(told) == sorted(
+            [
+                "GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_CLIENT_ID", "GENESYS_CLOUD_CLIENT_SECRET",
+                "DISPOSITION_CODE_ID", "MAX_IN_FLIGHT", "DRY_RUN", "KAFKA_SASL_MECHANISM",
+                "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD", "SKIP_RECORDS", "KAFKA_SSL_CAFILE",
+            ]
+        )  # fmt: skip
+
+
+class TestKubernetes:
+    @pytest.mark.parametrize("name", ["worker", "bridge"])
+    @pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp"])
+    def test_the_address_of_a_service_is_told_from_a_port(
+        self, environment: Environment, name: str, protocol: str
+    ) -> None:
+        environment(**{f"{name.upper()}_PORT": f"{protocol}://10.0.0.1:6066"})
+        message = refusal(Settings.load)
+        assert message.startswith(f"{name.upper()}_PORT: must be a whole number from 0 to 65535; ")
+        assert f"Service named {name}" in message
+        assert "enableServiceLinks: false" in message
+        assert "10.0.0.1" not in message
+
+
+class TestSkipRecords:
+    @pytest.mark.parametrize(
+        ("text", "records"),
+        [
+            ("", set()),
+            (" , ,", set()),
+            ("p.events/0/0", {("p.events", 0, 0)}),
+            (
+                " p.events / 3 / 17 ,\tp.retries/0/9223372036854775807,",
+                {("p.events", 3, 17), ("p.retries", 0, 2**63 - 1)},
+            ),
+            ("p.events/007/01,p.events/7/1", {("p.events", 7, 1)}),
+        ],
+    )
+    def test_are_read(
+        self, environment: Environment, text: str, records: set[tuple[str, int, int]]
+    ) -> None:
+        environment(TOPIC_PREFIX="p.", SKIP_RECORDS=text)
+        assert Settings.load().skipped_records() == frozenset(records)
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            "p.events", "p.events/1", "p.events/1/2/3", "/1/2", "p.events//2", "p.events/1/",
+            "p.events/-1/2", "p.events/+1/2", "p.events/1_0/2", "p.events/1/2.0", "p.events/a/2",
+            "p.events/\u0661/2", "p.outcomes/1/2", "p.dead-letters/1/2", "events/1/2",
+            "genesys.interaction.events/1/2", "p.events/2147483648/0",
+            "p.events/0/9223372036854775808", f"p.events/0/{'9' * 5000}",
+        ],
+    )  # fmt: skip
+    def test_an_entry_that_names_no_record_is_told_by_its_number(
+        self, environment: Environment, entry: str
+    ) -> None:
+        environment(TOPIC_PREFIX="p.", SKIP_RECORDS=f"p.events/0/1,{entry}")
+        message = refusal(Settings.load)
+        assert message.startswith("SKIP_RECORDS: entry 2 ")
+        assert message.isprintable()
+        if len(entry) > 40:
+            assert entry not in message
+
+
 class TestDotEnv:
     def test_is_read_and_the_environment_wins(self, environment: Environment) -> None:
         Path(".env").write_text(f"MAX_IN_FLIGHT=7\nAPP_ID=blue\nUNKNOWN=1\nBRIDGE_API_KEY={SECRET}")
@@ -376,9 +504,11 @@ class TestGenesys:
             ("https://api.mypurecloud.de", "https://login.mypurecloud.de"),
             ("https://api.usw2.pure.cloud/", "https://login.usw2.pure.cloud"),
             ("https://api.example.org:8443", "https://login.example.org:8443"),
-            ("http://api.mypurecloud.de", "http://api.mypurecloud.de"),
             ("http://127.0.0.1:8090", "http://127.0.0.1:8090"),
-            ("https://genesys.example.org/api.", "https://genesys.example.org/api."),
+            ("HTTPS://API.Mypurecloud.de", "https://login.mypurecloud.de"),
+            ("http://[::1]:8090", "http://[::1]:8090"),
+            ("http://LocalHost:8090", "http://localhost:8090"),
+            ("http://127.9.9.9", "http://127.9.9.9"),
         ],
     )
     def test_the_token_host_follows_from_the_base(
@@ -400,6 +530,12 @@ class TestGenesys:
             "https://api.mypurecloud.de?region=de",
             "https://api.mypurecloud.de#fragment",
             "https://api.my purecloud.de",
+            "https://api..mypurecloud.de",
+            "https://-api.mypurecloud.de",
+            f"https://{'a' * 64}.mypurecloud.de",
+            "https://api.mypurecloud.d\u00e9",
+            "https://api.mypurecloud.de\\@example.org",
+            f"https://api.mypurecloud.de/{'a' * 500}",
             f"https://client:{SECRET}@api.mypurecloud.de",
         ],
     )
@@ -411,6 +547,31 @@ class TestGenesys:
         assert message.startswith(f"{variable}: ")
         assert "\n" not in message
         assert SECRET not in message
+
+    @pytest.mark.parametrize("variable", ["GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_LOGIN_URL"])
+    @pytest.mark.parametrize("path", ["/api/v2", "/api/v2/", "/x", "//x"])
+    def test_a_path_is_refused_with_what_to_write_instead(
+        self, environment: Environment, variable: str, path: str
+    ) -> None:
+        environment(**GENESYS | {variable: f"https://api.mypurecloud.de:8443{path}"})
+        assert refusal(Settings.load().genesys) == (
+            f"{variable}: must have no path; write https://api.mypurecloud.de:8443"
+        )
+
+    @pytest.mark.parametrize("variable", ["GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_LOGIN_URL"])
+    @pytest.mark.parametrize(
+        "host", ["api.mypurecloud.de", "10.0.0.1", "128.0.0.1", "[::2]", "localhost.example.org"]
+    )
+    def test_the_secret_goes_in_clear_only_where_that_was_asked_for(
+        self, environment: Environment, variable: str, host: str
+    ) -> None:
+        environment(**GENESYS | {variable: f"http://{host}:8090"})
+        message = refusal(Settings.load().genesys)
+        assert message.startswith(f"{variable}: http:// to another machine ")
+        assert "ALLOW_INSECURE_HTTP" in message
+        environment(ALLOW_INSECURE_HTTP="true")
+        genesys = Settings.load().genesys()
+        assert f"http://{host}:8090" in (genesys.base_url, genesys.login_url)
 
 
 class TestDispositionCode:
@@ -600,3 +761,69 @@ def test_a_dialect_that_is_not_built_is_refused() -> None:
     settings = Settings.load(_env_file=None, genesys_api="conversations")
     with pytest.raises(SettingsError, match="GENESYS_API"):
         settings.genesys()
+
+
+# What an environment can hold: any bytes but NUL, as Python reads them.
+VALUES = (
+    st.binary(max_size=40).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
+    | st.sampled_from(["true", "0", "1e400", "-1", "http://a", "https://[::1]:1/", "a/1/2", "SSL"])
+    | st.sampled_from([text for _, text in WRONG])
+)
+
+
+def checked() -> None:
+    """All that a worker and a bridge check before they start; what passes can be used."""
+    settings = Settings.load(
+        Settings.genesys,
+        Settings.disposition_code,
+        Settings.advertised_url,
+        Settings.bridge_api_keys,
+        otel.settle,
+    )
+    assert all(aiokafka_options(settings).values())
+    AdminClient(librdkafka_options(settings))
+    genesys = settings.genesys()
+    f"{genesys.client_id}{genesys.client_secret}".encode("ascii")
+    for url in (genesys.base_url, genesys.login_url, settings.advertised_url()):
+        assert URL(url) / "api"
+    json.dumps(start_line(settings, port=1)).encode("ascii")
+
+
+@hypothesis.settings(max_examples=400)
+@given(
+    st.dictionaries(
+        st.sampled_from([field.upper() for field in Settings.model_fields]), VALUES, max_size=4
+    )
+)
+def test_any_value_of_any_setting_is_one_line_or_works(variables: dict[str, str]) -> None:
+    base = GENESYS | {"DISPOSITION_CODE_ID": "code-1"}
+    with mock.patch.dict(os.environ, base | variables):
+        try:
+            checked()
+        except SettingsError as exc:
+            assert str(exc).isprintable()
+            assert all(problem.partition(":")[0].isupper() for problem in exc.problems)
+            assert SECRET not in str(exc)
+
+
+LINES = st.lists(
+    st.builds(
+        "{}{}{}{}".format,
+        st.sampled_from(["DRY_RUN", "export APP_ID", "OTEL_BSP_SCHEDULE_DELAY", "", "#"]),
+        st.sampled_from(["=", " = ", ":", ""]),
+        st.sampled_from(["true", '"true', "'true'", "${APP_ID}", "\0", "5"]) | st.text(max_size=5),
+        st.sampled_from(["\n", "\r\n", " # why\n", '"\n']),
+    ).map(lambda line: line.encode("utf-8", "surrogatepass")),
+    max_size=6,
+).map(b"".join)
+
+
+@hypothesis.settings(max_examples=300)
+@given(st.binary(max_size=60) | LINES)
+def test_any_env_file_is_one_line_or_works(content: bytes) -> None:
+    Path(".env").write_bytes(content)
+    with mock.patch.dict(os.environ, GENESYS | {"DISPOSITION_CODE_ID": "code-1"}):
+        try:
+            checked()
+        except SettingsError as exc:
+            assert str(exc).isprintable()

@@ -39,7 +39,10 @@ DRAINS = "print('ready', flush=True)\nawait stop.wait()\nawait asyncio.sleep(0.1
 HANGS = "print('ready', flush=True)\nawait stop.wait()\nprint('stopping', flush=True)\n"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+STOP_SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_a_signal_drains_and_leaves_with_0(number: signal.Signals) -> None:
     with running(DRAINS) as process:
         process.send_signal(number)
@@ -47,16 +50,76 @@ def test_a_signal_drains_and_leaves_with_0(number: signal.Signals) -> None:
     assert (process.returncode, out, err) == (0, "drained\nleft\n", "")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_a_drain_that_hangs(number: signal.Signals) -> None:
-    with running(HANGS + "await asyncio.sleep(60)") as process:
-        process.send_signal(signal.SIGTERM)
+SLOW_DRAIN = HANGS + "await asyncio.sleep(1)\nprint('drained', flush=True)"
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (signal.SIGTERM, signal.SIGTERM),
+        (signal.SIGTERM, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGHUP),
+        (signal.SIGHUP, signal.SIGTERM),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP),
+    ],
+)
+def test_signals_that_a_supervisor_repeats_hurry_nothing(
+    numbers: tuple[signal.Signals, ...],
+) -> None:
+    # However long a busy machine takes from one signal to the next.
+    with running(SLOW_DRAIN, before="serving.SECOND_PRESS_SECONDS = 60.0\n") as process:
+        process.send_signal(numbers[0])
         assert process.stdout is not None
         assert process.stdout.readline() == "stopping\n"
-        process.send_signal(number)
+        for number in numbers[1:]:
+            process.send_signal(number)
+            time.sleep(0.05)  # as far apart as a supervisor has them, or they come as one
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "drained\nleft\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_as_fast_as_they_come_kill_nothing(number: signal.Signals) -> None:
+    with running(DRAINS) as process:
+        for _ in range(200):
+            process.send_signal(number)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "drained\nleft\n", "")
+
+
+def test_only_ctrl_c_pressed_again_after_a_second_ends_a_drain() -> None:
+    with running(HANGS + "await asyncio.sleep(60)") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stopping\n"
+        # Not a wait for something to happen, but a press that comes late.
+        time.sleep(1.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=5)
+    assert process.returncode == 1
+    assert err == "genesys-streams: second SIGINT: ending now with work unfinished\n"
+
+
+def test_a_signal_that_nohup_has_it_ignore_is_ignored() -> None:
+    with running(
+        DRAINS, before="import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    ) as (process):
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_a_loop_that_hangs_before_the_signal_is_cut_off_too() -> None:
+    blocked = "print('ready', flush=True)\ntime.sleep(60)"
+    with running(blocked, before="serving.DRAIN_SECONDS = 0.3") as process:
+        process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=10)
     assert process.returncode == 1
-    assert err == f"genesys-streams: second {number.name}: ending now with work unfinished\n"
+    assert "not drained in 0.3 s" in err
 
 
 @pytest.mark.parametrize(

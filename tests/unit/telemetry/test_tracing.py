@@ -20,7 +20,6 @@ from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
 from streams import __version__
 from streams.errors import SettingsError
-from streams.telemetry import tracing
 from streams.telemetry.tracing import configure, extract_context, inject_context, shutdown
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -30,8 +29,8 @@ TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01".encode()
 @pytest.fixture(autouse=True)
 def global_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[TracerProvider]]:
     """A process has one provider, set once; a test that sets its own leaves none behind."""
-    for name in ("OTEL_TRACES_EXPORTER", *tracing._ENDPOINTS, *tracing._PROTOCOLS):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
     made: list[TracerProvider] = []
     monkeypatch.setattr(trace, "set_tracer_provider", made.append)
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: made[-1])

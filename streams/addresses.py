@@ -1,0 +1,82 @@
+"""Hosts and URLs of settings: what a client can really use, and what stays on this machine."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from urllib.parse import SplitResult, urlsplit
+
+from streams.errors import SettingsError
+
+# DNS takes no label above 63 characters and no name above 253. Python's resolver raises an error of
+# its own over others, in the middle of a connection attempt.
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
+
+# An URL ends up in logs, spans and the group's metadata, so it is short.
+MAX_URL = 500
+
+_WRONG = re.compile(r"[^!-~]|[@?#\\]")
+
+
+def is_host(text: str) -> bool:
+    """Whether it is a name or an IPv4 address; an IPv6 address without its brackets."""
+    return _NAME.fullmatch(text) is not None or is_ipv6(text)
+
+
+def is_ipv6(text: str) -> bool:
+    try:
+        return IPv6Address(text).scope_id is None
+    except AddressValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent there never leaves this machine: 127.0.0.0/8, ::1 and localhost."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return IPv4Address(host).is_loopback
+    except AddressValueError:
+        return is_ipv6(host) and IPv6Address(host) == IPv6Address("::1")
+
+
+def checked_url(name: str, text: str) -> SplitResult:
+    """The URL of a setting, that paths are appended to and that is logged: so it has neither user
+    nor query nor fragment. Raises SettingsError."""
+    try:
+        parts = urlsplit(text)
+        # `port` raises ValueError when it is none.
+        valid = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:
+        valid = False
+    if (
+        not valid
+        or _WRONG.search(text)
+        or len(text) > MAX_URL
+        or not is_host(parts.hostname or "")
+        or parts.netloc.endswith(":")
+    ):
+        raise SettingsError(
+            f"{name}: must be an http:// or https:// URL with a host, and without a user, a query, "
+            f"a blank or a character that is not ASCII, at most {MAX_URL} characters long"
+        )
+    return parts
+
+
+def api_url(name: str, text: str, *, insecure: bool) -> str:
+    """Scheme and host of an API. Raises SettingsError.
+
+    With a path every call would be answered 404, for the path of the API is appended to it. And
+    the client's secret is sent there, so it goes in clear only where that was asked for.
+    """
+    parts = checked_url(name, text)
+    origin = f"{parts.scheme}://{parts.netloc.lower()}"
+    if parts.path.strip("/"):
+        raise SettingsError(f"{name}: must have no path; write {origin}")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not insecure:
+        raise SettingsError(
+            f"{name}: http:// to another machine sends the client's secret in clear; write "
+            "https://, or set ALLOW_INSECURE_HTTP=true where nobody can listen"
+        )
+    return origin

@@ -1,0 +1,47 @@
+"""Signals before a command drains by itself (see ``serving``)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def taken() -> tuple[signal.Signals, ...]:
+    """Those that end this program. ``nohup`` has a process ignore SIGHUP, and so it stays."""
+    return tuple(
+        number
+        for number in STOP_SIGNALS
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+    )
+
+
+def unwind() -> None:
+    """From now on a signal ends what runs as Ctrl-C does: what is open is closed."""
+    for number in taken():
+        signal.signal(number, signal.default_int_handler)
+
+
+@contextmanager
+def nothing_begun() -> Iterator[None]:
+    """While modules are imported and settings read, a signal ends the process at once, with 0.
+
+    There is nothing to close yet, and an exception in the middle of an import can get lost there.
+    """
+    before = {number: signal.getsignal(number) for number in taken()}
+    for number in before:
+        signal.signal(number, _leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is _leave:
+                signal.signal(number, handler)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    os._exit(0)

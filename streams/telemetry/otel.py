@@ -1,0 +1,242 @@
+"""``OTEL_*`` before the SDK sees it: what it would not take is a setting that is wrong.
+
+Left to itself the SDK ends the program over some values, prints a traceback and goes on with others
+over others, and its warnings quote what may be a secret. This module imports nothing of it, because
+it reads some of its variables as soon as it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from streams.addresses import is_host
+from streams.environment import read_env_file
+from streams.errors import SettingsError
+
+# Parts of OpenTelemetry that this program brings itself: another context would mix up the traces of
+# its coroutines, another provider would leave outcomes without a trace id.
+PLUG_INS = (
+    "OTEL_PYTHON_CONTEXT",
+    "OTEL_PYTHON_TRACER_PROVIDER",
+    "OTEL_PYTHON_METER_PROVIDER",
+    "OTEL_PYTHON_LOGGER_PROVIDER",
+    "OTEL_PROPAGATORS",
+)
+
+EXPORTERS = ("otlp", "console", "none")
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+
+# A queue is allocated for them, and longer waits do not fit into a thread's time-out.
+_MOST_SPANS = 1_000_000
+_MOST_MS = 86_400_000
+_MOST_SECONDS = 1_000_000
+
+_KEY = r"[!#-'*+.0-9A-Z^-z|~-]+"
+_HEADER = re.compile(rf"\s*(?P<name>{_KEY})\s*=(?P<value>[ !#-+\--:<-\[\]-~]*)")
+
+Problem = str | None
+
+
+def drop_plug_ins(environment: MutableMapping[str, str]) -> None:
+    """Takes out what would replace parts that this program brings itself."""
+    for name in PLUG_INS:
+        environment.pop(name, None)
+
+
+def settle(_: object = None) -> None:
+    """Make the process' ``OTEL_*`` fit for the SDK, with ``.env`` behind them.
+
+    Raises SettingsError with all that is wrong; nothing of the SDK is imported.
+    """
+    for name, value in read_env_file().items():
+        if name.startswith("OTEL_") and not os.environ.get(name, "").strip():
+            os.environ[name] = value
+    drop_plug_ins(os.environ)
+    # The SDK reads a blank one as a number, and fails.
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        if not os.environ[name].strip():
+            del os.environ[name]
+    if problems := list(wrong(os.environ)):
+        raise SettingsError(*problems)
+    if os.environ.pop("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        # Every outcome has its trace id all the same; nothing leaves the process.
+        os.environ["OTEL_TRACES_EXPORTER"] = "none"
+    if "OTEL_RESOURCE_ATTRIBUTES" in os.environ:
+        # The SDK warns of a comma at the end.
+        entries = os.environ["OTEL_RESOURCE_ATTRIBUTES"].split(",")
+        os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(filter(str.strip, entries))
+
+
+def wrong(environment: Mapping[str, str]) -> Iterator[str]:
+    """What the SDK, as this program uses it, would not take."""
+    for name, check in _CHECKS.items():
+        value = environment.get(name, "")
+        if not value.strip():
+            continue
+        must = check(value.strip()) if value.strip().isprintable() else "be printable text"
+        if must is not None:
+            yield f"{name}: must {must}; correct it, or unset it"
+    queue, batch = (_number(environment.get(name)) for name in _BATCH)
+    if (batch or 512) > (queue or 2048):
+        yield f"{_BATCH[1]}: must be at most {_BATCH[0]}; correct it, or unset it"
+    if "otlp" in exporters(environment):
+        protocol = next((name for name in PROTOCOLS if environment.get(name, "").strip()), None)
+        if protocol is not None and environment[protocol].strip() != "http/protobuf":
+            yield f"{protocol}: only http/protobuf is built in"
+
+
+def exporters(environment: Mapping[str, str]) -> list[str]:
+    """Those to build: ``otlp``, ``console``; an endpoint alone asks for ``otlp``."""
+    text = environment.get("OTEL_TRACES_EXPORTER", "")
+    if not text.strip() and any(environment.get(name, "").strip() for name in ENDPOINTS):
+        text = "otlp"
+    names = (name.strip().lower() for name in text.split(","))
+    return [name for name in dict.fromkeys(names) if name not in ("", "none")]
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and re.fullmatch(r"\s*[0-9]{1,10}\s*", text, re.ASCII) else None
+
+
+def _whole(least: int, most: int) -> Callable[[str], Problem]:
+    def check(text: str) -> Problem:
+        number = _number(text)
+        if number is None or not least <= number <= most:
+            return f"be a whole number from {least} to {most}"
+        return None
+
+    return check
+
+
+def _limit(text: str) -> Problem:
+    if text.lower() == "unset" or _number(text) is not None:
+        return None
+    return "be a whole number of at least 0, or unset"
+
+
+def _decimal(most: float) -> Callable[[str], Problem]:
+    def check(text: str) -> Problem:
+        try:
+            valid = 0 <= float(text) <= most
+        except ValueError:
+            valid = False
+        return None if valid else f"be a number from 0 to {most}"
+
+    return check
+
+
+def _one_of(*allowed: str) -> Callable[[str], Problem]:
+    def check(text: str) -> Problem:
+        return None if text.lower() in allowed else f"be one of {', '.join(allowed)}"
+
+    return check
+
+
+def _exporters(text: str) -> Problem:
+    strange = [name for name in exporters({"OTEL_TRACES_EXPORTER": text}) if name not in EXPORTERS]
+    if strange:
+        return f"be otlp, console or none: {strange[0][:40]!r} is not built in"
+    return None
+
+
+def _endpoint(text: str) -> Problem:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and parts.port != 0
+        valid = valid and is_host(parts.hostname or "")
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"[^!-~]", text) or len(text) > 1000:
+        return "be an http:// or https:// URL"
+    return None
+
+
+def _headers(text: str) -> Problem:
+    for number, entry in enumerate(text.split(","), 1):
+        if not entry.strip():
+            continue
+        match = _HEADER.fullmatch(entry.strip())
+        # Their percent signs are decoded, and a line break in there would end the header.
+        if match is None or not re.fullmatch(r"[ -~]*", unquote(match["value"])):
+            return f"be NAME=VALUE, separated by commas, in printable ASCII: entry {number} is not"
+        if not re.fullmatch(_KEY, unquote(match["name"])):
+            return f"be NAME=VALUE, separated by commas: entry {number} has no name of a header"
+    return None
+
+
+def _attributes(text: str) -> Problem:
+    for number, entry in enumerate(text.split(","), 1):
+        key, equals, _ = entry.partition("=")
+        if entry.strip() and not (equals and key.strip()):
+            return f"be KEY=VALUE, separated by commas: entry {number} is not"
+    return None
+
+
+def _file(text: str) -> Problem:
+    try:
+        Path(text).open("rb").close()
+    except OSError:
+        return "name a file that this user may read"
+    return None
+
+
+def _any(_: str) -> Problem:
+    return None
+
+
+def _plug_ins(group: str, *known: str) -> Callable[[str], Problem]:
+    def check(text: str) -> Problem:
+        names = {name.strip() for name in text.split(",") if name.strip()} - {*known}
+        installed = entry_points(group=group).names
+        return None if names <= installed else "name nothing but what is installed"
+
+    return check
+
+
+_BATCH = ("OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
+
+_CREDENTIALS = _plug_ins("opentelemetry_otlp_credential_provider")
+
+_OTLP: dict[str, Callable[[str], Problem]] = {
+    "ENDPOINT": _endpoint,
+    "HEADERS": _headers,
+    "TIMEOUT": _decimal(_MOST_SECONDS),
+    "COMPRESSION": _one_of("none", "gzip", "deflate"),
+    "CERTIFICATE": _file,
+    "CLIENT_KEY": _file,
+    "CLIENT_CERTIFICATE": _file,
+}
+
+_LIMITS = (
+    *("ATTRIBUTE_COUNT", "SPAN_ATTRIBUTE_COUNT", "EVENT_ATTRIBUTE_COUNT", "LINK_ATTRIBUTE_COUNT"),
+    *("SPAN_EVENT_COUNT", "SPAN_LINK_COUNT", "LOGRECORD_ATTRIBUTE_COUNT"),
+    *("ATTRIBUTE_VALUE_LENGTH", "SPAN_ATTRIBUTE_VALUE_LENGTH", "LOGRECORD_ATTRIBUTE_VALUE_LENGTH"),
+)
+
+_CHECKS: dict[str, Callable[[str], Problem]] = {
+    "OTEL_SDK_DISABLED": _one_of("true", "false"),
+    "OTEL_TRACES_EXPORTER": _exporters,
+    "OTEL_TRACES_SAMPLER": _one_of(
+        *("always_on", "always_off", "traceidratio"),
+        *(f"parentbased_{name}" for name in ("always_on", "always_off", "traceidratio")),
+    ),
+    "OTEL_TRACES_SAMPLER_ARG": _decimal(1),
+    "OTEL_SERVICE_NAME": _any,
+    "OTEL_RESOURCE_ATTRIBUTES": _attributes,
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": _plug_ins("opentelemetry_resource_detector", "*"),
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": _CREDENTIALS,
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER": _CREDENTIALS,
+    "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": _one_of("true", "false"),
+    "OTEL_BSP_SCHEDULE_DELAY": _whole(1, _MOST_MS),
+    "OTEL_BSP_EXPORT_TIMEOUT": _whole(1, _MOST_MS),
+    **{name: _whole(1, _MOST_SPANS) for name in _BATCH},
+    **{f"OTEL_EXPORTER_OTLP_{name}": check for name, check in _OTLP.items()},
+    **{f"OTEL_EXPORTER_OTLP_TRACES_{name}": check for name, check in _OTLP.items()},
+    **{f"OTEL_{name}_LIMIT": _limit for name in _LIMITS},
+}

@@ -1,0 +1,89 @@
+"""One line of a kind in ten seconds: trouble that lasts does not bury what else is said."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+REPEAT_SECONDS = 10.0
+
+# Kinds of line remembered: keeps messages that were put together before they were logged, each a
+# kind of its own, from filling memory.
+REMEMBERED_KINDS = 500
+
+# Our own loggers that say something for every request, record or connection. With Kafka or the API
+# down those are thousands, and the outcomes and the metrics have every one.
+NOISY_LOGGERS = (
+    "streams.bridge",
+    "streams.listening",
+    "streams.worker.report",
+    "streams.worker.road",
+)
+
+OURS = "streams"
+
+# Of our other loggers each line counts: a partition given back, a worker that ends. So many of a
+# kind in ten seconds are trouble that repeats itself all the same.
+BURST = 50
+
+# asyncio and others put the address of an object into the first line of what they say.
+_ADDRESS = re.compile(r"\b0x[0-9a-f]+")
+
+
+@dataclass(slots=True)
+class _Window:
+    """Since when, how many were let through, and how many were left out."""
+
+    since: float
+    shown: int = 0
+    suppressed: int = 0
+
+
+class RepeatFilter(logging.Filter):
+    """Lets one line of a kind (logger, level, first line of the message's template) through in
+    ``REPEAT_SECONDS``, ``BURST`` of those of ours that each count; the next one says in
+    ``suppressed`` how many were left out. A traceback is part of its line."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        # Oldest first.
+        self._kinds: OrderedDict[tuple[str, int, str], _Window] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = (record.name, record.levelno, _template(record))
+        now = self._monotonic()
+        window = self._kinds.get(kind)
+        if window is None or now - window.since >= REPEAT_SECONDS:
+            if window is not None and window.suppressed:
+                record.suppressed = window.suppressed
+            window = self._kinds[kind] = _Window(now)
+            self._kinds.move_to_end(kind)
+            if len(self._kinds) > REMEMBERED_KINDS:
+                self._kinds.popitem(last=False)
+        if window.shown >= _most(record.name):
+            window.suppressed += 1
+            return False
+        window.shown += 1
+        return True
+
+
+def _most(logger: str) -> int:
+    if _within(logger, (OURS,)) and not _within(logger, NOISY_LOGGERS):
+        return BURST
+    return 1
+
+
+def _within(logger: str, parents: tuple[str, ...]) -> bool:
+    return any(logger == parent or logger.startswith(f"{parent}.") for parent in parents)
+
+
+def _template(record: logging.LogRecord) -> str:
+    # Whatever was logged in the place of a text may fail to become one.
+    if not isinstance(record.msg, str):
+        return type(record.msg).__name__
+    return _ADDRESS.sub("0x", record.msg[:500].partition("\n")[0])

@@ -1,0 +1,34 @@
+"""What a worker says of itself once it listens: enough to see from its first line that it works on
+the wrong org, the wrong topics, or in earnest."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from streams import __version__
+from streams.settings import Settings
+
+
+def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
+    """The fields by name, none of them a secret. ``port``: the one listened on."""
+    genesys = settings.genesys()
+    host = settings.worker_host
+    return {
+        "url": f"http://{f'[{host}]' if ':' in host else host}:{port}",
+        "version": __version__,
+        "org": urlsplit(genesys.base_url).netloc,
+        "dialect": settings.genesys_api,
+        "dry_run": settings.dry_run,
+        "code": settings.disposition_code(),
+        "threshold_ms": settings.duration_threshold_ms,
+        "fetch": settings.fetch_policy,
+        "requests_per_minute": genesys.requests_per_minute,
+        "budget_shared_by": genesys.budget_shared_by,
+        "lag_window_seconds": settings.lag_window_seconds,
+        "skipped_records": len(settings.skipped_records()),
+        "kafka": settings.kafka_bootstrap_servers,
+        "group": settings.app_id,
+        "topics": settings.topic_prefix,
+        "instance": settings.worker_instance_id,
+    }
