@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from faust.types import TP
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
@@ -22,7 +24,10 @@ from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
+from streams.worker.broker_probe import BrokerProbe, BrokerView
+from streams.worker.causes import in_words
 from streams.worker.datadir import claim
+from streams.worker.faults import Fault, Needs, faults
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.membership import Membership
 from streams.worker.mortality import Mortality
@@ -32,6 +37,7 @@ from streams.worker.server import StateServer
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever
 from streams.worker.table import InteractionTable, changelog, declare
+from streams.worker.tenure import Tenure
 from streams.worker.vitals import Monitor
 from streams.worker.watchdog import Watchdog
 
@@ -112,7 +118,17 @@ class Worker:
     ) -> None:
         loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[BaseException] = loop.create_future()
-        self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
+        self._needs = _needs(settings, topics)
+        self._membership, self._publisher = membership, publisher
+        self._consumer_view, self._producer_view = BrokerView(), BrokerView()
+        self._app = build_app(
+            settings,
+            topics,
+            stores,
+            membership=membership,
+            probe=BrokerProbe(self._consumer_view, self._needs.topics, taken_up=self._taken_up),
+            stewardship=self,
+        )
         table = declare(self._app, topics.partitions)
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
@@ -163,6 +179,8 @@ class Worker:
             self._table,
             gate=client.gate,
             refused=lambda: client.refused,
+            faults=self._faults,
+            clock=clock,
             mortality=self._mortality,
             metrics=metrics,
         )
@@ -196,7 +214,10 @@ class Worker:
         proving: asyncio.Task[WorkerError | None] = asyncio.create_task(
             self._client.prove_credentials(), name="credentials"
         )
-        for task in (starting, watching, sweeping, proving):
+        probing: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._probe_producer(), name="broker probe"
+        )
+        for task in (starting, watching, sweeping, proving, probing):
             task.add_done_callback(self._ended)
         try:
             ends: set[asyncio.Future[Any]] = {stopping, self._failed}
@@ -209,14 +230,32 @@ class Worker:
             watching.cancel()
             sweeping.cancel()
             proving.cancel()
+            probing.cancel()
             stopping.cancel()
         await self._leave(starting)
         if reason is not None:
             raise (
                 reason
                 if isinstance(reason, WorkerError)
-                else WorkerError(f"the worker met an error it has no answer to: {reason!r}")
+                else WorkerError(f"the worker met an error it has no answer to: {in_words(reason)}")
             ) from reason
+
+    def _taken_up(self) -> Mapping[TP, int]:
+        return self._app.taken_up
+
+    async def _probe_producer(self) -> None:
+        probe = BrokerProbe(self._producer_view, (self._needs.events,))
+        await probe.run(lambda: self._publisher.client)
+
+    def _faults(self, tenure: Tenure | None, now: float) -> list[Fault]:
+        return faults(
+            self._needs,
+            consumer=self._consumer_view,
+            producer=self._producer_view,
+            session=self._membership.session,
+            held=None if tenure is None else tenure.frontiers.keys(),
+            now=now,
+        )
 
     async def _leave(self, starting: asyncio.Task[WorkerError | None]) -> None:
         if not starting.done():
@@ -244,6 +283,17 @@ class Worker:
             log.error("the worker ends", exc_info=failure)
         if not self._failed.done():
             self._failed.set_result(failure)
+
+
+def _needs(settings: Settings, topics: VerifiedTopics) -> Needs:
+    names = settings.topics
+    return Needs(
+        servers=settings.kafka_bootstrap_servers,
+        events=names.events,
+        partitions=topics.partitions,
+        alike=(names.retries, changelog(settings.app_id)),
+        written=(names.outcomes, names.dead_letters),
+    )
 
 
 def _policy(settings: Settings) -> Policy:

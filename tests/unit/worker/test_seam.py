@@ -13,6 +13,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
 from streams.worker import seam
+from streams.worker.broker_probe import BrokerProbe, BrokerView
 from streams.worker.membership import GroupThread, Membership
 from streams.worker.seam import (
     GentleFlowControl,
@@ -200,6 +201,7 @@ class Rig:
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
+            probe=BrokerProbe(BrokerView(), ()),
             stewardship=self.stewards,
             broker="kafka://127.0.0.1:1",
             store="memory://",
