@@ -53,6 +53,12 @@ LEAVE_SECONDS = 15.0
 STOP_SECONDS = 6.5
 LAST_SECONDS = 1.0
 
+# For the whole way out, what is ours to close included: a producer that still has a record for
+# brokers that are gone waits for them much longer than the 10 s after a SIGTERM.
+GONE_SECONDS = 9.0
+
+HANGS = "Kafka does not answer, or Faust hangs in a rebalance, on its way out"
+
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """Work until ``stop`` is set, then drain and leave the group.
@@ -232,7 +238,7 @@ class Worker:
             proving.cancel()
             probing.cancel()
             stopping.cancel()
-        await self._leave(starting)
+        await self._leave(starting, reason)
         if reason is not None:
             raise (
                 reason
@@ -257,18 +263,26 @@ class Worker:
             now=now,
         )
 
-    async def _leave(self, starting: asyncio.Task[WorkerError | None]) -> None:
+    async def _leave(
+        self, starting: asyncio.Task[WorkerError | None], reason: BaseException | None
+    ) -> None:
+        """Give everything back. Kafka may not answer any more: what is left then is told again
+        after the next start, and is no reason to exit otherwise than with the code that is due."""
+        began = self._clock.monotonic()
         if not starting.done():
             starting.cancel()
         await asyncio.wait({starting})
         stopping = asyncio.create_task(self._app.stop(), name="faust stop")
         await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+        told, code = (HANGS, 0) if reason is None else (str(reason), 1)
         if stopping.done():
+            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), told, code=code)
             stopping.result()
         elif self._app.given_up:
-            # Nothing is left to lose: the partitions are drained, their offsets committed.
+            # Nothing is left to lose: the partitions are drained, and their offsets committed if
+            # Kafka takes them.
             await self._app.leave_group()
-            leave_within(LAST_SECONDS, "Faust hangs in a rebalance on its way out", code=0)
+            leave_within(LAST_SECONDS, told, code=code)
 
     def _ended(self, task: asyncio.Task[WorkerError | None]) -> None:
         if task.cancelled():
