@@ -238,7 +238,7 @@ def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -
     if missing:
         raise TopicsError(no_topics(missing, settings.kafka_bootstrap_servers))
     events = cluster.topics[names.events]
-    for name in load_declaration(settings).as_events:
+    for name in sorted(load_declaration(settings).as_events):
         topic = cluster.topics.get(name)
         if topic is not None and topic.partitions != events.partitions:
             raise TopicsError(unequal(events.name, events.partitions, name, topic.partitions))

@@ -144,7 +144,7 @@ def _differences(needs: Needs, counts: Mapping[str, int]) -> Iterator[str]:
     if events is None:
         return
     others = {name: counts[name] for name in needs.alike if name in counts}
-    for name, found in others.items():
+    for name, found in sorted(others.items()):
         if found != events:
             yield unequal(needs.events, events, name, found)
     if events != needs.partitions and all(found == events for found in others.values()):
