@@ -284,7 +284,7 @@ async def test_the_leader_of_one_partition_is_gone(
     settings = worker_settings(make_settings, kafka3)
     events = settings.topics.events
     admin = AdminClient({"bootstrap.servers": kafka3.bootstrap_servers})
-    replicas = [[2] if number == 3 else [1, 3] for number in range(12)]
+    replicas = [[2] if number == 3 else [1] for number in range(12)]
     admin.create_topics([NewTopic(events, 12, replica_assignment=replicas)])[events].result()
     apply_topics(settings)
     with workers({"alone": settings}, tmp_path) as started:
