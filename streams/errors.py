@@ -25,6 +25,7 @@ StreamsError
 │   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
 │   ├── OffsetHole             records between two offsets never reached us
 │   ├── MembershipLost         out of the consumer group for good
+│   ├── KafkaUnfit             brokers, topics or partitions are not what the work needs
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 └── DemoError                  a part of the demo did not come up, or ended in the middle
@@ -208,6 +209,11 @@ class OffsetHole(WorkerError):
 
 class MembershipLost(WorkerError):
     """Thrown out of the consumer group for good, or never let in."""
+
+
+class KafkaUnfit(WorkerError):
+    """Brokers do not answer, a partition can not be read, or a topic is not what it was at the
+    start. The message names what to mend."""
 
 
 class StoreError(WorkerError):

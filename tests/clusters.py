@@ -29,7 +29,7 @@ class KafkaCluster(RunningKafka):
     """A cluster of the test run's own, in its own directory. Nodes are numbered from 1."""
 
     def __init__(self, home: Path, nodes: int) -> None:
-        self._home = home
+        self.home = home
         super().__init__(self._run("up", "--nodes", str(nodes)).partition("=")[2].strip())
 
     def kill(self, node: int) -> None:
@@ -55,11 +55,11 @@ class KafkaCluster(RunningKafka):
         self._run("down", "--delete")
 
     def _pid(self, node: int) -> int:
-        return int((self._home / f"node-{node}" / "pid").read_text())
+        return int((self.home / f"node-{node}" / "pid").read_text())
 
     def _run(self, command: str, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, SCRIPT, command, "--dir", self._home, *arguments],
+            [sys.executable, SCRIPT, command, "--dir", self.home, *arguments],
             capture_output=True,
             text=True,
             check=False,

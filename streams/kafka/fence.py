@@ -16,6 +16,8 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.produce import ProduceRequest
 
+from streams.kafka.bootstrap import return_to_bootstrap
+
 # How soon a request that waits for leave goes on once it has it.
 LEAVE_POLL_SECONDS = 0.05
 
@@ -32,6 +34,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         self.fenced = False
         self._may_send = may_send
         client: Any = self.client
+        return_to_bootstrap(client)
         self._send_request = client.send
         client.send = self._send_with_leave
 

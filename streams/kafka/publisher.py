@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiokafka
 import aiokafka.errors
@@ -106,6 +106,11 @@ class KafkaPublisher:
         self._started = False
         self._unacknowledged: set[asyncio.Future[Acknowledged]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def client(self) -> Any:
+        """aiokafka's client that the next record goes out through; None until one is needed."""
+        return None if self._producer is None else self._producer.client
 
     async def start(self) -> None:
         """Connect. Raises PublishError when no broker answers."""

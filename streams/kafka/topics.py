@@ -236,20 +236,30 @@ def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -
     cluster = TopicsAdmin(settings).cluster_with(required, patience, timeout)
     missing = [name for name in required if name not in cluster.topics]
     if missing:
-        raise TopicsError(
-            f"no topic {', '.join(missing)} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}, "
-            "or check TOPIC_PREFIX and this client's right to describe it"
-        )
+        raise TopicsError(no_topics(missing, settings.kafka_bootstrap_servers))
     events = cluster.topics[names.events]
-    for name in load_declaration(settings).as_events:
+    for name in sorted(load_declaration(settings).as_events):
         topic = cluster.topics.get(name)
         if topic is not None and topic.partitions != events.partitions:
-            raise TopicsError(
-                f"{events.name} has {events.partitions} partitions and {name} has "
-                f"{topic.partitions}: they must have the same number, or one interaction's records "
-                f"meet different workers; delete {name} once it is drained and {APPLY_HINT}"
-            )
+            raise TopicsError(unequal(events.name, events.partitions, name, topic.partitions))
     return VerifiedTopics(events.partitions, events.replication_factor, cluster.embedded)
+
+
+def no_topics(names: Collection[str], servers: str) -> str:
+    """What an operator is told of topics that are not there."""
+    return (
+        f"no topic {', '.join(names)} at {servers}; {APPLY_HINT}, "
+        "or check TOPIC_PREFIX and this client's right to describe it"
+    )
+
+
+def unequal(events: str, partitions: int, name: str, found: int) -> str:
+    """What an operator is told of a topic that has not as many partitions as ``events``."""
+    return (
+        f"{events} has {partitions} partitions and {name} has {found}: they must have the same "
+        "number, or one interaction's records meet different workers; "
+        f"delete {name} once it is drained and {APPLY_HINT}"
+    )
 
 
 def _actual(name: str, topic: TopicMetadata) -> ActualTopic:

@@ -114,6 +114,13 @@ class WorkerMetrics:
             ["partition"],
             registry=registry,
         )
+        self._misplaced = Counter(
+            "genesys_streams_misplaced_records",
+            "Records in another partition than Kafka's default partitioner puts their key into: "
+            "a producer places keys otherwise.",
+            ["partition"],
+            registry=registry,
+        )
         self._dead_letters = Counter(
             "genesys_streams_dead_letters",
             "Records put into the dead-letters topic, by reason.",
@@ -195,6 +202,10 @@ class WorkerMetrics:
     def repeated(self, partition: int) -> None:
         """A record that was finished came again and was dropped."""
         self._repeated.labels(partition).inc()
+
+    def misplaced(self, partition: int) -> None:
+        """A record was taken up that does not lie where the default partitioner puts its key."""
+        self._misplaced.labels(partition).inc()
 
     def dead_letter(self, reason: str) -> None:
         """A record is in the dead-letters topic."""

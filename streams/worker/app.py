@@ -14,6 +14,7 @@ from faust.types import StreamT
 from streams.kafka.connection import ssl_context
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
+from streams.worker.broker_probe import BrokerProbe
 from streams.worker.membership import Membership, MovableAssignor
 from streams.worker.seam import Stewardship, StreamsApp
 from streams.worker.steward import Steward
@@ -35,12 +36,14 @@ def build_app(
     stores: Path,
     *,
     membership: Membership,
+    probe: BrokerProbe,
     stewardship: Stewardship,
 ) -> StreamsApp:
     """A new app; Faust's are good for one start. The table is declared, the agent is not."""
     return StreamsApp(
         settings.app_id,
         membership=membership,
+        probe=probe,
         stewardship=stewardship,
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,

@@ -22,6 +22,11 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from yarl import URL
 
+from streams.kafka.bootstrap import return_to_bootstrap
+from streams.worker.broker_probe import BrokerProbe
+from streams.worker.causes import in_words
+from streams.worker.faults import Session
+
 log = logging.getLogger(__name__)
 
 # How long a broker may sit on a fetch that it has nothing for. Faust asks for 1.5 s; the embedded
@@ -41,6 +46,11 @@ class Membership:
         self._answered_at = time.monotonic()
         self.lost: str | None = None
         """Why we are out of the group for good, or None."""
+
+    @property
+    def session(self) -> Session:
+        """How long it is, and when the last request that renewed it left."""
+        return Session(self._session_timeout, self._answered_at)
 
     def admitted(self, sent_at: float) -> None:
         """The group answered the last request of a join, which left at that monotonic time."""
@@ -125,23 +135,37 @@ async def leave(coordinator: Any) -> None:
 
 
 class MemberApp(faust.App):
-    """A Faust app that has a Membership."""
+    """A Faust app that has a Membership, and a probe of the brokers."""
 
-    def __init__(self, app_id: str, *, membership: Membership, **options: Any) -> None:
+    def __init__(
+        self, app_id: str, *, membership: Membership, probe: BrokerProbe, **options: Any
+    ) -> None:
         self.membership = membership
+        self.probe = probe
         super().__init__(app_id, **options)
 
 
 class GroupThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread, its coordinator listened to."""
+    """The consumer's thread, its coordinator listened to and its brokers probed."""
 
     app: MemberApp
+    _probing: asyncio.Task[None] | None = None
 
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
         listen(consumer._coordinator, self.app.membership)
+        return_to_bootstrap(consumer._client)
+        self.app.probe.watch_resets(consumer._fetcher)
+        self._probing = asyncio.create_task(
+            self.app.probe.run(lambda: consumer._client, consumer), name="broker probe"
+        )
+
+    async def on_thread_stop(self) -> None:
+        if self._probing is not None:
+            self._probing.cancel()
+        await super().on_thread_stop()
 
     def fatal_error(self) -> str | None:
         """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""
@@ -151,9 +175,12 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if coordinator is None:
             return None  # still looking for the brokers
         if coordinator._pending_exception is not None:
-            return repr(coordinator._pending_exception)
-        if coordinator._coordination_task.done() and not coordinator._closing.done():
-            return "the group coordination task has ended"
+            return in_words(coordinator._pending_exception)
+        task = coordinator._coordination_task
+        if task.done() and not coordinator._closing.done():
+            failure = None if task.cancelled() else task.exception()
+            told = f": {in_words(failure)}" if failure is not None else ""
+            return f"the group coordination task has ended{told}"
         return None
 
     async def leave_group(self) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from faust.types import TP
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
@@ -24,7 +26,10 @@ from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
+from streams.worker.broker_probe import BrokerProbe, BrokerView
+from streams.worker.causes import in_words
 from streams.worker.datadir import claim
+from streams.worker.faults import Fault, Needs, faults
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.membership import Membership
 from streams.worker.mortality import Mortality
@@ -35,6 +40,7 @@ from streams.worker.start_line import start_line
 from streams.worker.steward import Steward
 from streams.worker.sweeper import sweep_for_ever
 from streams.worker.table import InteractionTable, changelog, declare
+from streams.worker.tenure import Tenure
 from streams.worker.vitals import Monitor
 from streams.worker.watchdog import Watchdog
 
@@ -49,6 +55,12 @@ LEAVE_SECONDS = 15.0
 # hangs once in twenty times.
 STOP_SECONDS = 6.5
 LAST_SECONDS = 1.0
+
+# For the whole way out, what is ours to close included: a producer that still has a record for
+# brokers that are gone waits for them much longer than the 10 s after a SIGTERM.
+GONE_SECONDS = 9.0
+
+HANGS = "Kafka does not answer, or Faust hangs in a rebalance, on its way out"
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
@@ -128,7 +140,17 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._failed: asyncio.Future[BaseException] = loop.create_future()
-        self._app = build_app(settings, topics, stores, membership=membership, stewardship=self)
+        self._needs = _needs(settings, topics)
+        self._membership, self._publisher = membership, publisher
+        self._consumer_view, self._producer_view = BrokerView(), BrokerView()
+        self._app = build_app(
+            settings,
+            topics,
+            stores,
+            membership=membership,
+            probe=BrokerProbe(self._consumer_view, self._needs.topics, taken_up=self._taken_up),
+            stewardship=self,
+        )
         table = declare(self._app, topics.partitions)
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
@@ -179,6 +201,8 @@ class Worker:
             self._table,
             gate=client.gate,
             refused=lambda: client.refused,
+            faults=self._faults,
+            clock=clock,
             mortality=self._mortality,
             metrics=metrics,
         )
@@ -214,7 +238,10 @@ class Worker:
         proving: asyncio.Task[WorkerError | None] = asyncio.create_task(
             self._client.prove_credentials(), name="credentials"
         )
-        for task in (starting, watching, sweeping, proving):
+        probing: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._probe_producer(), name="broker probe"
+        )
+        for task in (starting, watching, sweeping, proving, probing):
             task.add_done_callback(self._ended)
         try:
             ends: set[asyncio.Future[Any]] = {stopping, self._failed}
@@ -227,27 +254,53 @@ class Worker:
             watching.cancel()
             sweeping.cancel()
             proving.cancel()
+            probing.cancel()
             stopping.cancel()
-        await self._leave(starting)
+        await self._leave(starting, reason)
         if reason is not None:
             raise (
                 reason
                 if isinstance(reason, WorkerError)
-                else WorkerError(f"the worker met an error it has no answer to: {reason!r}")
+                else WorkerError(f"the worker met an error it has no answer to: {in_words(reason)}")
             ) from reason
 
-    async def _leave(self, starting: asyncio.Task[WorkerError | None]) -> None:
+    def _taken_up(self) -> Mapping[TP, int]:
+        return self._app.taken_up
+
+    async def _probe_producer(self) -> None:
+        probe = BrokerProbe(self._producer_view, (self._needs.events,))
+        await probe.run(lambda: self._publisher.client)
+
+    def _faults(self, tenure: Tenure | None, now: float) -> list[Fault]:
+        return faults(
+            self._needs,
+            consumer=self._consumer_view,
+            producer=self._producer_view,
+            session=self._membership.session,
+            held=None if tenure is None else tenure.frontiers.keys(),
+            now=now,
+        )
+
+    async def _leave(
+        self, starting: asyncio.Task[WorkerError | None], reason: BaseException | None
+    ) -> None:
+        """Give everything back. Kafka may not answer any more: what is left then is told again
+        after the next start, and is no reason to exit otherwise than with the code that is due."""
+        began = self._clock.monotonic()
         if not starting.done():
             starting.cancel()
         await asyncio.wait({starting})
         stopping = asyncio.create_task(self._app.stop(), name="faust stop")
         await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+        told, code = (HANGS, 0) if reason is None else (str(reason), 1)
         if stopping.done():
+            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), told, code=code)
             stopping.result()
         elif self._app.given_up:
-            # Nothing is left to lose: the partitions are drained, their offsets committed.
+            # Nothing is left to lose: the partitions are drained, and their offsets committed if
+            # Kafka takes them.
             await self._app.leave_group()
-            leave_within(LAST_SECONDS, "Faust hangs in a rebalance on its way out", code=0)
+            leave_within(LAST_SECONDS, told, code=code)
 
     def _ended(self, task: asyncio.Task[WorkerError | None]) -> None:
         if task.cancelled():
@@ -262,6 +315,17 @@ class Worker:
             log.error("the worker ends", exc_info=failure)
         if not self._failed.done():
             self._failed.set_result(failure)
+
+
+def _needs(settings: Settings, topics: VerifiedTopics) -> Needs:
+    names = settings.topics
+    return Needs(
+        servers=settings.kafka_bootstrap_servers,
+        events=names.events,
+        partitions=topics.partitions,
+        alike=(names.retries, changelog(settings.app_id)),
+        written=(names.outcomes, names.dead_letters),
+    )
 
 
 def _policy(settings: Settings) -> Policy:

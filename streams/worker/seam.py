@@ -30,6 +30,7 @@ from faust.types.tuples import Message
 from mode.utils.queues import FlowControlEvent
 
 from streams.errors import StoreError
+from streams.worker.broker_probe import BrokerProbe
 from streams.worker.membership import GroupThread, MemberApp, Membership
 from streams.worker.tenure import Tenure
 
@@ -239,12 +240,19 @@ class StreamsApp(MemberApp):
     """A Faust app whose source partitions are held in tenures."""
 
     def __init__(
-        self, app_id: str, *, membership: Membership, stewardship: Stewardship, **options: Any
+        self,
+        app_id: str,
+        *,
+        membership: Membership,
+        probe: BrokerProbe,
+        stewardship: Stewardship,
+        **options: Any,
     ) -> None:
         self.tenure: Tenure | None = None
+        self._drained: Tenure | None = None
         self._stewardship = stewardship
         self._gentle_flow = GentleFlowControl()
-        super().__init__(app_id, membership=membership, **options)
+        super().__init__(app_id, membership=membership, probe=probe, **options)
 
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
@@ -257,6 +265,11 @@ class StreamsApp(MemberApp):
         consumer = self.consumer
         assert isinstance(consumer, SourceConsumer)
         return consumer._thread.key_partition(topic, key)
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        """Whether the record's producer places keys otherwise than the default partitioner. A
+        record without a key has no place of its own."""
+        return key is not None and self.partition_of(tp.topic, key) not in {None, tp.partition}
 
     @property
     def flow_control(self) -> GentleFlowControl:
@@ -287,9 +300,18 @@ class StreamsApp(MemberApp):
         consumer.hold_back(tps, held)
 
     @property
+    def taken_up(self) -> Mapping[TP, int]:
+        """Of each partition that is ours now, the next offset expected. For any thread."""
+        tenure = self.tenure
+        if tenure is None or tenure.ending.is_set():
+            return {}
+        return {tp: frontier.expected for tp, frontier in tenure.frontiers.items()}
+
+    @property
     def given_up(self) -> bool:
-        """Nothing is held: no partitions yet, or all given up in good order."""
-        return self.tenure is None or self.tenure.revoked
+        """Nothing is held: no partitions yet, or all given up in good order, but for a last commit
+        that Kafka may not answer."""
+        return self.tenure is None or self.tenure.revoked or self._drained is self.tenure
 
     async def leave_group(self) -> None:
         """For a stop that hangs: the others need not wait for the end of our session."""
@@ -303,6 +325,7 @@ class StreamsApp(MemberApp):
             return
         try:
             await self._stewardship.end_tenure(tenure)
+            self._drained = tenure
             if not await self.consumer.commit() and (untaken := tenure.uncommitted()):
                 log.warning(
                     "Kafka did not take the last offsets: what was told since is told again",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Iterable
 
 import aiohttp
 from aiohttp import web
@@ -13,7 +15,7 @@ from yarl import URL
 from streams.envelope import INTERACTION_ID
 from streams.errors import StoreError
 from streams.listening import Runner, check_address, listen
-from streams.records import encode_record
+from streams.records import InteractionRecord, encode_record
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.seam import StreamsApp
@@ -28,6 +30,8 @@ VARIABLES = "WORKER_HOST, WORKER_PORT"
 # Marks a question that another worker has passed on, so that two workers whose view of the group
 # differs during a rebalance do not pass it to and fro.
 FORWARDED = "X-Genesys-Streams-Forwarded"
+
+NOT_REMEMBERED = "no event of this interaction is remembered"
 
 # A worker that does not answer in this time is as good as one that does not have the record.
 FORWARD_SECONDS = 5.0
@@ -107,44 +111,69 @@ class StateServer:
         partition = self._partition_of(interaction_id)
         if tenure is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")
-        if partition in tenure.partitions:
-            try:
-                record = self._table.get(partition, interaction_id)
-            except StoreError as failure:
-                return _problem(503, str(failure))
-            if record is None:
-                return _problem(404, "no event of this interaction is remembered")
+        # Its producer may have placed it otherwise than Kafka's default partitioner would.
+        looked_in = sorted(tenure.partitions, key=lambda held: held != partition)
+        try:
+            record = self._look_up(looked_in, interaction_id)
+        except StoreError as failure:
+            return _problem(503, str(failure))
+        if record is not None:
             return web.Response(body=encode_record(record), content_type="application/json")
         if FORWARDED in request.headers:
-            return _problem(503, "its partition is moving between workers; ask again in a moment")
-        return await self._ask_owner(partition, interaction_id)
+            return web.json_response({"error": NOT_REMEMBERED, "lookedIn": looked_in}, status=404)
+        return await self._ask_others(interaction_id, set(looked_in))
+
+    def _look_up(self, partitions: Iterable[int], interaction_id: str) -> InteractionRecord | None:
+        """The record, from the first of these partitions that has it. Raises StoreError."""
+        found = (self._table.get(partition, interaction_id) for partition in partitions)
+        return next((record for record in found if record is not None), None)
 
     def _partition_of(self, interaction_id: str) -> int | None:
         return self._app.partition_of(self._table.changelog, interaction_id.encode())
 
-    def _owner_of(self, partition: int) -> URL:
-        """Where its owner is reached, as the group's leader has told. Raises KeyError."""
-        for url, held in self._app.router.table_metadata(TABLE_NAME).items():
-            if partition in held.get(self._table.changelog, ()):
-                return URL(str(url))
-        raise KeyError(partition)
+    def _others(self) -> list[URL]:
+        """Where the other workers are reached, as the group's leader has told."""
+        ours = str(self._app.conf.canonical_url)
+        told = map(str, self._app.router.table_metadata(TABLE_NAME))
+        return [URL(url) for url in told if url != ours]
 
-    async def _ask_owner(self, partition: int, interaction_id: str) -> web.Response:
-        assert self._peers is not None
-        try:
-            url = self._owner_of(partition) / "interactions" / interaction_id
-            async with self._peers.get(url, headers={FORWARDED: "1"}) as answer:
-                return web.Response(
-                    body=await answer.read(),
-                    status=answer.status,
-                    content_type=answer.content_type,
-                )
-        except (KeyError, TimeoutError, aiohttp.ClientError) as failure:
+    async def _ask_others(self, interaction_id: str, looked_in: set[int]) -> web.Response:
+        """What the worker that has it says. 404 only when every partition was looked in."""
+        silent: list[str] = []
+        for answer in await asyncio.gather(
+            *(self._ask(url, interaction_id) for url in self._others())
+        ):
+            if isinstance(answer, web.Response):
+                return answer
+            if isinstance(answer, str):
+                silent.append(answer)
+            else:
+                looked_in |= answer
+        if looked_in >= set(range(self._app.conf.topic_partitions)):
+            return _problem(404, NOT_REMEMBERED)
+        if silent:
             return _problem(
                 503,
-                f"the worker that has it did not answer ({type(failure).__name__}); is "
-                "WORKER_ADVERTISED_URL reachable from the other workers?",
+                f"no answer from {', '.join(silent)}; is WORKER_ADVERTISED_URL reachable from the "
+                "other workers?",
             )
+        return _problem(503, "partitions are moving between workers; ask again in a moment")
+
+    async def _ask(self, url: URL, interaction_id: str) -> web.Response | set[int] | str:
+        """The record as that worker has it, or the partitions that it has looked in in vain; or
+        who did not answer, and how."""
+        assert self._peers is not None
+        at = url / "interactions" / interaction_id
+        try:
+            async with self._peers.get(at, headers={FORWARDED: "1"}) as answer:
+                if answer.status == 200:
+                    return web.Response(body=await answer.read(), content_type=answer.content_type)
+                if answer.status != 404:
+                    return set()
+                return set((await answer.json())["lookedIn"])
+        except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as failure:
+            # The last three: something else answers at that address.
+            return f"{url} ({type(failure).__name__})"
 
 
 def _not_http() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from faust.tables.manager import TableManager
 from faust.types import TP
 
+from streams.clock import Clock
 from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.causes import in_words
+from streams.worker.faults import Fault
 from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward
@@ -19,7 +22,8 @@ from streams.worker.watchdog import Vitals
 
 
 class Monitor:
-    """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours."""
+    """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours.
+    ``faults``: what is wrong between us and Kafka at that time; see ``faults.py``."""
 
     def __init__(
         self,
@@ -29,6 +33,8 @@ class Monitor:
         *,
         gate: Gate,
         refused: Callable[[], str | None],
+        faults: Callable[[Tenure | None, float], Sequence[Fault]],
+        clock: Clock,
         mortality: Mortality,
         metrics: WorkerMetrics,
     ) -> None:
@@ -37,6 +43,8 @@ class Monitor:
         self._table = table
         self._gate = gate
         self._refused = refused
+        self._faults = faults
+        self._clock = clock
         self._mortality = mortality
         self._metrics = metrics
         self.ending: str | None = None
@@ -66,6 +74,7 @@ class Monitor:
             restoring=self._restoring() if tenure is None else 0,
             waiting=self._unfinished(tenure) + self._unfetched(tenure),
             excuse=self._excuse(),
+            faults=self._faults(tenure, self._clock.monotonic()),
         )
 
     def not_ready(self) -> str | None:
@@ -76,7 +85,11 @@ class Monitor:
         if vitals.fatal is not None or vitals.broken is not None:
             return vitals.fatal or str(vitals.broken)
         if vitals.crashed is not None:
-            return repr(vitals.crashed)
+            return in_words(vitals.crashed)
+        now = self._clock.monotonic()
+        for fault in vitals.faults:
+            if fault.unfit(now):
+                return fault.told(now)
         if self._mortality.passed is not None:
             return self._mortality.passed
         if (refused := self._refused()) is not None:

@@ -6,11 +6,14 @@ outside is looked at here, once a second.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from streams.clock import Clock
-from streams.errors import MembershipLost, Stalled, WorkerError
+from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
+from streams.worker.causes import in_words
+from streams.worker.faults import Fault
 
 CHECK_SECONDS = 1.0
 
@@ -18,12 +21,17 @@ CHECK_SECONDS = 1.0
 # group that gives us nothing for this long, with no table being restored, gives us nothing.
 JOIN_SECONDS = 60.0
 
+# Between two looks nothing but a process that stood still takes this long (stopped, suspended, its
+# machine asleep). Kafka had no chance to answer it meanwhile: it is given the whole time anew.
+FROZEN_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
     """The worker's state at one moment.
 
     ``broken``: why the table's stores can not be used.
+    ``faults``: what is wrong between us and Kafka, the cause before what follows from it.
     ``progress``: grows with every record finished or taken up, and with every tenure.
     ``restoring``: changes still to be read from the changelog, while there is no tenure.
     ``waiting``: records taken up and not finished, but for those put off
@@ -39,6 +47,7 @@ class Vitals:
     restoring: int
     waiting: int
     excuse: str | None
+    faults: Sequence[Fault] = ()
 
 
 class Watchdog:
@@ -60,6 +69,8 @@ class Watchdog:
         self._moved_at = clock.monotonic()
         self._tenure_at = clock.monotonic()
         self._restoring = -1
+        self._looked_at = clock.monotonic()
+        self._thawed_at = -math.inf
 
     async def watch(self) -> WorkerError:
         """Returns the reason to end, whenever there is one."""
@@ -72,12 +83,23 @@ class Watchdog:
     def judge(self) -> WorkerError | None:
         """One look."""
         vitals, now = self._vitals(), self._clock.monotonic()
-        if vitals.fatal is not None:
-            return MembershipLost(f"out of the consumer group: {vitals.fatal}")
-        if vitals.broken is not None:
-            return vitals.broken
-        if vitals.crashed is not None:
-            return MembershipLost(f"Faust's consumer has crashed: {vitals.crashed!r}")
+        if now - self._looked_at > FROZEN_SECONDS:
+            self._thawed_at = now
+        self._looked_at = now
+        return (
+            _given_up(vitals, now)
+            or self._unfit(vitals.faults, now)
+            or self._without_partitions(vitals, now)
+            or self._stalled(vitals, now)
+        )
+
+    def _unfit(self, faults: Sequence[Fault], now: float) -> WorkerError | None:
+        for fault in faults:
+            if fault.ends(now, self._thawed_at):
+                return KafkaUnfit(fault.told(now))
+        return None
+
+    def _without_partitions(self, vitals: Vitals, now: float) -> WorkerError | None:
         if vitals.tenure or vitals.restoring != self._restoring:
             self._tenure_at, self._restoring = now, vitals.restoring
         elif now - self._tenure_at > self._join_seconds:
@@ -85,6 +107,9 @@ class Watchdog:
                 f"no partitions were assigned, and no table was being restored, for "
                 f"{self._join_seconds:.0f} s; the lines above say how far it got"
             )
+        return None
+
+    def _stalled(self, vitals: Vitals, now: float) -> WorkerError | None:
         if vitals.progress != self._progress or not vitals.waiting or vitals.excuse is not None:
             self._progress, self._moved_at = vitals.progress, now
         elif now - self._moved_at > self._stall_seconds:
@@ -93,3 +118,18 @@ class Watchdog:
                 f"{self._stall_seconds:.0f} s, with no cause that can be named"
             )
         return None
+
+
+def _given_up(vitals: Vitals, now: float) -> WorkerError | None:
+    """Why Faust, aiokafka or the table goes on no more, if one of them does not."""
+    if vitals.fatal is None and vitals.broken is None and vitals.crashed is None:
+        return None
+    if vitals.broken is not None:
+        return vitals.broken
+    for fault in vitals.faults:
+        if fault.explains:
+            return KafkaUnfit(fault.told(now))
+    if vitals.fatal is not None:
+        return MembershipLost(f"out of the consumer group: {vitals.fatal}")
+    assert vitals.crashed is not None
+    return MembershipLost(f"Faust's consumer has crashed: {in_words(vitals.crashed)}")

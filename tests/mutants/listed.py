@@ -13,6 +13,7 @@ from tests.mutants import (
     put_off,
     reading,
     records,
+    session,
     settings,
     taking_up,
 )
@@ -26,5 +27,6 @@ MUTANTS = (
     *api_answers.MUTANTS,
     *reading.MUTANTS,
     *records.MUTANTS,
+    *session.MUTANTS,
     *settings.MUTANTS,
 )

@@ -95,12 +95,14 @@ def test_what_happened_is_counted(metrics: WorkerMetrics) -> None:
     metrics.sequence_gaps(-1)
     metrics.hole(3)
     metrics.repeated(3)
+    metrics.misplaced(3)
     metrics.dead_letter("forbidden")
     metrics.deferred("timeout")
     metrics.rebalanced()
     assert value(metrics, "sequence_gaps_total") == 2
     assert value(metrics, "offset_holes_total", partition="3") == 1
     assert value(metrics, "repeated_records_total", partition="3") == 1
+    assert value(metrics, "misplaced_records_total", partition="3") == 1
     assert value(metrics, "dead_letters_total", reason="forbidden") == 1
     assert value(metrics, "deferred_records_total", reason="timeout") == 1
     assert value(metrics, "rebalances_total") == 1

@@ -13,6 +13,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
 from streams.worker import seam
+from streams.worker.broker_probe import BrokerProbe, BrokerView
 from streams.worker.membership import GroupThread, Membership
 from streams.worker.seam import (
     GentleFlowControl,
@@ -200,6 +201,7 @@ class Rig:
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
+            probe=BrokerProbe(BrokerView(), ()),
             stewardship=self.stewards,
             broker="kafka://127.0.0.1:1",
             store="memory://",
@@ -667,6 +669,49 @@ async def test_a_last_commit_that_kafka_does_not_take_is_told(
 
     assert tenure.revoked
     assert "Kafka did not take the last offsets" in caplog.text
+
+
+async def test_what_is_drained_is_given_up_though_its_commit_hangs(rig: Rig) -> None:
+    """Kafka is away: the commit has no end, and a SIGTERM has one."""
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    tenure.frontiers[A].finish(5)
+    assert not rig.app.given_up
+    rig.kafka.commit_gate.clear()
+
+    leaving = asyncio.create_task(rig.consumer.wait_empty())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert rig.app.given_up
+    assert not tenure.revoked
+    rig.kafka.commit_gate.set()
+    await leaving
+    assert tenure.revoked
+
+
+async def test_what_is_taken_up_is_told_while_it_is_ours(rig: Rig) -> None:
+    assert rig.app.taken_up == {}
+    tenure = await begun(rig)
+    tenure.frontiers[A].take_up(5)
+    assert rig.app.taken_up == {A: 6}
+    tenure.ending.set()
+    assert rig.app.taken_up == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "misplaced"),
+    [(b"k", 1, True), (b"k", 0, False), (b"k", None, False), (None, 1, False)],
+)
+def test_a_record_that_lies_elsewhere_than_its_key_is_put(
+    rig: Rig,
+    monkeypatch: pytest.MonkeyPatch,
+    key: bytes | None,
+    place: int | None,
+    misplaced: bool,
+) -> None:
+    monkeypatch.setattr(rig.app, "partition_of", lambda topic, key: place)
+    assert rig.app.misplaced(A, key) is misplaced
 
 
 async def test_giving_up_again_does_nothing(rig: Rig) -> None:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.genesys.gate import Turn
 from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.faults import Fault
 from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward
@@ -69,6 +70,7 @@ class Body:
 
     def __post_init__(self) -> None:
         self.refused: str | None = None
+        self.faults: list[Fault] = []
         self.tenure = Tenure(1, {A: 5, B: 0})
         self.app = SimpleNamespace(
             tenure=self.tenure, crash_reason=None, _consumer=self.consumer, tables=self.tables
@@ -83,6 +85,8 @@ class Body:
             cast(InteractionTable, self.table),
             gate=self.gate,
             refused=lambda: self.refused,
+            faults=lambda tenure, now: self.faults,
+            clock=self.clock,
             mortality=self.mortality,
             metrics=self.metrics,
         )
@@ -206,7 +210,7 @@ def test_what_is_fatal_is_told_at_once(body: Body) -> None:
 
 def test_a_crash_is_told_at_once(body: Body) -> None:
     body.app.crash_reason = RuntimeError("thread died")
-    assert body.monitor.not_ready() == "RuntimeError('thread died')"
+    assert body.monitor.not_ready() == "RuntimeError: thread died"
 
 
 def test_before_the_consumer_is_made(body: Body) -> None:
@@ -259,3 +263,13 @@ def test_lag_of_partitions_given_up_is_shown_no_more(body: Body) -> None:
     body.monitor.refresh_gauges()
 
     assert "genesys_streams_frontier_lag_records" not in samples(body.metrics)
+
+
+def test_what_is_wrong_with_kafka_makes_it_unfit_once_it_has_lasted(body: Body) -> None:
+    body.faults = [Fault("silent for {seconds}", body.clock.monotonic(), 15.0, 50.0)]
+    assert body.monitor.vitals().faults == body.faults
+    assert body.monitor.not_ready() is None
+
+    body.clock.now += 16
+
+    assert body.monitor.not_ready() == "silent for 16 s"

@@ -7,8 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from streams.errors import MembershipLost, Stalled, StoreError
-from streams.worker.watchdog import CHECK_SECONDS, JOIN_SECONDS, Vitals, Watchdog
+from streams.errors import KafkaUnfit, MembershipLost, Stalled, StoreError
+from streams.worker.faults import Fault
+from streams.worker.watchdog import (
+    CHECK_SECONDS,
+    FROZEN_SECONDS,
+    JOIN_SECONDS,
+    Vitals,
+    Watchdog,
+)
 from tests.unit.genesys.scripted import LeapingClock
 
 STALL_SECONDS = 120.0
@@ -144,3 +151,40 @@ async def test_watch_returns_the_first_reason() -> None:
     assert isinstance(reason, Stalled)
     assert patient.clock.now - started == pytest.approx(STALL_SECONDS, abs=2 * CHECK_SECONDS)
     assert set(patient.clock.slept) == {CHECK_SECONDS}
+
+
+def silent(patient: Patient, *, explains: bool = False) -> Fault:
+    """Kafka says nothing from now on."""
+    return Fault("silent for {seconds}", patient.clock.monotonic(), 15.0, 50.0, explains)
+
+
+def test_a_fault_that_lasts_ends_it() -> None:
+    patient = Patient(IDLE)
+    patient.vitals = replace(IDLE, faults=[silent(patient)])
+
+    assert patient.after(49) is None
+    reason = patient.after(2)
+    assert isinstance(reason, KafkaUnfit)
+    assert str(reason) == "silent for 50 s"
+
+
+def test_a_process_that_stood_still_gives_kafka_its_time_anew() -> None:
+    patient = Patient(IDLE)
+    assert patient.after(5) is None
+    patient.vitals = replace(IDLE, faults=[silent(patient)])
+
+    patient.clock.now += 10 * FROZEN_SECONDS
+
+    assert patient.after(49) is None
+    assert isinstance(patient.after(2), KafkaUnfit)
+
+
+def test_what_made_faust_give_up_is_told_instead_of_how_it_did() -> None:
+    patient = Patient(IDLE)
+    crashed = replace(IDLE, crashed=AssertionError("Unrecognized partition"))
+
+    patient.vitals = replace(crashed, faults=[silent(patient)])
+    assert "Unrecognized partition" in str(patient.watchdog.judge())
+
+    patient.vitals = replace(crashed, faults=[silent(patient, explains=True)])
+    assert str(patient.watchdog.judge()) == "silent for 0 s"
