@@ -21,6 +21,7 @@ StreamsError
 │   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
 │   ├── OffsetHole             records between two offsets never reached us
 │   ├── MembershipLost         out of the consumer group for good
+│   ├── UnreadableRecords      bytes that no program can read: an operator decides
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 └── DemoError                  a part of the demo did not come up, or ended in the middle
@@ -174,6 +175,10 @@ class OffsetHole(WorkerError):
 
 class MembershipLost(WorkerError):
     """Thrown out of the consumer group for good, or never let in."""
+
+
+class UnreadableRecords(WorkerError):
+    """A partition goes on behind records only once an operator has named them (SKIP_RECORDS)."""
 
 
 class StoreError(WorkerError):

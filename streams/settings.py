@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from streams.errors import SettingsError
 from streams.kafka.connection import check_tls_files, server_list
+from streams.skipping import SourceRecord, skipped_records
 
 T = TypeVar("T")
 
@@ -163,6 +164,7 @@ class Settings(BaseSettings):
         except UnicodeDecodeError:
             raise SettingsError(".env: not UTF-8 text, so no setting can be read from it") from None
         settings._check_sasl()
+        settings.skipped_records()
         if settings.kafka_security_protocol.endswith("SSL"):
             check_tls_files(settings)
         return settings
@@ -176,6 +178,13 @@ class Settings(BaseSettings):
     @property
     def topics(self) -> TopicNames:
         return TopicNames(self.topic_prefix)
+
+    def skipped_records(self) -> frozenset[SourceRecord]:
+        """Topic, partition and offset of the records that are to end unread. Raises
+        SettingsError."""
+        return skipped_records(
+            self.skip_records or "", events=self.topics.events, retries=self.topics.retries
+        )
 
     def genesys(self) -> GenesysSettings:
         """The API settings. Raises SettingsError when one that the worker needs is missing."""

@@ -41,6 +41,7 @@ def build_app(
     return StreamsApp(
         settings.app_id,
         membership=membership,
+        skipped=settings.skipped_records(),
         stewardship=stewardship,
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aiokafka
@@ -21,6 +21,11 @@ from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from yarl import URL
+
+from streams.errors import UnreadableRecords, WorkerError
+from streams.kafka.decoding import Unreadable
+from streams.kafka.fetching import Skipped, read_on
+from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 
 log = logging.getLogger(__name__)
 
@@ -125,23 +130,40 @@ async def leave(coordinator: Any) -> None:
 
 
 class MemberApp(faust.App):
-    """A Faust app that has a Membership."""
+    """A Faust app that has a Membership. ``skipped``: records that are passed over unread."""
 
-    def __init__(self, app_id: str, *, membership: Membership, **options: Any) -> None:
+    def __init__(
+        self, app_id: str, *, membership: Membership, skipped: Skipped = (), **options: Any
+    ) -> None:
         self.membership = membership
+        self.skipped = skipped
         super().__init__(app_id, **options)
 
 
 class GroupThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread, its coordinator listened to."""
+    """The consumer's thread, its coordinator listened to, its fetches read by ourselves."""
 
     app: MemberApp
+    unreadable: WorkerError | None = None
+    """Where a partition can not be read, once there is such a place."""
 
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
         listen(consumer._coordinator, self.app.membership)
+        read_on(consumer, self._can_not_read, self.app.skipped)
+
+    def _can_not_read(
+        self, place: aiokafka.TopicPartition, lost: Unreadable, unnamed: Sequence[int]
+    ) -> None:
+        topic, partition = place
+        if topic in self.app.tables.changelog_topics:
+            line = unreadable_changelog(topic, partition, lost)
+        else:
+            line = unreadable_source(topic, partition, lost, unnamed)
+        # Of several, the first is the one to begin with; the next start names the next.
+        self.unreadable = self.unreadable or UnreadableRecords(line)
 
     def fatal_error(self) -> str | None:
         """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""

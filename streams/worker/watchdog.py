@@ -23,7 +23,7 @@ JOIN_SECONDS = 60.0
 class Vitals:
     """The worker's state at one moment.
 
-    ``broken``: why the table's stores can not be used.
+    ``broken``: why the table's stores can not be used, or a partition not be read.
     ``progress``: grows with every record finished or taken up, and with every tenure.
     ``restoring``: changes still to be read from the changelog, while there is no tenure.
     ``waiting``: records taken up and not finished, but for those put off
