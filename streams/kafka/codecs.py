@@ -62,7 +62,10 @@ def decompress(codec: int, compressed: bytes) -> bytes:
     except UndecodableError:
         raise
     except Exception as wrong:
-        raise UndecodableError(f"its {name} data do not decompress ({wrong})") from wrong
+        raise UndecodableError(
+            f"its {name} data do not decompress, or not to {LARGEST_DECOMPRESSED >> 20} MiB at "
+            f"most ({wrong})"
+        ) from wrong
 
 
 def _gzip(compressed: bytes) -> bytes:

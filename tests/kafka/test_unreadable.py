@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "unreadable-records.md").
 END_SECONDS = 30.0
 
 MakeSettings = Callable[..., Settings]
-NOW = 1_700_000_000_000
+# Older ones the broker deletes after a while.
+NOW = int(time.time() * 1000)
 
 
 @pytest.fixture(scope="module")

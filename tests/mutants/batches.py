@@ -52,7 +52,7 @@ MUTANTS = (
         DECODING,
         "if at != len(content) and (self._broken is not None or not header.is_full):",
         "if False:",
-        (f"{TEST_BATCHES}::test_behind_a_record_of_a_wrong_length_nothing_is_guessed",),
+        (f"{TEST_BATCHES}::test_behind_a_record_that_says_it_is_shorter_nothing_is_guessed",),
     ),
     Mutant(
         "let a batch take all memory",

@@ -167,6 +167,17 @@ def test_behind_a_record_of_a_wrong_length_nothing_is_guessed() -> None:
     assert (lost.first, lost.last) == (1, 2)
 
 
+def test_behind_a_record_that_says_it_is_shorter_nothing_is_guessed() -> None:
+    """What is left over of it looks like a record of one byte."""
+    shorter = bytearray(encoded_record(RawRecord(value=b"ab\x02"), 1, 0))
+    shorter[0] -= 4  # two bytes
+    last = RawRecord(value=b"333")
+    first, lost = only(batch([RawRecord(value=b"1"), bytes(shorter), last]))
+    assert first.value == b"1"
+    assert (lost.first, lost.last) == (1, 2)
+    assert lost.content.startswith(bytes(shorter))
+
+
 def test_what_the_producer_wrote_of_offsets_is_not_looked_at() -> None:
     """Apache Kafka takes an uncompressed record that says 7 in the first place, and counts it as
     the first. Believed, it would hide the seven behind it."""
@@ -201,7 +212,7 @@ def test_a_codec_that_there_is_not(codec: Codec) -> None:
 @pytest.mark.parametrize("codec", KNOWN_CODECS[1:])
 def test_a_payload_that_does_not_decompress(codec: Codec) -> None:
     (lost,) = only(batch([RawRecord()], codec=codec, payload=b"nonsense, and more of it"))
-    assert "do not decompress" in lost.why
+    assert f"{codec.name.lower()} data do not decompress" in lost.why
 
 
 @pytest.mark.parametrize("codec", KNOWN_CODECS[1:])
@@ -213,7 +224,7 @@ def test_a_batch_of_any_size_does_not_take_all_memory(
     (lost,) = only(fits)
     assert "MiB" not in lost.why
     (lost,) = only(batch([RawRecord()], codec=codec, payload=compressed(bytes(9 << 20), codec)))
-    assert isinstance(lost, Unreadable)
+    assert "1 MiB" in lost.why
 
 
 @pytest.mark.parametrize("codec", [Codec.SNAPPY, Codec.LZ4, Codec.ZSTD])
