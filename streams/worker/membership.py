@@ -22,7 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from yarl import URL
 
-from streams.errors import UnreadableRecords, WorkerError
+from streams.errors import UnreadableRecords
 from streams.kafka.decoding import Unreadable
 from streams.kafka.fetching import Skipped, read_on
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
@@ -144,8 +144,6 @@ class GroupThread(driver.AIOKafkaConsumerThread):
     """The consumer's thread, its coordinator listened to, its fetches read by ourselves."""
 
     app: MemberApp
-    unreadable: WorkerError | None = None
-    """Where a partition can not be read, once there is such a place."""
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -163,7 +161,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         else:
             line = unreadable_source(topic, partition, lost, unnamed)
         # Of several, the first is the one to begin with; the next start names the next.
-        self.unreadable = self.unreadable or UnreadableRecords(line)
+        consumer: Any = self.consumer
+        consumer.unreadable = consumer.unreadable or UnreadableRecords(line)
 
     def fatal_error(self) -> str | None:
         """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""

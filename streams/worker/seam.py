@@ -101,6 +101,9 @@ class SourceConsumer(driver.Consumer):
     app: StreamsApp
     _thread: GroupThread
 
+    unreadable: WorkerError | None = None
+    """Where a partition can not be read, once there is such a place. Set by the thread."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset: MutableMapping[TP, int | None] = NoReadOffsets(self._is_source)
@@ -119,11 +122,6 @@ class SourceConsumer(driver.Consumer):
 
     def fatal_error(self) -> str | None:
         return self.app.membership.lost or self._thread.fatal_error()
-
-    @property
-    def unreadable(self) -> WorkerError | None:
-        """Where a partition can not be read, once there is such a place."""
-        return self._thread.unreadable
 
     def behind(self, tp: TP) -> int:
         """Offsets that the broker has told of and that were never fetched."""

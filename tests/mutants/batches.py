@@ -15,6 +15,14 @@ TEST_FETCHING = "tests/unit/kafka/test_fetching.py"
 
 MUTANTS = (
     Mutant(
+        "be ready before what can not be read",
+        13,
+        "streams/worker/vitals.py",
+        "self._table.failure or (consumer.unreadable if consumer is not None else None)",
+        "self._table.failure",
+        ("tests/unit/worker/test_vitals.py::test_what_can_not_be_read_is_told_at_once",),
+    ),
+    Mutant(
         "read bytes whose checksum is wrong",
         7,
         BATCHES,
