@@ -26,6 +26,7 @@ StreamsError
 │   ├── OffsetHole             records between two offsets never reached us
 │   ├── MembershipLost         out of the consumer group for good
 │   ├── KafkaUnfit             brokers, topics or partitions are not what the work needs
+│   ├── UnreadableRecords      bytes that no program can read: an operator decides
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 └── DemoError                  a part of the demo did not come up, or ended in the middle
@@ -214,6 +215,10 @@ class MembershipLost(WorkerError):
 class KafkaUnfit(WorkerError):
     """Brokers do not answer, a partition can not be read, or a topic is not what it was at the
     start. The message names what to mend."""
+
+
+class UnreadableRecords(WorkerError):
+    """A partition goes on behind records only once an operator has named them (SKIP_RECORDS)."""
 
 
 class StoreError(WorkerError):

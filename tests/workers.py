@@ -77,6 +77,18 @@ class WorkerProcess:
                 stderr=log,
             )
 
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Python with these arguments and the worker's environment, to its end."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self._log.parent,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+        )
+
     def kill(self) -> None:
         """kill -9, and wait until it is gone."""
         self._signal(signal.SIGKILL)

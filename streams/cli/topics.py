@@ -9,6 +9,7 @@ import click
 
 from streams.cli.printable import printable
 from streams.cli.serving import complete
+from streams.kafka.codecs import readable_codecs
 from streams.kafka.declaration import DeclaredTopic
 from streams.kafka.topics import State, apply_topics, look
 from streams.settings import Settings
@@ -49,7 +50,10 @@ def check(ctx: click.Context) -> None:
     if differences:
         ctx.exit(1)
     limits = "" if state.fitted == state.declaration.topics else " as far as this cluster allows"
-    click.echo(f"{len(state.fitted)} topics are as declared{limits}")
+    click.echo(
+        f"{len(state.fitted)} topics are as declared{limits}; codecs read here: "
+        f"{', '.join(readable_codecs())}"
+    )
 
 
 @topics.command(name="list", help="The declared topics and how they are on the cluster.")

@@ -6,7 +6,7 @@ Blocking calls, for commands and for ``asyncio.to_thread``.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from confluent_kafka.admin import (
 )
 
 from streams.errors import KafkaError, TopicsError
+from streams.kafka.codecs import LIBRARY, is_readable, readable_codecs
 from streams.kafka.connection import librdkafka_options
 from streams.kafka.declaration import (
     ActualTopic,
@@ -50,6 +51,11 @@ POLL_SECONDS = 0.1
 # How librdkafka names the clusters that it makes up.
 _MOCK_CLUSTER_ID = "mockCluster"
 
+COMPRESSION = "compression.type"
+
+# Of that setting: whatever each producer takes.
+ANY_CODEC = "producer"
+
 APPLY_HINT = "run `genesys-streams topics apply`"
 
 
@@ -71,8 +77,13 @@ class State:
     fitted: tuple[DeclaredTopic, ...]
 
     def differences(self) -> list[Difference]:
-        """All points in which the topics are not as this cluster could have them."""
-        return diff(self.fitted, self.cluster.topics)
+        """All points in which the topics are not as this cluster could have them, or as this
+        installation can read them."""
+        actual = (self.cluster.topics.get(topic.name) for topic in self.fitted)
+        return [
+            *diff(self.fitted, self.cluster.topics),
+            *(point for topic in actual if topic is not None for point in _unreadable(topic)),
+        ]
 
 
 class TopicsAdmin:
@@ -237,6 +248,10 @@ def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -
     missing = [name for name in required if name not in cluster.topics]
     if missing:
         raise TopicsError(no_topics(missing, settings.kafka_bootstrap_servers))
+    if not is_readable(ANY_CODEC):  # else there is nothing to ask for, which takes a right
+        known = TopicsAdmin(settings).configured(cluster, required)
+        for point in (each for name in required for each in _unreadable(known.topics[name])):
+            raise TopicsError(f"{point}; pip install {LIBRARY}, or give the topic another codec")
     events = cluster.topics[names.events]
     for name in sorted(load_declaration(settings).as_events):
         topic = cluster.topics.get(name)
@@ -260,6 +275,14 @@ def unequal(events: str, partitions: int, name: str, found: int) -> str:
         "number, or one interaction's records meet different workers; "
         f"delete {name} once it is drained and {APPLY_HINT}"
     )
+
+
+def _unreadable(topic: ActualTopic) -> Iterable[Difference]:
+    """Its codec, if batches of it can not be read here."""
+    codec = (topic.config or {}).get(COMPRESSION, ANY_CODEC)
+    if codec != ANY_CODEC and not is_readable(codec):
+        here = f"one that is installed here ({', '.join(readable_codecs())})"
+        yield Difference(topic.name, COMPRESSION, here, codec)
 
 
 def _actual(name: str, topic: TopicMetadata) -> ActualTopic:

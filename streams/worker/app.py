@@ -44,6 +44,7 @@ def build_app(
         settings.app_id,
         membership=membership,
         probe=probe,
+        skipped=settings.skipped_records(),
         stewardship=stewardship,
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,

@@ -9,6 +9,7 @@ from faust.types import TP
 
 from streams.errors import OffsetHole
 from streams.kafka.connection import aiokafka_options
+from streams.kafka.fetching import read_on
 from streams.settings import Settings
 
 # A worker that can not find out within this time is better started again than left waiting.
@@ -20,6 +21,7 @@ class BrokerHoleInspector:
 
     def __init__(self, settings: Settings) -> None:
         self._options = aiokafka_options(settings)
+        self._skipped = settings.skipped_records()
 
     async def first_at_or_after(self, tp: TP, offset: int) -> int:
         """Raises OffsetHole when the broker gives no record in time."""
@@ -27,6 +29,8 @@ class BrokerHoleInspector:
             **self._options, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await consumer.start()
+        # It sees what the group's own consumer sees; that one tells what can not be read.
+        read_on(consumer, lambda *_: None, self._skipped)
         try:
             partition = aiokafka.TopicPartition(tp.topic, tp.partition)
             consumer.assign([partition])

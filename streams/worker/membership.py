@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import aiokafka
@@ -22,7 +22,11 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from yarl import URL
 
+from streams.errors import UnreadableRecords
 from streams.kafka.bootstrap import return_to_bootstrap
+from streams.kafka.decoding import Unreadable
+from streams.kafka.fetching import Skipped, read_on
+from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.broker_probe import BrokerProbe
 from streams.worker.causes import in_words
 from streams.worker.faults import Session
@@ -135,18 +139,27 @@ async def leave(coordinator: Any) -> None:
 
 
 class MemberApp(faust.App):
-    """A Faust app that has a Membership, and a probe of the brokers."""
+    """A Faust app that has a Membership, and a probe of the brokers. ``skipped``: records that are
+    passed over unread."""
 
     def __init__(
-        self, app_id: str, *, membership: Membership, probe: BrokerProbe, **options: Any
+        self,
+        app_id: str,
+        *,
+        membership: Membership,
+        probe: BrokerProbe,
+        skipped: Skipped = (),
+        **options: Any,
     ) -> None:
         self.membership = membership
         self.probe = probe
+        self.skipped = skipped
         super().__init__(app_id, **options)
 
 
 class GroupThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread, its coordinator listened to and its brokers probed."""
+    """The consumer's thread, its coordinator listened to, its brokers probed, its fetches read by
+    ourselves."""
 
     app: MemberApp
     _probing: asyncio.Task[None] | None = None
@@ -156,6 +169,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
         listen(consumer._coordinator, self.app.membership)
+        read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
         self.app.probe.watch_resets(consumer._fetcher)
         self._probing = asyncio.create_task(
@@ -166,6 +180,18 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if self._probing is not None:
             self._probing.cancel()
         await super().on_thread_stop()
+
+    def _can_not_read(
+        self, place: aiokafka.TopicPartition, lost: Unreadable, unnamed: Sequence[int]
+    ) -> None:
+        topic, partition = place
+        if topic in self.app.tables.changelog_topics:
+            line = unreadable_changelog(topic, partition, lost)
+        else:
+            line = unreadable_source(topic, partition, lost, unnamed)
+        # Of several, the first is the one to begin with; the next start names the next.
+        consumer: Any = self.consumer
+        consumer.unreadable = consumer.unreadable or UnreadableRecords(line)
 
     def fatal_error(self) -> str | None:
         """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""

@@ -11,7 +11,8 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 * Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
   and what is committed is computed, by our own frontier, which starts at the committed offset;
 * a commit is never taken for done because another is on its way;
-* resuming a flow that is not suspended clears no queue.
+* resuming a flow that is not suspended clears no queue;
+* a batch that can not be read is told with its place, and raises nothing (streams.kafka.fetching).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from faust.types.transports import TransportT
 from faust.types.tuples import Message
 from mode.utils.queues import FlowControlEvent
 
-from streams.errors import StoreError
+from streams.errors import StoreError, WorkerError
 from streams.worker.broker_probe import BrokerProbe
 from streams.worker.membership import GroupThread, MemberApp, Membership
 from streams.worker.tenure import Tenure
@@ -100,6 +101,9 @@ class SourceConsumer(driver.Consumer):
 
     app: StreamsApp
     _thread: GroupThread
+
+    unreadable: WorkerError | None = None
+    """Where a partition can not be read, once there is such a place. Set by the thread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -67,7 +67,7 @@ class Monitor:
         consumer = self._consumer()
         return Vitals(
             fatal=consumer.fatal_error() if consumer is not None else None,
-            broken=self._table.failure,
+            broken=self._table.failure or (consumer.unreadable if consumer is not None else None),
             crashed=self._app.crash_reason,
             tenure=tenure is not None,
             progress=self._steward.tenures + sum(f.progress for f in frontiers),

@@ -30,7 +30,7 @@ FROZEN_SECONDS = 10.0
 class Vitals:
     """The worker's state at one moment.
 
-    ``broken``: why the table's stores can not be used.
+    ``broken``: why the table's stores can not be used, or a partition not be read.
     ``faults``: what is wrong between us and Kafka, the cause before what follows from it.
     ``progress``: grows with every record finished or taken up, and with every tenure.
     ``restoring``: changes still to be read from the changelog, while there is no tenure.

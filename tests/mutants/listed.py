@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import (
     api_answers,
+    batches,
     bridge,
     effects,
     limits,
@@ -23,6 +24,7 @@ MUTANTS = (
     *effects.MUTANTS,
     *limits.MUTANTS,
     *put_off.MUTANTS,
+    *batches.MUTANTS,
     *bridge.MUTANTS,
     *api_answers.MUTANTS,
     *reading.MUTANTS,

@@ -43,7 +43,11 @@ def test_apply_creates_and_check_agrees(settings: Settings, capsys: Output) -> N
     assert err == ""
 
     assert run(["topics", "check"]) == 0
-    assert capsys.readouterr() == ("5 topics are as declared as far as this cluster allows\n", "")
+    assert capsys.readouterr() == (
+        "5 topics are as declared as far as this cluster allows; codecs read here: "
+        "gzip, snappy, lz4, zstd\n",
+        "",
+    )
 
     assert run(["topics", "apply"]) == 0
     assert capsys.readouterr() == (

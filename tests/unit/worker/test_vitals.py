@@ -12,6 +12,7 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.faults import Fault
@@ -206,6 +207,12 @@ def test_what_is_fatal_is_told_at_once(body: Body) -> None:
     body.consumer.fatal = "fenced"
     assert body.monitor.vitals().fatal == "fenced"
     assert body.monitor.not_ready() == "fenced"
+
+
+def test_what_can_not_be_read_is_told_at_once(body: Body) -> None:
+    body.consumer.unreadable = UnreadableRecords("events/3: offset 17 can not be read")
+    assert body.monitor.vitals().broken is body.consumer.unreadable
+    assert body.monitor.not_ready() == "events/3: offset 17 can not be read"
 
 
 def test_a_crash_is_told_at_once(body: Body) -> None:

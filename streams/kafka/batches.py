@@ -1,0 +1,155 @@
+"""What a fetch brought, cut into batches. Pure.
+
+A batch whose CRC is wrong, whose format or codec nobody knows, or whose offsets can not be those
+of its place is not read: it is named. On which offsets it has, what lies behind it says more than
+it does itself.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aiokafka.record.legacy_records import LegacyRecordBatch
+from aiokafka.record.util import calc_crc32c
+
+from streams.kafka.decoding import HEADER, Header, Items, Malformed, Unreadable, decode
+
+# BaseOffset, Length, PartitionLeaderEpoch (or CRC), Magic: in the same place in every format.
+_FRAME = struct.Struct(">qiIb")
+_OFFSET = struct.Struct(">q")
+
+# The length counts what follows it.
+_LENGTH_ENDS_AT = 12
+
+# What the CRC is computed over begins here, in magic 0 and 1, and in magic 2.
+_LEGACY_CHECKED_FROM = 16
+_CHECKED_FROM = 21
+
+# CRC, magic, attributes, and the lengths of a key and a value.
+_SHORTEST_MESSAGE = 14
+
+_WRONG_CRC = "its checksum does not match its bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``items``: its records in order; what can not be read, in the place of the records."""
+
+    first: int
+    last: int
+    items: Items
+    producer_id: int | None = None
+    is_transactional: bool = False
+    is_control_batch: bool = False
+
+
+def read_batches(fetched: bytes, position: int, end: int) -> Iterator[Batch]:
+    """The batches of a fetch from ``position``, in order. ``end``: the partition's, told with it.
+
+    One that is cut off because the fetch was full is left for the next fetch. Behind a batch that
+    can not be read, it goes on only where the next one surely begins.
+    """
+    at = 0
+    while at < len(fetched):
+        ends = _end_of(fetched, at)
+        if ends is None or ends > len(fetched):
+            # The broker sends the first batch whole, so only a later one may be cut off.
+            if at == 0 or ends is None:
+                yield _lost(fetched[at:], position, end, None, "the length it tells is not its own")
+            return
+        content, following = fetched[at:ends], _offset_at(fetched, ends)
+        try:
+            batch = _read(content, position, end, following)
+        except Malformed as why:
+            batch = _lost(content, position, end, following, str(why))
+            yield batch
+            if following != batch.last + 1:
+                return
+        else:
+            yield batch
+        at, position = ends, batch.last + 1
+
+
+def _end_of(fetched: bytes, at: int) -> int | None:
+    """Where the batch ends, as it says; behind all bytes for one that is cut off; None for a
+    length that is none."""
+    if len(fetched) - at < _FRAME.size:
+        return len(fetched) + 1
+    _, length, _, magic = _FRAME.unpack_from(fetched, at)
+    shortest = _SHORTEST_MESSAGE if magic in {0, 1} else HEADER.size - _LENGTH_ENDS_AT
+    return None if length < shortest else at + _LENGTH_ENDS_AT + int(length)
+
+
+def _offset_at(fetched: bytes, at: int) -> int | None:
+    """The first offset of the batch that begins there, where there is one."""
+    if len(fetched) - at < _OFFSET.size:
+        return None
+    return int(_OFFSET.unpack_from(fetched, at)[0])
+
+
+def _read(content: bytes, position: int, end: int, following: int | None) -> Batch:
+    """Raises Malformed."""
+    _, _, crc, magic = _FRAME.unpack_from(content)
+    if magic in {0, 1}:
+        batch = _legacy(content, crc, magic)
+    elif magic == 2:
+        batch = _current(content)
+    else:
+        raise Malformed(f"its format has the number {magic}, and Kafka has 0, 1 and 2")
+    overlaps = following is not None and following <= batch.last
+    # A gap alone is compaction's. With the offsets behind it taken, too, the batch lies wrong.
+    if not position <= batch.last < end or (overlaps and batch.first > position):
+        raise Malformed(
+            f"it says that it has the offsets {batch.first} to {batch.last}, which is not its place"
+        )
+    return batch
+
+
+def _current(content: bytes) -> Batch:
+    header = Header.of(content)
+    if calc_crc32c(content[_CHECKED_FROM:]) != header.crc:
+        raise Malformed(_WRONG_CRC)
+    if header.last < header.first:
+        raise Malformed("it says that its last offset is before its first")
+    return Batch(
+        header.first,
+        header.last,
+        decode(header, content),
+        header.producer_id,
+        header.is_transactional,
+        header.is_control_batch,
+    )
+
+
+def _legacy(content: bytes, crc: int, magic: int) -> Batch:
+    """Formats of before Kafka 0.11, which a cluster may hold from that time."""
+    if zlib.crc32(content[_LEGACY_CHECKED_FROM:]) != crc:
+        raise Malformed(_WRONG_CRC)
+    try:
+        batch = LegacyRecordBatch(content, magic)
+        records = list(batch)
+    except Exception as wrong:
+        raise Malformed(f"it is not as its format, number {magic}, has it ({wrong})") from wrong
+    if not records:
+        raise Malformed("it has no record, though its format has one at least")
+    return Batch(records[0].offset, batch.next_offset - 1, records)
+
+
+def _lost(content: bytes, position: int, end: int, following: int | None, why: str) -> Batch:
+    """The batch in the place of which nothing can be read.
+
+    Its first offset is the one that was asked for, or its own if that is higher and can be. Its
+    last is the one before the following batch's; else what it says itself, if its other numbers
+    agree; else it is one alone, and what is left of it comes with the next fetch.
+    """
+    first = _offset_at(content, 0)
+    first = position if first is None or not position < first < end else first
+    told = [] if following is None else [following - 1]
+    if len(content) >= HEADER.size:
+        header = Header.of(content)
+        told += [header.last] if header.is_full else []
+    last = next((each for each in told if first <= each < end), first)
+    return Batch(first, last, [Unreadable(first, last, content, why)])
