@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 import aiokafka
 import aiokafka.errors
@@ -12,7 +13,9 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from streams.errors import KafkaError, TopicsError
 from streams.foreign_text import foreign_text
+from streams.kafka import decoding
 from streams.kafka.connection import aiokafka_options
+from streams.kafka.fetching import read_on
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
 from streams.settings import Settings
 
@@ -77,6 +80,7 @@ async def read_topic(
     places = [aiokafka.TopicPartition(topic, partition) for partition in partitions]
     try:
         await consumer.start()
+        read_on(consumer, partial(_stands_still, unreadable))
         consumer.assign(places)
         ends = None if follow else await consumer.end_offsets(places)
         if since is not None and since > 0:  # Kafka looks up no time before 1970
@@ -109,26 +113,14 @@ async def _records(
     ends: Mapping[aiokafka.TopicPartition, int] | None,
     unreadable: Unreadable,
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """Those before ``ends``, or all that ever come. Whoever finds a partition ``unreadable`` puts
-    it there, and pauses it: the rest is read on."""
+    """Those before ``ends``, or all that ever come. What stands still before bytes that can not be
+    read is put into ``unreadable``; the rest is read on."""
     while True:
         left = [place for place in places if place not in unreadable]
         positions = {place: await consumer.position(place) for place in left}
         if _reached(positions, ends) if ends is not None else unreadable:
             break
-        try:
-            batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
-        except Exception as exc:
-            if not _is_of_a_record(exc):
-                raise
-            # What was read beside the bad record is lost with the call, and it is not told where
-            # that is: once more from where this call began, one record at a time.
-            for place, position in positions.items():
-                consumer.seek(place, position)
-            async with aclosing(_one_by_one(consumer, left, ends, unreadable)) as records:
-                async for record in records:
-                    yield record
-            continue
+        batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
         for place, batch in batches.items():
             for record in batch:
                 if ends is None or record.offset < ends[place]:
@@ -137,48 +129,17 @@ async def _records(
         raise KafkaError("; ".join(unreadable.values()))
 
 
-async def _one_by_one(
-    consumer: aiokafka.AIOKafkaConsumer,
-    places: Sequence[aiokafka.TopicPartition],
-    ends: Mapping[aiokafka.TopicPartition, int] | None,
+def _stands_still(
     unreadable: Unreadable,
-) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """The records before those that can not be read, which are put into ``unreadable``."""
-    until = ends or await consumer.end_offsets(places)
-    for place in places:
-        while not _reached({place: await consumer.position(place)}, until):
-            try:
-                found = await consumer.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=1)
-            except Exception as exc:
-                if not _is_of_a_record(exc):
-                    raise
-                at = f"{place.topic}/{place.partition}/{await consumer.position(place)}"
-                unreadable[place] = f"cannot read {at}: {_reason(exc)}; {_cure(exc)}"
-                consumer.pause(place)
-                break
-            for record in found.get(place, ()):
-                if record.offset < until[place]:
-                    yield record
-
-
-def _is_of_a_record(exc: Exception) -> bool:
-    """Raised by the bytes that came, and not by the way to them. A damaged or compressed batch has
-    its own KafkaErrors; what a record's bytes raise beside them can be anything."""
-    return not isinstance(exc, aiokafka.errors.KafkaError) or isinstance(
-        exc, aiokafka.errors.CorruptRecordException | aiokafka.errors.UnsupportedCodecError
-    )
-
-
-def _cure(exc: Exception) -> str:
-    if isinstance(exc, aiokafka.errors.UnsupportedCodecError):
-        return (
-            "its batch is compressed with a codec that is not installed here: install "
-            "genesys-streams again with all that it depends on (cramjam reads every codec of Kafka)"
-        )
-    return (
-        "no record behind it in this partition can be read. Look at it with Kafka's own "
-        "kafka-dump-log.sh; kafka-delete-records.sh deletes the partition up to behind it, and "
-        "retention will"
+    place: aiokafka.TopicPartition,
+    lost: decoding.Unreadable,
+    _: Sequence[int],
+) -> None:
+    unreadable[place] = (
+        f"cannot read {place.topic}/{place.partition}/{lost.first}: "
+        f"{foreign_text(lost.why, REASON_LENGTH)}; no record behind it in this partition can be "
+        "read. Look at it with Kafka's own kafka-dump-log.sh; kafka-delete-records.sh deletes the "
+        "partition up to behind it, and retention will"
     )
 
 

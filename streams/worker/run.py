@@ -189,6 +189,7 @@ class Worker:
             session_alive=membership.session_alive,
             fence=publisher.fence,
             hold_back=self._app.hold_back,
+            misplaced=self._app.misplaced,
             on_failure=self._fail,
         )
         self.begin_restoration = self._table.begin_restoration

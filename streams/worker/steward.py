@@ -62,6 +62,7 @@ class Steward:
         session_alive: Callable[[], bool],
         fence: Callable[[], None],
         hold_back: Callable[[Collection[TP], bool], None],
+        misplaced: Callable[[TP, bytes | None], bool],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._road = road
@@ -76,6 +77,7 @@ class Steward:
         self._session_alive = session_alive
         self._fence = fence
         self._hold_back = hold_back
+        self._misplaced = misplaced
         self._on_failure = on_failure
         self.tenure: Tenure | None = None
         self.tenures = 0
@@ -143,6 +145,8 @@ class Steward:
             self._metrics.repeated(message.tp.partition)
             return
         work = self._work(tenure, message)
+        if self._misplaced(work.tp, work.key):
+            self._metrics.misplaced(work.tp.partition)
         if work.tp.topic == self._retries:
             self.waiting.put(work)
         else:

@@ -336,8 +336,8 @@ MUTANTS = (
         "live on when out of the group for good",
         13,
         "streams/worker/watchdog.py",
-        "        if vitals.fatal is not None:\n",
-        "        if vitals.fatal == '':\n",
+        "    if vitals.fatal is not None:\n",
+        "    if vitals.fatal == '':\n",
         ("tests/unit/worker/test_watchdog.py::test_out_of_the_group",),
     ),
     # 6 Same record, same answer: from stores that hold what they claim

@@ -73,11 +73,11 @@ MUTANTS = (
         (f"{TEST_READER}::test_a_record_of_any_time_hides_neither_itself_nor_another",),
     ),
     Mutant(
-        "do not read again what was lost beside a bad record",
+        "say nothing of a partition that stands still",
         14,
         READER,
-        "                consumer.seek(place, position)\n",
-        "                pass\n",
+        '        raise KafkaError("; ".join(unreadable.values()))\n',
+        "        return\n",
         (f"{TEST_READER}::test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read",),
     ),
     Mutant(

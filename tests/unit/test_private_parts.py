@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp.web
 import aiohttp.web_protocol
 import aiokafka.client
+import aiokafka.cluster
 import aiokafka.codec
 import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
@@ -46,6 +47,7 @@ LIBRARIES = ("faust", "mode", "aiokafka", "aiohttp", "rocksdict")
 Fetcher = aiokafka.consumer.fetcher.Fetcher
 Coordinator = aiokafka.consumer.group_coordinator.GroupCoordinator
 KafkaConsumer = aiokafka.AIOKafkaConsumer
+AIOKafkaClient = aiokafka.client.AIOKafkaClient
 Consumer = faust.transport.consumer.Consumer
 Driver = faust.transport.drivers.aiokafka.Consumer
 Thread = faust.transport.drivers.aiokafka.AIOKafkaConsumerThread
@@ -67,6 +69,7 @@ class Part:
 
 MEMBERSHIP, SEAM, STORES = "worker/membership.py", "worker/seam.py", "worker/stores.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/vitals.py"
+BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/broker_probe.py"
 
 PARTS = (
     Part(Fetcher, "_proc_fetch_request", "one odd header stops a partition for good", (FETCHING,)),
@@ -83,8 +86,23 @@ PARTS = (
     Part(Fetcher, "_preferred_read_replica", "a replica that moved is asked on", (FETCHING,)),
     Part(Fetcher, "_fetch_max_wait_ms", "the embedded broker delays every record", (MEMBERSHIP,)),
     Part(KafkaConsumer, "_fetcher", "fetches are aiokafka's own", (FETCHING, MEMBERSHIP)),
+    Part(
+        Fetcher,
+        "_update_fetch_positions",
+        "a log that was cut is read from its beginning without a word (promise 2)",
+        (PROBE,),
+    ),
+    Part(KafkaConsumer, "_client", "no broker is asked whether it is there", (MEMBERSHIP,)),
+    Part(AIOKafkaClient, "_metadata_update", "brokers that moved are not found", (BOOTSTRAP,)),
+    Part(AIOKafkaClient, "_bootstrap_servers", "brokers that moved are not found", (BOOTSTRAP,)),
+    Part(
+        aiokafka.cluster.ClusterMetadata,
+        "_bootstrap_brokers",
+        "brokers that moved are not found",
+        (BOOTSTRAP,),
+    ),
     Part(KafkaConsumer, "_coordinator", "nobody hears of heartbeats and joins", (MEMBERSHIP,)),
-    Part(KafkaConsumer, "_subscription", "the lag of a partition is unknown", (MEMBERSHIP,)),
+    Part(KafkaConsumer, "_subscription", "the lag is unknown", (MEMBERSHIP, PROBE)),
     Part(Coordinator, "_do_heartbeat", "the session's age is unknown (promise 8)", (MEMBERSHIP,)),
     Part(Coordinator, "_do_rejoin_group", "two of one instance id fight for ever", (MEMBERSHIP,)),
     Part(Coordinator, "_send_req", "a join does not count as an answer", (MEMBERSHIP,)),
@@ -135,8 +153,8 @@ PARTS = (
 NOT_THEIRS = {
     ("kafka/decoding.py", "_replace"),
     ("kafka/topics.py", "_ALL_BROKERS_DOWN"),
+    ("cli/signals.py", "_exit"),
     ("last_resort.py", "_exit"),
-    ("settings.py", "_check_sasl"),
 }
 
 # What Python and mode put into every class.

@@ -81,6 +81,7 @@ class Desk:
         self.alive = True
         self.fenced: list[int] = []
         self.held_back: list[tuple[list[TP], bool]] = []
+        self.elsewhere: tuple[TP, bytes] | None = None
         self.steward = Steward(
             road=cast(Road, self.road),
             table=cast(InteractionTable, self.table),
@@ -94,6 +95,7 @@ class Desk:
             session_alive=lambda: self.alive,
             fence=lambda: self.fenced.append(self.steward.tenures),
             hold_back=lambda tps, held: self.held_back.append((list(tps), held)),
+            misplaced=lambda tp, key: (tp, key) == self.elsewhere,
             on_failure=self.failures.append,
         )
 
@@ -536,3 +538,12 @@ async def test_with_too_many_failures_nothing_more_is_taken_up(desk: Desk) -> No
     assert tenure.frontiers[EVENTS].expected == 6
     await desk.steward.end_tenure(tenure)
     await asyncio.wait_for(taking, 5)
+
+
+async def test_a_record_where_its_key_does_not_belong_is_counted(desk: Desk) -> None:
+    desk.begin()
+    await desk.take_up(5)
+    desk.elsewhere = (EVENTS, b"i-1")
+    await desk.take_up(6)
+    assert samples(desk.metrics)["genesys_streams_misplaced_records_total"] == 1
+    assert desk.offsets == [5, 6]
