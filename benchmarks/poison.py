@@ -82,10 +82,12 @@ class Lag:
 class LagWatch:
     """What every monitoring of a Kafka cluster shows of a consumer group."""
 
-    def __init__(self, settings: Settings, partitions: int) -> None:
+    def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
+        """``topic``: ``events`` without one."""
         self._admin = AdminClient(librdkafka_options(settings))
         self._group = settings.app_id
-        self._places = [TopicPartition(settings.topics.events, each) for each in range(partitions)]
+        name = topic or settings.topics.events
+        self._places = [TopicPartition(name, each) for each in range(partitions)]
 
     def behind(self) -> list[int]:
         """Of each partition: its end less the committed offset."""
