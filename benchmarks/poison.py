@@ -82,10 +82,12 @@ class Lag:
 class LagWatch:
     """What every monitoring of a Kafka cluster shows of a consumer group."""
 
-    def __init__(self, settings: Settings, partitions: int) -> None:
+    def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
+        """``topic``: ``events`` without one."""
         self._admin = AdminClient(librdkafka_options(settings))
         self._group = settings.app_id
-        self._places = [TopicPartition(settings.topics.events, each) for each in range(partitions)]
+        name = topic or settings.topics.events
+        self._places = [TopicPartition(name, each) for each in range(partitions)]
 
     def behind(self) -> list[int]:
         """Of each partition: its end less the committed offset."""
@@ -172,6 +174,7 @@ async def run(servers: str, home: Path, per_second: int, seconds: float, *, pois
             app_id=app_id,
             data_dir=home / app_id,
             worker_port=free_port(),
+            lag_window_seconds=0,  # each look more would be a call that is not wasted
         )
         await asyncio.to_thread(apply_topics, settings)
         partitions = (await asyncio.to_thread(verify_topics, settings)).partitions

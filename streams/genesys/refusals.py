@@ -85,4 +85,6 @@ def facts(answer: Answer) -> dict[str, Any]:
     """``status``, ``code`` and ``correlation_id`` as an ApiError takes them."""
     said = complaint(answer)
     correlation_id = answer.correlation_id or said.context_id
-    return {"status": answer.status, "code": said.code, "correlation_id": correlation_id}
+    # Three digits are all that HTTP asks for; an outcome promises a status that there is.
+    status = answer.status if 100 <= answer.status <= 599 else None
+    return {"status": status, "code": said.code, "correlation_id": correlation_id}

@@ -92,7 +92,7 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
 def test_nothing_else_gets_a_descriptor_that_was_closed() -> None:
     """What a library writes to stderr would go into a connection to Kafka."""
     program = (
-        "import os; from streams.cli.stdout import guard_stdout; guard_stdout(); "
+        "import os; from streams.cli.main import _open_standard_files; _open_standard_files(); "
         "os._exit(os.open('/dev/null', os.O_RDONLY))"
     )
     done = subprocess.run(

@@ -1,0 +1,1 @@
+"""What ``benchmarks.fuzz`` writes, answers and judges."""
