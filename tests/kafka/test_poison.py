@@ -24,7 +24,6 @@ async def test_garbage_of_every_kind_stops_nothing_and_is_kept(
     settings = make_settings(
         kafka_bootstrap_servers=kafka.bootstrap_servers,
         worker_port=free_port(),
-        lag_window_seconds=0,  # each look more would be a call that is not wasted
     )
     async with journey(settings, interactions=120, seed=SEED) as (plain, events):
         centre = Poisoned(plain.settings, plain.simulator, plain.truths)

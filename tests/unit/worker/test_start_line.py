@@ -38,7 +38,7 @@ def test_everything_that_a_wrong_set_up_shows_in_is_there(
         "fetch": "completed",
         "requests_per_minute": 300,
         "budget_shared_by": 3,
-        "lag_window_seconds": 1.0,
+        "lag_window_seconds": 0.0,
         "skipped_records": 1,
         "kafka": "localhost:9092",
         "group": "blue",
