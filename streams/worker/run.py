@@ -14,16 +14,18 @@ from prometheus_client import CollectorRegistry
 
 from streams.clock import Clock, SystemClock
 from streams.decision import Policy
-from streams.errors import WorkerError
+from streams.errors import SettingsError, WorkerError
 from streams.genesys.client import GenesysClient, open_client
+from streams.kafka.group import GroupCheck
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
+from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
-from streams.worker.datadir import claim
+from streams.worker.datadir import Origin, claim
 from streams.worker.holes import BrokerHoleInspector
+from streams.worker.lives import Lives
 from streams.worker.membership import Membership
 from streams.worker.mortality import Mortality
 from streams.worker.report import Report
@@ -56,11 +58,19 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """
     genesys, policy = settings.genesys(), _policy(settings)
     topics = await asyncio.to_thread(verify_topics, settings)
-    await asyncio.to_thread(create_changelog, settings, changelog(settings.app_id))
+    kept_in = changelog(settings.app_id)
+    group = None
+    if not topics.embedded:  # which has one group at a time, and tells nothing of it
+        group = GroupCheck(settings, (settings.topics.events, settings.topics.retries, kept_in))
+        await group.before_joining()
+    await asyncio.to_thread(create_changelog, settings, kept_in)
+    admin = TopicsAdmin(settings)
+    identity = await asyncio.to_thread(admin.identity, [kept_in])
+    origin = Origin(identity.cluster, identity.topics.get(kept_in, ""))
     clock, random = SystemClock(), Random()
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
-        stores = stack.enter_context(claim(settings, embedded=topics.embedded))
+        stores = stack.enter_context(claim(settings, embedded=topics.embedded, origin=origin))
         membership = Membership(
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
         )
@@ -82,6 +92,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             settings,
             topics,
             stores,
+            admin=admin,
+            group=group,
             policy=policy,
             client=client,
             membership=membership,
@@ -102,6 +114,8 @@ class Worker:
         topics: VerifiedTopics,
         stores: Path,
         *,
+        admin: TopicsAdmin,
+        group: GroupCheck | None,
         policy: Policy,
         client: GenesysClient,
         membership: Membership,
@@ -151,12 +165,17 @@ class Worker:
             session_alive=membership.session_alive,
             fence=publisher.fence,
             hold_back=self._app.hold_back,
-            on_failure=self._fail,
+            on_failure=self.fail,
         )
+        sources = (settings.topics.events, settings.topics.retries)
+        lives = Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics)
+        self._group = group
+        self.starting_points = lives.starting_points
+        self.cut = lives.cut
         self.begin_restoration = self._table.begin_restoration
         self.begin_tenure = self._steward.begin_tenure
         self.end_tenure = self._steward.end_tenure
-        declare_agents(self._app, settings, self._steward, self._fail)
+        declare_agents(self._app, settings, self._steward, self.fail)
         self._monitor = Monitor(
             self._app,
             self._steward,
@@ -214,7 +233,7 @@ class Worker:
         if reason is not None:
             raise (
                 reason
-                if isinstance(reason, WorkerError)
+                if isinstance(reason, WorkerError | SettingsError)
                 else WorkerError(f"the worker met an error it has no answer to: {reason!r}")
             ) from reason
 
@@ -236,11 +255,16 @@ class Worker:
             return
         failure = task.exception() or task.result()
         if failure is not None:
-            self._fail(failure)
+            self.fail(failure)
 
-    def _fail(self, failure: BaseException) -> None:
+    async def check_group(self) -> None:
+        """Whether workers of another prefix are in our group (Stewardship)."""
+        if self._group is not None:
+            await self._group.after_joining()
+
+    def fail(self, failure: BaseException) -> None:
         """End the worker: the watchdog's reason, or an error that nothing has an answer to."""
-        if not isinstance(failure, WorkerError):
+        if not isinstance(failure, WorkerError | SettingsError):
             log.error("the worker ends", exc_info=failure)
         if not self._failed.done():
             self._failed.set_result(failure)
