@@ -258,16 +258,26 @@ class SourceConsumer(driver.Consumer):
 
     async def _end_of_log(self, tp: TP) -> None:
         """Without a seek of ours a partition goes on below what was read of it: the log was cut,
-        or is another one. Nothing more is delivered, nothing of the old log committed."""
+        or is another one. Nothing more is delivered, nothing of the old log committed.
+
+        What befell one partition may have befallen all of its broker: theirs are put right with it,
+        for by the next start they may have grown past their old offsets again.
+        """
         self._awaiting_seek = True
-        tenure = self.app.tenure
-        if tenure is not None:
-            tenure.cut(tp)
-        kept = await self._thread.kept([tp])
-        start, reason = await self.app.stewardship.cut(tp, self._expected[tp], kept[tp])
-        self._thread.lives = {**self._thread.lives, tp: start.life}
-        await self._sign({tp: start})
-        self.app.fail(reason)
+        kept = await self._thread.kept(self._expected)
+        cut = [at for at, expected in self._expected.items() if at == tp or kept[at][1] < expected]
+        starts: dict[TP, Start] = {}
+        reasons: list[LogCut] = []
+        for at in cut:
+            if self.app.tenure is not None:
+                self.app.tenure.cut(at)
+            stood = self._expected[at]
+            starts[at], reason = await self.app.stewardship.cut(at, stood, kept[at])
+            reasons.append(reason)
+        self._thread.lives = {**self._thread.lives, **{at: s.life for at, s in starts.items()}}
+        await self._sign(starts)
+        # Last: the end of the worker cancels whatever is under way here.
+        self.app.fail(reasons[0])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust counts every offset of a gap as acknowledged. We count none."""

@@ -193,6 +193,7 @@ class Stewards:
         self.refusal: SettingsError | None = None
         self.starts: dict[TP, Start] = {}
         self.failures: list[BaseException] = []
+        self.log: list[str] = []
 
     def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
         assert kept == {CHANGELOG: (3, 9)}
@@ -211,6 +212,7 @@ class Stewards:
 
     def fail(self, failure: BaseException) -> None:
         self.failures.append(failure)
+        self.log.append("failed")
 
     def begin_tenure(self, generation: int, starts: Mapping[TP, Start]) -> Tenure:
         offsets = {tp: start.offset for tp, start in starts.items()}
@@ -244,6 +246,7 @@ class Rig:
         self._real_thread = consumer._thread
         assert isinstance(self._real_thread, GroupThread)
         self.kafka = FakeThread()
+        self.stewards.log = self.kafka.log
         consumer._thread = cast(Any, self.kafka)
         self.assign(1)
 
@@ -568,8 +571,24 @@ async def test_a_record_below_what_was_delivered_ends_the_worker(rig: Rig) -> No
     assert await rig.fetched() == []
 
     assert_ended_by_a_cut(rig, 7)
+    assert rig.kafka.log[-2:] == ["signed", "failed"], "the end cancels what is under way"
     assert await rig.fetched() == []
     assert not await rig.consumer.commit(), "offsets of the old log"
+
+
+async def test_what_befell_one_partition_is_looked_for_in_all(rig: Rig) -> None:
+    """By the next start their logs may have grown past the committed offsets again."""
+    rig.assign(1, A, B, CHANGELOG)
+    rig.kafka.committed = {A: 5, B: 20}  # both logs end at 9 by now
+    await rig.consumer.perform_seek()
+    tenure = rig.app.tenure
+    assert tenure is not None
+    rig.kafka.batches = [{A: [3]}]
+
+    await rig.fetched()
+
+    assert rig.kafka.signed == [{A: (3, "another life"), B: (3, "another life")}]
+    assert [str(reason) for reason in rig.stewards.failures] == ["events/0 at 5"]
 
 
 async def test_a_position_below_what_was_delivered_ends_the_worker(rig: Rig) -> None:
