@@ -24,6 +24,7 @@ StreamsError
 ├── WorkerError                the worker can not do its job and ends
 │   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
 │   ├── OffsetHole             records between two offsets never reached us
+│   ├── LogCut                 a partition lost records behind our back while we read it
 │   ├── MembershipLost         out of the consumer group for good
 │   ├── KafkaUnfit             brokers, topics or partitions are not what the work needs
 │   ├── UnreadableRecords      bytes that no program can read: an operator decides
@@ -206,6 +207,10 @@ class OwnershipLost(WorkerError):
 
 class OffsetHole(WorkerError):
     """Offsets were skipped although the broker has records there."""
+
+
+class LogCut(WorkerError):
+    """The log of a partition ends below what was read of it: cut, or another one by now."""
 
 
 class MembershipLost(WorkerError):

@@ -6,12 +6,12 @@ Blocking calls, for commands and for ``asyncio.to_thread``.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from confluent_kafka import KafkaError as BrokerError
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import (
     AdminClient,
     ClusterMetadata,
@@ -56,6 +56,14 @@ COMPRESSION = "compression.type"
 # Of that setting: whatever each producer takes.
 ANY_CODEC = "producer"
 
+# What a broker that knows no ids is taken to have said: sixteen bytes of nothing.
+_NO_TOPIC_ID = "A" * 22
+
+_NO_SUCH_TOPIC_FOR_US = (
+    BrokerError.UNKNOWN_TOPIC_OR_PART,
+    BrokerError.TOPIC_AUTHORIZATION_FAILED,
+)
+
 APPLY_HINT = "run `genesys-streams topics apply`"
 
 
@@ -66,6 +74,17 @@ class VerifiedTopics:
     partitions: int
     replication_factor: int
     embedded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which cluster it is, and which topics: a topic made anew under its old name has another id.
+
+    Empty, and left out, where the broker does not tell: the embedded one, and those before 2.8.
+    """
+
+    cluster: str
+    topics: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +167,26 @@ class TopicsAdmin:
             config = {key: entry.value or "" for key, entry in entries.items()}
             topics[resource.name] = replace(topics[resource.name], config=config)
         return replace(cluster, topics=topics)
+
+    def identity(self, names: Collection[str]) -> Identity:
+        """The ids of the cluster and of these topics. Raises KafkaError when no broker answers."""
+        cluster = self._metadata(ANSWER_TIMEOUT_SECONDS).cluster_id or ""
+        if cluster.startswith(_MOCK_CLUSTER_ID):
+            return Identity("", {})
+        answers = self._client.describe_topics(
+            TopicCollection(list(names)), request_timeout=ANSWER_TIMEOUT_SECONDS
+        )
+        ids: dict[str, str] = {}
+        for name, answer in answers.items():
+            try:
+                told = str(answer.result().topic_id or "")
+            except KafkaException as exc:
+                if exc.args[0].code() not in _NO_SUCH_TOPIC_FOR_US:
+                    raise KafkaError(f"cannot ask for the id of {name}: {_reason(exc)}") from exc
+                continue
+            if told not in ("", _NO_TOPIC_ID):
+                ids[name] = told
+        return Identity(cluster, ids)
 
     def create(self, topic: DeclaredTopic) -> None:
         """Create one topic; no error if it came up meanwhile.

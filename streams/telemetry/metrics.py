@@ -108,6 +108,18 @@ class WorkerMetrics:
             ["partition"],
             registry=registry,
         )
+        self._log_cuts = Counter(
+            "genesys_streams_log_cuts",
+            "Logs found cut, or to be another topic's, below what the group had read of them.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self._deleted_undecided = Counter(
+            "genesys_streams_deleted_undecided_offsets",
+            "Offsets that retention deleted before their records were decided.",
+            ["topic", "partition"],
+            registry=registry,
+        )
         self._repeated = Counter(
             "genesys_streams_repeated_records",
             "Records delivered again by Kafka and dropped, for they were finished already.",
@@ -198,6 +210,14 @@ class WorkerMetrics:
     def hole(self, partition: int) -> None:
         """Offsets were skipped, and the broker is asked whether it has records there."""
         self._holes.labels(partition).inc()
+
+    def log_cut(self, tp: TP) -> None:
+        """A partition ends below what the group had read of it."""
+        self._log_cuts.labels(tp.topic, tp.partition).inc()
+
+    def deleted_undecided(self, tp: TP, offsets: int) -> None:
+        """Retention deleted so many offsets of records that nobody had decided."""
+        self._deleted_undecided.labels(tp.topic, tp.partition).inc(offsets)
 
     def repeated(self, partition: int) -> None:
         """A record that was finished came again and was dropped."""

@@ -16,8 +16,9 @@ from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
 from streams.worker.broker_probe import BrokerProbe
 from streams.worker.membership import Membership, MovableAssignor
-from streams.worker.seam import Stewardship, StreamsApp
+from streams.worker.seam import StreamsApp
 from streams.worker.steward import Steward
+from streams.worker.stewardship import Stewardship
 from streams.worker.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import fcntl
+import logging
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from streams.errors import SettingsError
 from streams.settings import Settings
 
+log = logging.getLogger(__name__)
+
+
+# Beside the stores: what they are the image of.
+ORIGIN = "origin.json"
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The ids of the cluster and of the changelog topic; empty where the broker does not tell."""
+
+    cluster: str = ""
+    changelog: str = ""
+
+    def differs(self, other: Origin) -> bool:
+        """Whether one of the ids that both know is not the same."""
+        return _differ(self.cluster, other.cluster) or _differ(self.changelog, other.changelog)
+
+    def completed(self, other: Origin) -> Origin:
+        """With what only the other one knows."""
+        return Origin(self.cluster or other.cluster, self.changelog or other.changelog)
+
 
 @contextmanager
-def claim(settings: Settings, *, embedded: bool) -> Iterator[Path]:
+def claim(settings: Settings, *, embedded: bool, origin: Origin) -> Iterator[Path]:
     """The worker's own directory under ``DATA_DIR``. Raises SettingsError when it is not to be had.
 
     The lock goes with the process, however it ends. Stores kept from an ``embedded`` broker are
     thrown away: that broker's memory is gone when it is started again, and records of another life
-    would pass for records of this one.
+    would pass for records of this one. So would those of another cluster or of a changelog that was
+    deleted and made anew: such stores are thrown away too, to be read again from the changelog.
     """
     path = settings.data_dir.absolute() / settings.app_id
     try:
@@ -37,5 +63,46 @@ def claim(settings: Settings, *, embedded: bool) -> Iterator[Path]:
         stores = path / "stores"
         if embedded:
             shutil.rmtree(stores, ignore_errors=True)
+        else:
+            _match(stores, path / ORIGIN, origin)
         stores.mkdir(exist_ok=True)
         yield stores
+
+
+def _match(stores: Path, file: Path, origin: Origin) -> None:
+    """Throw the stores away unless they are of this origin, and write down what they are of.
+
+    Stores that an older release left have no such file. They are taken for what they should be:
+    whether their offsets fit the changelog is looked at later.
+    """
+    try:
+        before = _written(file)
+        if origin.differs(before):
+            log.warning(
+                "the stores are of another cluster, or of a changelog that was deleted and made "
+                "anew: they are thrown away, to be read again from the changelog",
+                extra={"stores": str(stores), "of": str(before), "now": str(origin)},
+            )
+            shutil.rmtree(stores)
+            before = Origin()
+        new = file.with_suffix(".new")
+        with new.open("wb") as writing:
+            writing.write(msgspec.json.encode(origin.completed(before)))
+            writing.flush()
+            os.fsync(writing.fileno())
+        new.replace(file)
+    except OSError as failure:
+        raise SettingsError(
+            f"DATA_DIR: cannot write to {file.parent}: {failure.strerror}"
+        ) from failure
+
+
+def _written(file: Path) -> Origin:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Origin)
+    except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Origin()
+
+
+def _differ(one: str, other: str) -> bool:
+    return bool(one and other) and one != other

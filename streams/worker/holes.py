@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import aiokafka
 from faust.types import TP
@@ -16,6 +17,16 @@ from streams.settings import Settings
 ANSWER_SECONDS = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first record from some offset on, and where its partition begins: what lies below the
+    beginning was deleted, by retention or by hand; above it, it was never a record or is
+    compacted."""
+
+    offset: int
+    beginning: int
+
+
 class BrokerHoleInspector:
     """HoleInspector with a consumer of its own, outside the group, for one fetch."""
 
@@ -23,7 +34,7 @@ class BrokerHoleInspector:
         self._options = aiokafka_options(settings)
         self._skipped = settings.skipped_records()
 
-    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
         """Raises OffsetHole when the broker gives no record in time."""
         consumer = aiokafka.AIOKafkaConsumer(
             **self._options, enable_auto_commit=False, auto_offset_reset="earliest"
@@ -36,7 +47,10 @@ class BrokerHoleInspector:
             consumer.assign([partition])
             consumer.seek(partition, offset)
             record = await asyncio.wait_for(consumer.getone(partition), ANSWER_SECONDS)
-            return int(record.offset)
+            beginnings = await asyncio.wait_for(
+                consumer.beginning_offsets([partition]), ANSWER_SECONDS
+            )
+            return First(record.offset, beginnings[partition])
         except TimeoutError:
             raise OffsetHole(
                 f"{tp.topic}/{tp.partition}: records after offset {offset} are missing, and the "

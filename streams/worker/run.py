@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,11 +17,12 @@ from prometheus_client import CollectorRegistry
 
 from streams.clock import Clock, SystemClock
 from streams.decision import Policy
-from streams.errors import WorkerError
+from streams.errors import SettingsError, WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
+from streams.kafka.group import GroupCheck
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
+from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
@@ -28,9 +30,10 @@ from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
 from streams.worker.broker_probe import BrokerProbe, BrokerView
 from streams.worker.causes import in_words
-from streams.worker.datadir import claim
+from streams.worker.datadir import Origin, claim
 from streams.worker.faults import Fault, Needs, faults
 from streams.worker.holes import BrokerHoleInspector
+from streams.worker.lives import Lives
 from streams.worker.membership import Membership
 from streams.worker.mortality import Mortality
 from streams.worker.report import Report
@@ -71,13 +74,16 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """
     genesys, policy = settings.genesys(), _policy(settings)
     proxies_for(genesys.base_url, genesys.login_url)  # refused before Kafka is asked
-    topics = await unless_stopped(stop, _prepared(settings))
-    if topics is None:
+    prepared = await unless_stopped(stop, _prepared(settings))
+    if prepared is None:
         return
+    topics = prepared.topics
     clock, random = SystemClock(), Random()
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
-        stores = stack.enter_context(claim(settings, embedded=topics.embedded))
+        stores = stack.enter_context(
+            claim(settings, embedded=topics.embedded, origin=prepared.origin)
+        )
         membership = Membership(
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
         )
@@ -101,6 +107,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             settings,
             topics,
             stores,
+            admin=prepared.admin,
+            group=prepared.group,
             policy=policy,
             client=client,
             membership=membership,
@@ -112,12 +120,31 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await worker.run(stop)
 
 
-async def _prepared(settings: Settings) -> VerifiedTopics:
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is known of Kafka before anything is started. ``group``: None on the embedded broker,
+    which has one group at a time and tells nothing of it."""
+
+    topics: VerifiedTopics
+    admin: TopicsAdmin
+    group: GroupCheck | None
+    origin: Origin
+
+
+async def _prepared(settings: Settings) -> _Prepared:
     """The topics as they are, the changelog made where it is missing. Kafka may be away for as long
     as it likes: a worker that is told to stop meanwhile waits for no answer."""
     topics = await in_daemon_thread(verify_topics, settings)
-    await in_daemon_thread(create_changelog, settings, changelog(settings.app_id))
-    return topics
+    kept_in = changelog(settings.app_id)
+    group = None
+    if not topics.embedded:
+        group = GroupCheck(settings, (settings.topics.events, settings.topics.retries, kept_in))
+        await group.before_joining()
+    await in_daemon_thread(create_changelog, settings, kept_in)
+    admin = TopicsAdmin(settings)
+    identity = await in_daemon_thread(admin.identity, [kept_in])
+    origin = Origin(identity.cluster, identity.topics.get(kept_in, ""))
+    return _Prepared(topics, admin, group, origin)
 
 
 class Worker:
@@ -129,6 +156,8 @@ class Worker:
         topics: VerifiedTopics,
         stores: Path,
         *,
+        admin: TopicsAdmin,
+        group: GroupCheck | None,
         policy: Policy,
         client: GenesysClient,
         membership: Membership,
@@ -190,12 +219,17 @@ class Worker:
             fence=publisher.fence,
             hold_back=self._app.hold_back,
             misplaced=self._app.misplaced,
-            on_failure=self._fail,
+            on_failure=self.fail,
         )
+        sources = (settings.topics.events, settings.topics.retries)
+        lives = Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics)
+        self._group = group
+        self.starting_points = lives.starting_points
+        self.cut = lives.cut
         self.begin_restoration = self._table.begin_restoration
         self.begin_tenure = self._steward.begin_tenure
         self.end_tenure = self._steward.end_tenure
-        declare_agents(self._app, settings, self._steward, self._fail)
+        declare_agents(self._app, settings, self._steward, self.fail)
         self._monitor = Monitor(
             self._app,
             self._steward,
@@ -261,7 +295,7 @@ class Worker:
         if reason is not None:
             raise (
                 reason
-                if isinstance(reason, WorkerError)
+                if isinstance(reason, WorkerError | SettingsError)
                 else WorkerError(f"the worker met an error it has no answer to: {in_words(reason)}")
             ) from reason
 
@@ -308,11 +342,16 @@ class Worker:
             return
         failure = task.exception() or task.result()
         if failure is not None:
-            self._fail(failure)
+            self.fail(failure)
 
-    def _fail(self, failure: BaseException) -> None:
+    async def check_group(self) -> None:
+        """Whether workers of another prefix are in our group (Stewardship)."""
+        if self._group is not None:
+            await self._group.after_joining()
+
+    def fail(self, failure: BaseException) -> None:
         """End the worker: the watchdog's reason, or an error that nothing has an answer to."""
-        if not isinstance(failure, WorkerError):
+        if not isinstance(failure, WorkerError | SettingsError):
             log.error("the worker ends", exc_info=failure)
         if not self._failed.done():
             self._failed.set_result(failure)

@@ -10,6 +10,8 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
   behind the seek that begins a recovery, that recovery waits for it for ever;
 * Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
   and what is committed is computed, by our own frontier, which starts at the committed offset;
+* a position that goes back without a seek of ours ends the worker: the log was cut, and aiokafka
+  goes on from its beginning without a word;
 * a commit is never taken for done because another is on its way;
 * resuming a flow that is not suspended clears no queue;
 * a batch that can not be read is told with its place, and raises nothing (streams.kafka.fetching).
@@ -20,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
 from faust.tables.manager import TableManager
 from faust.tables.recovery import ServiceStopped
@@ -30,32 +32,18 @@ from faust.types.transports import TransportT
 from faust.types.tuples import Message
 from mode.utils.queues import FlowControlEvent
 
-from streams.errors import StoreError, WorkerError
+from streams.errors import LogCut, SettingsError, StoreError, WorkerError
 from streams.worker.broker_probe import BrokerProbe
-from streams.worker.membership import GroupThread, MemberApp, Membership
+from streams.worker.membership import MemberApp, Membership
+from streams.worker.source_thread import SourceThread
+from streams.worker.starting_point import Start
+from streams.worker.stewardship import Stewardship
 from streams.worker.tenure import Tenure
 
 log = logging.getLogger(__name__)
 
 # A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
-
-
-class Stewardship(Protocol):
-    """What the worker does when partitions come and go."""
-
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
-        """Up to which offset each changelog is applied, -1 for none. ``kept``: beginning and end
-        of what the broker has of it."""
-        ...
-
-    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
-        """The partitions are ours, their tables restored, their positions set."""
-        ...
-
-    async def end_tenure(self, tenure: Tenure) -> None:
-        """Drain within a deadline, abandon the rest; no effect may follow but a commit."""
-        ...
 
 
 class GentleFlowControl(FlowControlEvent):
@@ -100,7 +88,7 @@ class SourceConsumer(driver.Consumer):
     """Faust's consumer with the rules of this module. Made by Faust; ``app`` is a StreamsApp."""
 
     app: StreamsApp
-    _thread: GroupThread
+    _thread: SourceThread
 
     unreadable: WorkerError | None = None
     """Where a partition can not be read, once there is such a place. Set by the thread."""
@@ -114,9 +102,10 @@ class SourceConsumer(driver.Consumer):
         self._fetched_after = 0
         self._rebalances = 0
         self._awaiting_seek = True
+        self._expected: dict[TP, int] = {}
 
-    def _new_consumer_thread(self) -> GroupThread:
-        return GroupThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> SourceThread:
+        return SourceThread(self, loop=self.loop, beacon=self.beacon)
 
     def _is_source(self, tp: TP) -> bool:
         return not self._is_changelog_tp(tp)
@@ -151,25 +140,43 @@ class SourceConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Put every source partition at its committed offset, or at its beginning."""
+        """Put every source partition where it is to be read from: at its committed offset if that
+        means anything in the log that the broker has, else at its beginning."""
         generation, rebalances = self.app.consumer_generation_id, self._rebalances
         async with self._fetching:
             self._seeks += 1
-            await super().perform_seek()
-            sources = [tp for tp in self.assignment() if self._is_source(tp)]
-            # Faust's seek passes over partitions with nothing committed, or 0, and leaves them
-            # wherever a fetch before it had got to.
-            fresh = [tp for tp in sources if not self._committed_offset.get(tp)]
-            start = {tp: self._committed_offset[tp] or 0 for tp in sources if tp not in fresh}
-            if fresh:
-                start |= await self._thread.earliest(fresh)
-                for tp in fresh:
-                    await self._seek(tp, start[tp])
+            try:
+                starts = await self._starts(generation)
+            except SettingsError as refusal:
+                self.app.fail(refusal)
+                return
+            for tp, start in starts.items():
+                await self._seek(tp, start.offset)
+            self._expected = {tp: start.offset for tp, start in starts.items()}
+        # At once, or a crash would have the same noticed again, and begin another life.
+        await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
         if rebalances != self._rebalances:
             # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
             return
-        self.app.begin_tenure(generation, start)
+        self.app.begin_tenure(generation, starts)
         self._awaiting_seek = False
+
+    async def _starts(self, generation: int) -> Mapping[TP, Start]:
+        sources = [tp for tp in self.assignment() if self._is_source(tp)]
+        held = self.app.tenure
+        if held is not None and held.generation == generation and not held.revoked:
+            return {
+                tp: Start(held.frontiers[tp].committed, self._thread.lives.get(tp, ""))
+                for tp in sources
+            }
+        await self.app.stewardship.check_group()
+        starts = await self.app.stewardship.starting_points(await self._thread.found(sources))
+        self._thread.lives = {tp: start.life for tp, start in starts.items()}
+        return starts
+
+    async def _sign(self, starts: Mapping[TP, Start]) -> None:
+        async with self._committing:
+            await self._thread.sign({tp: start.offset for tp, start in starts.items()})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Where the restoration of a table begins: set while no fetch is under way.
@@ -193,6 +200,11 @@ class SourceConsumer(driver.Consumer):
                 return {}
             batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
             self._fetched_after = self._seeks
+            for tp, expected in self._expected.items():
+                # aiokafka has reset it by itself. Where nothing was written since, no record comes.
+                at = self._thread.stands_at(tp)
+                if at is not None and at < expected and not self._awaiting_seek:
+                    await self._end_of_log(tp)
             return batch
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
@@ -205,11 +217,39 @@ class SourceConsumer(driver.Consumer):
         for tp, record in self.scheduler.iterate(records):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if self._is_source(tp) and (self._awaiting_seek or fetched_after != self._seeks):
-                continue
+            if self._is_source(tp):
+                if self._awaiting_seek or fetched_after != self._seeks:
+                    continue
+                if record.offset < self._expected[tp]:
+                    await self._end_of_log(tp)
+                    return
+                self._expected[tp] = record.offset + 1
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_message(tp, record)
+
+    async def _end_of_log(self, tp: TP) -> None:
+        """Without a seek of ours a partition goes on below what was read of it: the log was cut,
+        or is another one. Nothing more is delivered, nothing of the old log committed.
+
+        What befell one partition may have befallen all of its broker: theirs are put right with it,
+        for by the next start they may have grown past their old offsets again.
+        """
+        self._awaiting_seek = True
+        kept = await self._thread.kept(self._expected)
+        cut = [at for at, expected in self._expected.items() if at == tp or kept[at][1] < expected]
+        starts: dict[TP, Start] = {}
+        reasons: list[LogCut] = []
+        for at in cut:
+            if self.app.tenure is not None:
+                self.app.tenure.cut(at)
+            stood = self._expected[at]
+            starts[at], reason = await self.app.stewardship.cut(at, stood, kept[at])
+            reasons.append(reason)
+        self._thread.lives = {**self._thread.lives, **{at: s.life for at, s in starts.items()}}
+        await self._sign(starts)
+        # Last: the end of the worker cancels whatever is under way here.
+        self.app.fail(reasons[0])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust counts every offset of a gap as acknowledged. We count none."""
@@ -254,7 +294,7 @@ class StreamsApp(MemberApp):
     ) -> None:
         self.tenure: Tenure | None = None
         self._drained: Tenure | None = None
-        self._stewardship = stewardship
+        self.stewardship = stewardship
         self._gentle_flow = GentleFlowControl()
         super().__init__(app_id, membership=membership, probe=probe, **options)
 
@@ -281,21 +321,25 @@ class StreamsApp(MemberApp):
 
     def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
         """Have Faust's recovery go by what the stores say."""
-        applied = self._stewardship.begin_restoration(kept)
+        applied = self.stewardship.begin_restoration(kept)
         tables = self.tables
         assert isinstance(tables, TableManager)
         for tp, offset in applied.items():
             tables.recovery.active_offsets[tp] = offset
         return applied
 
-    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> None:
+    def begin_tenure(self, generation: int, starts: Mapping[TP, Start]) -> None:
         """Called after each seek; a second seek in one generation changes nothing."""
         held = self.tenure
         if held is not None and held.generation == generation and not held.revoked:
             return
         if held is not None:
             held.revoke()
-        self.tenure = self._stewardship.begin_tenure(generation, committed)
+        self.tenure = self.stewardship.begin_tenure(generation, starts)
+
+    def fail(self, failure: BaseException) -> None:
+        """End the worker, with this reason."""
+        self.stewardship.fail(failure)
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
         """See SourceConsumer."""
@@ -328,7 +372,7 @@ class StreamsApp(MemberApp):
         if tenure is None or tenure.revoked:
             return
         try:
-            await self._stewardship.end_tenure(tenure)
+            await self.stewardship.end_tenure(tenure)
             self._drained = tenure
             if not await self.consumer.commit() and (untaken := tenure.uncommitted()):
                 log.warning(

@@ -16,9 +16,11 @@ from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker import incoming
 from streams.worker.frontier import Taken
+from streams.worker.holes import First
 from streams.worker.lanes import Lanes
 from streams.worker.mortality import Mortality
 from streams.worker.road import Road
+from streams.worker.starting_point import Start
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
 from streams.worker.waiting import WaitingRoom
@@ -39,8 +41,8 @@ RETURNED_SHARE = 0.05
 class HoleInspector(Protocol):
     """Asks the broker what there really is."""
 
-    async def first_at_or_after(self, tp: TP, offset: int) -> int:
-        """The offset of the first record that a fetch from there gives."""
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
+        """The first record that a fetch from there gives."""
         ...
 
 
@@ -84,11 +86,17 @@ class Steward:
         self.lanes: Lanes[Work] = self._new_lanes()
         self.waiting = self._new_waiting_room()
 
-    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
+    def begin_tenure(self, generation: int, starts: Mapping[TP, Start]) -> Tenure:
         self.waiting.close()
         self.lanes, self.waiting = self._new_lanes(), self._new_waiting_room()
         self.tenure = Tenure(
-            generation, committed, session_alive=self._session_alive, on_revoked=self._fence
+            generation,
+            {tp: start.offset for tp, start in starts.items()},
+            lives={
+                tp.partition: start.life for tp, start in starts.items() if tp.topic == self._events
+            },
+            session_alive=self._session_alive,
+            on_revoked=self._fence,
         )
         self.tenures += 1
         self._metrics.rebalanced()
@@ -97,8 +105,8 @@ class Steward:
             extra={
                 "generation": generation,
                 "committed": {
-                    tp.partition: at
-                    for tp, at in sorted(committed.items())
+                    tp.partition: start.offset
+                    for tp, start in sorted(starts.items())
                     if tp.topic != self._retries
                 },
             },
@@ -158,16 +166,31 @@ class Steward:
         expected = frontier.expected
         self._metrics.hole(message.tp.partition)
         first = await self._holes.first_at_or_after(message.tp, expected)
-        if first < message.offset:
+        if first.offset < message.offset:
             raise OffsetHole(
                 f"{message.tp.topic}/{message.tp.partition}: offset {expected} was expected, "
-                f"{message.offset} came, and the broker has a record at {first}; nothing behind "
-                "the hole is acknowledged, start the worker again to go on from there"
+                f"{message.offset} came, and the broker has a record at {first.offset}; nothing "
+                "behind the hole is acknowledged, start the worker again to go on from there"
             )
-        log.warning(
-            "offsets without records passed over: compaction, transaction markers or retention",
-            extra={"partition": message.tp.partition, "from": expected, "to": message.offset},
-        )
+        facts = {
+            "topic": message.tp.topic,
+            "partition": message.tp.partition,
+            "from": expected,
+            "to": message.offset,
+        }
+        gone = min(first.beginning, message.offset) - expected
+        if gone > 0:
+            self._metrics.deleted_undecided(message.tp, gone)
+            log.error(
+                "records are gone that nobody has decided: retention deleted them before they "
+                "were read. Passed over",
+                extra=facts | {"gone": gone},
+            )
+        else:
+            log.warning(
+                "offsets without records passed over: compaction or transaction markers",
+                extra=facts,
+            )
         frontier.skip_to(message.offset)
 
     def _work(self, tenure: Tenure, message: Message) -> Work:

@@ -32,15 +32,17 @@ class Tenure:
         self,
         generation: int,
         committed: Mapping[TP, int],
-        lives: Mapping[int, str] = MappingProxyType({}),
         *,
+        lives: Mapping[int, str] = MappingProxyType({}),
         session_alive: Callable[[], bool] = lambda: True,
         on_revoked: Callable[[], None] = lambda: None,
     ) -> None:
         self.generation = generation
-        self.lives = lives
-        """The life of each partition of ``events`` (see ``streams.redelivery``), by number."""
         self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
+        self.lives = lives
+        """The life of each partition of ``events``, by its number: offsets of two lives cannot be
+        compared (see ``streams.redelivery``)."""
+        self._cut: set[TP] = set()
         self.ending = asyncio.Event()
         """Set when the partitions are to be given up: finish the record in hand, start no other."""
         self._session_alive = session_alive
@@ -95,8 +97,13 @@ class Tenure:
         return {
             tp: frontier.committable
             for tp, frontier in self.frontiers.items()
-            if frontier.committable > frontier.committed
+            if frontier.committable > frontier.committed and tp not in self._cut
         }
+
+    def cut(self, tp: TP) -> None:
+        """The log of that partition was cut: the frontier's offsets mean nothing in what is left
+        of it, so none is committed any more."""
+        self._cut.add(tp)
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
         """Kafka has taken these."""

@@ -20,6 +20,7 @@ from streams.kafka.connection import librdkafka_options
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
+from streams.worker.datadir import ORIGIN
 from streams.worker.table import changelog
 from tests.clusters import RunningKafka
 from tests.journey import Journey, journey
@@ -223,6 +224,8 @@ async def test_the_changelog_has_lost_acknowledged_records(
         await at.send(0.5)
         assert at.worker.terminate() == 0
         await recreate_changelog(at.centre.settings, the_first)
+        # As if it were the same topic still: an unclean election leaves it its id.
+        (settings.data_dir / settings.app_id / ORIGIN).unlink()
         for _ in range(2):
             at.worker.start()
             line = await at.ends()
@@ -235,6 +238,19 @@ async def test_the_changelog_has_lost_acknowledged_records(
         await at.send(0.5)
         assert at.worker.terminate() == 0
         assert max(each["patchesApplied"] for each in at.centre.counters.values()) == 1
+
+
+async def test_a_changelog_made_anew_is_read_anew(settings: Settings, tmp_path: Path) -> None:
+    """Its id says so: what the stores have of the one before is not mixed into it."""
+    async with scene(settings, tmp_path) as at:
+        await at.begin()
+        await at.send(0.5)
+        assert at.worker.terminate() == 0
+        await recreate_changelog(at.centre.settings, lambda _record: True)
+        await at.begin()
+        await at.send(0.5)
+        await assert_all_is_well(at)
+        assert at.worker.output.count("they are thrown away") == 1
 
 
 async def test_retention_has_deleted_what_a_worker_missed(

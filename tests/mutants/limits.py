@@ -66,8 +66,8 @@ MUTANTS = (
         "write after a revocation: what is queued",
         8,
         STEWARD,
-        "session_alive=self._session_alive, on_revoked=self._fence\n",
-        "session_alive=self._session_alive\n",
+        "            on_revoked=self._fence,\n",
+        "",
         (f"{TEST_STEWARD}::test_what_an_abandoned_lane_has_queued_is_fenced",),
     ),
     Mutant(

@@ -95,8 +95,8 @@ MUTANTS = (
         "pass a hole without asking the broker",
         2,
         STEWARD,
-        "        if first < message.offset:\n",
-        "        if first < expected:\n",
+        "        if first.offset < message.offset:\n",
+        "        if first.offset < expected:\n",
         (f"{TEST_STEWARD}::test_a_hole_with_records_in_it_is_fatal",),
     ),
     Mutant(
@@ -111,8 +111,8 @@ MUTANTS = (
         "deliver a batch fetched before a seek",
         2,
         SEAM,
-        "(self._awaiting_seek or fetched_after != self._seeks)",
-        "self._awaiting_seek",
+        "if self._awaiting_seek or fetched_after != self._seeks:",
+        "if self._awaiting_seek:",
         (
             f"{TEST_SEAM}::test_batch_in_hand_does_not_survive_a_seek",
             f"{TEST_SEAM}::test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped",
@@ -122,8 +122,8 @@ MUTANTS = (
         "deliver between an assignment and its seek",
         2,
         SEAM,
-        "(self._awaiting_seek or fetched_after != self._seeks)",
-        "fetched_after != self._seeks",
+        "if self._awaiting_seek or fetched_after != self._seeks:",
+        "if fetched_after != self._seeks:",
         (
             f"{TEST_SEAM}::test_nothing_of_a_source_comes_between_the_assignment_and_the_seek",
             f"{TEST_SEAM}::test_each_assignment_waits_for_a_seek_of_its_own",
@@ -139,14 +139,13 @@ MUTANTS = (
                 return {}
             batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
             self._fetched_after = self._seeks
-            return batch
 """,
         """\
         if not self.flow_active:
             return {}
         batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
         self._fetched_after = self._seeks
-        return batch
+        async with self._fetching:
 """,
         (
             f"{TEST_SEAM}::test_fetch_under_way_is_over_before_the_seek",

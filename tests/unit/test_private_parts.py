@@ -70,6 +70,7 @@ class Part:
 MEMBERSHIP, SEAM, STORES = "worker/membership.py", "worker/seam.py", "worker/stores.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/vitals.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/broker_probe.py"
+SOURCE_THREAD = "worker/source_thread.py"
 
 PARTS = (
     Part(Fetcher, "_proc_fetch_request", "one odd header stops a partition for good", (FETCHING,)),
@@ -101,7 +102,12 @@ PARTS = (
         "brokers that moved are not found",
         (BOOTSTRAP,),
     ),
-    Part(KafkaConsumer, "_coordinator", "nobody hears of heartbeats and joins", (MEMBERSHIP,)),
+    Part(
+        KafkaConsumer,
+        "_coordinator",
+        "nobody hears of heartbeats and joins, or what life an offset is of",
+        (MEMBERSHIP, SOURCE_THREAD),
+    ),
     Part(KafkaConsumer, "_subscription", "the lag is unknown", (MEMBERSHIP, PROBE)),
     Part(Coordinator, "_do_heartbeat", "the session's age is unknown (promise 8)", (MEMBERSHIP,)),
     Part(Coordinator, "_do_rejoin_group", "two of one instance id fight for ever", (MEMBERSHIP,)),
@@ -111,7 +117,12 @@ PARTS = (
     Part(Coordinator, "_pending_exception", "a living corpse (promise 13)", (MEMBERSHIP,)),
     Part(Coordinator, "_coordination_task", "a living corpse (promise 13)", (MEMBERSHIP,)),
     Part(Thread, "_consumer", "aiokafka's consumer is out of reach", (MEMBERSHIP,)),
-    Part(Thread, "_ensure_consumer", "aiokafka's consumer is out of reach", (MEMBERSHIP,)),
+    Part(
+        Thread,
+        "_ensure_consumer",
+        "aiokafka's consumer is out of reach",
+        (MEMBERSHIP, SOURCE_THREAD),
+    ),
     Part(Assignor, "_decompress", "a static member can not move", (MEMBERSHIP,)),
     Part(Assignor, "_url", "a static member can not move", (MEMBERSHIP,)),
     Part(Driver, "_new_consumer_thread", "the thread is Faust's own", (SEAM,)),
@@ -119,7 +130,6 @@ PARTS = (
     Part(Consumer, "_add_gap", "holes count as acknowledged (promise 2)", (SEAM,)),
     Part(Consumer, "_buffered_partitions", "a partition held back loses records", (SEAM,)),
     Part(Consumer, "_commit", "nothing is committed", (SEAM,)),
-    Part(Consumer, "_committed_offset", "a fresh partition begins anywhere", (SEAM,)),
     Part(Consumer, "_getmany", "fetch and seek overlap (promise 2)", (SEAM,)),
     Part(Consumer, "_is_changelog_tp", "sources and changelogs are one", (SEAM,)),
     Part(Consumer, "_read_offset", "a next owner's first records are dropped", (SEAM,)),
@@ -151,6 +161,7 @@ PARTS = (
 
 # Ours, Python's, or public for all their name: no library's private parts.
 NOT_THEIRS = {
+    ("worker/source_thread.py", "_state"),
     ("kafka/decoding.py", "_replace"),
     ("kafka/topics.py", "_ALL_BROKERS_DOWN"),
     ("cli/signals.py", "_exit"),

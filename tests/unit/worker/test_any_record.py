@@ -26,9 +26,11 @@ from streams.records import Decision, PutOff, Reason, Source, decode_record, enc
 from streams.settings import TopicNames
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker import incoming
+from streams.worker.holes import First
 from streams.worker.mortality import Mortality
 from streams.worker.returned import retry_headers
 from streams.worker.road import Deferrals
+from streams.worker.starting_point import Start
 from streams.worker.steward import Steward
 from streams.worker.tenure import Tenure
 from tests.schemas import validator
@@ -68,7 +70,7 @@ class OneInteraction(StandInApi):
 class NoHoles:
     """HoleInspector of a log without any."""
 
-    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
         raise AssertionError(f"a hole in {tp} at {offset}")
 
 
@@ -112,7 +114,9 @@ async def take_up(handed_out: Message) -> Taken:
         on_failure=failures.append,
     )
     offset = handed_out.offset
-    tenure: Tenure = steward.begin_tenure(1, {EVENTS: offset, RETRIES: offset})
+    tenure: Tenure = steward.begin_tenure(
+        1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")}
+    )
     read = incoming.read(
         handed_out,
         world.clock.time(),

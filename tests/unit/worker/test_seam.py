@@ -12,6 +12,7 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
+from streams.errors import LogCut, SettingsError
 from streams.worker import seam
 from streams.worker.broker_probe import BrokerProbe, BrokerView
 from streams.worker.membership import GroupThread, Membership
@@ -21,6 +22,7 @@ from streams.worker.seam import (
     SourceConsumer,
     StreamsApp,
 )
+from streams.worker.starting_point import Found, Notice, Start, starting_point
 from streams.worker.tenure import Tenure
 
 A, B = TP("events", 0), TP("events", 1)
@@ -122,6 +124,9 @@ class FakeThread:
     commit_gate: asyncio.Event = field(default_factory=asyncio.Event)
     timeouts: list[float] = field(default_factory=list)
     restored_from: dict[TP, int] = field(default_factory=dict)
+    lives: Mapping[TP, str] = field(default_factory=dict)
+    signed: list[dict[TP, tuple[int, str]]] = field(default_factory=list)
+    positions: dict[TP, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.fetch_gate.set()
@@ -139,11 +144,21 @@ class FakeThread:
             for tp, offsets in batch.items()
         }
 
-    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+    async def found(self, tps: list[TP]) -> dict[TP, Found]:
         self.log.append("seek begins")
         await self.seek_gate.wait()
         self.log.append("seek ends")
-        return {tp: self.committed.get(tp) for tp in self.assigned}
+        return {
+            tp: Found(self.committed.get(tp), "", self.beginnings.get(tp, 0), 1000) for tp in tps
+        }
+
+    async def sign(self, offsets: Mapping[TP, int]) -> None:
+        if offsets:
+            self.signed.append({tp: (at, self.lives[tp]) for tp, at in offsets.items()})
+            self.log.append("signed")
+
+    def stands_at(self, tp: TP) -> int | None:
+        return self.positions.get(tp)
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         self.log.append("restoration's seek begins")
@@ -153,9 +168,6 @@ class FakeThread:
 
     async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
         return dict.fromkeys(tps, (3, 9))
-
-    async def earliest(self, tps: list[TP]) -> dict[TP, int]:
-        return {tp: self.beginnings.get(tp, 0) for tp in tps}
 
     def seek(self, tp: TP, offset: int) -> None:
         self.log.append(f"seek {tp.topic}/{tp.partition} to {offset}")
@@ -179,14 +191,34 @@ class Stewards:
         self.begun: list[tuple[int, dict[TP, int]]] = []
         self.applied: dict[TP, int] = {}
         self.ended: list[Tenure] = []
+        self.refusal: SettingsError | None = None
+        self.starts: dict[TP, Start] = {}
+        self.failures: list[BaseException] = []
+        self.log: list[str] = []
 
     def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
         assert kept == {CHANGELOG: (3, 9)}
         return self.applied
 
-    def begin_tenure(self, generation: int, committed: Mapping[TP, int]) -> Tenure:
-        self.begun.append((generation, dict(committed)))
-        return Tenure(generation, committed)
+    async def check_group(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def starting_points(self, found: Mapping[TP, Found]) -> Mapping[TP, Start]:
+        return {tp: starting_point(at, "", 0) for tp, at in found.items()} | self.starts
+
+    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
+        assert kept == (3, 9)
+        return Start(3, "another life"), LogCut(f"{tp.topic}/{tp.partition} at {stood}")
+
+    def fail(self, failure: BaseException) -> None:
+        self.failures.append(failure)
+        self.log.append("failed")
+
+    def begin_tenure(self, generation: int, starts: Mapping[TP, Start]) -> Tenure:
+        offsets = {tp: start.offset for tp, start in starts.items()}
+        self.begun.append((generation, offsets))
+        return Tenure(generation, offsets)
 
     async def end_tenure(self, tenure: Tenure) -> None:
         assert not tenure.revoked
@@ -216,6 +248,7 @@ class Rig:
         self._real_thread = consumer._thread
         assert isinstance(self._real_thread, GroupThread)
         self.kafka = FakeThread()
+        self.stewards.log = self.kafka.log
         consumer._thread = cast(Any, self.kafka)
         self.assign(1)
 
@@ -314,7 +347,7 @@ async def test_fetch_under_way_is_over_before_the_seek(rig: Rig) -> None:
     rig.kafka.fetch_gate.set()
     await asyncio.wait_for(asyncio.gather(fetching, seeking), 5)
 
-    assert rig.kafka.log[:3] == ["fetch begins", "fetch ends", "seek begins"]
+    assert rig.kafka.log[:3] == ["fetch begins", "fetch ends", "seek events/0 to 0"]
 
 
 async def test_no_fetch_begins_during_a_seek(rig: Rig) -> None:
@@ -465,7 +498,135 @@ async def test_fresh_partition_is_put_at_its_beginning(rig: Rig, committed: int 
     await rig.consumer.perform_seek()
 
     assert rig.stewards.begun == [(3, {A: 12, B: 900})]
-    assert [step for step in rig.kafka.log if "/" in step] == ["seek events/0 to 12"]
+    assert {step for step in rig.kafka.log if "/" in step} == {
+        "seek events/0 to 12",
+        "seek events/1 to 900",
+    }
+
+
+async def test_what_the_judgement_says_is_where_it_starts(rig: Rig) -> None:
+    """And it is committed at once with its life: a crash must not begin yet another one."""
+    rig.kafka.committed = {A: 50}
+    rig.stewards.starts = {A: Start(2, "life@7", Notice.CUT)}
+    rig.kafka.batches = [{A: [2, 3]}]
+
+    await rig.consumer.perform_seek()
+
+    assert rig.stewards.begun == [(1, {A: 2})]
+    assert rig.kafka.signed == [{A: (2, "life@7")}]
+    assert await rig.fetched() == [(A, 2), (A, 3)]
+
+
+async def test_nothing_is_committed_where_nothing_was_noticed(rig: Rig) -> None:
+    rig.kafka.committed = {A: 5}
+    rig.stewards.starts = {A: Start(5, "life")}
+
+    await rig.consumer.perform_seek()
+
+    assert rig.kafka.signed == []
+    assert rig.kafka.lives == {A: "life"}
+
+
+async def test_a_second_seek_in_a_generation_judges_nothing_anew(rig: Rig) -> None:
+    """It goes back to what this tenure has committed, whatever the broker says meanwhile."""
+    rig.kafka.committed = {A: 50}
+    rig.stewards.starts = {A: Start(2, "life@7", Notice.CUT)}
+    await rig.consumer.perform_seek()
+    rig.stewards.starts = {A: Start(900, "another")}
+    rig.kafka.batches = [{A: [2]}]
+
+    await rig.consumer.perform_seek()
+
+    assert rig.kafka.lives == {A: "life@7"}
+    assert await rig.fetched() == [(A, 2)]
+
+
+async def test_a_group_that_is_not_ours_alone_opens_nothing(rig: Rig) -> None:
+    rig.stewards.refusal = SettingsError("APP_ID: not ours")
+    rig.kafka.batches = [{A: [0]}]
+
+    await rig.consumer.perform_seek()
+
+    assert rig.stewards.failures == [rig.stewards.refusal]
+    assert rig.stewards.begun == []
+    assert await rig.fetched() == []
+
+
+# A log that is cut while it is read
+
+
+def assert_ended_by_a_cut(rig: Rig, stood: int) -> None:
+    (reason,) = rig.stewards.failures
+    assert isinstance(reason, LogCut)
+    assert str(reason) == f"events/0 at {stood}"
+    assert rig.kafka.signed == [{A: (3, "another life")}]
+
+
+async def test_a_record_below_what_was_delivered_ends_the_worker(rig: Rig) -> None:
+    """aiokafka resets the position by itself; the records would pass for repeats."""
+    tenure = await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}, {A: [3, 4]}, {A: [5]}]
+    await rig.fetched()
+    tenure.frontiers[A].take_up(5)
+    tenure.frontiers[A].finish(5)
+
+    assert await rig.fetched() == []
+
+    assert_ended_by_a_cut(rig, 7)
+    assert rig.kafka.log[-2:] == ["signed", "failed"], "the end cancels what is under way"
+    assert await rig.fetched() == []
+    assert not await rig.consumer.commit(), "offsets of the old log"
+
+
+async def test_what_befell_one_partition_is_looked_for_in_all(rig: Rig) -> None:
+    """By the next start their logs may have grown past the committed offsets again."""
+    rig.assign(1, A, B, CHANGELOG)
+    rig.kafka.committed = {A: 5, B: 20}  # both logs end at 9 by now
+    await rig.consumer.perform_seek()
+    tenure = rig.app.tenure
+    assert tenure is not None
+    rig.kafka.batches = [{A: [3]}]
+
+    await rig.fetched()
+
+    assert rig.kafka.signed == [{A: (3, "another life"), B: (3, "another life")}]
+    assert [str(reason) for reason in rig.stewards.failures] == ["events/0 at 5"]
+
+
+async def test_a_position_below_what_was_delivered_ends_the_worker(rig: Rig) -> None:
+    """Nothing was written to it since, so no record tells."""
+    await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}]
+    await rig.fetched()
+    rig.kafka.positions = {A: 0}
+
+    await rig.fetched()
+
+    assert_ended_by_a_cut(rig, 7)
+
+
+@pytest.mark.parametrize("position", [None, 7, 9])
+async def test_a_position_that_is_sought_or_ahead_is_no_cut(rig: Rig, position: int | None) -> None:
+    await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}]
+    await rig.fetched()
+    if position is not None:
+        rig.kafka.positions = {A: position}
+
+    await rig.fetched()
+
+    assert rig.stewards.failures == []
+
+
+async def test_records_that_come_again_after_a_seek_are_no_cut(rig: Rig) -> None:
+    await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}, {A: [5, 6]}]
+    await rig.fetched()
+
+    await rig.consumer.perform_seek()
+
+    assert await rig.fetched() == [(A, 5), (A, 6)]
+    assert rig.stewards.failures == []
 
 
 async def test_a_second_seek_in_a_generation_keeps_the_tenure(rig: Rig) -> None:

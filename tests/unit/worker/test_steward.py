@@ -20,9 +20,11 @@ from streams.records import PutOff, Reason, Source
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker import steward as steward_module
 from streams.worker import waiting as waiting_module
+from streams.worker.holes import First
 from streams.worker.mortality import Mortality
 from streams.worker.returned import retry_headers
 from streams.worker.road import Road
+from streams.worker.starting_point import Start
 from streams.worker.steward import Steward
 from streams.worker.table import InteractionTable
 from streams.worker.tenure import Tenure
@@ -58,13 +60,14 @@ class StandInBroker:
     """HoleInspector: says where the first record is."""
 
     first = 0
+    beginning = 0
 
     def __init__(self) -> None:
         self.asked: list[tuple[TP, int]] = []
 
-    async def first_at_or_after(self, tp: TP, offset: int) -> int:
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
         self.asked.append((tp, offset))
-        return self.first
+        return First(self.first, self.beginning)
 
 
 class Desk:
@@ -101,7 +104,9 @@ class Desk:
 
     def begin(self, generation: int = 1, **committed: int) -> Tenure:
         offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}
-        return self.steward.begin_tenure(generation, offsets)
+        return self.steward.begin_tenure(
+            generation, {tp: Start(offset, f"life of {tp.topic}") for tp, offset in offsets.items()}
+        )
 
     async def take_up(
         self, offset: int, value: bytes | None = b"", *, generation: int = 1, tp: TP = EVENTS
@@ -240,6 +245,30 @@ async def test_a_hole_without_records_is_passed(desk: Desk, first: int) -> None:
 
     assert desk.offsets == [8]
     assert tenure.frontiers[EVENTS].committable == 9
+
+
+@pytest.mark.parametrize(("beginning", "gone"), [(5, 0), (6, 1), (8, 3), (9, 3)])
+async def test_what_retention_deleted_undecided_is_an_error_and_counted(
+    desk: Desk, beginning: int, gone: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of what lies below the beginning of the partition there were records; above it there may be
+    transaction markers, or what compaction took."""
+    desk.begin()
+    desk.broker.first, desk.broker.beginning = 8, beginning
+
+    await desk.take_up(8)
+
+    assert desk.offsets == [8]
+    counted = samples(desk.metrics).get("genesys_streams_deleted_undecided_offsets_total", 0)
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (counted, len(errors)) == (gone, 1 if gone else 0)
+
+
+async def test_a_tenure_knows_the_lives_of_events(desk: Desk) -> None:
+    tenure = desk.begin()
+
+    life = f"life of {EVENTS.topic}"
+    assert tenure.lives == {EVENTS.partition: life, OTHER.partition: life}
 
 
 async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:

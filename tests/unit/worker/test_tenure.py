@@ -131,3 +131,20 @@ def test_commits_only_what_has_moved() -> None:
     tenure.frontiers[ONE].finish(11)
     tenure.frontiers[TWO].finish(0)
     assert tenure.uncommitted() == {ONE: 13, TWO: 1}
+
+
+def test_nothing_is_committed_of_a_log_that_was_cut() -> None:
+    """Its offsets mean something else in what is left of it, or nothing."""
+    tenure = Tenure(3, {ONE: 10, TWO: 0})
+    for tp, offset in ((ONE, 10), (TWO, 0)):
+        tenure.frontiers[tp].take_up(offset)
+        tenure.frontiers[tp].finish(offset)
+
+    tenure.cut(ONE)
+
+    assert tenure.uncommitted() == {TWO: 1}
+
+
+def test_a_tenure_has_no_lives_unless_told() -> None:
+    assert Tenure(3, {ONE: 10}).lives == {}
+    assert Tenure(3, {ONE: 10}, lives={0: "a@1"}).lives == {0: "a@1"}
