@@ -19,6 +19,10 @@ SCHEMA_VERSION = 1
 OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
 
 
+# In the life of a log that was cut: what stands before it is the topic's id.
+CUT = "@"
+
+
 class Decision(StrEnum):
     """What became of one source record (contract, Outcome)."""
 
@@ -283,10 +287,15 @@ class DeadLetter(msgspec.Struct, frozen=True):
         return [(name, str(value).encode()) for name, value in named.items()]
 
 
-def outcome_id(source: Source, attempt: int | None = None, *, redriven: int = 0) -> str:
+def outcome_id(
+    source: Source, attempt: int | None = None, *, redriven: int = 0, life: str = ""
+) -> str:
     """The same source record always gives the same id; a deferral adds its attempt. What an
-    operator has sent back is decided anew, so that adds how often it was."""
+    operator has sent back is decided anew, so that adds how often it was. ``life``: that of the
+    log, which counts once the log was cut: another record may lie at the same offset then."""
     name = f"{source.topic}/{source.partition}/{source.offset}"
+    if CUT in life:
+        name += f" of {life}"
     if redriven:
         name += f"@{redriven}"
     if attempt is not None:

@@ -242,6 +242,7 @@ class Report:
                 work.source,
                 None if put_off is None else put_off.attempt,
                 redriven=work.redriven,
+                life=work.life,
             ),
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,

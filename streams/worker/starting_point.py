@@ -17,6 +17,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from streams.records import CUT
+
 # A topic's id is 16 bytes in URL-safe base64. Anything else in the metadata is not a worker's.
 _LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_-]{22})?(@\d{1,19})?", re.ASCII)
 
@@ -76,10 +78,10 @@ def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
 
 def cut_life(life: str, now_ms: int) -> str:
     """The life that begins when the log named by ``life`` was cut."""
-    return f"{life.partition('@')[0]}@{now_ms}"
+    return f"{life.partition(CUT)[0]}{CUT}{now_ms}"
 
 
 def _another(life: str, topic_id: str) -> bool:
     """Whether both name their topic, and not the same one."""
-    of = life.partition("@")[0]
+    of = life.partition(CUT)[0]
     return bool(of and topic_id) and of != topic_id

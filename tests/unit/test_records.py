@@ -207,6 +207,12 @@ class TestOutcomeId:
         assert outcome_id(source) == "ce7ccb6a-9e61-5a1f-b767-5eea67b6baa2"
         assert outcome_id(source, 0) not in (outcome_id(source), outcome_id(source, 1))
         assert outcome_id(source, 1) == "442479db-24ad-5125-bff7-de4046c09550"
+        assert outcome_id(source, life="a-topics-id") == outcome_id(source)
+
+    def test_tells_the_records_of_a_cut_log_from_those_before(self) -> None:
+        source = Source("genesys.interaction.events", 3, 41)
+        ids = {outcome_id(source, life=life) for life in ("id", "id@1", "id@2", "other@1")}
+        assert len(ids) == 4
 
     @given(
         st.lists(
