@@ -29,7 +29,7 @@ from streams.kafka.fetching import Skipped, read_on
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.broker_probe import BrokerProbe
 from streams.worker.causes import in_words
-from streams.worker.faults import Session
+from streams.worker.fitness import Session
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,7 @@ from streams.worker.app import build_app, declare_agents
 from streams.worker.broker_probe import BrokerProbe, BrokerView
 from streams.worker.causes import in_words
 from streams.worker.datadir import Origin, claim
-from streams.worker.faults import Fault, Needs, faults
+from streams.worker.fitness import Fault, Needs, faults
 from streams.worker.holes import BrokerHoleInspector
 from streams.worker.lives import Lives
 from streams.worker.membership import Membership

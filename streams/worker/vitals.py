@@ -12,7 +12,7 @@ from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.causes import in_words
-from streams.worker.faults import Fault
+from streams.worker.fitness import Fault
 from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward

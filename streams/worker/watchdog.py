@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from streams.clock import Clock
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
 from streams.worker.causes import in_words
-from streams.worker.faults import Fault
+from streams.worker.fitness import Fault
 
 CHECK_SECONDS = 1.0
 

@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 BOOTSTRAP = "streams/kafka/bootstrap.py"
 CAUSES = "streams/worker/causes.py"
-FAULTS = "streams/worker/faults.py"
+FAULTS = "streams/worker/fitness.py"
 PROBE = "streams/worker/broker_probe.py"
 SEAM = "streams/worker/seam.py"
 SERVER = "streams/worker/server.py"
@@ -15,7 +15,7 @@ WATCHDOG = "streams/worker/watchdog.py"
 
 TEST_BOOTSTRAP = "tests/unit/kafka/test_bootstrap.py"
 TEST_CAUSES = "tests/unit/worker/test_causes.py"
-TEST_FAULTS = "tests/unit/worker/test_faults.py"
+TEST_FAULTS = "tests/unit/worker/test_fitness.py"
 TEST_PROBE = "tests/unit/worker/test_broker_probe.py"
 TEST_SEAM = "tests/unit/worker/test_seam.py"
 TEST_SERVER = "tests/unit/worker/test_server.py"

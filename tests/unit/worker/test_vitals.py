@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
 from streams.telemetry.metrics import WorkerMetrics
-from streams.worker.faults import Fault
+from streams.worker.fitness import Fault
 from streams.worker.mortality import Mortality
 from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.steward import Steward

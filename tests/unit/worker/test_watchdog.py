@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, StoreError
-from streams.worker.faults import Fault
+from streams.worker.fitness import Fault
 from streams.worker.watchdog import (
     CHECK_SECONDS,
     FROZEN_SECONDS,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.worker.broker_probe import NO_LEADER, BrokerView, PartitionView
-from streams.worker.faults import Fault, Needs, Session, faults
+from streams.worker.fitness import Fault, Needs, Session, faults
 
 NEEDS = Needs(
     servers="kafka:9092",
