@@ -54,5 +54,5 @@ async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.
         except RuntimeError:
             return  # the loop has ended meanwhile, and whoever waited with it
 
-    threading.Thread(target=run, name=function.__name__, daemon=True).start()
+    threading.Thread(target=run, name="asks Kafka", daemon=True).start()
     return await done

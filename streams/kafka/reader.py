@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -18,6 +17,7 @@ from streams.kafka.connection import aiokafka_options
 from streams.kafka.fetching import read_on
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
 from streams.settings import Settings
+from streams.stopping import in_daemon_thread
 
 # How long a fetch waits for news. Bounds how late the end is noticed; costs one request each time.
 FETCH_WAIT_MS = 500
@@ -45,7 +45,7 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 async def partitions_of(settings: Settings, topic: str) -> int:
     """How many it has. Raises TopicsError when there is no such topic, KafkaError."""
-    cluster = await asyncio.to_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
+    cluster = await in_daemon_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
     if topic not in cluster.topics:
         raise TopicsError(f"no topic {topic} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}")
     return cluster.topics[topic].partitions

@@ -6,7 +6,6 @@ becomes a line in the log and a metric.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -14,6 +13,7 @@ from faust.types import TP
 
 from streams.clock import Clock
 from streams.errors import KafkaError, LogCut
+from streams.stopping import in_daemon_thread
 from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.starting_point import Found, Notice, Start, cut_life, starting_point
 
@@ -65,7 +65,7 @@ class Lives:
 
     async def _learn_ids(self) -> None:
         try:
-            self._ids = await asyncio.to_thread(self._ask)
+            self._ids = await in_daemon_thread(self._ask)
         except KafkaError as failure:
             log.warning(
                 "the ids of the source topics are not to be had: a topic that was made anew since "
