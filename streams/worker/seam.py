@@ -237,10 +237,12 @@ class SourceConsumer(driver.Consumer):
         """
         self._awaiting_seek = True
         kept = await self._thread.kept(self._expected)
-        cut = [at for at, expected in self._expected.items() if at == tp or kept[at][1] < expected]
+        cut_too = (
+            at for at, expected in self._expected.items() if at != tp and kept[at][1] < expected
+        )
         starts: dict[TP, Start] = {}
         reasons: list[LogCut] = []
-        for at in cut:
+        for at in [tp, *sorted(cut_too)]:
             if self.app.tenure is not None:
                 self.app.tenure.cut(at)
             stood = self._expected[at]

@@ -14,8 +14,9 @@ async def answer() -> int:
     return 7
 
 
-async def for_ever() -> None:
+async def for_ever() -> int:
     await asyncio.Event().wait()
+    return 0
 
 
 async def test_what_ends_in_time_is_what_it_comes_to() -> None:
