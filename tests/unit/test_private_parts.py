@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +175,7 @@ OF_EVERY_CLASS = {"_abc_impl"}
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.owner.__name__}.{part.name}")
 def test_it_is_there(part: Part) -> None:
-    written = "".join(inspect.getsource(each) for each in part.owner.__mro__ if _has_source(each))
+    written = "".join(_source(each) for each in part.owner.__mro__ if _has_source(each))
     there = hasattr(part.owner, part.name) or re.search(rf"self\.{part.name}\b", written)
     assert there, f"{part.owner.__qualname__} has no {part.name} any more: {part.breaks}"
 
@@ -220,16 +221,22 @@ def _overridden() -> Iterator[tuple[str, str]]:
             if not inspect.isclass(made) or made.__module__ != module.__name__:
                 continue
             bases = [each for each in made.__mro__[1:] if _has_source(each)]
-            tree = ast.parse(inspect.getsource(module))
-            (written,) = [
-                node
-                for node in ast.walk(tree)
-                if isinstance(node, ast.ClassDef) and node.name == made.__name__
-            ]
+            written = _classes(module)[made.__name__]
             for name in {each for each in _defined(written) if _is_private(each)}:
-                theirs = "".join(inspect.getsource(each) for each in bases)
+                theirs = "".join(_source(each) for each in bases)
                 if any(name in vars(each) for each in bases) or f"self.{name} =" in theirs:
                     yield _path(module), name
+
+
+@cache
+def _classes(module: Any) -> dict[str, ast.ClassDef]:
+    tree = ast.parse(inspect.getsource(module))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+@cache
+def _source(owner: type) -> str:
+    return inspect.getsource(owner)
 
 
 def _modules() -> Iterator[Any]:
