@@ -12,25 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from confluent_kafka.admin import (
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
 
 from benchmarks.fuzzing import values
 from benchmarks.fuzzing.judge import Fuzzed, header_bytes
 from benchmarks.fuzzing.records import Plan, PlannedBatch, answered_id
 from benchmarks.fuzzing.server import FuzzedApi
 from benchmarks.poison import LagWatch
-from streams.kafka.connection import librdkafka_options
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
 from streams.local.simulator.api import Simulator
 from streams.settings import Settings
+from tests.any_time import take_any_time
 from tests.journey import CODE, UNLIMITED
 from tests.raw_records import RawProducer
 from tests.workers import WorkerProcess, free_port, workers
@@ -47,14 +40,6 @@ QUICK: Mapping[str, Any] = {
     "breaker_open_seconds": 0.1,
     "genesys_requests_per_minute": UNLIMITED,
     "max_in_flight": 400,
-}
-
-# Any time is taken, and none makes a segment of its own or lets one be deleted.
-ANY_TIME = {
-    "message.timestamp.after.max.ms": str(2**63 - 1),
-    "message.timestamp.before.max.ms": str(2**63 - 1),
-    "segment.ms": str(2**63 - 1),
-    "retention.ms": "-1",
 }
 
 LOOK_SECONDS = 0.5
@@ -100,7 +85,8 @@ async def run(settings: Settings, home: Path, amounts: Amounts) -> Result:
         named |= {"genesys_cloud_client_id": "fuzz", "genesys_cloud_client_secret": "fuzz-secret"}
         pointed = settings.model_copy(update={**QUICK, **named})
         await asyncio.to_thread(apply_topics, pointed)
-        await asyncio.to_thread(_take_any_time, pointed)
+        topics = (pointed.topics.events, pointed.topics.retries)
+        await asyncio.to_thread(take_any_time, pointed, topics)
         plan = Plan(
             records=amounts.records,
             answered=amounts.answers,
@@ -241,21 +227,6 @@ def _set_apart(answers: int) -> list[dict[str, Any]]:
         }
         for each in [*named, *map(answered_id, range(answers))]
     ]
-
-
-def _take_any_time(settings: Settings) -> None:
-    """Kafka refuses a record from the future, and deletes one that is too old, where it can."""
-    entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in ANY_TIME.items()
-    ]
-    resources = [
-        ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-        for topic in (settings.topics.events, settings.topics.retries)
-    ]
-    admin = AdminClient(librdkafka_options(settings))
-    for done in admin.incremental_alter_configs(resources).values():
-        done.result(ANSWER_SECONDS)
 
 
 def _figures(centre: Fuzzed, plan: Plan, written: float, took: float) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from streams.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
 from streams.settings import Settings
+from tests.any_time import take_any_time
 from tests.workers import environment
 
 EXAMPLE = json.loads((declared_directory() / "examples" / "outcome.patched.json").read_text())
@@ -40,6 +41,12 @@ def source(settings: Settings, partition: bytes, offset: bytes | None) -> Header
         ("dlq.source.partition", partition),
         ("dlq.source.offset", offset),
     ]
+
+
+@pytest.fixture(autouse=True)
+def any_time(settings: Settings) -> None:
+    topics = settings.topics
+    take_any_time(settings, (topics.events, topics.outcomes, topics.dead_letters))
 
 
 def put(settings: Settings, topic: str, *records: dict[str, Any], codec: str | None = None) -> None:

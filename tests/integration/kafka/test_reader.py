@@ -17,6 +17,7 @@ from streams.kafka.reader import partition_of, read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
+from tests.any_time import take_any_time
 from tests.raw_records import Codec, RawRecord, batch, produce_raw
 from tests.workers import eventually
 
@@ -121,6 +122,7 @@ TIMES = [-(2**63), -1, NOW, 2**62, NOW + 1, 2**63 - 1, NOW + 2]
 
 
 async def test_a_record_of_any_time_hides_neither_itself_nor_another(settings: Settings) -> None:
+    await asyncio.to_thread(take_any_time, settings, [settings.topics.outcomes])
     """Kafka's times are its producers', and need not rise."""
     await put(settings, *((0, b"%d" % number, at) for number, at in enumerate(TIMES)))
 
