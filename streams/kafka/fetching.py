@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiokafka
@@ -73,7 +74,9 @@ class _Fetching:
             response = await self._fetcher._client.send(node_id, request)
         except aiokafka.errors.KafkaError as failure:
             log.warning("no fetch from broker %s: %r", node_id, failure)
-            await asyncio.sleep(self._fetcher._retry_backoff)
+            # aiokafka cancels this when it closes, and waits for it as for one that ends by itself.
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(self._fetcher._retry_backoff)
             return False
         except asyncio.CancelledError:
             return False  # as aiokafka has it: closed, or the partitions are gone
