@@ -101,7 +101,10 @@ def _read(content: bytes, position: int, end: int, following: int | None) -> Bat
         raise Malformed(f"its format has the number {magic}, and Kafka has 0, 1 and 2")
     overlaps = following is not None and following <= batch.last
     # A gap alone is compaction's. With the offsets behind it taken, too, the batch lies wrong.
-    if not position <= batch.last < end or (overlaps and batch.first > position):
+    # The end is told as it was before the records were looked up, so some may lie behind it. They
+    # follow one another: nothing that new is compacted yet.
+    leaps = batch.first > position and (overlaps or batch.last >= end)
+    if batch.last < position or leaps:
         raise Malformed(
             f"it says that it has the offsets {batch.first} to {batch.last}, which is not its place"
         )

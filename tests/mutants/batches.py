@@ -34,7 +34,7 @@ MUTANTS = (
         "believe a batch that says it is elsewhere",
         7,
         BATCHES,
-        "if not position <= batch.last < end or (overlaps and batch.first > position):",
+        "if batch.last < position or leaps:",
         "if False:",
         (f"{TEST_BATCHES}::test_an_offset_that_it_has_not",),
     ),

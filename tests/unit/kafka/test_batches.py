@@ -294,3 +294,19 @@ def test_a_batch_larger_than_the_fetch_is_named_not_left_out() -> None:
     (found,) = read(batch([RawRecord(), RawRecord()])[:-1])
     (lost,) = found.items
     assert (lost.first, lost.last) == (0, 1)
+
+
+def test_a_record_behind_the_end_that_was_told_is_read() -> None:
+    """The broker looks the end up before the records: what is written in between came with them,
+    and was taken for bytes that can not be read."""
+    two = at_offset(batch([RawRecord(value=b"2")]), 2)
+    three = at_offset(batch([RawRecord(value=b"3")]), 3)
+    for end in (2, 3, 4):
+        read_on = read(two + three, position=2, end=end)
+        assert [item.value for each in read_on for item in each.items] == [b"2", b"3"]
+
+
+def test_a_leap_behind_the_end_is_none_of_compactions() -> None:
+    (lost,) = read(at_offset(batch([RawRecord(value=b"9")]), 9), position=2, end=5)
+    (item,) = lost.items
+    assert isinstance(item, Unreadable)

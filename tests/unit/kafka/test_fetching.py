@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import aiokafka
 import pytest
@@ -13,6 +13,7 @@ from streams.kafka.decoding import Unreadable
 from streams.kafka.fetching import read_on
 from streams.kafka.topics import apply_topics
 from streams.kafka.unreadable import unreadable_source
+from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
 from tests.raw_records import CONTROL, Codec, RawRecord, batch, produce_raw
 
@@ -33,10 +34,12 @@ class Reading:
 
 
 @pytest.fixture
-async def settings(broker: object, make_settings: Callable[..., Settings]) -> Settings:
-    made = make_settings()
-    await asyncio.to_thread(apply_topics, made)
-    return made
+async def settings(make_settings: Callable[..., Settings]) -> AsyncIterator[Settings]:
+    """On an embedded broker, always: Apache Kafka takes most of this from no producer."""
+    with EmbeddedBroker() as broker:
+        made = make_settings(kafka_bootstrap_servers=broker.bootstrap_servers)
+        await asyncio.to_thread(apply_topics, made)
+        yield made
 
 
 async def read(
