@@ -153,8 +153,10 @@ class SourceConsumer(driver.Consumer):
             for tp, start in starts.items():
                 await self._seek(tp, start.offset)
             self._expected = {tp: start.offset for tp, start in starts.items()}
-        # At once, or a crash would have the same noticed again, and begin another life.
-        await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
+            # At once, or a crash would have the same noticed again, and begin another life. Before
+            # anything is fetched: what comes until the tenure has begun is dropped, and the
+            # position would be behind it.
+            await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
         if rebalances != self._rebalances:
             # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
             return
