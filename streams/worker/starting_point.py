@@ -19,8 +19,9 @@ from enum import Enum, auto
 
 from streams.records import CUT
 
-# A topic's id is 16 bytes in URL-safe base64. Anything else in the metadata is not a worker's.
-_LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_-]{22})?(@\d{1,19})?", re.ASCII)
+# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _, librdkafka with + and /.
+# Anything else in the metadata is not a worker's.
+_LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
 
 
 class Notice(Enum):

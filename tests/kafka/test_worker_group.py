@@ -109,6 +109,7 @@ async def test_kill_freeze_and_restart_in_mid_stream(settings: Settings, tmp_pat
             for worker in started.values():
                 await assert_no_holes(worker)
                 assert worker.terminate() == 0, worker.output[-4000:]
+                assert "no worker of this release has set" not in worker.output
 
 
 async def test_tables_are_restored_on_an_empty_disk(settings: Settings, tmp_path: Path) -> None:
