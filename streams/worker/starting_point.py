@@ -24,6 +24,10 @@ from streams.records import CUT
 _LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
 
 
+# A life's time has so many digits at most.
+_END_OF_TIME = 10**19
+
+
 class Notice(Enum):
     """What an operator has to be told about the place where a partition starts."""
 
@@ -69,7 +73,7 @@ def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
     if signed and _another(life, topic_id):
         return Start(found.beginning, topic_id, Notice.ANOTHER)
     if found.committed > found.end:
-        return Start(found.beginning, cut_life(topic_id or life, now_ms), Notice.CUT)
+        return Start(found.beginning, cut_life(life, now_ms, topic_id), Notice.CUT)
     if found.committed < found.beginning:
         return Start(found.beginning, life, Notice.DELETED)
     if not signed and topic_id and found.committed > found.beginning:
@@ -77,9 +81,12 @@ def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
     return Start(found.committed, life)
 
 
-def cut_life(life: str, now_ms: int) -> str:
-    """The life that begins when the log named by ``life`` was cut."""
-    return f"{life.partition(CUT)[0]}{CUT}{now_ms}"
+def cut_life(life: str, now_ms: int, topic_id: str = "") -> str:
+    """The life that begins when the log named by ``life`` was cut: another one, also where a clock
+    was set back. ``topic_id``: where it is known by now."""
+    topic, _, before = life.partition(CUT)
+    cut_at = max(now_ms, (int(before or 0) + 1) % _END_OF_TIME)
+    return f"{topic_id or topic}{CUT}{cut_at}"
 
 
 def _another(life: str, topic_id: str) -> bool:

@@ -42,7 +42,7 @@ MUTANTS = (
         "go on in the old life behind a cut",
         6,
         START,
-        "cut_life(topic_id or life, now_ms), Notice.CUT",
+        "cut_life(life, now_ms, topic_id), Notice.CUT",
         "life, Notice.CUT",
         (f"{TEST_START}::test_what_moves_the_start_is_noticed",),
     ),
