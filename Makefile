@@ -10,6 +10,9 @@ READY := $(VENV)/.ready
 # Programs without a suffix are named: the tools find the rest by theirs.
 SCRIPTS := scripts/kafka scripts/compose-check
 
+# Many tests start the program: without bytecode each start would compile it anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-kafka storm lint format bench mutants compose-check lock
 
@@ -19,7 +22,7 @@ help: ## this list
 demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
 	@$(BIN)/genesys-streams demo $(ARGS)
 
-test: JOBS ?= 2
+test: JOBS ?= 3
 test: $(READY) ## all tests but those that need Apache Kafka
 	@$(BIN)/python -m pytest -m "not kafka" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 

@@ -24,9 +24,12 @@ KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 # What is in these directories can not be tried on the embedded broker.
 ONLY_ON_KAFKA = ("kafka", "chaos")
 
-# How long one example takes tells of the machine, and what else runs on it.
-hypothesis.settings.register_profile("any machine", deadline=None)
-hypothesis.settings.load_profile("any machine")
+# How long one example takes tells of the machine, and what else runs on it: there is no deadline.
+# Each run draws other examples, so a quick one that is run often sees as much as a long one:
+# make test ARGS="--hypothesis-profile=thorough --timeout=3600"
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,9 +6,11 @@ Blocking calls, for commands and for ``asyncio.to_thread``.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 from confluent_kafka import KafkaError as BrokerError
 from confluent_kafka import KafkaException, TopicCollection
@@ -36,11 +38,19 @@ from streams.kafka.declaration import (
 )
 from streams.settings import Settings
 
+T = TypeVar("T")
+
+Answers: TypeAlias = Mapping[str, Future[T]]
+
 # For a broker that is still starting, or a slow one, to answer.
 ANSWER_TIMEOUT_SECONDS = 10.0
 
 # For a controller to place a few dozen partitions, and for the brokers to hear of it.
 CREATE_TIMEOUT_SECONDS = 30.0
+
+# librdkafka sends these to the controller, and waits for the one that the last metadata named even
+# when that broker is dead. After this long the metadata is fetched again, and with it the name.
+CONTROLLER_SECONDS = 4.0
 
 # A worker that is started right after `topics apply` may ask a broker that has not heard of a new
 # topic yet. It looks again for this long before it calls the topic missing.
@@ -173,8 +183,10 @@ class TopicsAdmin:
         cluster = self._metadata(ANSWER_TIMEOUT_SECONDS).cluster_id or ""
         if cluster.startswith(_MOCK_CLUSTER_ID):
             return Identity("", {})
-        answers = self._client.describe_topics(
-            TopicCollection(list(names)), request_timeout=ANSWER_TIMEOUT_SECONDS
+        answers = self._from_controller(
+            lambda timeout: self._client.describe_topics(
+                TopicCollection(list(names)), request_timeout=timeout
+            )
         )
         ids: dict[str, str] = {}
         for name, answer in answers.items():
@@ -196,12 +208,25 @@ class TopicsAdmin:
         new = NewTopic(
             topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config)
         )
-        answers = self._client.create_topics([new], request_timeout=CREATE_TIMEOUT_SECONDS)
+        answers = self._from_controller(
+            lambda timeout: self._client.create_topics([new], request_timeout=timeout)
+        )
         try:
             answers[topic.name].result()
         except KafkaException as exc:
             if exc.args[0].code() != BrokerError.TOPIC_ALREADY_EXISTS:
                 raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
+
+    def _from_controller(self, ask: Callable[[float], Answers[T]]) -> Answers[T]:
+        """What ``ask`` is answered, which is given the seconds that it may take: asked again while
+        the brokers elect, for as long as a creation may take. Raises KafkaError.
+        """
+        deadline = time.monotonic() + CREATE_TIMEOUT_SECONDS
+        while True:
+            answers = ask(CONTROLLER_SECONDS)
+            if not any(map(_timed_out, answers.values())) or time.monotonic() > deadline:
+                return answers
+            self._metadata(ANSWER_TIMEOUT_SECONDS)
 
     def touch(self, name: str) -> None:
         """Ask the embedded broker for a topic, which is what makes it. Raises KafkaError."""
@@ -332,3 +357,8 @@ def _actual(name: str, topic: TopicMetadata) -> ActualTopic:
 def _reason(exc: KafkaException) -> str:
     error: BrokerError = exc.args[0]
     return error.str()
+
+
+def _timed_out(answer: Future[T]) -> bool:
+    exc = answer.exception()
+    return isinstance(exc, KafkaException) and exc.args[0].code() == BrokerError._TIMED_OUT

@@ -86,6 +86,18 @@ async def test_three_nodes_get_all_as_declared(
     assert verify_topics(settings) == VerifiedTopics(12, 3, embedded=False)
 
 
+def test_a_broker_that_has_just_died_is_not_waited_for(
+    make_settings: MakeSettings, kafka3: KafkaCluster
+) -> None:
+    """The others name it as the controller, at times, until its session is over."""
+    settings = make_settings(kafka_bootstrap_servers=kafka3.bootstrap_servers)
+    apply_topics(settings)
+    names = [settings.topics.events, settings.topics.outcomes]
+    kafka3.kill(1)
+    for _ in range(12):
+        assert TopicsAdmin(settings).identity(names).topics.keys() == set(names)
+
+
 def test_what_differs_is_told_and_left_alone(settings: Settings, admin: AdminClient) -> None:
     outcomes = settings.topics.outcomes
     create(admin, outcomes, 12, {"retention.ms": "1000"})

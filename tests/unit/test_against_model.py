@@ -37,6 +37,7 @@ from streams.genesys.api import Interaction
 from streams.genesys.interactions import read_interaction
 from streams.local.model import Expected, ExpectedInteraction, Rules, expected
 from streams.records import Intent, InteractionRecord, Verdict, decode_record, encode_record
+from tests.examples import times
 
 CODE = "code-1"
 Json = dict[str, Any]
@@ -252,7 +253,7 @@ def of_the_model(model: dict[str, ExpectedInteraction]) -> dict[str, list[Expect
     return {name: one.outcomes for name, one in model.items()}
 
 
-@settings(max_examples=250)
+@settings(max_examples=times(3))
 @given(logs, truths, rules, st.randoms(use_true_random=False))
 def test_decisions_and_calls_are_the_models(
     log: list[Json], known: dict[str, Json], wanted: Rules, random: Random

@@ -20,6 +20,7 @@ from streams.envelope import SEQUENCE_MAX_LENGTH, TEXT_MAX_LENGTH, InteractionEv
 from streams.faults import fault
 from streams.records import Basis, Decision, InteractionRecord, Reason, Verdict, encode_record
 from streams.sequence import MAX_OPAQUE, MAX_RANGES
+from tests.examples import times
 from tests.unit.worker.world import Worker, World, event
 
 # What a topic takes by Kafka's own default is 1 MiB, the record's key, headers and frame included;
@@ -165,13 +166,13 @@ def steps(draw: st.DrawFn) -> tuple[int, Step]:
     return draw(st.integers(1, 70)), add
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=times(0.4), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps(), min_size=1, max_size=6))
 def test_whatever_enters_a_record_it_is_taken_by_kafka(drawn: list[tuple[int, Step]]) -> None:
     record = InteractionRecord(interaction_id=ID)
     offset = 0
-    for times, add in drawn:
-        for _ in range(times):
+    for often, add in drawn:
+        for _ in range(often):
             offset += 1
             record = add(record, offset)
         assert len(encode_record(record)) < MOST_RECORD_BYTES

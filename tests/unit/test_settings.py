@@ -22,6 +22,7 @@ from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
 from streams.telemetry import otel
 from streams.worker.start_line import start_line
+from tests.examples import times
 
 SECRET = "hush-0f7a"
 
@@ -789,7 +790,7 @@ def checked() -> None:
     json.dumps(start_line(settings, port=1)).encode("ascii")
 
 
-@hypothesis.settings(max_examples=400)
+@hypothesis.settings(max_examples=times(3))
 @given(
     st.dictionaries(
         st.sampled_from([field.upper() for field in Settings.model_fields]), VALUES, max_size=4
@@ -818,7 +819,7 @@ LINES = st.lists(
 ).map(b"".join)
 
 
-@hypothesis.settings(max_examples=300)
+@hypothesis.settings(max_examples=times(3))
 @given(st.binary(max_size=60) | LINES)
 def test_any_env_file_is_one_line_or_works(content: bytes) -> None:
     Path(".env").write_bytes(content)

@@ -193,7 +193,7 @@ async def until_refused(url: str) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection(address.hostname, address.port)
-            except ConnectionRefusedError:
+            except ConnectionError:  # reset: it was taken in just before the end
                 return
             writer.close()
             await asyncio.sleep(0.02)

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from streams.bridge.http import TRACE_BYTES, Limits
 from streams.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
 from streams.errors import PublishError
+from tests.examples import times
 from tests.integration.bridge.gated import Record, Scene, serving
 from tests.integration.bridge.running import event
 
@@ -294,7 +295,7 @@ def assert_told_as_it_is(exchange: Exchange, bodies: Sequence[bytes]) -> None:
     assert [(record.topic, record.value) for record in exchange.published] == promised
 
 
-@settings(max_examples=600)
+@settings(max_examples=times(4))
 @given(request=requests)
 @example(request=Request(b"POST", b"/events", [(b"X-Api-Key", b"right")] * 2, b"", []))
 def test_whatever_http_lets_through(bridge: Bridge, request: Request) -> None:
@@ -306,7 +307,6 @@ def test_whatever_http_lets_through(bridge: Bridge, request: Request) -> None:
         assert record.key == (named.encode() if named is not None else None)
 
 
-@settings(max_examples=100)
 @given(request=requests, at=st.integers(0))
 def test_a_request_that_is_cut_at_any_byte(bridge: Bridge, request: Request, at: int) -> None:
     whole = request.whole
@@ -316,7 +316,6 @@ def test_a_request_that_is_cut_at_any_byte(bridge: Bridge, request: Request, at:
     assert exchange.published == []
 
 
-@settings(max_examples=100)
 @given(request=requests)
 def test_whatever_comes_while_kafka_takes_nothing(bridge: Bridge, request: Request) -> None:
     ((status, text),) = bridge.exchange(request.whole, broken=True).answers
@@ -368,7 +367,7 @@ def broken_requests(draw: st.DrawFn) -> bytes:
     return sent
 
 
-@settings(max_examples=600)
+@settings(max_examples=times(4))
 @given(sent=broken_requests() | st.binary(max_size=200))
 def test_whatever_http_does_not_let_through(bridge: Bridge, sent: bytes) -> None:
     exchange = bridge.exchange(sent, whole=False)

@@ -51,7 +51,7 @@ async def told(centre: Journey) -> list[tuple[str, str]]:
 async def test_a_call_that_shows_late_gets_its_code(
     seen: str, broker: object, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    settings = make_settings(worker_port=free_port(), lag_window_seconds=12.0)
+    settings = make_settings(worker_port=free_port(), lag_window_seconds=6.0)
     async with journey(settings, interactions=1, seed=1) as (centre, _):
         store, first = centre.simulator.store, LAGGING[seen]
         if first is not None:

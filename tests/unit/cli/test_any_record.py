@@ -188,9 +188,9 @@ def is_fit(printed: Printed, found: Records) -> bool:
     return all(line.isprintable() for line in text.split("\n")) and len(text) <= most
 
 
-any_records = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)(given(st.lists(records(), min_size=1, max_size=3)))
+any_records = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])(
+    given(st.lists(records(), min_size=1, max_size=3))
+)
 
 ESCAPES = record(b"\x1b[2J\x9b", b"\x9b\xff", [("dlq.reason", b"\x1b[31mX\n")], -(2**63))
 

@@ -19,6 +19,7 @@ from streams.errors import ApiError, Unauthorized
 from streams.genesys.api import CallLog, Interaction
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
+from tests.examples import times
 from tests.unit.genesys.raw_server import (
     BODY,
     GOOD,
@@ -276,7 +277,7 @@ anything = (
 def test_any_answer_of_the_api() -> None:
     with loop() as against:
 
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=times(2))
         @given(anything)
         def met(answer: bytes) -> None:
             async def call(server: RawServer, client: GenesysClient, clock: LeapingClock) -> None:
@@ -316,7 +317,7 @@ grants = st.builds(
 def test_any_answer_of_the_token_endpoint() -> None:
     with loop() as against:
 
-        @settings(max_examples=150, deadline=None)
+        @settings(max_examples=times(2))
         @given(anything | grants)
         def met(answer: bytes) -> None:
             async def call(server: RawServer, client: GenesysClient, clock: LeapingClock) -> None:

@@ -16,6 +16,7 @@ from opentelemetry import trace
 from streams.errors import SettingsError
 from streams.telemetry import otel
 from streams.telemetry.tracing import configure
+from tests.examples import times
 
 SECRET = "hush-0f7a"
 
@@ -136,7 +137,7 @@ class Kept(logging.Handler):
         self.told.append(record.getMessage())
 
 
-@settings(max_examples=300)
+@settings(max_examples=times(3))
 @given(
     st.dictionaries(
         st.sampled_from([*otel.PLUG_INS, *otel._CHECKS]), VALUES, min_size=1, max_size=4

@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from streams.envelope import UPDATE_DETAIL_TYPE, parse
 from streams.errors import EnvelopeError
+from tests.examples import times
 
 Schema = Callable[..., Draft202012Validator]
 
@@ -68,7 +69,7 @@ def events(draw: st.DrawFn) -> object:
     return envelope
 
 
-@settings(max_examples=1000)
+@settings(max_examples=times(4))
 @given(events())
 def test_the_event_schema_accepts_what_the_parser_accepts(schema: Schema, event: object) -> None:
     try:

@@ -33,6 +33,7 @@ from streams.worker.road import Deferrals
 from streams.worker.starting_point import Start
 from streams.worker.steward import Steward
 from streams.worker.tenure import Tenure
+from tests.examples import times
 from tests.schemas import validator
 from tests.unit.genesys.scripted import until
 from tests.unit.worker.world import (
@@ -326,7 +327,7 @@ def returned(
     return message(value, headers=RETURNED | named, timestamp=timestamp, tp=RETRIES)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=times(2), suppress_health_check=[HealthCheck.too_slow])
 @given(messages)
 @example(message(event(), headers=[("any", None)]))
 @example(message(event(), headers={"traceparent": None}, timestamp=None))
