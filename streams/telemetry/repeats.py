@@ -19,6 +19,7 @@ REMEMBERED_KINDS = 500
 # down those are thousands, and the outcomes and the metrics have every one.
 NOISY_LOGGERS = (
     "streams.bridge",
+    "streams.kafka.fetching",
     "streams.listening",
     "streams.worker.report",
     "streams.worker.road",

@@ -1,7 +1,7 @@
 """Asks the brokers, through the client that does the work, what can be reached (promise 13).
 
 aiokafka logs what it can not reach and goes on asking for ever. What is found out here is written
-down in a BrokerView, in the thread of the client, and judged elsewhere (``faults.py``).
+down in a BrokerView, in the thread of the client, and judged elsewhere (``fitness.py``).
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ PROBE_SECONDS = 5.0
 
 # How soon partitions that were assigned just now are looked at.
 NEW_PARTITIONS_SECONDS = 0.25
+
+# A broker that has just started may not have heard of a topic yet, and a new leader may not know
+# yet how far the log goes.
+SETTLE_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
@@ -83,8 +87,12 @@ class BrokerView:
         self.leaderless: Mapping[TP, float] = {}
         """Partitions that no broker leads, each with the time since when."""
         self.partitions: Mapping[TP, PartitionView] = {}
-        self.resets: Mapping[TP, tuple[int, int]] = {}
-        """Where reading began anew, below what had been taken up; and what that was."""
+
+    def is_short(self, tp: TP, now: float) -> bool:
+        """Whether the log ends below what was taken up of it, for long enough to be believed."""
+        seen = self.partitions.get(tp)
+        since = None if seen is None else seen.short_since
+        return since is not None and now - since >= SETTLE_SECONDS
 
     def described_as(self, cluster: ClusterMetadata, topics: Collection[str], now: float) -> None:
         """A broker has told of our topics."""
@@ -154,26 +162,9 @@ class BrokerProbe:
         """Whether partitions are ours that were not looked at yet."""
         return not self._taken_up().keys() <= self._view.partitions.keys()
 
-    def watch_resets(self, fetcher: Any) -> None:
-        """Have aiokafka's fetcher tell where it begins anew, when the broker does not have the
-        offset that it stands at."""
-        update = fetcher._update_fetch_positions
-
-        async def update_fetch_positions(assignment: Any, node_id: int, tps: Any) -> Any:
-            lost = [tp for tp in tps if assignment.state_value(tp).awaiting_reset]
-            result = await update(assignment, node_id, tps)
-            for tp in lost:
-                state = assignment.state_value(tp)
-                if state.has_valid_position:
-                    self._began_anew(TP(tp.topic, tp.partition), state.position)
-            return result
-
-        fetcher._update_fetch_positions = update_fetch_positions
-
-    def _began_anew(self, tp: TP, position: int) -> None:
-        taken_up = self._taken_up().get(tp, 0)
-        if position < taken_up:
-            self._view.resets = {**self._view.resets, tp: (position, taken_up)}
+    def is_short(self, tp: TP) -> bool:
+        """Whether the log ends below what was taken up of it, for long enough to be believed."""
+        return self._view.is_short(tp, self._monotonic())
 
     async def _fetch_all(self, client: Any, consumer: Any, cluster: ClusterMetadata | None) -> None:
         """Whether each partition can be fetched from where it stands."""

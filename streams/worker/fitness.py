@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from streams.kafka.topics import no_topics, unequal
-from streams.worker.broker_probe import BrokerView, PartitionView
+from streams.worker.broker_probe import SETTLE_SECONDS, BrokerView, PartitionView
 
 # A broker is restarted within this, or another takes over from it: no reason to be called unfit.
 UNFIT_SECONDS = 15.0
@@ -27,9 +27,9 @@ UNREADABLE_SECONDS = 55.0
 # A heartbeat that is missed is not one lost: not unfit before this, unless the session is shorter.
 HEARTBEAT_SECONDS = 25.0
 
-# A broker that has just started may not have heard of a topic yet, and a new leader may not know
-# yet how far the log goes.
-SETTLE_SECONDS = 10.0
+# A log that was cut ends the worker by way of the seam, which first commits where the next start is
+# to go on. This is for the day when it can not.
+CUT_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +156,17 @@ def _differences(needs: Needs, counts: Mapping[str, int]) -> Iterator[str]:
 
 def _log_cut(view: BrokerView, held: Collection[TP]) -> Iterator[Fault]:
     for tp in held:
-        if (reset := view.resets.get(tp)) is not None:
-            position, taken_up = reset
-            told = f"reading began anew at {position}"
-            yield _cut(tp, taken_up, told, 0.0)
-        elif (seen := view.partitions.get(tp)) is not None and seen.short_since is not None:
-            told = f"the log ends at {seen.end}"
-            yield _cut(tp, seen.taken_up, told, seen.short_since, SETTLE_SECONDS)
-
-
-def _cut(tp: TP, taken_up: int, told: str, since: float, after: float = 0.0) -> Fault:
-    return Fault(
-        f"the log of {tp.topic}/{tp.partition} was cut: offset {taken_up} was to come next, and "
-        f"{told} (an unclean leader election, or the topic was made anew); start again",
-        since,
-        after,
-        after,
-        explains=True,
-    )
+        seen = view.partitions.get(tp)
+        if seen is not None and seen.short_since is not None:
+            yield Fault(
+                f"the log of {tp.topic}/{tp.partition} was cut: offset {seen.taken_up} was to come "
+                f"next, and the log ends at {seen.end} (an unclean leader election, or the topic "
+                "was made anew); start again",
+                seen.short_since,
+                SETTLE_SECONDS,
+                CUT_SECONDS,
+                explains=True,
+            )
 
 
 def _partitions(

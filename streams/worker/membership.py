@@ -171,7 +171,6 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         listen(consumer._coordinator, self.app.membership)
         read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
-        self.app.probe.watch_resets(consumer._fetcher)
         self._probing = asyncio.create_task(
             self.app.probe.run(lambda: consumer._client, consumer), name="broker probe"
         )

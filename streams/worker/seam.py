@@ -8,12 +8,13 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 * no source record is delivered between an assignment and the seek that follows it;
 * nothing is fetched while the flow is suspended: Faust drops it, and where it was the changelog's,
   behind the seek that begins a recovery, that recovery waits for it for ever;
-* Faust's read offsets, gaps and acks play no part for source topics: what is delivered is checked,
-  and what is committed is computed, by our own frontier, which starts at the committed offset;
-* a position that goes back without a seek of ours ends the worker: the log was cut, and aiokafka
-  goes on from its beginning without a word;
+* Faust's read offsets (streams.worker.bookkeeping), gaps and acks play no part for source topics:
+  what is delivered is checked, and what is committed is computed, by our own frontier, which starts
+  at the committed offset;
+* a log that was cut, which aiokafka reads from its beginning without a word, ends the worker: once
+  it is committed where the next start is to go on;
 * a commit is never taken for done because another is on its way;
-* resuming a flow that is not suspended clears no queue;
+* resuming a flow that is not suspended clears no queue (streams.worker.bookkeeping);
 * a batch that can not be read is told with its place, and raises nothing (streams.kafka.fetching).
 """
 
@@ -21,21 +22,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Collection, Mapping, MutableMapping
 from typing import Any
 
+import aiokafka.errors
 from faust.tables.manager import TableManager
 from faust.tables.recovery import ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.transports import TransportT
 from faust.types.tuples import Message
-from mode.utils.queues import FlowControlEvent
+from mode import Service
 
 from streams.errors import LogCut, SettingsError, StoreError, WorkerError
+from streams.worker.bookkeeping import GentleFlowControl, NoReadOffsets
 from streams.worker.broker_probe import BrokerProbe
 from streams.worker.membership import MemberApp, Membership
-from streams.worker.source_thread import SourceThread
+from streams.worker.source_thread import TELL_SECONDS, SourceThread
 from streams.worker.starting_point import Start
 from streams.worker.stewardship import Stewardship
 from streams.worker.tenure import Tenure
@@ -45,43 +48,8 @@ log = logging.getLogger(__name__)
 # A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
 
-
-class GentleFlowControl(FlowControlEvent):
-    """Flow control whose ``resume`` clears the queues only when the flow was suspended.
-
-    Faust's recovery resumes twice; the second time the queues hold records already fetched, and
-    clearing them loses those.
-    """
-
-    def resume(self) -> None:
-        was_suspended = not self.is_active()
-        self._suspend.clear()
-        self._resume.set()
-        if was_suspended:
-            self.clear()
-
-
-class NoReadOffsets(dict[TP, int | None]):
-    """Faust's memory of read offsets, blind for source topics.
-
-    A read offset may be written after its partition was revoked; the next owner's first records
-    would then be dropped as already read.
-    """
-
-    def __init__(self, is_source: Callable[[TP], bool]) -> None:
-        super().__init__()
-        self._is_source = is_source
-
-    def __missing__(self, tp: TP) -> None:
-        return None
-
-    def __setitem__(self, tp: TP, offset: int | None) -> None:
-        if not self._is_source(tp):
-            super().__setitem__(tp, offset)
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        for tp, offset in dict(*args, **kwargs).items():
-            self[tp] = offset
+# How often it is looked whether a log was cut of which no record tells.
+LOOK_SECONDS = 1.0
 
 
 class SourceConsumer(driver.Consumer):
@@ -103,6 +71,7 @@ class SourceConsumer(driver.Consumer):
         self._rebalances = 0
         self._awaiting_seek = True
         self._expected: dict[TP, int] = {}
+        self._cut: TP | None = None
 
     def _new_consumer_thread(self) -> SourceThread:
         return SourceThread(self, loop=self.loop, beacon=self.beacon)
@@ -202,11 +171,6 @@ class SourceConsumer(driver.Consumer):
                 return {}
             batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
             self._fetched_after = self._seeks
-            for tp, expected in self._expected.items():
-                # aiokafka has reset it by itself. Where nothing was written since, no record comes.
-                at = self._thread.stands_at(tp)
-                if at is not None and at < expected and not self._awaiting_seek:
-                    await self._end_of_log(tp)
             return batch
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
@@ -223,12 +187,32 @@ class SourceConsumer(driver.Consumer):
                 if self._awaiting_seek or fetched_after != self._seeks:
                     continue
                 if record.offset < self._expected[tp]:
-                    await self._end_of_log(tp)
+                    self._cut, self._awaiting_seek = tp, True
                     return
                 self._expected[tp] = record.offset + 1
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_message(tp, record)
+
+    @Service.task
+    async def _watch_logs(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_SECONDS)
+            async with self._fetching:
+                await self.look_for_cuts()
+
+    async def look_for_cuts(self) -> None:
+        """End the worker where a log was cut. A record may have told, below those delivered before;
+        where none was written since, aiokafka has begun anew by itself, or stands behind the end.
+        """
+        if self._cut is None and not self._awaiting_seek:
+            self._cut = next(filter(self._is_cut, self._expected), None)
+        if self._cut is not None and self._cut in self._expected:
+            await self._end_of_log(self._cut)
+
+    def _is_cut(self, tp: TP) -> bool:
+        at = self._thread.stands_at(tp)
+        return (at is not None and at < self._expected[tp]) or self.app.probe.is_short(tp)
 
     async def _end_of_log(self, tp: TP) -> None:
         """Without a seek of ours a partition goes on below what was read of it: the log was cut,
@@ -238,7 +222,15 @@ class SourceConsumer(driver.Consumer):
         for by the next start they may have grown past their old offsets again.
         """
         self._awaiting_seek = True
-        kept = await self._thread.kept(self._expected)
+        try:
+            kept = await asyncio.wait_for(self._thread.kept(self._expected), TELL_SECONDS)
+        except (TimeoutError, aiokafka.errors.KafkaError) as failure:
+            log.warning(
+                "a log was cut, and what the broker has of it is not to be had yet",
+                extra={"topic": tp.topic, "partition": tp.partition, "error": repr(failure)},
+            )
+            return  # the next look tries again
+        self._cut = None
         cut_too = (
             at for at, expected in self._expected.items() if at != tp and kept[at][1] < expected
         )

@@ -23,7 +23,7 @@ from streams.worker.watchdog import Vitals
 
 class Monitor:
     """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours.
-    ``faults``: what is wrong between us and Kafka at that time; see ``faults.py``."""
+    ``faults``: what is wrong between us and Kafka at that time; see ``fitness.py``."""
 
     def __init__(
         self,

@@ -63,14 +63,6 @@ MUTANTS = (
         (f"{TEST_SEAM}::test_a_record_below_what_was_delivered_ends_the_worker",),
     ),
     Mutant(
-        "wait for records in a log that was emptied",
-        13,
-        SEAM,
-        "if at is not None and at < expected and not self._awaiting_seek:",
-        "if False:",
-        (f"{TEST_SEAM}::test_a_position_below_what_was_delivered_ends_the_worker",),
-    ),
-    Mutant(
         "see the cut of one log alone",
         2,
         SEAM,

@@ -174,10 +174,10 @@ MUTANTS = (
     Mutant(
         "resume clears queues that hold records",
         2,
-        SEAM,
+        "streams/worker/bookkeeping.py",
         "        if was_suspended:\n            self.clear()\n",
         "        self.clear()\n",
-        (f"{TEST_SEAM}::test_resuming_what_is_active_loses_nothing",),
+        ("tests/unit/worker/test_bookkeeping.py::test_resuming_what_is_active_loses_nothing",),
     ),
     Mutant(
         "commit for an old generation",

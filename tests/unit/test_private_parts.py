@@ -71,7 +71,7 @@ class Part:
 MEMBERSHIP, SEAM, STORES = "worker/membership.py", "worker/seam.py", "worker/stores.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/vitals.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/broker_probe.py"
-SOURCE_THREAD = "worker/source_thread.py"
+SOURCE_THREAD, BOOKKEEPING = "worker/source_thread.py", "worker/bookkeeping.py"
 
 PARTS = (
     Part(Fetcher, "_proc_fetch_request", "one odd header stops a partition for good", (FETCHING,)),
@@ -88,12 +88,6 @@ PARTS = (
     Part(Fetcher, "_preferred_read_replica", "a replica that moved is asked on", (FETCHING,)),
     Part(Fetcher, "_fetch_max_wait_ms", "the embedded broker delays every record", (MEMBERSHIP,)),
     Part(KafkaConsumer, "_fetcher", "fetches are aiokafka's own", (FETCHING, MEMBERSHIP)),
-    Part(
-        Fetcher,
-        "_update_fetch_positions",
-        "a log that was cut is read from its beginning without a word (promise 2)",
-        (PROBE,),
-    ),
     Part(KafkaConsumer, "_client", "no broker is asked whether it is there", (MEMBERSHIP,)),
     Part(AIOKafkaClient, "_metadata_update", "brokers that moved are not found", (BOOTSTRAP,)),
     Part(AIOKafkaClient, "_bootstrap_servers", "brokers that moved are not found", (BOOTSTRAP,)),
@@ -140,8 +134,8 @@ PARTS = (
     Part(App, "_new_transport", "the consumer is Faust's own", (SEAM,)),
     Part(App, "_on_partitions_revoked", "a tenure outlives its partitions", (SEAM,)),
     Part(App, "_consumer", "the watchdog is blind", (VITALS,)),
-    Part(mode.utils.queues.FlowControlEvent, "_suspend", "resuming loses records", (SEAM,)),
-    Part(mode.utils.queues.FlowControlEvent, "_resume", "resuming loses records", (SEAM,)),
+    Part(mode.utils.queues.FlowControlEvent, "_suspend", "resuming loses records", (BOOKKEEPING,)),
+    Part(mode.utils.queues.FlowControlEvent, "_resume", "resuming loses records", (BOOKKEEPING,)),
     Part(Store, "_db_for_partition", "the table has no stores", (STORES,)),
     Part(Store, "_dbs", "a damaged store can not be let go", (STORES,)),
     Part(Store, "_open_for_partition", "a damaged store is a crash loop", (STORES,)),
@@ -165,6 +159,7 @@ NOT_THEIRS = {
     ("worker/source_thread.py", "_state"),
     ("kafka/decoding.py", "_replace"),
     ("kafka/topics.py", "_ALL_BROKERS_DOWN"),
+    ("kafka/topics.py", "_TIMED_OUT"),
     ("cli/signals.py", "_exit"),
     ("last_resort.py", "_exit"),
 }

@@ -264,24 +264,6 @@ async def test_a_fault_of_its_own_ends_no_probing(
     assert "could not be probed" in caplog.text
 
 
-@pytest.mark.parametrize(("position", "told"), [(0, True), (9, True), (10, False), (15, False)])
-async def test_where_reading_begins_anew(rig: Rig, position: int, told: bool) -> None:
-    """Below what was taken up: the log was cut. Above: retention has deleted the rest."""
-    at = aiokafka.TopicPartition(*A)
-    state = SimpleNamespace(awaiting_reset=True, has_valid_position=False, position=None)
-
-    async def update(*_: Any) -> bool:
-        state.awaiting_reset, state.has_valid_position, state.position = False, True, position
-        return True
-
-    fetcher = SimpleNamespace(_update_fetch_positions=update)
-    rig.probe.watch_resets(fetcher)
-
-    await fetcher._update_fetch_positions(SimpleNamespace(state_value=lambda _: state), 1, [at])
-
-    assert rig.view.resets == ({A: (position, 10)} if told else {})
-
-
 async def until(holds: Any) -> None:
     while not holds():  # noqa: ASYNC110  # the test's deadline ends it
         await asyncio.sleep(0)

@@ -33,14 +33,13 @@ def view(
     since: float = NOW,
     partitions: Mapping[TP, PartitionView] | None = None,
     leaderless: Mapping[TP, float] | None = None,
-    resets: Mapping[TP, tuple[int, int]] | None = None,
 ) -> BrokerView:
     """All is well, but for what is named."""
     made = BrokerView()
     made.answered_at = answered
     made.counts, made.counts_since = WHOLE if counts is None else counts, since
     made.partitions = {A: PartitionView(NOW)} if partitions is None else partitions
-    made.leaderless, made.resets = leaderless or {}, resets or {}
+    made.leaderless = leaderless or {}
     return made
 
 
@@ -177,17 +176,16 @@ def test_before_the_probe_has_begun_nothing_is_told() -> None:
 
 
 def test_the_log_ends_below_what_was_taken_up() -> None:
+    """The seam ends the worker; when it can not, this does, within the minute."""
     short = PartitionView(NOW, end=40, short_since=NOW - 9, taken_up=50)
-    assert ends(all_faults(view(partitions={A: short})), NOW) is None
+    assert unfit(all_faults(view(partitions={A: short})), NOW) is None
     short = replace(short, short_since=NOW - 10)
+    assert unfit(all_faults(view(partitions={A: short})), NOW) is not None
+    assert ends(all_faults(view(partitions={A: short})), NOW) is None
+    short = replace(short, short_since=NOW - 45)
     told = str(ends(all_faults(view(partitions={A: short})), NOW))
     assert told.startswith("the log of events/3 was cut: offset 50 was to come next, and the log")
     assert told.endswith("start again")
-
-
-def test_reading_that_begins_anew_below_what_was_taken_up_ends_it_at_once() -> None:
-    told = str(ends(all_faults(view(resets={A: (0, 50)})), NOW))
-    assert "reading began anew at 0" in told
 
 
 @given(

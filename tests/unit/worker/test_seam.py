@@ -3,89 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from faust.tables.manager import TableManager
 from faust.types import TP
-from mode.utils.queues import FlowControlEvent, FlowControlQueue
 
 from streams.errors import LogCut, SettingsError
 from streams.worker import seam
-from streams.worker.broker_probe import BrokerProbe, BrokerView
+from streams.worker.broker_probe import BrokerProbe, BrokerView, PartitionView
 from streams.worker.membership import GroupThread, Membership
-from streams.worker.seam import (
-    GentleFlowControl,
-    NoReadOffsets,
-    SourceConsumer,
-    StreamsApp,
-)
+from streams.worker.seam import SourceConsumer, StreamsApp
 from streams.worker.starting_point import Found, Notice, Start, starting_point
 from streams.worker.tenure import Tenure
 
 A, B = TP("events", 0), TP("events", 1)
 CHANGELOG = TP("shop-interactions-changelog", 0)
-
-
-# Flow control
-
-
-def queue_of(flow: FlowControlEvent) -> FlowControlQueue[int]:
-    queue: FlowControlQueue[int] = FlowControlQueue(flow_control=flow, clear_on_resume=True)
-    queue.put_nowait(1)
-    return queue
-
-
-def test_resuming_what_is_active_loses_nothing() -> None:
-    flow = GentleFlowControl()
-    flow.resume()
-    queue = queue_of(flow)
-
-    flow.resume()
-
-    assert flow.is_active()
-    assert queue.qsize() == 1
-
-
-def test_fausts_own_flow_control_would_lose_it() -> None:
-    """Should this fail one day, Faust has been mended and the subclass can go."""
-    flow = FlowControlEvent()
-    flow.resume()
-    queue = queue_of(flow)
-
-    flow.resume()
-
-    assert queue.qsize() == 0
-
-
-async def test_resuming_what_was_suspended_clears_and_wakes() -> None:
-    flow = GentleFlowControl()
-    flow.suspend()
-    queue = queue_of(flow)
-    waiting = asyncio.create_task(flow.acquire())
-    await asyncio.sleep(0)
-
-    flow.resume()
-
-    await asyncio.wait_for(waiting, 5)
-    assert flow.is_active()
-    assert queue.qsize() == 0
-
-
-# Read offsets
-
-
-def test_no_read_offset_of_a_source_is_remembered() -> None:
-    offsets = NoReadOffsets(lambda tp: tp != CHANGELOG)
-
-    offsets[A] = 7
-    offsets.update({A: 8, CHANGELOG: 9})
-
-    assert offsets[A] is None
-    assert offsets.get(A) is None
-    assert offsets[CHANGELOG] == 9
 
 
 # The consumer
@@ -230,10 +167,11 @@ class Rig:
 
     def __init__(self) -> None:
         self.stewards = Stewards()
+        self.view = BrokerView()
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
-            probe=BrokerProbe(BrokerView(), ()),
+            probe=BrokerProbe(self.view, ()),
             stewardship=self.stewards,
             broker="kafka://127.0.0.1:1",
             store="memory://",
@@ -571,6 +509,7 @@ async def test_a_record_below_what_was_delivered_ends_the_worker(rig: Rig) -> No
     tenure.frontiers[A].finish(5)
 
     assert await rig.fetched() == []
+    await rig.consumer.look_for_cuts()
 
     assert_ended_by_a_cut(rig, 7)
     assert rig.kafka.log[-2:] == ["signed", "failed"], "the end cancels what is under way"
@@ -588,6 +527,7 @@ async def test_what_befell_one_partition_is_looked_for_in_all(rig: Rig) -> None:
     rig.kafka.batches = [{A: [3]}]
 
     await rig.fetched()
+    await rig.consumer.look_for_cuts()
 
     assert rig.kafka.signed == [{A: (3, "another life"), B: (3, "another life")}]
     assert [str(reason) for reason in rig.stewards.failures] == ["events/0 at 5"]
@@ -600,7 +540,45 @@ async def test_a_position_below_what_was_delivered_ends_the_worker(rig: Rig) -> 
     await rig.fetched()
     rig.kafka.positions = {A: 0}
 
+    await rig.consumer.look_for_cuts()
+
+    assert_ended_by_a_cut(rig, 7)
+
+
+async def test_a_log_that_ends_below_what_was_delivered_ends_the_worker(rig: Rig) -> None:
+    """Also where nothing is fetched, because the partition is held back."""
+    await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}]
     await rig.fetched()
+    rig.view.partitions = {A: PartitionView(0, end=4, short_since=time.monotonic() - 9, taken_up=7)}
+    await rig.consumer.look_for_cuts()
+    assert rig.stewards.failures == []
+
+    rig.view.partitions = {A: PartitionView(0, end=4, short_since=time.monotonic() - 10)}
+    await rig.consumer.look_for_cuts()
+
+    assert_ended_by_a_cut(rig, 7)
+
+
+async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the next start is to go on must be committed, or it would not notice."""
+    await begun(rig)
+    rig.kafka.batches = [{A: [5, 6]}, {A: [3, 4]}, {A: [5, 6, 7]}]
+    await rig.fetched()
+    await rig.fetched()
+
+    async def away(tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+        raise KafkaConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.kafka, "kept", away)
+        await rig.consumer.look_for_cuts()
+    assert rig.stewards.failures == []
+    assert await rig.fetched() == [], "nor is anything delivered"
+
+    await rig.consumer.look_for_cuts()
 
     assert_ended_by_a_cut(rig, 7)
 
@@ -614,6 +592,7 @@ async def test_a_position_that_is_sought_or_ahead_is_no_cut(rig: Rig, position: 
         rig.kafka.positions = {A: position}
 
     await rig.fetched()
+    await rig.consumer.look_for_cuts()
 
     assert rig.stewards.failures == []
 
@@ -626,6 +605,7 @@ async def test_records_that_come_again_after_a_seek_are_no_cut(rig: Rig) -> None
     await rig.consumer.perform_seek()
 
     assert await rig.fetched() == [(A, 5), (A, 6)]
+    await rig.consumer.look_for_cuts()
     assert rig.stewards.failures == []
 
 

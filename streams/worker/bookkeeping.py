@@ -1,0 +1,47 @@
+"""What Faust keeps of flow and read offsets, so that no record is lost by it (promise 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from faust.types import TP
+from mode.utils.queues import FlowControlEvent
+
+
+class GentleFlowControl(FlowControlEvent):
+    """Flow control whose ``resume`` clears the queues only when the flow was suspended.
+
+    Faust's recovery resumes twice; the second time the queues hold records already fetched, and
+    clearing them loses those.
+    """
+
+    def resume(self) -> None:
+        was_suspended = not self.is_active()
+        self._suspend.clear()
+        self._resume.set()
+        if was_suspended:
+            self.clear()
+
+
+class NoReadOffsets(dict[TP, int | None]):
+    """Faust's memory of read offsets, blind for source topics.
+
+    A read offset may be written after its partition was revoked; the next owner's first records
+    would then be dropped as already read.
+    """
+
+    def __init__(self, is_source: Callable[[TP], bool]) -> None:
+        super().__init__()
+        self._is_source = is_source
+
+    def __missing__(self, tp: TP) -> None:
+        return None
+
+    def __setitem__(self, tp: TP, offset: int | None) -> None:
+        if not self._is_source(tp):
+            super().__setitem__(tp, offset)
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        for tp, offset in dict(*args, **kwargs).items():
+            self[tp] = offset
