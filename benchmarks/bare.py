@@ -16,7 +16,7 @@ from typing import Any
 import faust
 import msgspec
 
-from streams.records import Source
+from streams.core.records import Source
 from streams.settings import Settings
 
 # For the seconds of one call; the real worker's API takes them itself.

@@ -30,7 +30,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from benchmarks.throughput import ROOT, broker, process
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.latency import Latency

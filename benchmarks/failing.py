@@ -28,7 +28,7 @@ import msgspec
 
 from benchmarks.budget import truth
 from benchmarks.throughput import ROOT, broker, measure, process
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator

@@ -21,8 +21,8 @@ from confluent_kafka.admin import AdminClient
 
 from benchmarks.throughput import ROOT, process
 from benchmarks.watch import ANSWER_SECONDS, BATCH, FATAL_ONLY, Told
-from streams.envelope import UPDATE_DETAIL_TYPE
-from streams.records import Source
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import Source
 from streams.settings import Settings
 
 # Between two looks at the group.

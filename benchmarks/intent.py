@@ -29,14 +29,14 @@ import msgspec
 
 from benchmarks.throughput import ROOT, announced, process
 from streams.cli.main import run as run_command
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import InteractionRecord
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import apply_topics, verify_topics
-from streams.records import InteractionRecord
 from streams.settings import Settings
-from streams.worker.table import InteractionTable, changelog
-from streams.worker.tenure import Tenure
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.state.table import InteractionTable, changelog
 
 # Far below what the worker gets through: a record never waits for another one.
 RECORDS_PER_SECOND = 40
@@ -132,10 +132,10 @@ def leave_out_intents() -> None:
     put = InteractionTable.put
 
     async def verdicts_only(
-        self: InteractionTable, tenure: Tenure, partition: int, record: InteractionRecord
+        self: InteractionTable, assignment: Assignment, partition: int, record: InteractionRecord
     ) -> None:
         if record.intent is None:
-            await put(self, tenure, partition, record)
+            await put(self, assignment, partition, record)
 
     setattr(InteractionTable, "put", verdicts_only)  # noqa: B010  # mypy lets no method be assigned
 

@@ -14,10 +14,10 @@ from confluent_kafka import TopicPartition as At
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.failing import event
+from streams.core.records import PutOff, Reason, Source
 from streams.kafka.connection import librdkafka_options
-from streams.records import PutOff, Reason, Source
 from streams.settings import Settings
-from streams.worker.returned import retry_headers
+from streams.wire.retries import retry_headers
 from tests.oracle import committed
 from tests.workers import eventually
 

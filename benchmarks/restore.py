@@ -22,9 +22,7 @@ import aiohttp
 import click
 
 from benchmarks.throughput import ROOT, broker, process
-from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.topics import apply_topics
-from streams.records import (
+from streams.core.records import (
     Basis,
     Decision,
     InteractionRecord,
@@ -33,8 +31,10 @@ from streams.records import (
     Verdict,
     encode_record,
 )
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from streams.worker.table import changelog
+from streams.worker.state.table import changelog
 from tests.workers import free_port
 
 # Longest start that is waited for.

@@ -23,17 +23,12 @@ import faust
 import msgspec
 from yarl import URL
 
-from streams import decision
 from streams.clock import rfc3339
-from streams.decision import Fetch, Patch, Policy, Settle
-from streams.envelope import InteractionEvent, parse
-from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
-from streams.genesys.answers import Answer
-from streams.genesys.interactions import get_request, patch_request, read_interaction
-from streams.genesys.transport import Request
-from streams.kafka.publisher import MAX_REQUEST_BYTES
-from streams.kafka.topics import VerifiedTopics, verify_topics
-from streams.records import (
+from streams.core import decision
+from streams.core.decision import Patch, Policy, Settle
+from streams.core.envelope import InteractionEvent, parse
+from streams.core.inquiry import Inquiry
+from streams.core.records import (
     Basis,
     Decision,
     Fault,
@@ -45,6 +40,12 @@ from streams.records import (
     encode_record,
     outcome_id,
 )
+from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
+from streams.genesys.answers import Answer
+from streams.genesys.interactions import get_request, patch_request, read_interaction
+from streams.genesys.transport import Request
+from streams.kafka.publisher import MAX_REQUEST_BYTES
+from streams.kafka.topics import VerifiedTopics, verify_topics
 from streams.settings import GenesysSettings, Settings
 
 TRIES = 3
@@ -187,24 +188,22 @@ def build(settings: Settings, topics: VerifiedTopics) -> faust.App:
 async def _decide(
     api: Api, record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy
 ) -> Verdict:
-    step = decision.begin(record, event, offset, policy)
+    inquiry = Inquiry(record, event, offset, policy)
     base = URL(api.genesys.base_url)
-    patch: Patch | None = None
     try:
-        if isinstance(step, Fetch):
-            answer = await api.call(get_request(base, event.interaction_id))
-            interaction = read_interaction(answer, event.interaction_id)
-            step = decision.after_fetch(interaction, None, policy)
-        if isinstance(step, Patch):
-            patch = step
-            request = patch_request(base, event.interaction_id, patch.code, patch.etag)
-            step = decision.after_patch(patch, (await api.call(request)).status)
+        while not isinstance(step := inquiry.step, Settle):
+            if isinstance(step, Patch):
+                request = patch_request(base, event.interaction_id, step.code, step.etag)
+                inquiry.patched(step, (await api.call(request)).status)
+            else:
+                answer = await api.call(get_request(base, event.interaction_id))
+                inquiry.fetched(read_interaction(answer, event.interaction_id))
     except GaveUp as reason:
         return _failed(Reason.RETRIES_EXHAUSTED, Basis.API, str(reason))
     except ApiError as error:
-        step = decision.after_error(error, patch, None, policy) or Fetch()
-    assert isinstance(step, Settle), step
-    return step.verdict
+        if inquiry.failed(error):
+            return _failed(Reason.RETRIES_EXHAUSTED, Basis.API, str(error))
+    return inquiry.verdict
 
 
 def _read(value: bytes | None) -> InteractionEvent | None:

@@ -27,7 +27,7 @@ import aiokafka
 import click
 import msgspec
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings

@@ -12,7 +12,7 @@ import msgspec
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from streams.records import Source
+from streams.core.records import Source
 from streams.settings import Settings
 
 # Outcomes taken out of the client's buffer at once: a look at a busy topic stays one of few calls.

@@ -17,7 +17,7 @@ from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.kafka.connection import check_tls_files, server_list
 from streams.refusal import all_of, first_of_each, required, wrong
-from streams.skipping import SourceRecord, skipped_records
+from streams.skipping import Place, skipped_records
 
 # Kafka allows these and no other characters in a topic name; it refuses longer ones.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
@@ -269,7 +269,7 @@ class Settings(BaseModel):
     def topics(self) -> TopicNames:
         return TopicNames(self.topic_prefix)
 
-    def skipped_records(self) -> frozenset[SourceRecord]:
+    def skipped_records(self) -> frozenset[Place]:
         """Topic, partition and offset of the records that are to end unread. Raises
         SettingsError."""
         return skipped_records(

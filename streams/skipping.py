@@ -6,7 +6,7 @@ import re
 
 from streams.errors import SettingsError
 
-SourceRecord = tuple[str, int, int]
+Place = tuple[str, int, int]
 
 _ENTRY = re.compile(r"(?P<topic>[^/]*)/\s*(?P<partition>[0-9]{1,10})\s*/\s*(?P<offset>[0-9]{1,19})")
 
@@ -14,7 +14,7 @@ _ENTRY = re.compile(r"(?P<topic>[^/]*)/\s*(?P<partition>[0-9]{1,10})\s*/\s*(?P<o
 _MOST_PARTITION, _MOST_OFFSET = 2**31 - 1, 2**63 - 1
 
 
-def skipped_records(text: str, *, events: str, retries: str) -> frozenset[SourceRecord]:
+def skipped_records(text: str, *, events: str, retries: str) -> frozenset[Place]:
     """``TOPIC/PARTITION/OFFSET``, separated by commas, blanks where anybody may put them.
 
     Raises SettingsError for an entry that names no record of these two topics: it would skip
@@ -26,7 +26,7 @@ def skipped_records(text: str, *, events: str, retries: str) -> frozenset[Source
     )
 
 
-def _record(number: int, entry: str, topics: tuple[str, str]) -> SourceRecord:
+def _record(number: int, entry: str, topics: tuple[str, str]) -> Place:
     match = _ENTRY.fullmatch(entry)
     if match is None or match["topic"].strip() not in topics:
         raise SettingsError(

@@ -1,7 +1,7 @@
 """Garbage of every kind that hypothesis finds: records that are no event, whatever they look like.
 
-What an event is, ``streams.envelope`` says and its own tests hold against the contract. Here is
-what it refuses, in bulk, for runs that look at what becomes of it.
+What an event is, ``streams.core.envelope`` says and its own tests hold against the contract. Here
+is what it refuses, in bulk, for runs that look at what becomes of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from streams.envelope import UPDATE_DETAIL_TYPE, parse
+from streams.core.envelope import UPDATE_DETAIL_TYPE, parse
 from streams.errors import EnvelopeError
 from tests.chaos.poison import poison
 

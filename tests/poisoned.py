@@ -14,8 +14,8 @@ from typing import Any
 import confluent_kafka
 import msgspec
 
+from streams.core.records import Basis, Decision, Reason, Stage
 from streams.kafka.connection import librdkafka_options
-from streams.records import Basis, Decision, Reason, Stage
 from tests.garbage import Garbage
 from tests.journey import Journey
 from tests.oracle import Place, Record, outcomes_by_place, read_all

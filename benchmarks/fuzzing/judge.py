@@ -17,11 +17,11 @@ from jsonschema import ValidationError
 from jsonschema.exceptions import best_match
 
 from benchmarks.fuzzing.records import Planned, Role
-from streams.envelope import parse
+from streams.core.envelope import parse
+from streams.core.records import Decision, Reason
 from streams.errors import EnvelopeError
-from streams.records import Decision, Reason
 from streams.settings import Settings
-from streams.worker.table import changelog as changelog_topic
+from streams.worker.state.table import changelog as changelog_topic
 from tests.journey import Journey
 from tests.oracle import Place, Record, outcomes_by_place, read_all
 from tests.schemas import validator

@@ -15,10 +15,10 @@ from random import Random
 from typing import Any
 
 from benchmarks.fuzzing import values
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import PutOff, Source
 from streams.kafka.reader import partition_of
-from streams.records import PutOff, Source
-from streams.worker.returned import retry_headers
+from streams.wire.retries import retry_headers
 from tests.raw_records import KNOWN_CODECS, HeaderPair, RawRecord, batch
 
 # Of the fuzzed records, those that go into `retries`.

@@ -10,9 +10,9 @@ from opentelemetry.trace import Tracer
 
 from streams.bridge.intake import JSON, Accepted, Malformed, Skipped, judge
 from streams.bridge.metrics import BridgeMetrics
-from streams.bridge.tracing import publishing
+from streams.bridge.spans import publishing
 from streams.clock import Clock
-from streams.envelope import InteractionEvent
+from streams.core.envelope import InteractionEvent
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.settings import TopicNames
 from streams.telemetry.tracing import inject_context

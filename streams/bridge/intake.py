@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.clock import rfc3339
-from streams.envelope import InteractionEvent, parse, readable_interaction_id
+from streams.core.envelope import InteractionEvent, parse, readable_interaction_id
+from streams.core.records import DeadLetter, Reason, Stage
 from streams.errors import EnvelopeError
-from streams.records import DeadLetter, Reason, Stage
 
 JSON = "application/json"
 

@@ -26,7 +26,7 @@ def http() -> None:
 
         # Whatever is missing is said before anything is started.
         settings = Settings.load(Settings.bridge_api_keys, otel.settle)
-        from streams.bridge.server import run_bridge
+        from streams.bridge.run import run_bridge
         from streams.telemetry import logging, tracing
 
         logging.configure(settings.log_format, settings.log_level)

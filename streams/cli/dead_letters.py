@@ -18,12 +18,12 @@ from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import SystemClock, rfc3339
-from streams.dead_letters.letter import REASONS, Letter, Standing, Wanted, in_turn, standings
-from streams.dead_letters.redrive import read_letters, read_sent, redrive
-from streams.envelope import INTERACTION_ID
+from streams.core.envelope import INTERACTION_ID
+from streams.core.records import Source, Stage
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.records import Source, Stage
+from streams.operator.letter import REASONS, Letter, Standing, Wanted, in_turn, standings
+from streams.operator.redrive import read_letters, read_sent, redrive
 from streams.settings import Settings
 
 # A gentle default: what is sent back competes with the live events for the API's budget.

@@ -15,8 +15,8 @@ import click
 import streams
 from streams.cli.signals import nothing_begun, unwind
 from streams.cli.stdout import guard_stdout
+from streams.core.foreign_text import foreign_text
 from streams.errors import SettingsError, StreamsError
-from streams.foreign_text import foreign_text
 from streams.telemetry.otel import drop_plug_ins
 
 PROGRAM = "genesys-streams"

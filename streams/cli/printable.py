@@ -6,7 +6,7 @@ cursor, colour the terminal, turn the line around or break it, whoever wrote the
 
 from __future__ import annotations
 
-from streams.foreign_text import ELLIPSIS
+from streams.core.foreign_text import ELLIPSIS
 
 # Of any cell of a table and any name in a sentence. An interaction's id and a topic's name are
 # shorter; what a record of somebody else's has in their place may be a megabyte.

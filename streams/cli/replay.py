@@ -13,15 +13,15 @@ from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
 from streams.clock import Clock, SystemClock, rfc3339
-from streams.dead_letters.redrive import read_sent
-from streams.decision import Policy
+from streams.core.decision import Policy
+from streams.core.records import Source
 from streams.genesys.client import open_client
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.records import Source
-from streams.replay.past import Past, Question
-from streams.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
-from streams.replay.replay import Stretch, Survey, make_good, survey
+from streams.operator.redrive import read_sent
+from streams.operator.replay.past import Past, Question
+from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
+from streams.operator.replay.replay import Stretch, Survey, make_good, survey
 from streams.settings import Settings
 from streams.telemetry import logging
 

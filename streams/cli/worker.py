@@ -22,8 +22,8 @@ def worker() -> None:
             Settings.genesys, Settings.disposition_code, Settings.advertised_url, otel.settle
         )
         from streams.telemetry import logging, tracing
+        from streams.worker.http import check_worker_address
         from streams.worker.run import run_worker
-        from streams.worker.server import check_worker_address
 
         logging.configure(settings.log_format, settings.log_level)
         tracing.configure("genesys-streams-worker", settings.worker_instance_id)

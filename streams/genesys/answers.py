@@ -16,14 +16,12 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
-from streams.foreign_text import foreign_text
+from streams.core.foreign_text import foreign_text
+from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.genesys.blotting import Blotter
 from streams.genesys.budget import Quota, quota_of
 
 CORRELATION_ID = "ININ-Correlation-Id"
-
-# A day: the longest limit there is. Keeps a bogus header from closing the gate for ever.
-LONGEST_RETRY_AFTER = 86_400.0
 
 # Characters of the API's own words in an error: a proxy's whole error page is no message.
 DETAIL_MAX_LENGTH = 300

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from streams.foreign_text import foreign_text
+from streams.core.foreign_text import foreign_text
 
 BLOT = "***"
 

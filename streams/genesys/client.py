@@ -20,17 +20,19 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from yarl import URL
 
 from streams.clock import Clock
+from streams.core.interaction import Interaction
+from streams.core.retry_policy import CallPolicy
 from streams.errors import ApiError, RateLimited
 from streams.genesys import interactions
 from streams.genesys.answers import Answer
-from streams.genesys.api import CallLog, Interaction
+from streams.genesys.api import CallLog
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.observer import ApiObserver
 from streams.genesys.proxies import proxies_for
 from streams.genesys.refusals import error_of
-from streams.genesys.retry import RetryPolicy, persist
+from streams.genesys.retry import persist
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
 from streams.settings import GenesysSettings
@@ -57,7 +59,7 @@ class GenesysClient:
         transport: Transport,
         tokens: TokenSource,
         gate: Gate,
-        policy: RetryPolicy,
+        policy: CallPolicy,
         clock: Clock,
         random: Random,
         tracer: trace.Tracer,
@@ -202,7 +204,7 @@ async def open_client(
     observer: ApiObserver,
     clock: Clock,
     random: Random,
-    policy: RetryPolicy | None = None,
+    policy: CallPolicy | None = None,
     tracer: trace.Tracer | None = None,
 ) -> AsyncIterator[GenesysClient]:
     """A client with a connection for each of ``in_flight`` lanes; closed on the way out. Raises
@@ -235,7 +237,7 @@ async def open_client(
                 transport=transport,
                 tokens=tokens,
                 gate=gate,
-                policy=policy or RetryPolicy(),
+                policy=policy or CallPolicy(),
                 clock=clock,
                 random=random,
                 tracer=tracer or trace.get_tracer("streams.genesys"),

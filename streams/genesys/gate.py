@@ -14,16 +14,13 @@ from enum import IntEnum
 from types import TracebackType
 
 from streams.clock import Clock
+from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
 from streams.genesys.breaker import Breaker, Result, State
 from streams.genesys.budget import Budget, Quota
 from streams.genesys.observer import ApiObserver
 
 log = logging.getLogger(__name__)
-
-# Seconds a lane waits for the API at most; Genesys' own SDKs give up above this. A daily limit can
-# close the gate for hours, and a lane that waited for it would hold its record all that time.
-LONGEST_QUIET = 180.0
 
 # Requests on their way at once after a 429: one, and one more for each that succeeds, up to here.
 # Then the gate is as open as before. All that wait would meet the limit again as one stampede.

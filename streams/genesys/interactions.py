@@ -10,10 +10,10 @@ import msgspec
 from yarl import URL
 
 from streams.clock import epoch_ms
+from streams.core.foreign_text import REPLACEMENT, foreign_text
+from streams.core.interaction import Interaction
 from streams.errors import BadRequest
-from streams.foreign_text import REPLACEMENT, foreign_text
 from streams.genesys.answers import CODE_MAX_LENGTH, DETAIL_MAX_LENGTH, UNREADABLE, Answer
-from streams.genesys.api import Interaction
 from streams.genesys.transport import Request
 
 ROUTE = "/api/v2/interactions/{id}"

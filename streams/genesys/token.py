@@ -14,11 +14,11 @@ import aiohttp
 from yarl import URL
 
 from streams.clock import Clock
+from streams.core.retry_policy import TOKEN_BACKOFF, Backoff
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
 from streams.genesys.answers import UNREADABLE, Answer
 from streams.genesys.gate import Gate, Turn
 from streams.genesys.refusals import describe, error_of, facts
-from streams.genesys.retry import Backoff
 from streams.genesys.transport import Request, Transport
 from streams.settings import GenesysSettings
 
@@ -27,10 +27,6 @@ log = logging.getLogger(__name__)
 # Seconds before its end at which a token is replaced: covers clocks that differ and requests that
 # are on their way. A token that lives less than twice as long is replaced at half its life.
 REFRESH_EARLY = 30.0
-
-# Waits between fetches that bring no usable token: a wrong secret must not hammer the login host,
-# which would lock the client out for longer than the mistake lasts.
-FETCH_BACKOFF = Backoff(base=1.0, cap=60.0)
 
 WRONG_REGION_OR_SECRET = (
     "the region or the secret is wrong, Genesys Cloud says the same to both: check that "
@@ -95,7 +91,7 @@ class TokenSource:
         gate: Gate,
         clock: Clock,
         random: Random,
-        backoff: Backoff = FETCH_BACKOFF,
+        backoff: Backoff = TOKEN_BACKOFF,
     ) -> None:
         form = {"grant_type": "client_credentials", "scope": settings.scopes}
         self._request = Request(

@@ -22,8 +22,8 @@ from aiokafka.coordinator.protocol import (
 )
 from aiokafka.errors import KafkaError, for_code
 
+from streams.core.foreign_text import foreign_text
 from streams.errors import SettingsError
-from streams.foreign_text import foreign_text
 from streams.kafka.connection import aiokafka_options
 from streams.settings import Settings
 

@@ -10,8 +10,8 @@ import aiokafka
 import aiokafka.errors
 from aiokafka.partitioner import DefaultPartitioner
 
+from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError, TopicsError
-from streams.foreign_text import foreign_text
 from streams.kafka import decoding
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fetching import read_on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streams.foreign_text import foreign_text
+from streams.core.foreign_text import foreign_text
 from streams.kafka.decoding import Unreadable
 
 PAGE = "docs/unreadable-records.md"

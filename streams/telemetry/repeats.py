@@ -21,8 +21,8 @@ NOISY_LOGGERS = (
     "streams.bridge",
     "streams.kafka.fetching",
     "streams.listening",
-    "streams.worker.report",
-    "streams.worker.road",
+    "streams.worker.outcomes",
+    "streams.worker.processor",
 )
 
 OURS = "streams"

@@ -1,4 +1,4 @@
-"""The Faust worker. One road for a record:
+"""The Faust worker. One way for a record:
 
 agent -> lane (one per interaction) -> parse -> sequence -> decide
       -> [fetch -> rules -> intent -> patch] -> record -> outcome -> finish

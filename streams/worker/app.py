@@ -14,12 +14,12 @@ from faust.types import StreamT
 from streams.kafka.connection import ssl_context
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
-from streams.worker.broker_probe import BrokerProbe
-from streams.worker.membership import Membership, MovableAssignor
-from streams.worker.seam import StreamsApp
-from streams.worker.steward import Steward
-from streams.worker.stewardship import Stewardship
-from streams.worker.stores import StoredTable
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.health.broker_probe import BrokerProbe
+from streams.worker.partitions.consumer import StreamsApp
+from streams.worker.partitions.listener import AssignmentListener
+from streams.worker.partitions.membership import Membership, MovableAssignor
+from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
 # API outage keeps every lane busy. Progress is watched by our own watchdog instead.
@@ -38,7 +38,7 @@ def build_app(
     *,
     membership: Membership,
     probe: BrokerProbe,
-    stewardship: Stewardship,
+    listener: AssignmentListener,
 ) -> StreamsApp:
     """A new app; Faust's are good for one start. The table is declared, the agent is not."""
     return StreamsApp(
@@ -46,7 +46,7 @@ def build_app(
         membership=membership,
         probe=probe,
         skipped=settings.skipped_records(),
-        stewardship=stewardship,
+        listener=listener,
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,
         autodiscover=False,
@@ -82,7 +82,7 @@ def build_app(
 def declare_agents(
     app: StreamsApp,
     settings: Settings,
-    steward: Steward,
+    dispatcher: Dispatcher,
     on_failure: Callable[[BaseException], None],
 ) -> None:
     """An agent for each topic, that does nothing but hand records to their lanes.
@@ -94,7 +94,7 @@ def declare_agents(
         assert isinstance(stream, Stream)
         async for event in stream.noack().events():
             try:
-                await steward.take_up(event.message)
+                await dispatcher.take_up(event.message)
             except Exception as failure:
                 # Faust would log it, restart the agent and go on behind the record.
                 on_failure(failure)

@@ -15,11 +15,11 @@ from typing import Any
 from faust.types import TP
 from faust.types.tuples import Message
 
-from streams.envelope import InteractionEvent, parse
+from streams.core.envelope import InteractionEvent, parse
+from streams.core.records import PutOff, Source
+from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
-from streams.genesys.answers import LONGEST_RETRY_AFTER
-from streams.records import PutOff, Source
-from streams.worker.returned import read_returned
+from streams.wire.retries import read_returned
 
 log = logging.getLogger(__name__)
 

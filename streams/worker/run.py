@@ -16,7 +16,8 @@ from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.clock import Clock, SystemClock
-from streams.decision import Policy
+from streams.core.decision import Policy
+from streams.core.retry_policy import DeferralPolicy
 from streams.errors import SettingsError, WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
@@ -26,26 +27,26 @@ from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, 
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
-from streams.telemetry.metrics import WorkerMetrics
 from streams.worker.app import build_app, declare_agents
-from streams.worker.broker_probe import BrokerProbe, BrokerView
-from streams.worker.causes import in_words
-from streams.worker.datadir import Origin, claim
-from streams.worker.fitness import Fault, Needs, faults
-from streams.worker.holes import BrokerHoleInspector
-from streams.worker.lives import Lives
-from streams.worker.membership import Membership
-from streams.worker.mortality import Mortality
-from streams.worker.report import Report
-from streams.worker.road import Deferrals, Road
-from streams.worker.server import StateServer
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.health.broker_probe import BrokerProbe, BrokerView
+from streams.worker.health.causes import in_words
+from streams.worker.health.fitness import Fault, Needs, faults
+from streams.worker.health.monitor import Monitor
+from streams.worker.health.watchdog import Watchdog
+from streams.worker.http import StateServer
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outcomes import OutcomePublisher
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.lives import Lives
+from streams.worker.partitions.membership import Membership
+from streams.worker.partitions.offset_probe import BrokerHoleInspector
+from streams.worker.processor import RecordProcessor
 from streams.worker.start_line import start_line
-from streams.worker.steward import Steward
-from streams.worker.sweeper import sweep_for_ever
-from streams.worker.table import InteractionTable, changelog, declare
-from streams.worker.tenure import Tenure
-from streams.worker.vitals import Monitor
-from streams.worker.watchdog import Watchdog
+from streams.worker.state.datadir import Origin, claim
+from streams.worker.state.sweeper import sweep_for_ever
+from streams.worker.state.table import InteractionTable, changelog, declare
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ HANGS = "Kafka does not answer, or Faust hangs in a rebalance, on its way out"
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Work until ``stop`` is set, then drain and leave the group.
+    """SourceRecord until ``stop`` is set, then drain and leave the group.
 
     Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
     with the reason when the worker can no longer do its job.
@@ -178,40 +179,40 @@ class Worker:
             stores,
             membership=membership,
             probe=BrokerProbe(self._consumer_view, self._needs.topics, taken_up=self._taken_up),
-            stewardship=self,
+            listener=self,
         )
         table = declare(self._app, topics.partitions)
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )
-        report = Report(
+        outcomes = OutcomePublisher(
             publisher=publisher,
             topics=settings.topics,
             app_id=settings.app_id,
             metrics=metrics,
             tracer=trace.get_tracer("streams.worker"),
         )
-        self._mortality = Mortality(settings.dead_letter_limit)
-        road = Road(
+        self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
+        processor = RecordProcessor(
             table=self._table,
             api=client,
-            report=report,
+            outcomes=outcomes,
             policy=policy,
-            deferrals=Deferrals(
-                most=settings.retry_max_attempts, first=settings.retry_first_seconds
+            deferrals=DeferralPolicy(
+                limit=settings.retry_max_attempts, first=settings.retry_first_seconds
             ),
             clock=clock,
             random=random,
             metrics=metrics,
-            mortality=self._mortality,
+            dead_letter_limit=self._dead_letter_limit,
         )
-        self._steward = Steward(
-            road=road,
+        self._dispatcher = Dispatcher(
+            processor=processor,
             table=self._table,
             holes=BrokerHoleInspector(settings),
             clock=clock,
             metrics=metrics,
-            mortality=self._mortality,
+            dead_letter_limit=self._dead_letter_limit,
             topics=settings.topics,
             skipped=settings.skipped_records(),
             in_flight=settings.max_in_flight,
@@ -227,18 +228,18 @@ class Worker:
         self.starting_points = lives.starting_points
         self.cut = lives.cut
         self.begin_restoration = self._table.begin_restoration
-        self.begin_tenure = self._steward.begin_tenure
-        self.end_tenure = self._steward.end_tenure
-        declare_agents(self._app, settings, self._steward, self.fail)
+        self.begin_assignment = self._dispatcher.begin_assignment
+        self.end_assignment = self._dispatcher.end_assignment
+        declare_agents(self._app, settings, self._dispatcher, self.fail)
         self._monitor = Monitor(
             self._app,
-            self._steward,
+            self._dispatcher,
             self._table,
             gate=client.gate,
             refused=lambda: client.refused,
             faults=self._faults,
             clock=clock,
-            mortality=self._mortality,
+            dead_letter_limit=self._dead_letter_limit,
             metrics=metrics,
         )
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
@@ -266,7 +267,7 @@ class Worker:
             self._watchdog.watch(), name="watchdog"
         )
         sweeping: asyncio.Task[WorkerError | None] = asyncio.create_task(
-            sweep_for_ever(self._steward, self._table, self._clock, self._ttl_seconds),
+            sweep_for_ever(self._dispatcher, self._table, self._clock, self._ttl_seconds),
             name="sweeper",
         )
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -306,13 +307,13 @@ class Worker:
         probe = BrokerProbe(self._producer_view, (self._needs.events,))
         await probe.run(lambda: self._publisher.client)
 
-    def _faults(self, tenure: Tenure | None, now: float) -> list[Fault]:
+    def _faults(self, assignment: Assignment | None, now: float) -> list[Fault]:
         return faults(
             self._needs,
             consumer=self._consumer_view,
             producer=self._producer_view,
             session=self._membership.session,
-            held=None if tenure is None else tenure.frontiers.keys(),
+            held=None if assignment is None else assignment.frontiers.keys(),
             now=now,
         )
 
@@ -345,7 +346,7 @@ class Worker:
             self.fail(failure)
 
     async def check_group(self) -> None:
-        """Whether workers of another prefix are in our group (Stewardship)."""
+        """Whether workers of another prefix are in our group (AssignmentListener)."""
         if self._group is not None:
             await self._group.after_joining()
 

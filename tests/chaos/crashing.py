@@ -19,17 +19,17 @@ import aiohttp
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.cli.main import run
-from streams.envelope import InteractionEvent
+from streams.core.envelope import InteractionEvent
+from streams.core.records import InteractionRecord, decode_record
 from streams.genesys import transport
 from streams.genesys.client import GenesysClient
 from streams.kafka.publisher import Acknowledged, KafkaPublisher
-from streams.records import InteractionRecord, decode_record
-from streams.worker.table import InteractionTable
-from streams.worker.work import Work
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.state.table import InteractionTable
 
 
 class Boundary(Enum):
-    """Where a record's road can break off, in its order."""
+    """Where the work on a record can break off, in its order."""
 
     BEFORE_GET = "before the GET"
     AFTER_GET = "after the GET"
@@ -116,10 +116,10 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
 
 def arm_the_end(boundary: Boundary, interaction_id: str) -> None:
     """Finish, and the first commit from then on: it is the one that passes the record."""
-    finish = Work.finish
+    finish = SourceRecord.finish
     finished = False
 
-    def finishing(work: Work) -> None:
+    def finishing(work: SourceRecord) -> None:
         nonlocal finished
         event = work.event
         ours = isinstance(event, InteractionEvent) and event.interaction_id == interaction_id
@@ -130,7 +130,7 @@ def arm_the_end(boundary: Boundary, interaction_id: str) -> None:
             die()
         finished = finished or ours
 
-    setattr(Work, "finish", finishing)  # noqa: B010  # mypy lets no method be assigned to
+    setattr(SourceRecord, "finish", finishing)  # noqa: B010  # mypy lets no method be assigned to
     if boundary is Boundary.BEFORE_COMMIT:
         before(AIOKafkaConsumerThread, "commit", lambda *_: finished)
     if boundary is Boundary.AFTER_COMMIT:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from streams.core.records import Decision, Reason
 from streams.local.model import Expected, ExpectedInteraction, Rules, expected
-from streams.records import Decision, Reason
 from tests.chaos.ledger import Ledger
 from tests.oracle import Place, agrees
 

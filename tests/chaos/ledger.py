@@ -132,7 +132,7 @@ class Ledger:
         self.repeated = 0
         self.recovered: set[Place] = set()
         self.put_off: defaultdict[Place, set[int]] = defaultdict(set)
-        """Deferrals seen, by source record: the how-manyth of it, from their order of coming."""
+        """Deferrals seen, by source record: the number of each, in their order of coming."""
         self.put_off_ids: set[str] = set()
         self.interactions_put_off: set[str] = set()
         self.returning: dict[Place, tuple[Place, int]] = {}

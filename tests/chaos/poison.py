@@ -10,7 +10,7 @@ from random import Random
 import confluent_kafka
 import msgspec
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
 

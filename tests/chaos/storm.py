@@ -25,7 +25,7 @@ from streams.local.simulator.latency import Latency
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
-from streams.worker.table import changelog
+from streams.worker.state.table import changelog
 from tests.chaos.field import OURS, Field, Program
 from tests.chaos.judge import Wrong, judge, modelled
 from tests.chaos.ledger import Ledger

@@ -1,4 +1,4 @@
-"""A worker killed at each step boundary of one record's road, on Apache Kafka, and started again.
+"""A worker killed at each step boundary of one record, on Apache Kafka, and started again.
 
 Each case is an interaction of its own. A life kills itself at the case's boundary; the next one
 finishes that record, and only then gets the next case's to die on.
@@ -19,14 +19,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.envelope import UPDATE_DETAIL_TYPE
-from streams.genesys.retry import RetryPolicy
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import Source, outcome_id
+from streams.core.retry_policy import CallPolicy
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
-from streams.records import Source, outcome_id
 from streams.settings import Settings
 from tests.chaos.crashing import Boundary
 from tests.clusters import RunningKafka
@@ -126,7 +126,7 @@ CASES = (
     patched(Boundary.AFTER_COMMIT),
 )
 
-TRIES = RetryPolicy().tries
+TRIES = CallPolicy().tries
 
 ONCE = tuple(case for case in CASES if len(case.crashes) == 1)
 

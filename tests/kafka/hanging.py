@@ -9,12 +9,12 @@ import asyncio
 import sys
 
 from streams.cli.main import run
-from streams.worker.seam import StreamsApp
+from streams.worker.partitions.consumer import StreamsApp
 
 
 async def stop(app: StreamsApp) -> None:
     """As seen of Faust's own in a rebalance: no cancellation ends it."""
-    await app.end_tenure()
+    await app.end_assignment()
     while True:
         try:
             await asyncio.Event().wait()

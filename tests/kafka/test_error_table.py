@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.settings import Settings

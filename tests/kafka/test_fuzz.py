@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.fuzzing.records import Role
 from benchmarks.fuzzing.run import Amounts, run
-from streams.records import Decision
+from streams.core.records import Decision
 from streams.settings import Settings
 from tests.clusters import RunningKafka
 

@@ -20,8 +20,8 @@ from streams.kafka.connection import librdkafka_options
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from streams.worker.datadir import ORIGIN
-from streams.worker.table import changelog
+from streams.worker.state.datadir import ORIGIN
+from streams.worker.state.table import changelog
 from tests.clusters import RunningKafka
 from tests.journey import Journey, journey
 from tests.oracle import Record, read_all

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from streams.worker.table import changelog
+from streams.worker.state.table import changelog
 from tests.clusters import KafkaCluster, kafka_cluster
 from tests.kafka.test_worker_ends import worker_settings
 from tests.workers import WorkerProcess, eventually, free_port, workers

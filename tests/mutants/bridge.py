@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-ENVELOPE = "streams/envelope.py"
+ENVELOPE = "streams/core/envelope.py"
 HTTP = "streams/bridge/http.py"
 INTAKE = "streams/bridge/intake.py"
 LISTENING = "streams/listening.py"
 
 TEST_DESCRIPTORS = "tests/integration/bridge/test_descriptors.py"
 TEST_ELSEWHERE = "tests/integration/bridge/test_elsewhere.py"
-TEST_ENVELOPE = "tests/unit/test_envelope.py"
+TEST_ENVELOPE = "tests/unit/core/test_envelope.py"
 TEST_FUZZ = "tests/integration/bridge/test_fuzz.py"
 TEST_INTAKE = "tests/unit/bridge/test_intake.py"
 

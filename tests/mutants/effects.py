@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-DECISION = "streams/decision.py"
-REDELIVERY = "streams/redelivery.py"
-ROAD = "streams/worker/road.py"
-STEWARD = "streams/worker/steward.py"
-TABLE = "streams/worker/table.py"
+DECISION = "streams/core/decision.py"
+REDELIVERY = "streams/core/redelivery.py"
+PROCESSOR = "streams/worker/processor.py"
+DISPATCHER = "streams/worker/dispatcher.py"
+TABLE = "streams/worker/state/table.py"
 
 TEST_CLIENT = "tests/unit/genesys/test_client.py"
-TEST_DECISION = "tests/unit/test_decision.py"
-TEST_ROAD = "tests/unit/worker/test_road.py"
-TEST_STEWARD = "tests/unit/worker/test_steward.py"
-TEST_TABLE = "tests/unit/worker/test_table.py"
+TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_TABLE = "tests/unit/worker/state/test_table.py"
 
 MUTANTS = (
     # 3 Finish last
     Mutant(
         "finish before the outcome is acknowledged",
         3,
-        ROAD,
+        PROCESSOR,
         """\
             verdict = await self._tell(work, verdict, span)
         work.finish()
@@ -30,7 +30,7 @@ MUTANTS = (
             work.finish()
             verdict = await self._tell(work, verdict, span)
 """,
-        (f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",),
+        (f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",),
     ),
     Mutant(
         "queued passes for acknowledged",
@@ -65,16 +65,16 @@ MUTANTS = (
     Mutant(
         "skip the intent",
         4,
-        ROAD,
+        PROCESSOR,
         """\
-                    await self._table.put(work.tenure, work.tp.partition, record)
-                patches +=""",
-        """\
-                patches +=""",
+        if intended is not None:
+            await self._table.put(work.assignment, work.tp.partition, intended)
+""",
+        "",
         (
-            f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
-            f"{TEST_ROAD}::test_intent_names_the_record_and_the_code",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}::test_intent_names_the_record_and_the_code",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     # 5 In doubt, look
@@ -92,8 +92,8 @@ MUTANTS = (
     match standing""",
         (
             f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
-            f"{TEST_ROAD}::test_doubt_left_by_a_crash_is_looked_at_first",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_doubt_left_by_a_crash_is_looked_at_first",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     Mutant(
@@ -109,8 +109,8 @@ MUTANTS = (
         return patch
 """,
         (
-            f"{TEST_ROAD}::test_applied_without_an_answer_is_found_by_looking",
-            f"{TEST_ROAD}::test_every_patch_follows_a_look_of_its_own",
+            f"{TEST_PROCESSOR}::test_applied_without_an_answer_is_found_by_looking",
+            f"{TEST_PROCESSOR}::test_every_patch_follows_a_look_of_its_own",
         ),
     ),
     Mutant(
@@ -121,7 +121,7 @@ MUTANTS = (
         "interaction.disposition_code_id is None",
         (
             f"{TEST_DECISION}::TestInDoubt::test_our_code_there_is_our_patch",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     Mutant(
@@ -147,12 +147,12 @@ MUTANTS = (
     Mutant(
         "decide a record anew that is processed again",
         6,
-        ROAD,
-        "        await self._table.put(work.tenure, work.tp.partition, after)\n",
+        PROCESSOR,
+        "        await self._table.put(work.assignment, work.tp.partition, after)\n",
         "",
         (
-            f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     Mutant(
@@ -162,8 +162,8 @@ MUTANTS = (
         "if at.offset == record.last_offset and record.verdict is not None:",
         "if at.offset == record.last_offset and record.verdict is None:",
         (
-            f"{TEST_ROAD}::test_same_offset_again_tells_the_same",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     Mutant(
@@ -172,31 +172,31 @@ MUTANTS = (
         REDELIVERY,
         "    return Told(None) if at.offset < record.last_offset else None\n",
         "    return None\n",
-        (f"{TEST_ROAD}::test_lower_offset_is_finished_without_a_word",),
+        (f"{TEST_PROCESSOR}::test_lower_offset_is_finished_without_a_word",),
     ),
     Mutant(
         "give the outcome a new id each time",
         6,
-        "streams/records.py",
+        "streams/core/records.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
-        (f"{TEST_ROAD}::test_same_offset_again_tells_the_same",),
+        (f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",),
     ),
     # 7 Nothing vanishes
     Mutant(
         "dedup before the effect: seen before the work is done",
         7,
-        ROAD,
+        PROCESSOR,
         "        verdict, record = await self._decide(work, event, record, resting)\n",
         """\
         now_ms, seen = round(self._clock.time() * 1000), decision.remember(record.seen, event)
         seen = msgspec.structs.replace(record, seen=seen, updated_at=now_ms)
-        await self._table.put(work.tenure, partition, seen)
+        await self._table.put(work.assignment, partition, seen)
         verdict, record = await self._decide(work, event, record, resting)
 """,
         (
-            f"{TEST_ROAD}::test_each_step_waits_for_the_one_before",
-            f"{TEST_ROAD}::test_crash",
+            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}::test_crash",
         ),
     ),
     Mutant(
@@ -220,12 +220,12 @@ MUTANTS = (
     Mutant(
         "fail a record without a dead letter",
         7,
-        "streams/worker/report.py",
-        "            await self._bury(work, verdict)\n            await work.tenure.owned()\n",
-        "            await work.tenure.owned()\n",
+        "streams/worker/outcomes.py",
+        "            await self._bury(work, verdict)\n            await work.assignment.owned()\n",
+        "            await work.assignment.owned()\n",
         (
-            f"{TEST_ROAD}::test_failed_record_is_buried_before_it_is_told",
-            f"{TEST_ROAD}::test_bytes_that_are_no_event",
+            f"{TEST_PROCESSOR}::test_failed_record_is_buried_before_it_is_told",
+            f"{TEST_PROCESSOR}::test_bytes_that_are_no_event",
         ),
     ),
     Mutant(
@@ -234,6 +234,6 @@ MUTANTS = (
         "streams/worker/incoming.py",
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
-        (f"{TEST_STEWARD}::test_what_is_no_event_is_handed_on_too",),
+        (f"{TEST_DISPATCHER}::test_what_is_no_event_is_handed_on_too",),
     ),
 )

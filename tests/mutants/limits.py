@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-DECISION = "streams/decision.py"
-LANES = "streams/worker/lanes.py"
-ROAD = "streams/worker/road.py"
-MEMBERSHIP = "streams/worker/membership.py"
-STEWARD = "streams/worker/steward.py"
-STORES = "streams/worker/stores.py"
-TABLE = "streams/worker/table.py"
+DECISION = "streams/core/decision.py"
+LANES = "streams/worker/lanes/lanes.py"
+PROCESSOR = "streams/worker/processor.py"
+MEMBERSHIP = "streams/worker/partitions/membership.py"
+DISPATCHER = "streams/worker/dispatcher.py"
+STORES = "streams/worker/state/stores.py"
+TABLE = "streams/worker/state/table.py"
 
 BREAKER = "streams/genesys/breaker.py"
 BUDGET = "streams/genesys/budget.py"
@@ -20,13 +20,13 @@ TEST_BREAKER = "tests/unit/genesys/test_breaker.py"
 TEST_BUDGET = "tests/unit/genesys/test_budget.py"
 TEST_CLIENT = "tests/unit/genesys/test_client.py"
 TEST_GATE = "tests/unit/genesys/test_gate.py"
-TEST_DECISION = "tests/unit/test_decision.py"
-TEST_LANES = "tests/unit/worker/test_lanes.py"
-TEST_ROAD = "tests/unit/worker/test_road.py"
-TEST_MEMBERSHIP = "tests/unit/worker/test_membership.py"
-TEST_STEWARD = "tests/unit/worker/test_steward.py"
-TEST_STORES = "tests/unit/worker/test_stores.py"
-TEST_TABLE = "tests/unit/worker/test_table.py"
+TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
+TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
+TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_STORES = "tests/unit/worker/state/test_stores.py"
+TEST_TABLE = "tests/unit/worker/state/test_table.py"
 
 MUTANTS = (
     # 8 Ownership
@@ -34,17 +34,17 @@ MUTANTS = (
         "write after a revocation: the table",
         8,
         TABLE,
-        "        await tenure.owned()\n        key, value =",
+        "        await assignment.owned()\n        key, value =",
         "        key, value =",
         (f"{TEST_TABLE}::test_revoked_partition_is_not_written",),
     ),
     Mutant(
         "write after a revocation: the outcome",
         8,
-        ROAD,
-        "            await work.tenure.owned()\n            verdict = await self._tell",
+        PROCESSOR,
+        "            await work.assignment.owned()\n            verdict = await self._tell",
         "            verdict = await self._tell",
-        (f"{TEST_ROAD}::test_ownership_lost",),
+        (f"{TEST_PROCESSOR}::test_ownership_lost",),
     ),
     Mutant(
         "write after a revocation: a PATCH that waited for its turn",
@@ -57,18 +57,18 @@ MUTANTS = (
     Mutant(
         "send without asking for the partition's owner",
         8,
-        ROAD,
-        "CallLog(guard=work.tenure.check, resting=resting)",
+        PROCESSOR,
+        "CallLog(guard=work.assignment.check, resting=resting)",
         "CallLog(resting=resting)",
-        (f"{TEST_ROAD}::test_ownership_in_doubt",),
+        (f"{TEST_PROCESSOR}::test_ownership_in_doubt",),
     ),
     Mutant(
         "write after a revocation: what is queued",
         8,
-        STEWARD,
+        DISPATCHER,
         "            on_revoked=self._fence,\n",
         "",
-        (f"{TEST_STEWARD}::test_what_an_abandoned_lane_has_queued_is_fenced",),
+        (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),
     ),
     Mutant(
         "let a produce request out while frozen",
@@ -111,10 +111,10 @@ MUTANTS = (
     Mutant(
         "give partitions up without draining",
         8,
-        STEWARD,
+        DISPATCHER,
         "await self.lanes.drain(DRAIN_SECONDS)",
         "await self.lanes.drain(0)",
-        (f"{TEST_STEWARD}::test_the_record_in_hand_may_end_before_the_partitions_go",),
+        (f"{TEST_DISPATCHER}::test_the_record_in_hand_may_end_before_the_partitions_go",),
     ),
     Mutant(
         "claim a changelog offset behind another worker's records",
@@ -265,18 +265,18 @@ MUTANTS = (
     Mutant(
         "keep the slot while a lane only waits",
         11,
-        ROAD,
-        "CallLog(guard=work.tenure.check, resting=resting)",
-        "CallLog(guard=work.tenure.check)",
-        (f"{TEST_ROAD}::test_who_waits_to_try_again_rests",),
+        PROCESSOR,
+        "CallLog(guard=work.assignment.check, resting=resting)",
+        "CallLog(guard=work.assignment.check)",
+        (f"{TEST_PROCESSOR}::test_who_waits_to_try_again_rests",),
     ),
     Mutant(
         "let all that comes back in at once",
         11,
-        STEWARD,
+        DISPATCHER,
         "round(self._in_flight * RETURNED_SHARE)",
         "self._in_flight",
-        (f"{TEST_STEWARD}::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",),
+        (f"{TEST_DISPATCHER}::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",),
     ),
     Mutant(
         "take the whole backlog into memory",
@@ -286,7 +286,7 @@ MUTANTS = (
         "asyncio.Semaphore(in_flight * 1_000_000)",
         (
             f"{TEST_LANES}::test_put_waits_while_memory_is_full",
-            f"{TEST_STEWARD}::test_memory_full_holds_the_agent_back",
+            f"{TEST_DISPATCHER}::test_memory_full_holds_the_agent_back",
         ),
     ),
     Mutant(
@@ -317,28 +317,28 @@ MUTANTS = (
         "    if event.state is None:\n        return _settle",
         (
             f"{TEST_DECISION}::TestBegin::test_what_is_not_over_needs_no_call",
-            f"{TEST_ROAD}::test_nothing_is_asked_that_the_event_can_answer",
+            f"{TEST_PROCESSOR}::test_nothing_is_asked_that_the_event_can_answer",
         ),
     ),
     # 13 No living corpse
     Mutant(
         "wait for ever for records that nobody finishes",
         13,
-        "streams/worker/watchdog.py",
+        "streams/worker/health/watchdog.py",
         "        elif now - self._moved_at > self._stall_seconds:\n",
         "        elif now < self._moved_at:\n",
         (
-            "tests/unit/worker/test_watchdog.py"
+            "tests/unit/worker/health/test_watchdog.py"
             "::test_waiting_records_and_a_frontier_that_stands_still",
         ),
     ),
     Mutant(
         "live on when out of the group for good",
         13,
-        "streams/worker/watchdog.py",
+        "streams/worker/health/watchdog.py",
         "    if vitals.fatal is not None:\n",
         "    if vitals.fatal == '':\n",
-        ("tests/unit/worker/test_watchdog.py::test_out_of_the_group",),
+        ("tests/unit/worker/health/test_watchdog.py::test_out_of_the_group",),
     ),
     # 6 Same record, same answer: from stores that hold what they claim
     Mutant(
@@ -381,17 +381,19 @@ MUTANTS = (
     Mutant(
         "dead-letter a whole day",
         13,
-        "streams/worker/mortality.py",
+        "streams/worker/dead_letter_limit.py",
         "        if self.passed is None and dead >= FEWEST_DEAD",
         "        if self.passed is None and dead < 0",
-        ("tests/unit/worker/test_mortality.py::test_above_the_limit_it_says_why_and_what_to_do",),
+        (
+            "tests/unit/worker/test_dead_letter_limit.py::test_above_the_limit_it_says_why_and_what_to_do",
+        ),
     ),
     Mutant(
         "go on with what is queued when too many have failed",
         13,
-        STEWARD,
+        DISPATCHER,
         "            return  # unfinished, and so are all behind it",
         "            pass  # unfinished, and so are all behind it",
-        (f"{TEST_STEWARD}::test_with_too_many_failures_what_is_queued_is_left",),
+        (f"{TEST_DISPATCHER}::test_with_too_many_failures_what_is_queued_is_left",),
     ),
 )

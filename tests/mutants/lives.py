@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-DATADIR = "streams/worker/datadir.py"
+DATADIR = "streams/worker/state/datadir.py"
 GROUP = "streams/kafka/group.py"
-SEAM = "streams/worker/seam.py"
-START = "streams/worker/starting_point.py"
-STEWARD = "streams/worker/steward.py"
-TENURE = "streams/worker/tenure.py"
+SEAM = "streams/worker/partitions/consumer.py"
+START = "streams/worker/partitions/starting_point.py"
+DISPATCHER = "streams/worker/dispatcher.py"
+ASSIGNMENT = "streams/worker/partitions/assignment.py"
 
-TEST_DATADIR = "tests/unit/worker/test_datadir.py"
+TEST_DATADIR = "tests/unit/worker/state/test_datadir.py"
 TEST_GROUP = "tests/unit/kafka/test_group.py"
-TEST_SEAM = "tests/unit/worker/test_seam.py"
-TEST_START = "tests/unit/worker/test_starting_point.py"
-TEST_STEWARD = "tests/unit/worker/test_steward.py"
-TEST_TENURE = "tests/unit/worker/test_tenure.py"
+TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
+TEST_START = "tests/unit/worker/partitions/test_starting_point.py"
+TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_ASSIGNMENT = "tests/unit/worker/partitions/test_assignment.py"
 
 MUTANTS = (
     Mutant(
@@ -73,11 +73,11 @@ MUTANTS = (
     Mutant(
         "commit offsets of the old log behind a cut",
         2,
-        TENURE,
+        ASSIGNMENT,
         "frontier.committable > frontier.committed and tp not in self._cut",
         "frontier.committable > frontier.committed",
         (
-            f"{TEST_TENURE}::test_nothing_is_committed_of_a_log_that_was_cut",
+            f"{TEST_ASSIGNMENT}::test_nothing_is_committed_of_a_log_that_was_cut",
             f"{TEST_SEAM}::test_a_record_below_what_was_delivered_ends_the_worker",
         ),
     ),
@@ -85,7 +85,7 @@ MUTANTS = (
         "read in a group that another prefix uses",
         7,
         SEAM,
-        "        await self.app.stewardship.check_group()\n",
+        "        await self.app.listener.check_group()\n",
         "",
         (f"{TEST_SEAM}::test_a_group_that_is_not_ours_alone_opens_nothing",),
     ),
@@ -108,9 +108,9 @@ MUTANTS = (
     Mutant(
         "pass over what retention deleted as if nothing had been there",
         7,
-        STEWARD,
+        DISPATCHER,
         "gone = min(first.beginning, message.offset) - expected",
         "gone = 0",
-        (f"{TEST_STEWARD}::test_what_retention_deleted_undecided_is_an_error_and_counted",),
+        (f"{TEST_DISPATCHER}::test_what_retention_deleted_undecided_is_an_error_and_counted",),
     ),
 )

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-DECISION = "streams/decision.py"
-DEFERRAL = "streams/deferral.py"
+DECISION = "streams/core/decision.py"
+DEFERRAL = "streams/core/deferral.py"
 INCOMING = "streams/worker/incoming.py"
-LETTER = "streams/dead_letters/letter.py"
-REDELIVERY = "streams/redelivery.py"
-ROAD = "streams/worker/road.py"
-STEWARD = "streams/worker/steward.py"
-TABLE = "streams/worker/table.py"
+LETTER = "streams/operator/letter.py"
+REDELIVERY = "streams/core/redelivery.py"
+PROCESSOR = "streams/worker/processor.py"
+INQUIRY = "streams/core/inquiry.py"
+TEST_INQUIRY = "tests/unit/core/test_inquiry.py"
+DISPATCHER = "streams/worker/dispatcher.py"
+TABLE = "streams/worker/state/table.py"
 
-TEST_DECISION = "tests/unit/test_decision.py"
-TEST_LETTER = "tests/unit/dead_letters/test_letter.py"
-TEST_ROAD = "tests/unit/worker/test_road.py"
-TEST_STEWARD = "tests/unit/worker/test_steward.py"
-TEST_TABLE = "tests/unit/worker/test_table.py"
-TEST_WAITING = "tests/unit/worker/test_waiting.py"
+TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_LETTER = "tests/unit/operator/test_letter.py"
+TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
 MUTANTS = (
     Mutant(
         "tell of a deferral, and put nothing into retries",
         7,
-        "streams/worker/report.py",
+        "streams/worker/outcomes.py",
         "            await self._put_off(work, verdict, verdict.put_off)\n",
         "            pass\n",
         (
-            f"{TEST_ROAD}::test_a_record_that_can_not_be_looked_up_is_put_off",
-            f"{TEST_ROAD}::test_put_off_too_often_it_has_failed",
+            f"{TEST_PROCESSOR}::test_a_record_that_can_not_be_looked_up_is_put_off",
+            f"{TEST_PROCESSOR}::test_put_off_too_often_it_has_failed",
         ),
     ),
     Mutant(
@@ -38,7 +40,7 @@ MUTANTS = (
         REDELIVERY,
         "Told(None) if copy or known.redriven > at.redriven else None",
         "Told(None) if known.redriven > at.redriven else None",
-        (f"{TEST_ROAD}::test_a_copy_of_one_that_came_back_is_dropped",),
+        (f"{TEST_PROCESSOR}::test_a_copy_of_one_that_came_back_is_dropped",),
     ),
     Mutant(
         "forget the doubt of a record put off",
@@ -46,7 +48,7 @@ MUTANTS = (
         DECISION,
         "    could_not_look = verdict.decision is Decision.DEFERRED or (\n",
         "    could_not_look = (\n",
-        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+        (f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
     ),
     Mutant(
         "forget the doubt of a record put off when a later one is decided",
@@ -54,31 +56,44 @@ MUTANTS = (
         DECISION,
         "return intent if intent.offset != offset or could_not_look else None",
         "return intent if could_not_look else None",
-        (f"{TEST_ROAD}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",),
+        (
+            f"{TEST_PROCESSOR}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",
+        ),
     ),
     Mutant(
         "try a PATCH that always fails for ever",
         10,
-        ROAD,
-        "too_often = patches >= PATCH_TRIES or",
-        "too_often =",
-        (f"{TEST_ROAD}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+        INQUIRY,
+        "self.patches >= self._limits.tries or ",
+        "",
+        (
+            f"{TEST_INQUIRY}::test_patches_are_tried_a_few_times",
+            f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",
+        ),
+    ),
+    Mutant(
+        "write over what somebody else has changed meanwhile",
+        5,
+        INQUIRY,
+        "            self.step = self._conflict\n",
+        "            pass\n",
+        (f"{TEST_INQUIRY}::test_a_conflict_with_somebody_else_stands",),
     ),
     Mutant(
         "decide a record put off before its time",
         10,
-        STEWARD,
+        DISPATCHER,
         "        if work.tp.topic == self._retries:\n            self.waiting.put(work)\n",
         "        if False:\n            self.waiting.put(work)\n",
-        (f"{TEST_STEWARD}::test_before_its_time_it_waits_and_holds_nobody_up",),
+        (f"{TEST_DISPATCHER}::test_before_its_time_it_waits_and_holds_nobody_up",),
     ),
     Mutant(
         "take all that waits into memory",
         11,
-        "streams/worker/waiting.py",
+        "streams/worker/lanes/waiting_room.py",
         "        if self._fills(1.0):\n",
         "        if False:\n",
-        (f"{TEST_STEWARD}::test_too_many_that_wait_are_read_no_further",),
+        (f"{TEST_DISPATCHER}::test_too_many_that_wait_are_read_no_further",),
     ),
     Mutant(
         "forget an interaction while a record of it is put off",
@@ -107,11 +122,11 @@ MUTANTS = (
     Mutant(
         "take a late PATCH of one that was put off for somebody else's",
         5,
-        ROAD,
-        "                    sent = sent or record.intent\n",
-        "",
+        INQUIRY,
+        "self._intent_in_doubt = self._intent_in_doubt or self.record.intent\n",
+        "pass\n",
         (
-            f"{TEST_ROAD}"
+            f"{TEST_PROCESSOR}"
             "::test_a_newer_event_that_meets_the_late_patch_of_one_put_off_says_it_is_ours",
         ),
     ),
@@ -121,7 +136,7 @@ MUTANTS = (
         DECISION,
         "    return None if alive else intent\n",
         "    return None\n",
-        (f"{TEST_ROAD}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
     ),
     Mutant(
         "forget the doubt of a record that dies",
@@ -129,7 +144,7 @@ MUTANTS = (
         DECISION,
         "verdict.decision is Decision.FAILED and verdict.patch_status is None",
         "False",
-        (f"{TEST_ROAD}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
     ),
     Mutant(
         "put off more of an interaction than its record can hold",
@@ -137,7 +152,9 @@ MUTANTS = (
         DEFERRAL,
         "    if crowded or attempt - looks > most:\n",
         "    if attempt - looks > most:\n",
-        (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
+        (
+            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+        ),
     ),
     Mutant(
         "remember all that was ever put off",
@@ -145,12 +162,14 @@ MUTANTS = (
         DECISION,
         "each.waits or over < MOST_REMEMBERED",
         "True",
-        (f"{TEST_ROAD}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",),
+        (
+            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+        ),
     ),
     Mutant(
         "count what waits and not its bytes",
         11,
-        "streams/worker/waiting.py",
+        "streams/worker/lanes/waiting_room.py",
         " or self._bytes >= share * ROOM_BYTES",
         "",
         (f"{TEST_WAITING}::test_large_ones_fill_it_sooner",),
@@ -162,7 +181,7 @@ MUTANTS = (
         "min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
         "returned.put_off.not_before / 1000",
         (
-            f"{TEST_STEWARD}"
+            f"{TEST_DISPATCHER}"
             "::test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet",
         ),
     ),
@@ -172,15 +191,17 @@ MUTANTS = (
         INCOMING,
         '            raise EnvelopeError(f"it is of no record',
         '            EnvelopeError(f"it is of no record',
-        (f"{TEST_STEWARD}::test_what_says_that_it_is_of_another_partition_is_no_event",),
+        (f"{TEST_DISPATCHER}::test_what_says_that_it_is_of_another_partition_is_no_event",),
     ),
     Mutant(
         "end a worker that finishes behind a record that waits",
         13,
-        "streams/worker/vitals.py",
+        "streams/worker/health/monitor.py",
         "sum(f.progress for f in frontiers)",
         "sum(f.expected + f.committable for f in frontiers)",
-        ("tests/unit/worker/test_vitals.py::test_finishing_behind_one_that_waits_is_progress",),
+        (
+            "tests/unit/worker/health/test_monitor.py::test_finishing_behind_one_that_waits_is_progress",
+        ),
     ),
     # Sent back
     Mutant(

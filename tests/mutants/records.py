@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-DEFERRAL = "streams/deferral.py"
-FAULTS = "streams/faults.py"
+DEFERRAL = "streams/core/deferral.py"
+FAULTS = "streams/core/faults.py"
 INCOMING = "streams/worker/incoming.py"
-REDELIVERY = "streams/redelivery.py"
-REPORT = "streams/worker/report.py"
-RETURNED = "streams/worker/returned.py"
-ROAD = "streams/worker/road.py"
-TEXT = "streams/foreign_text.py"
+REDELIVERY = "streams/core/redelivery.py"
+REPORT = "streams/worker/outcomes.py"
+RETURNED = "streams/wire/retries.py"
+PROCESSOR = "streams/worker/processor.py"
+TEXT = "streams/core/foreign_text.py"
 
-TEST_DEFERRAL = "tests/unit/test_deferral.py"
-TEST_FAULTS = "tests/unit/test_faults.py"
+TEST_DEFERRAL = "tests/unit/core/test_deferral.py"
+TEST_FAULTS = "tests/unit/core/test_faults.py"
 TEST_INCOMING = "tests/unit/worker/test_incoming.py"
 TEST_RECORD_FAULTS = "tests/unit/worker/test_record_faults.py"
-TEST_REDELIVERY = "tests/unit/test_redelivery.py"
-TEST_TEXT = "tests/unit/test_foreign_text.py"
+TEST_REDELIVERY = "tests/unit/core/test_redelivery.py"
+TEST_TEXT = "tests/unit/core/test_foreign_text.py"
 
 MUTANTS = (
     Mutant(
         "let a fault of ours on one record end the worker",
         14,
-        ROAD,
+        PROCESSOR,
         """\
         except Exception as fault:  # noqa: BLE001 - told as the record's outcome
             return await self._settle_fault(work, work.event, fault)
@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         "take a full disk for the record's fault",
         14,
-        ROAD,
+        PROCESSOR,
         "_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)",
         "_NOT_THE_RECORDS = (OwnershipLost, KafkaError, MemoryError)",
         (f"{TEST_RECORD_FAULTS}::test_what_is_not_the_records_fault_ends_the_worker_as_ever",),
@@ -46,7 +46,7 @@ MUTANTS = (
     Mutant(
         "put faults of ours on all records off for hours, and say nothing",
         14,
-        ROAD,
+        PROCESSOR,
         "        failed = internal or verdict.decision in",
         "        failed = verdict.decision in",
         (f"{TEST_RECORD_FAULTS}::test_faults_of_ours_on_most_records_stop_the_worker",),
@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "settle for good what has no end time",
         7,
-        "streams/decision.py",
+        "streams/core/decision.py",
         "verdict.reason in _LASTING and not verdict.provisional",
         "verdict.reason in _LASTING",
         (f"{TEST_DEFERRAL}::test_a_missing_end_settles_nothing_and_a_short_call_does",),
@@ -160,7 +160,7 @@ MUTANTS = (
     Mutant(
         "go on although the API knows none of the interactions",
         7,
-        ROAD,
+        PROCESSOR,
         "verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)",
         "verdict.decision is Decision.FAILED",
         (f"{TEST_RECORD_FAULTS}::test_interactions_that_the_api_does_not_know_stop_the_worker",),

@@ -5,22 +5,22 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 BOOTSTRAP = "streams/kafka/bootstrap.py"
-CAUSES = "streams/worker/causes.py"
-FAULTS = "streams/worker/fitness.py"
-PROBE = "streams/worker/broker_probe.py"
-SEAM = "streams/worker/seam.py"
-SERVER = "streams/worker/server.py"
-VITALS = "streams/worker/vitals.py"
-WATCHDOG = "streams/worker/watchdog.py"
+CAUSES = "streams/worker/health/causes.py"
+FAULTS = "streams/worker/health/fitness.py"
+PROBE = "streams/worker/health/broker_probe.py"
+SEAM = "streams/worker/partitions/consumer.py"
+SERVER = "streams/worker/http.py"
+VITALS = "streams/worker/health/monitor.py"
+WATCHDOG = "streams/worker/health/watchdog.py"
 
 TEST_BOOTSTRAP = "tests/unit/kafka/test_bootstrap.py"
-TEST_CAUSES = "tests/unit/worker/test_causes.py"
-TEST_FAULTS = "tests/unit/worker/test_fitness.py"
-TEST_PROBE = "tests/unit/worker/test_broker_probe.py"
-TEST_SEAM = "tests/unit/worker/test_seam.py"
-TEST_SERVER = "tests/unit/worker/test_server.py"
-TEST_VITALS = "tests/unit/worker/test_vitals.py"
-TEST_WATCHDOG = "tests/unit/worker/test_watchdog.py"
+TEST_CAUSES = "tests/unit/worker/health/test_causes.py"
+TEST_FAULTS = "tests/unit/worker/health/test_fitness.py"
+TEST_PROBE = "tests/unit/worker/health/test_broker_probe.py"
+TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
+TEST_SERVER = "tests/unit/worker/test_http.py"
+TEST_VITALS = "tests/unit/worker/health/test_monitor.py"
+TEST_WATCHDOG = "tests/unit/worker/health/test_watchdog.py"
 
 MUTANTS = (
     Mutant(
@@ -134,8 +134,8 @@ MUTANTS = (
         "the look-up trusts the default partitioner",
         13,
         SERVER,
-        "        looked_in = sorted(tenure.partitions, key=lambda held: held != partition)\n",
-        "        looked_in = [held for held in tenure.partitions if held == partition]\n",
+        "        looked_in = sorted(assignment.partitions, key=lambda held: held != partition)\n",
+        "        looked_in = [held for held in assignment.partitions if held == partition]\n",
         (f"{TEST_SERVER}::test_from_any_worker_whatever_partition_it_lies_in",),
     ),
     Mutant(
@@ -150,7 +150,7 @@ MUTANTS = (
         "a last commit that Kafka does not answer keeps a stop waiting",
         13,
         SEAM,
-        "            self._drained = tenure\n",
+        "            self._drained = assignment\n",
         "",
         (f"{TEST_SEAM}::test_what_is_drained_is_given_up_though_its_commit_hangs",),
     ),

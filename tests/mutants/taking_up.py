@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-FRONTIER = "streams/worker/frontier.py"
-LANES = "streams/worker/lanes.py"
-SEAM = "streams/worker/seam.py"
-STEWARD = "streams/worker/steward.py"
+FRONTIER = "streams/worker/partitions/frontier.py"
+LANES = "streams/worker/lanes/lanes.py"
+SEAM = "streams/worker/partitions/consumer.py"
+DISPATCHER = "streams/worker/dispatcher.py"
 
-TEST_FRONTIER = "tests/unit/worker/test_frontier.py"
-TEST_LANES = "tests/unit/worker/test_lanes.py"
-TEST_SEAM = "tests/unit/worker/test_seam.py"
-TEST_STEWARD = "tests/unit/worker/test_steward.py"
+TEST_FRONTIER = "tests/unit/worker/partitions/test_frontier.py"
+TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
+TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
+TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
 
 MUTANTS = (
     # 1 Order
@@ -54,7 +54,7 @@ MUTANTS = (
         "",
         (
             f"{TEST_LANES}::test_drain_ends_what_is_owed_as_well",
-            f"{TEST_STEWARD}::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
+            f"{TEST_DISPATCHER}::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
         ),
     ),
     Mutant(
@@ -88,16 +88,16 @@ MUTANTS = (
         "        if offset > self._expected != self.committed:\n",
         (
             f"{TEST_FRONTIER}::test_first_record_above_the_committed_offset_is_a_hole",
-            f"{TEST_STEWARD}::test_a_hole_with_records_in_it_is_fatal",
+            f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",
         ),
     ),
     Mutant(
         "pass a hole without asking the broker",
         2,
-        STEWARD,
+        DISPATCHER,
         "        if first.offset < message.offset:\n",
         "        if first.offset < expected:\n",
-        (f"{TEST_STEWARD}::test_a_hole_with_records_in_it_is_fatal",),
+        (f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",),
     ),
     Mutant(
         "let Faust count a hole as acknowledged",
@@ -174,17 +174,19 @@ MUTANTS = (
     Mutant(
         "resume clears queues that hold records",
         2,
-        "streams/worker/bookkeeping.py",
+        "streams/worker/partitions/bookkeeping.py",
         "        if was_suspended:\n            self.clear()\n",
         "        self.clear()\n",
-        ("tests/unit/worker/test_bookkeeping.py::test_resuming_what_is_active_loses_nothing",),
+        (
+            "tests/unit/worker/partitions/test_bookkeeping.py::test_resuming_what_is_active_loses_nothing",
+        ),
     ),
     Mutant(
         "commit for an old generation",
         2,
         SEAM,
-        "if tenure is None or tenure.generation != self.app.consumer_generation_id:",
-        "if tenure is None:",
+        "if assignment is None or assignment.generation != self.app.consumer_generation_id:",
+        "if assignment is None:",
         (f"{TEST_SEAM}::test_commits_nothing_of_another_generation",),
     ),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.records import Reason
+from streams.core.records import Reason
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -68,10 +68,17 @@ class Part:
     users: tuple[str, ...]
 
 
-MEMBERSHIP, SEAM, STORES = "worker/membership.py", "worker/seam.py", "worker/stores.py"
-FETCHING, VITALS = "kafka/fetching.py", "worker/vitals.py"
-BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/broker_probe.py"
-SOURCE_THREAD, BOOKKEEPING = "worker/source_thread.py", "worker/bookkeeping.py"
+MEMBERSHIP, SEAM, STORES = (
+    "worker/partitions/membership.py",
+    "worker/partitions/consumer.py",
+    "worker/state/stores.py",
+)
+FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
+BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
+SOURCE_THREAD, BOOKKEEPING = (
+    "worker/partitions/source_thread.py",
+    "worker/partitions/bookkeeping.py",
+)
 
 PARTS = (
     Part(Fetcher, "_proc_fetch_request", "one odd header stops a partition for good", (FETCHING,)),
@@ -132,7 +139,7 @@ PARTS = (
     Part(Consumer, "_wait_next_records", "nothing is fetched", (SEAM,)),
     Part(faust.transport.consumer.ThreadDelegateConsumer, "_thread", "no lag, no leave", (SEAM,)),
     Part(App, "_new_transport", "the consumer is Faust's own", (SEAM,)),
-    Part(App, "_on_partitions_revoked", "a tenure outlives its partitions", (SEAM,)),
+    Part(App, "_on_partitions_revoked", "an assignment outlives its partitions", (SEAM,)),
     Part(App, "_consumer", "the watchdog is blind", (VITALS,)),
     Part(mode.utils.queues.FlowControlEvent, "_suspend", "resuming loses records", (BOOKKEEPING,)),
     Part(mode.utils.queues.FlowControlEvent, "_resume", "resuming loses records", (BOOKKEEPING,)),
@@ -156,7 +163,7 @@ PARTS = (
 
 # Ours, Python's, or public for all their name: no library's private parts.
 NOT_THEIRS = {
-    ("worker/source_thread.py", "_state"),
+    ("worker/partitions/source_thread.py", "_state"),
     ("kafka/decoding.py", "_replace"),
     ("kafka/topics.py", "_ALL_BROKERS_DOWN"),
     ("kafka/topics.py", "_TIMED_OUT"),

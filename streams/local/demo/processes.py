@@ -16,8 +16,8 @@ from typing import TypeVar
 import aiohttp
 
 import streams
+from streams.core.foreign_text import foreign_text
 from streams.errors import DemoError
-from streams.foreign_text import foreign_text
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from streams.core.records import Decision
 from streams.local.demo.account import Account
 from streams.local.demo.ledger import Answer, Percentiles
-from streams.records import Decision
 
 # Order in which decisions are listed: good news, no news, news.
 _ORDER = tuple(Decision)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from streams.clock import rfc3339
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.generator.population import SimulatedInteraction, Step
 
 DEFAULT_DUPLICATES = 0.10

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge, Limits
 from streams.bridge.metrics import BridgeMetrics
-from streams.bridge.server import IDLE_SECONDS, make_runner
+from streams.bridge.run import IDLE_SECONDS, make_runner
 from streams.clock import SystemClock
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.listening import listen

@@ -19,8 +19,8 @@ from typing import Any
 
 import aiohttp
 
-from streams.bridge.server import run_bridge
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.bridge.run import run_bridge
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.settings import Settings
 
 ROOT = Path(__file__).parents[3]

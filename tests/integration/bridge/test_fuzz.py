@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streams.bridge.http import TRACE_BYTES, Limits
-from streams.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
+from streams.core.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
 from streams.errors import PublishError
 from tests.examples import times
 from tests.integration.bridge.gated import Record, Scene, serving

@@ -16,7 +16,7 @@ import aiokafka
 import pytest
 from pydantic import SecretStr
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
 from streams.settings import Settings
 from tests.any_time import take_any_time

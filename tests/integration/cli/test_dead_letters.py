@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from streams.cli.main import run
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import DeadLetter, Reason, Source, Stage
 from streams.kafka.publisher import KafkaPublisher
-from streams.records import DeadLetter, Reason, Source, Stage
 from streams.settings import Settings
 
 Output = pytest.CaptureFixture[str]

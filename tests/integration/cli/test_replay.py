@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Rate
 from streams.settings import Settings
 from tests.clusters import RunningKafka

@@ -85,7 +85,7 @@ def leaves(process: subprocess.Popen[str], number: signal.Signals) -> None:
         (["worker"], "streams.settings"),
         (["worker"], "faust.types.settings"),
         (["worker"], "streams.worker.run"),
-        (["bridge", "http"], "streams.bridge.server"),
+        (["bridge", "http"], "streams.bridge.run"),
         (["topics", "list"], "streams.settings"),
         (["generate"], "streams.local.generator.stream"),
     ],

@@ -14,10 +14,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Rate
 from streams.settings import Settings
-from streams.worker.mortality import FEWEST_DEAD
+from streams.worker.dead_letter_limit import FEWEST_DEAD
 from tests.journey import Journey, journey
 from tests.oracle import read_all
 from tests.workers import environment, eventually, free_port, workers

@@ -13,7 +13,7 @@ import pytest
 
 from streams.errors import SettingsError
 from streams.settings import Settings
-from streams.worker.server import StateServer, check_worker_address
+from streams.worker.http import StateServer, check_worker_address
 from tests.workers import WorkerProcess
 
 GENESYS: dict[str, Any] = {
@@ -112,5 +112,5 @@ async def test_what_is_no_http_is_neither_logged_nor_sent_back(
     assert "k3y" not in caplog.text
     assert "Traceback" not in caplog.text
     assert [record.name for record in caplog.records if "HTTP" in record.getMessage()] == [
-        "streams.worker.server"
+        "streams.worker.http"
     ]

@@ -18,17 +18,17 @@ from prometheus_client import CollectorRegistry
 from streams.bridge.delivery import Delivery
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
+from streams.core.records import Decision
+from streams.core.retry_policy import Backoff, CallPolicy
 from streams.genesys.client import GenesysClient, open_client
-from streams.genesys.retry import Backoff, RetryPolicy
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
-from streams.records import Decision
 from streams.settings import GenesysSettings
-from streams.telemetry.metrics import WorkerMetrics
 from streams.telemetry.tracing import extract_context
+from streams.worker.metrics import WorkerMetrics
 from tests.unit.worker.world import EVENTS, TOPICS, Worker, World, event
 
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -112,7 +112,7 @@ async def client(traced: Traced) -> AsyncIterator[GenesysClient]:
             observer=WorkerMetrics(CollectorRegistry()),
             clock=SystemClock(),
             random=Random(1),
-            policy=RetryPolicy(backoff=Backoff(base=0.001, cap=0.001)),
+            policy=CallPolicy(backoff=Backoff(base=0.001, cap=0.001)),
             tracer=traced.tracer,
         ) as opened,
     ):
@@ -143,7 +143,7 @@ async def test_the_whole_tree(traced: Traced, client: GenesysClient) -> None:
     worker = Worker(world, tracer=traced.tracer, api=client)
     headers = await through_the_bridge(traced, event())
 
-    await worker.travel(event(), headers=headers)
+    await worker.process(event(), headers=headers)
 
     into = traced.one(f"publish {TOPICS.events}")
     process = traced.one(f"process {TOPICS.events}")
@@ -172,7 +172,7 @@ async def test_what_the_spans_say(traced: Traced, client: GenesysClient) -> None
     world = World()
     worker = Worker(world, tracer=traced.tracer, api=client)
 
-    await worker.travel(event(), headers=await through_the_bridge(traced, event()))
+    await worker.process(event(), headers=await through_the_bridge(traced, event()))
 
     process = attributes(traced.one(f"process {TOPICS.events}"))
     latency = process.pop("processing.latency_ms")
@@ -215,9 +215,9 @@ async def test_what_the_spans_say(traced: Traced, client: GenesysClient) -> None
 async def test_a_duplicate_is_no_error(traced: Traced, client: GenesysClient) -> None:
     world = World()
     worker = Worker(world, tracer=traced.tracer, api=client)
-    await worker.travel(event(), 0)
+    await worker.process(event(), 0)
 
-    await worker.travel(event(), 1)
+    await worker.process(event(), 1)
 
     assert world.outcomes[1].decision is Decision.DUPLICATE
     again = traced.all(f"process {TOPICS.events}")[1]
@@ -228,7 +228,7 @@ async def test_a_duplicate_is_no_error(traced: Traced, client: GenesysClient) ->
 async def test_a_record_that_fails_is_an_error(traced: Traced) -> None:
     world = World()
 
-    await Worker(world, tracer=traced.tracer).travel(b"no event", key=None)
+    await Worker(world, tracer=traced.tracer).process(b"no event", key=None)
 
     process = traced.one(f"process {TOPICS.events}")
     assert process.status.status_code is StatusCode.ERROR

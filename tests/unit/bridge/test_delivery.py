@@ -19,7 +19,7 @@ from streams.bridge.delivery import Delivery
 from streams.bridge.intake import Malformed, Skipped
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.errors import PublishError
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.settings import TopicNames

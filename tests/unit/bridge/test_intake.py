@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.bridge.intake import Accepted, Malformed, Skipped, is_authorized, is_json, judge
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.envelope import UPDATE_DETAIL_TYPE
 
 
 def event(**detail: Any) -> bytes:

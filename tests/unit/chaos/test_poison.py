@@ -6,7 +6,7 @@ from itertools import islice
 
 import pytest
 
-from streams.envelope import parse
+from streams.core.envelope import parse
 from streams.errors import EnvelopeError
 from tests.chaos.poison import Poison, poison
 

@@ -19,19 +19,19 @@ from hypothesis import HealthCheck, example, given, settings
 from streams.cli import dead_letters, outcomes, replay
 from streams.cli.main import run
 from streams.clock import epoch_ms
-from streams.dead_letters import redrive as redriving
-from streams.dead_letters.letter import SOURCE, in_turn, read_letter, standings
-from streams.decision import Policy
-from streams.envelope import UPDATE_DETAIL_TYPE
+from streams.core.decision import Policy
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import Outcome
 from streams.kafka.declaration import declared_directory
-from streams.reading import read_outcome
-from streams.records import Outcome
-from streams.replay import replay as surveying
-from streams.replay.replay import Stretch, survey
+from streams.operator import redrive as redriving
+from streams.operator.letter import SOURCE, in_turn, read_letter, standings
+from streams.operator.replay import replay as surveying
+from streams.operator.replay.replay import Stretch, survey
 from streams.settings import Settings, TopicNames
-from streams.worker.returned import read_returned
-from tests.unit.dead_letters.test_redrive import Recording
+from streams.wire.reading import read_outcome
+from streams.wire.retries import read_returned
 from tests.unit.genesys.scripted import LeapingClock
+from tests.unit.operator.test_redrive import Recording
 
 TOPICS = TopicNames("genesys.interaction.")
 PARTITIONS = 4

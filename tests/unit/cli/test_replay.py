@@ -8,9 +8,9 @@ import pytest
 
 from streams.cli.replay import PROGRESS_SECONDS, Progress
 from streams.clock import rfc3339
-from streams.records import Basis, Decision, Reason, Source, Verdict
-from streams.replay.past import Question
-from streams.replay.rehearsal import Rehearsed
+from streams.core.records import Basis, Decision, Reason, Source, Verdict
+from streams.operator.replay.past import Question
+from streams.operator.replay.rehearsal import Rehearsed
 from tests.unit.genesys.scripted import LeapingClock
 
 KNOWN = Verdict(Decision.WOULD_PATCH, Reason.ELIGIBLE, Basis.API)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.genesys.answers import (
     ETAG_MAX_LENGTH,
-    LONGEST_RETRY_AFTER,
     UNREADABLE,
     Answer,
     Complaint,

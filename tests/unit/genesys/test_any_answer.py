@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.core.interaction import Interaction
 from streams.errors import ApiError, Unauthorized
-from streams.genesys.api import CallLog, Interaction
+from streams.genesys.api import CallLog
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
 from tests.examples import times

@@ -21,7 +21,7 @@ from yarl import URL
 from streams.errors import ApiError, ApiTimeout, NotFound
 from streams.genesys.api import CallLog
 from streams.genesys.client import open_client
-from streams.telemetry.metrics import WorkerMetrics
+from streams.worker.metrics import WorkerMetrics
 from tests.unit.genesys.scripted import (
     CLIENT_ID,
     CLIENT_SECRET,

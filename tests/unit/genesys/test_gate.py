@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 
+from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
 from streams.genesys.breaker import BreakerPolicy, Result, State
 from streams.genesys.budget import Quota
 from streams.genesys.gate import (
-    LONGEST_QUIET,
     OPENING_LIMIT,
     RELOOK_SECONDS,
     Gate,

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from yarl import URL
 
+from streams.core.foreign_text import REPLACEMENT
+from streams.core.interaction import Interaction
 from streams.errors import BadRequest
-from streams.foreign_text import REPLACEMENT
 from streams.genesys.answers import CODE_MAX_LENGTH, Answer
-from streams.genesys.api import Interaction
 from streams.genesys.interactions import (
     WORD_MAX_LENGTH,
     duration_ms,

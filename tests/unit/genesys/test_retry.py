@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.core.retry_policy import Backoff, CallPolicy
 from streams.errors import (
     ApiError,
     ApiTimeout,
@@ -20,7 +21,7 @@ from streams.errors import (
     ServerError,
     Unauthorized,
 )
-from streams.genesys.retry import Backoff, RetryPolicy, persist, worth_repeating
+from streams.genesys.retry import persist, worth_repeating
 from tests.unit.genesys.scripted import LeapingClock
 
 TRANSIENT = [
@@ -59,7 +60,7 @@ class Failing:
 
 
 async def run(failing: Failing, clock: LeapingClock, tries: int = 3) -> str:
-    return await persist(failing, policy=RetryPolicy(tries=tries), clock=clock, random=Random(7))
+    return await persist(failing, policy=CallPolicy(tries=tries), clock=clock, random=Random(7))
 
 
 @pytest.mark.parametrize("error", TRANSIENT, ids=repr)

@@ -15,10 +15,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from streams.core.retry_policy import LONGEST_QUIET, TOKEN_BACKOFF
 from streams.errors import ApiError, ConnectionLost, RateLimited, ServerError, Unauthorized
 from streams.genesys.breaker import BreakerPolicy
-from streams.genesys.gate import LONGEST_QUIET, Gate
-from streams.genesys.token import FETCH_BACKOFF, REFUSED, TokenSource
+from streams.genesys.gate import Gate
+from streams.genesys.token import REFUSED, TokenSource
 from streams.genesys.transport import Transport
 from tests.unit.genesys.scripted import (
     CLIENT_ID,
@@ -249,7 +250,7 @@ async def test_no_lane_is_held_for_as_long_as_an_endpoint_that_is_down_asks_for(
         for _ in range(2):
             with pytest.raises(ServerError):
                 await source.current()
-    assert clock.slept == [FETCH_BACKOFF.cap]
+    assert clock.slept == [TOKEN_BACKOFF.cap]
 
 
 async def test_a_refusal_is_known_until_a_token_is_taken(
@@ -291,7 +292,7 @@ async def test_a_fetch_that_the_gate_refuses_keeps_its_distance_too(
         for _ in range(2):
             with pytest.raises(RateLimited):
                 await source.current()
-    assert clock.slept == [FETCH_BACKOFF.cap]
+    assert clock.slept == [TOKEN_BACKOFF.cap]
 
 
 async def test_a_lane_that_is_cancelled_does_not_take_the_token_from_the_others(

@@ -294,11 +294,13 @@ class TestRepeats:
 
     def test_lines_of_ours_each_count_up_to_a_burst(self) -> None:
         repeats = RepeatFilter(lambda: self.now)
-        shown = [self.passes(repeats, "streams.worker.steward", "given back") for _ in range(BURST)]
+        shown = [
+            self.passes(repeats, "streams.worker.dispatcher", "given back") for _ in range(BURST)
+        ]
         assert shown == [0] * BURST
-        assert self.passes(repeats, "streams.worker.steward", "given back") is None
+        assert self.passes(repeats, "streams.worker.dispatcher", "given back") is None
         self.now += REPEAT_SECONDS
-        assert self.passes(repeats, "streams.worker.steward", "given back") == 1
+        assert self.passes(repeats, "streams.worker.dispatcher", "given back") == 1
 
     @pytest.mark.parametrize("name", ["asyncio", "aiohttp.server", "urllib3", "streamsomething"])
     def test_every_library_is_held_to_one_line(self, name: str) -> None:

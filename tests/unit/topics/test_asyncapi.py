@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from streams.core.records import DeadLetter, Decision, Reason, Source, Stage
 from streams.kafka.declaration import declared_directory, load_declaration
-from streams.records import DeadLetter, Decision, Reason, Source, Stage
 from streams.settings import Settings
 
 TOPICS = declared_directory()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from streams.envelope import UPDATE_DETAIL_TYPE, parse
+from streams.core.envelope import UPDATE_DETAIL_TYPE, parse
 from streams.errors import EnvelopeError
 from tests.examples import times
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from streams.envelope import parse
-from streams.kafka.declaration import declared_directory
-from streams.records import (
+from streams.core.envelope import parse
+from streams.core.records import (
     Basis,
     Decision,
     Reason,
@@ -22,6 +21,7 @@ from streams.records import (
     encode_record,
     outcome_id,
 )
+from streams.kafka.declaration import declared_directory
 
 Schema = Callable[..., Draft202012Validator]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from streams.clock import rfc3339
-from streams.records import (
+from streams.core.records import (
     Basis,
     Decision,
     Deferred,

@@ -1,7 +1,7 @@
 """Whatever a record of Kafka holds, it ends as an outcome or a dead letter, and nothing else does.
 
-The real steward, lanes, road and report, in a world of a dict, one interaction and a list. Beside
-that, what they send is encoded as it is for Kafka, and held against the schema.
+The real dispatcher, lanes, processor and outcome publisher, in a world of a dict, one interaction
+and a list. Beside that, what they send is encoded as it is for Kafka, and held against the schema.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from faust.types.tuples import ConsumerMessage, Message
 from hypothesis import HealthCheck, example, given, settings
 from prometheus_client import CollectorRegistry
 
-from streams.decision import Policy
-from streams.envelope import InteractionEvent
+from streams.core.decision import Policy
+from streams.core.envelope import InteractionEvent
+from streams.core.interaction import Interaction
+from streams.core.records import Decision, PutOff, Reason, Source, decode_record, encode_record
+from streams.core.retry_policy import DeferralPolicy
 from streams.errors import NotFound
-from streams.genesys.api import CallLog, Interaction
-from streams.records import Decision, PutOff, Reason, Source, decode_record, encode_record
+from streams.genesys.api import CallLog
 from streams.settings import TopicNames
-from streams.telemetry.metrics import WorkerMetrics
+from streams.wire.retries import retry_headers
 from streams.worker import incoming
-from streams.worker.holes import First
-from streams.worker.mortality import Mortality
-from streams.worker.returned import retry_headers
-from streams.worker.road import Deferrals
-from streams.worker.starting_point import Start
-from streams.worker.steward import Steward
-from streams.worker.tenure import Tenure
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.offset_probe import First
+from streams.worker.partitions.starting_point import Start
 from tests.examples import times
 from tests.schemas import validator
 from tests.unit.genesys.scripted import until
@@ -95,16 +96,16 @@ async def take_up(handed_out: Message) -> Taken:
         world,
         policy=Policy(code=CODE, lag_window_ms=1_000),
         api=OneInteraction(world),
-        deferrals=Deferrals(most=1, first=1.0),
+        deferrals=DeferralPolicy(limit=1, first=1.0),
     )
     failures: list[BaseException] = []
-    steward = Steward(
-        road=parts.road,
+    dispatcher = Dispatcher(
+        processor=parts.processor,
         table=StandInTable(world),
         holes=NoHoles(),
         clock=world.clock,
         metrics=WorkerMetrics(CollectorRegistry()),
-        mortality=Mortality(1.0),
+        dead_letter_limit=DeadLetterLimit(1.0),
         topics=TopicNames("test."),
         skipped=frozenset(),
         in_flight=4,
@@ -115,7 +116,7 @@ async def take_up(handed_out: Message) -> Taken:
         on_failure=failures.append,
     )
     offset = handed_out.offset
-    tenure: Tenure = steward.begin_tenure(
+    assignment: Assignment = dispatcher.begin_assignment(
         1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")}
     )
     read = incoming.read(
@@ -126,11 +127,11 @@ async def take_up(handed_out: Message) -> Taken:
         skipped=frozenset(),
     )
     try:
-        await steward.take_up(handed_out)
-        frontier = tenure.frontiers[handed_out.tp]
+        await dispatcher.take_up(handed_out)
+        frontier = assignment.frontiers[handed_out.tp]
         await until(lambda: bool(failures) or frontier.committable == offset + 1)
     finally:
-        steward.waiting.close()
+        dispatcher.waiting.close()
     assert not failures
     return Taken(handed_out, world, read)
 

@@ -13,12 +13,12 @@ from faust.types.tuples import ConsumerMessage, Message
 from hypothesis import example, given
 
 from streams.clock import rfc3339
-from streams.envelope import InteractionEvent
+from streams.core.envelope import InteractionEvent
+from streams.core.records import PutOff, Source
+from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
-from streams.genesys.answers import LONGEST_RETRY_AFTER
-from streams.records import PutOff, Source
+from streams.wire.retries import retry_headers
 from streams.worker import incoming
-from streams.worker.returned import retry_headers
 from tests.unit.worker.world import EVENTS, RETRIES, TOPICS, event
 
 NOW = 1_765_552_507.0

@@ -14,7 +14,10 @@ import msgspec
 import pytest
 
 from streams.clock import rfc3339
-from streams.decision import Policy
+from streams.core.decision import Policy
+from streams.core.interaction import Interaction
+from streams.core.records import Decision, InteractionRecord, Outcome, Reason, encode_outcome
+from streams.core.retry_policy import DeferralPolicy
 from streams.errors import (
     NotFound,
     OwnershipLost,
@@ -24,12 +27,10 @@ from streams.errors import (
     ServerError,
     StoreError,
 )
-from streams.genesys.api import CallLog, GenesysApi, Interaction
+from streams.genesys.api import CallLog, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.records import Decision, InteractionRecord, Outcome, Reason, encode_outcome
-from streams.worker import report as report_module
-from streams.worker.mortality import Mortality
-from streams.worker.road import Deferrals
+from streams.worker import outcomes as outcomes_module
+from streams.worker.dead_letter_limit import DeadLetterLimit
 from tests.unit.worker.world import (
     CODE,
     ELIGIBLE,
@@ -88,7 +89,7 @@ async def test_a_fault_of_ours_puts_the_record_off(
     api = FaultyApi(bug)
     worker = Worker(world, api=api)
 
-    await worker.travel(event(), offset=4)
+    await worker.process(event(), offset=4)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
@@ -106,9 +107,9 @@ async def test_a_fault_of_ours_puts_the_record_off(
 
 async def test_a_fault_of_ours_that_stays_is_dead_at_last(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
-    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), deferrals=Deferrals(most=2))
+    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), deferrals=DeferralPolicy(limit=2))
 
-    await worker.travel(event(), offset=4)
+    await worker.process(event(), offset=4)
     for offset in range(2):
         await worker.resume(world.put_off[-1], offset)
 
@@ -132,8 +133,8 @@ async def test_a_record_of_the_table_that_cannot_be_read_ends_the_record_alone()
     def unreadable(partition: int, interaction_id: str) -> InteractionRecord:
         raise msgspec.DecodeError("JSON is malformed")
 
-    worker.road._table.get = unreadable  # type: ignore[method-assign]  # a store that has rotted
-    await worker.travel(event(), offset=4)
+    worker.processor._table.get = unreadable  # type: ignore[method-assign]  # a store that has rotted
+    await worker.process(event(), offset=4)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
@@ -152,8 +153,8 @@ async def test_an_outcome_that_cannot_be_written_is_told_without_its_event(
             raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
         return encode(outcome)
 
-    monkeypatch.setattr(report_module, "encode_outcome", fails_on_the_event)
-    await Worker(world).travel(event(), offset=4)
+    monkeypatch.setattr(outcomes_module, "encode_outcome", fails_on_the_event)
+    await Worker(world).process(event(), offset=4)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
@@ -169,9 +170,9 @@ async def test_what_is_not_the_records_fault_ends_the_worker_as_ever(fatal: Exce
     worker = Worker(world, api=FaultyApi(fatal))
 
     if isinstance(fatal, OwnershipLost):
-        worker.tenure.revoke()
+        worker.assignment.revoke()
     with pytest.raises(type(fatal)):
-        await worker.travel(event(), offset=4)
+        await worker.process(event(), offset=4)
 
     assert world.outcomes == []
     assert worker.frontier.committable == 4
@@ -179,12 +180,12 @@ async def test_what_is_not_the_records_fault_ends_the_worker_as_ever(fatal: Exce
 
 async def test_faults_of_ours_on_most_records_stop_the_worker() -> None:
     world = World()
-    mortality = Mortality(0.5)
-    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), mortality=mortality)
+    dead_letter_limit = DeadLetterLimit(0.5)
+    worker = Worker(world, api=FaultyApi(ZeroDivisionError()), dead_letter_limit=dead_letter_limit)
     for number in range(20):
-        await worker.travel(event(number), offset=number)
-    assert mortality.passed is not None
-    assert "internal-error" in mortality.passed
+        await worker.process(event(number), offset=number)
+    assert dead_letter_limit.passed is not None
+    assert "internal-error" in dead_letter_limit.passed
 
 
 # Skipped records
@@ -195,7 +196,7 @@ async def test_a_skipped_record_is_a_dead_letter_and_no_more() -> None:
     worker = Worker(world)
     work = replace(worker.work(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it"))
 
-    await worker.road.travel(work)
+    await worker.processor.process(work)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.SKIPPED)
@@ -216,7 +217,7 @@ async def test_an_interaction_that_shows_later_gets_its_code() -> None:
     world = World(interaction=replace(ELIGIBLE, state="connected"))
     worker = Worker(world, policy=LAGGING)
 
-    await worker.travel(event(), offset=4)
+    await worker.process(event(), offset=4)
     (first,) = world.outcomes
     assert (first.decision, first.reason, first.final) == (
         Decision.DEFERRED,
@@ -236,10 +237,15 @@ async def test_an_interaction_that_shows_later_gets_its_code() -> None:
 async def test_one_that_is_never_known_is_not_found_and_counted() -> None:
     world = World()
     world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 9)
-    mortality = Mortality(0.5)
-    worker = Worker(world, policy=LAGGING, deferrals=Deferrals(most=0), mortality=mortality)
+    dead_letter_limit = DeadLetterLimit(0.5)
+    worker = Worker(
+        world,
+        policy=LAGGING,
+        deferrals=DeferralPolicy(limit=0),
+        dead_letter_limit=dead_letter_limit,
+    )
 
-    await worker.travel(event(), offset=4)
+    await worker.process(event(), offset=4)
     for offset in range(3):
         put_off = world.put_off[-1]
         world.clock.now += 60
@@ -254,23 +260,23 @@ async def test_one_that_is_never_known_is_not_found_and_counted() -> None:
 async def test_interactions_that_the_api_does_not_know_stop_the_worker() -> None:
     """A base URL of another org: 60 of 60 calls were 404, all final, and nobody was told."""
     world = World()
-    mortality = Mortality(0.5)
-    worker = Worker(world, mortality=mortality)
+    dead_letter_limit = DeadLetterLimit(0.5)
+    worker = Worker(world, dead_letter_limit=dead_letter_limit)
     world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 60)
     for number in range(20):
-        await worker.travel(event(number), offset=number)
-    assert mortality.passed is not None
-    assert "interaction-not-found" in mortality.passed
+        await worker.process(event(number), offset=number)
+    assert dead_letter_limit.passed is not None
+    assert "interaction-not-found" in dead_letter_limit.passed
 
 
 async def test_looking_again_says_nothing_of_the_worker() -> None:
     world = World()
-    mortality = Mortality(0.5)
-    worker = Worker(world, policy=LAGGING, mortality=mortality)
+    dead_letter_limit = DeadLetterLimit(0.5)
+    worker = Worker(world, policy=LAGGING, dead_letter_limit=dead_letter_limit)
     world.fetches.extend([raising(NotFound("no such interaction", status=404))] * 60)
     for number in range(40):
-        await worker.travel(event(number), offset=number)
-    assert mortality.passed is None
+        await worker.process(event(number), offset=number)
+    assert dead_letter_limit.passed is None
 
 
 # Told again, it is the same
@@ -285,11 +291,11 @@ async def test_a_verdict_told_again_has_the_times_of_the_decision() -> None:
 
     world.at_step = crash
     with pytest.raises(Crashed):
-        await Worker(world).travel(event(), offset=4)
+        await Worker(world).process(event(), offset=4)
     world.at_step = lambda _number, _step: None
     world.clock.now += 3600
 
-    await Worker(world, committed=4).travel(event(), offset=4)
+    await Worker(world, committed=4).process(event(), offset=4)
 
     first, again = world.outcomes
     assert msgspec.structs.replace(again, trace_id=first.trace_id) == first
@@ -323,7 +329,7 @@ class NarrowPublisher(RecordingPublisher):
 
 
 def narrow(worker: Worker, *topics: str, most: int = 4_000) -> None:
-    report: Any = worker.road._report
+    report: Any = worker.processor._outcomes
     report._publisher = NarrowPublisher(worker.world, narrow=topics, most=most)
 
 
@@ -332,7 +338,7 @@ async def test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are() 
     worker = Worker(world)
     narrow(worker, TOPICS.dead_letters)
 
-    await worker.travel(b"x" * 5_000, offset=4)
+    await worker.process(b"x" * 5_000, offset=4)
 
     (outcome,) = world.outcomes
     assert outcome.reason is Reason.MALFORMED
@@ -348,7 +354,7 @@ async def test_an_outcome_whose_key_is_too_large_goes_without() -> None:
     worker = Worker(world)
     narrow(worker, TOPICS.outcomes)
 
-    await worker.travel(b"no event", offset=4, key=b"k" * 5_000)
+    await worker.process(b"no event", offset=4, key=b"k" * 5_000)
 
     assert [sent.key for sent in world.sent if sent.topic == TOPICS.outcomes] == [None]
     assert worker.frontier.committable == 5
@@ -360,7 +366,7 @@ async def test_an_event_that_cannot_be_put_off_is_dead() -> None:
     worker = Worker(world)
     narrow(worker, TOPICS.retries, most=10)
 
-    await worker.travel(event(), offset=4)
+    await worker.process(event(), offset=4)
 
     assert [(each.decision, each.reason) for each in world.outcomes] == [
         (Decision.DEFERRED, Reason.SERVER_ERROR),

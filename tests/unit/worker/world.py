@@ -1,4 +1,4 @@
-"""A world for the road: a table, a Genesys Cloud and a Kafka that outlive the worker's crashes.
+"""A world for the processor: table, Genesys Cloud and Kafka, which outlive the worker's crashes.
 
 Every effect is a step in one journal, when it leaves and when it has been acknowledged, and at any
 step a test can have the worker crash or lose its partition.
@@ -20,22 +20,24 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
-from streams.decision import Policy
-from streams.envelope import InteractionEvent, parse
+from streams.core.decision import Policy
+from streams.core.envelope import InteractionEvent, parse
+from streams.core.interaction import Interaction
+from streams.core.records import InteractionRecord, Outcome, Source, decode_outcome
+from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
-from streams.genesys.api import CallLog, GenesysApi, Interaction
+from streams.genesys.api import CallLog, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.records import InteractionRecord, Outcome, Source, decode_outcome
 from streams.settings import TopicNames
-from streams.telemetry.metrics import WorkerMetrics
-from streams.worker.frontier import Frontier
-from streams.worker.mortality import Mortality
-from streams.worker.report import Report
-from streams.worker.returned import read_returned
-from streams.worker.road import Deferrals, Road
-from streams.worker.table import InteractionTable
-from streams.worker.tenure import Tenure
-from streams.worker.work import Work
+from streams.wire.retries import read_returned
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outcomes import OutcomePublisher
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.frontier import Frontier
+from streams.worker.processor import RecordProcessor
+from streams.worker.state.table import InteractionTable
 from tests.unit.genesys.scripted import LeapingClock
 
 TOPICS = TopicNames("test.")
@@ -205,9 +207,9 @@ class StandInTable(InteractionTable):
         assert partition == EVENTS.partition
         return self._world.records.get(interaction_id)
 
-    async def put(self, tenure: Tenure, partition: int, record: InteractionRecord) -> None:
+    async def put(self, assignment: Assignment, partition: int, record: InteractionRecord) -> None:
         assert partition == EVENTS.partition
-        await tenure.owned()
+        await assignment.owned()
         name = "verdict" if record.intent is None else "intent"
         await self._world.effect(name, lambda: self._write(record))
 
@@ -277,7 +279,7 @@ class RecordingPublisher:
         return Acknowledged(topic, partition or 0, len(self._world.sent) - 1)
 
     async def enqueue(self, *_: Any, **__: Any) -> asyncio.Future[Acknowledged]:
-        raise AssertionError("the road waits for each acknowledgement")
+        raise AssertionError("the processor waits for each acknowledgement")
 
 
 class JournalingFrontier(Frontier):
@@ -295,15 +297,15 @@ class JournalingFrontier(Frontier):
 
 
 class Worker:
-    """One incarnation: a road, a tenure, and what it takes to send a record down."""
+    """One incarnation: a processor, an assignment, and what it takes to send a record down."""
 
     def __init__(
         self,
         world: World,
         *,
         policy: Policy | None = None,
-        deferrals: Deferrals | None = None,
-        mortality: Mortality | None = None,
+        deferrals: DeferralPolicy | None = None,
+        dead_letter_limit: DeadLetterLimit | None = None,
         committed: int = 0,
         random: Random | None = None,
         tracer: trace.Tracer | None = None,
@@ -312,28 +314,28 @@ class Worker:
     ) -> None:
         self.world = world
         self.metrics = WorkerMetrics(CollectorRegistry())
-        self.tenure = Tenure(1, {}, session_alive=session_alive)
+        self.assignment = Assignment(1, {}, session_alive=session_alive)
         self.frontier = JournalingFrontier(committed, world)
-        self.tenure.frontiers[EVENTS] = self.frontier
+        self.assignment.frontiers[EVENTS] = self.frontier
         self.retries = JournalingFrontier(0, world)
-        self.tenure.frontiers[RETRIES] = self.retries
-        report = Report(
+        self.assignment.frontiers[RETRIES] = self.retries
+        outcomes = OutcomePublisher(
             publisher=RecordingPublisher(world),
             topics=TOPICS,
             app_id="test-app",
             metrics=self.metrics,
             tracer=tracer or TracerProvider().get_tracer("test"),
         )
-        self.road = Road(
+        self.processor = RecordProcessor(
             table=StandInTable(world),
             api=api or StandInApi(world),
-            report=report,
+            outcomes=outcomes,
             policy=policy or Policy(code=CODE),
-            deferrals=deferrals or Deferrals(),
+            deferrals=deferrals or DeferralPolicy(),
             clock=world.clock,
             random=random or Random(7),
             metrics=self.metrics,
-            mortality=mortality or Mortality(1.0),
+            dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
 
     def work(
@@ -343,11 +345,11 @@ class Worker:
         *,
         key: bytes | None = b"i-1",
         headers: tuple[tuple[str, bytes], ...] = (),
-    ) -> Work:
+    ) -> SourceRecord:
         self.frontier.skip_to(offset)
         self.frontier.take_up(offset)
-        return Work(
-            tenure=self.tenure,
+        return SourceRecord(
+            assignment=self.assignment,
             tp=EVENTS,
             offset=offset,
             key=key,
@@ -359,13 +361,13 @@ class Worker:
             source=Source(EVENTS.topic, EVENTS.partition, offset),
         )
 
-    def returned(self, sent: Sent, offset: int) -> Work:
+    def returned(self, sent: Sent, offset: int) -> SourceRecord:
         """What the world has in ``retries``, taken up at this offset of it."""
         told = read_returned(sent.headers)
         self.retries.skip_to(offset)
         self.retries.take_up(offset)
-        return Work(
-            tenure=self.tenure,
+        return SourceRecord(
+            assignment=self.assignment,
             tp=RETRIES,
             offset=offset,
             key=sent.key,
@@ -383,11 +385,11 @@ class Worker:
     async def resume(self, sent: Sent, offset: int = 0) -> None:
         """Send a record that was put off down once more."""
         async with asyncio.timeout(20):
-            await self.road.travel(self.returned(sent, offset))
+            await self.processor.process(self.returned(sent, offset))
 
-    async def travel(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
+    async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
-            await self.road.travel(self.work(value, offset, **kafka))
+            await self.processor.process(self.work(value, offset, **kafka))
 
 
 def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:

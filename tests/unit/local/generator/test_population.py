@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from streams.envelope import INTERACTION_ID
+from streams.core.envelope import INTERACTION_ID
 from streams.local.generator.population import population
 from streams.local.model import duration_ms
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streams.envelope import parse
+from streams.core.envelope import parse
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
 

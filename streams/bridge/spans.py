@@ -1,0 +1,51 @@
+"""The span of one record into Kafka, after OpenTelemetry's messaging conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Tracer
+
+from streams.core.envelope import InteractionEvent
+from streams.errors import PublishError
+from streams.kafka.publisher import Acknowledged
+
+
+@contextmanager
+def publishing(
+    tracer: Tracer, topic: str, event: InteractionEvent | None, parent: Context
+) -> Iterator[Callable[[Acknowledged], None]]:
+    """The span ``publish <topic>``, current inside; call what it yields with where the record is.
+
+    ``parent`` is the sender's context: with a ``traceparent`` of its own the trace goes on.
+    """
+    attributes: dict[str, str] = {
+        "messaging.system": "kafka",
+        "messaging.operation.name": "publish",
+        "messaging.operation.type": "send",
+        "messaging.destination.name": topic,
+    }
+    if event is not None:
+        known = {
+            "messaging.kafka.message.key": event.interaction_id,
+            "event.id": event.event_id,
+            "event.source": event.source,
+            "interaction.id": event.interaction_id,
+            "interaction.type": event.interaction_type,
+        }
+        attributes |= {name: value for name, value in known.items() if value is not None}
+    with tracer.start_as_current_span(
+        f"publish {topic}", context=parent, kind=SpanKind.PRODUCER, attributes=attributes
+    ) as span:
+
+        def published(at: Acknowledged) -> None:
+            span.set_attribute("messaging.destination.partition.id", str(at.partition))
+            span.set_attribute("messaging.kafka.offset", at.offset)
+
+        try:
+            yield published
+        except (PublishError, TimeoutError) as failure:
+            span.set_attribute("error.type", type(failure).__name__)
+            raise

@@ -1,0 +1,336 @@
+"""The next step for one source record, from the interaction's record, the event and the answers.
+
+Plain functions on plain values: no I/O, no clock, no Faust. ``inquiry`` puts them in their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from streams import errors
+from streams.core.envelope import InteractionEvent
+from streams.core.faults import fault
+from streams.core.interaction import Interaction
+from streams.core.records import (
+    Basis,
+    Decision,
+    Deferred,
+    Intent,
+    InteractionRecord,
+    Reason,
+    Verdict,
+)
+from streams.core.rules import COMPLETED, VOICE, ineligibility
+from streams.core.sequence import Standing, remember, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator wants. ``code`` may be None only in a dry run. ``lag_window_ms``: for how
+    long the API may lag behind its own events (LAG_WINDOW_SECONDS); 0: not at all."""
+
+    code: str | None
+    threshold_ms: int = 30_000
+    fetch: Literal["completed", "always"] = "completed"
+    dry_run: bool = False
+    lag_window_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Decided: write it down and tell the consumers."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Ask the API for the whole interaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Write the intent, then set the code."""
+
+    code: str
+    etag: str | None
+    duration_ms: int
+
+
+Step = Settle | Fetch | Patch
+
+# Records put off that are over, as many as are known, to tell copies of them from news. See
+# deferral.MOST_WAITING for those that still wait: an interaction's record has to fit into a record
+# of Kafka.
+MOST_REMEMBERED = 64
+
+# Reasons that nothing can change any more once they hold for an interaction.
+_LASTING = frozenset(
+    {Reason.NON_VOICE, Reason.DISPOSITION_SET, Reason.WRAP_UP_SET, Reason.TOO_SHORT}
+)
+
+
+def begin(record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy) -> Step:
+    """What the event and the table can settle is settled here; the rest asks the API."""
+    if in_doubt(record, offset):
+        return Fetch()
+    match standing(record.seen, event):
+        case Standing.DUPLICATE:
+            return _settle(Decision.DUPLICATE, Reason.DUPLICATE_SEQUENCE, Basis.CACHE, policy)
+        case Standing.STALE if _settled(record, policy) or event.state != COMPLETED:
+            return _settle(Decision.STALE, Reason.STALE_SEQUENCE, Basis.CACHE, policy)
+    return _evaluate(record, event, policy)
+
+
+def resume(
+    record: InteractionRecord,
+    event: InteractionEvent,
+    offset: int,
+    policy: Policy,
+    *,
+    redriven: bool = False,
+) -> Step:
+    """``begin`` for a record that was put off: its sequence has been judged. What came after it may
+    have settled the interaction, and then that is its answer.
+
+    ``redriven``: an operator has sent it back. Rules and interaction may be others by now, so only
+    a code of ours settles it.
+    """
+    if in_doubt(record, offset):
+        return Fetch()
+    settled = record.settled
+    if redriven and settled is not None and settled.reason is not Reason.ELIGIBLE:
+        record = msgspec.structs.replace(record, settled=None)
+    return _evaluate(record, event, policy)
+
+
+def _evaluate(record: InteractionRecord, event: InteractionEvent, policy: Policy) -> Step:
+    settled = _settled(record, policy)
+    if policy.fetch == "always" and settled is None:
+        return Fetch()
+    kind = event.interaction_type or record.interaction_type
+    if kind is not None and kind != VOICE:
+        basis = Basis.EVENT if event.interaction_type else Basis.CACHE
+        return _settle(Decision.INELIGIBLE, Reason.NON_VOICE, basis, policy)
+    if event.state != COMPLETED:
+        return _settle(Decision.INELIGIBLE, Reason.NOT_COMPLETED, Basis.EVENT, policy)
+    if settled is not None:
+        reason = Reason.DISPOSITION_SET if settled.reason is Reason.ELIGIBLE else settled.reason
+        return _settle(
+            Decision.INELIGIBLE, reason, Basis.CACHE, policy, duration_ms=settled.duration_ms
+        )
+    return Fetch()
+
+
+def after_fetch(interaction: Interaction, sent: Intent | None, policy: Policy) -> Step:
+    """``sent``: a PATCH of ours that may have taken effect; its code being there says it has."""
+    if sent is not None and interaction.disposition_code_id == sent.disposition_code_id:
+        return Settle(
+            Verdict(
+                Decision.PATCHED,
+                Reason.ELIGIBLE,
+                Basis.API,
+                disposition_code_id=sent.disposition_code_id,
+                recovered=True,
+                duration_ms=interaction.duration_ms,
+            )
+        )
+    reason = ineligibility(interaction, policy.threshold_ms)
+    if reason is not None:
+        return _settle(
+            Decision.INELIGIBLE,
+            reason,
+            Basis.API,
+            policy,
+            duration_ms=interaction.duration_ms,
+            provisional=reason is Reason.TOO_SHORT and not interaction.ended,
+        )
+    if policy.dry_run or policy.code is None:
+        return Settle(
+            Verdict(
+                Decision.WOULD_PATCH,
+                Reason.ELIGIBLE,
+                Basis.API,
+                dry_run=True,
+                disposition_code_id=policy.code,
+                duration_ms=interaction.duration_ms,
+            )
+        )
+    return Patch(policy.code, interaction.etag, interaction.duration_ms)
+
+
+def after_patch(patch: Patch, status: int) -> Settle:
+    """The API took the code."""
+    return Settle(
+        Verdict(
+            Decision.PATCHED,
+            Reason.ELIGIBLE,
+            Basis.API,
+            disposition_code_id=patch.code,
+            patch_status=status,
+            duration_ms=patch.duration_ms,
+        )
+    )
+
+
+def after_error(
+    error: errors.ApiError, patch: Patch | None, sent: Intent | None, policy: Policy
+) -> Step | None:
+    """What an error means for the record; None when it is to be put off.
+
+    ``patch`` is the PATCH that failed, or None for a GET. ``sent`` as in ``after_fetch``.
+    """
+    if patch is not None and error.maybe_applied:
+        return Fetch()
+    if patch is not None and sent is not None and isinstance(error, errors.Conflict):
+        # An earlier try of ours may be the very modification that this one met.
+        return Fetch()
+    if error.retriable:
+        return None
+    decision, reason = _final(error)
+    return Settle(
+        Verdict(
+            decision,
+            reason,
+            Basis.API,
+            dry_run=policy.dry_run,
+            disposition_code_id=patch.code if patch else None,
+            patch_status=error.status if patch else None,
+            duration_ms=patch.duration_ms if patch else None,
+            error=fault(error),
+        )
+    )
+
+
+def in_doubt(record: InteractionRecord, offset: int) -> bool:
+    """Whether a PATCH for this very source record may have left before a crash (promise 5)."""
+    return record.intent is not None and record.intent.offset == offset
+
+
+def doubt(record: InteractionRecord, offset: int) -> Intent | None:
+    """The PATCH whose code this source record takes for ours when it meets it: its own, or that of
+    one that is dead. Any other looks for itself."""
+    intent = record.intent
+    if intent is None or in_doubt(record, offset):
+        return intent
+    owner = record.deferral(intent.offset)
+    alive = record.undecided_intent or (owner is not None and owner.waits)
+    return None if alive else intent
+
+
+def apply(
+    record: InteractionRecord,
+    event: InteractionEvent,
+    offset: int,
+    verdict: Verdict,
+    now_ms: int,
+    *,
+    taken: int | None = None,
+    redriven: int = 0,
+) -> InteractionRecord:
+    """The interaction's record once this source record is decided, or decided again.
+
+    The cached type and state only move with an event that is newer, or has no order. ``taken``: the
+    record was put off before, and this is the offset in ``retries`` that brought it back.
+    ``redriven``: how often it was sent back from the dead letters.
+    """
+    after = record
+    was_put_off = taken is not None or record.deferral(offset) is not None
+    if was_put_off or verdict.decision is Decision.DEFERRED:
+        after = _with(record, Deferred(offset, verdict, taken, redriven))
+    if taken is None:
+        fresh = standing(record.seen, event) is Standing.NEW
+        after = msgspec.structs.replace(
+            after,
+            interaction_type=(fresh and event.interaction_type) or record.interaction_type,
+            state=(fresh and event.state) or record.state,
+            verdict=verdict,
+            last_offset=offset,
+            events=record.events + (record.last_offset != offset),
+        )
+    return msgspec.structs.replace(
+        after,
+        seen=remember(record.seen, event),
+        settled=verdict if _settles(verdict, record) else record.settled,
+        intent=_open_intent(record, offset, verdict),
+        first_seen_at=record.first_seen_at or now_ms,
+        updated_at=now_ms,
+    )
+
+
+def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
+    """The record with the latest on one that was put off, at the end."""
+    others = [each for each in record.deferred if each.offset != deferred.offset]
+    over = sum(not each.waits for each in others)
+    entries: list[Deferred] = []
+    for each in others:
+        if each.waits or over < MOST_REMEMBERED:
+            entries.append(each)
+        else:
+            over -= 1
+    return msgspec.structs.replace(record, deferred=(*entries, deferred))
+
+
+def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:
+    """The doubt that stays: another record's, and that of one that could not look, put off, or dead
+    and perhaps sent back one day. A code that is ours ends any."""
+    intent = record.intent
+    if intent is None or verdict.decision is Decision.PATCHED:
+        return None
+    could_not_look = verdict.decision is Decision.DEFERRED or (
+        verdict.decision is Decision.FAILED and verdict.patch_status is None
+    )
+    return intent if intent.offset != offset or could_not_look else None
+
+
+def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
+    """Lasting, and news: the first there is, or what the API says after a dry run."""
+    if verdict.decision is Decision.INELIGIBLE:
+        lasts = verdict.reason in _LASTING and not verdict.provisional
+    else:
+        lasts = verdict.decision in (Decision.PATCHED, Decision.WOULD_PATCH)
+    return lasts and (record.settled is None or verdict.basis is Basis.API)
+
+
+def _settled(record: InteractionRecord, policy: Policy) -> Verdict | None:
+    """The lasting decision; what a dry run would have done binds no real run."""
+    settled = record.settled
+    if settled is not None and settled.decision is Decision.WOULD_PATCH and not policy.dry_run:
+        return None
+    return settled
+
+
+def _settle(
+    decision: Decision,
+    reason: Reason,
+    basis: Basis,
+    policy: Policy,
+    *,
+    duration_ms: int | None = None,
+    provisional: bool = False,
+) -> Settle:
+    return Settle(
+        Verdict(
+            decision,
+            reason,
+            basis,
+            dry_run=policy.dry_run,
+            duration_ms=duration_ms,
+            provisional=provisional,
+        )
+    )
+
+
+def _final(error: errors.ApiError) -> tuple[Decision, Reason]:
+    match error:
+        case errors.NotFound():
+            return Decision.NOT_FOUND, Reason.NOT_FOUND
+        case errors.Conflict():
+            return Decision.CONFLICT, Reason.CONCURRENT_MODIFICATION
+        case errors.Forbidden():
+            return Decision.FAILED, Reason.FORBIDDEN
+        case _:
+            return Decision.FAILED, Reason.BAD_REQUEST

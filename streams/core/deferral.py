@@ -1,0 +1,136 @@
+"""Whether a record is put off, for how many times, and until when.
+
+Plain functions on plain values. A record is put off when Genesys Cloud fails, when a fault of this
+program meets it, and when the API does not show yet what the event says.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams import errors
+from streams.core.decision import Policy
+from streams.core.envelope import InteractionEvent
+from streams.core.faults import MESSAGE_LENGTH, fault
+from streams.core.foreign_text import foreign_text
+from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
+from streams.core.rules import COMPLETED
+
+# Records of one interaction that may be put off at a time. An interaction's record is written whole
+# each time and has to fit into a record of Kafka: without a limit a sender that repeats itself
+# through an outage would stop its partition for good.
+MOST_WAITING = 64
+
+# When in the lag window the API is looked at again: soon, for it mostly lags by seconds, and at the
+# end, which decides. Each look costs a request out of the budget.
+LOOKS = (1 / 6, 1 / 2, 1.0)
+
+
+def put_off(
+    error: errors.ApiError | errors.InternalError,
+    attempt: int,
+    not_before: int,
+    policy: Policy,
+    *,
+    most: int,
+    others: int = 0,
+    looks: int = 0,
+    visible_by: int = 0,
+) -> Verdict:
+    """The verdict on a record whose tries are used up, as its deferral number ``attempt``.
+
+    More than ``most`` (RETRY_MAX_ATTEMPTS), ``looks`` not counted, is too often; and where
+    MOST_WAITING ``others`` of its interaction wait already there is no room: it has failed.
+    ``looks`` and ``visible_by`` are kept for the next look (see PutOff).
+    """
+    told, crowded = fault(error), others >= MOST_WAITING
+    internal = isinstance(error, errors.InternalError)
+    basis = Basis.EVENT if internal else Basis.API
+    if crowded:
+        message = f"{others} records of this interaction are put off already; {told.message}"
+        told = msgspec.structs.replace(told, message=foreign_text(message, MESSAGE_LENGTH))
+    if crowded or attempt - looks > most:
+        return Verdict(
+            Decision.FAILED,
+            Reason.INTERNAL_ERROR if internal else Reason.RETRIES_EXHAUSTED,
+            basis,
+            dry_run=policy.dry_run,
+            error=told,
+        )
+    return Verdict(
+        Decision.DEFERRED,
+        _passing(error),
+        basis,
+        dry_run=policy.dry_run,
+        error=told,
+        put_off=PutOff(attempt, not_before, looks, visible_by),
+    )
+
+
+def look_again(
+    verdict: Verdict,
+    event: InteractionEvent,
+    record: InteractionRecord,
+    *,
+    offset: int,
+    attempt: int,
+    now_ms: int,
+    policy: Policy,
+) -> Verdict:
+    """The verdict, or its deferral while the API may not show yet what the event says.
+
+    The event says that the interaction is over. An API that does not know it, or not as completed,
+    or gives no end time, is asked again until the lag window has passed since the first look; then
+    its last answer is the verdict. ``attempt``: the number that a deferral would have.
+    """
+    if event.state != COMPLETED or not _may_be_lag(verdict):
+        return verdict
+    looks, visible_by = waited(record, offset)
+    visible_by = visible_by or now_ms + policy.lag_window_ms
+    crowded = record.waiting_beside(offset) >= MOST_WAITING
+    if not policy.lag_window_ms or now_ms >= visible_by or crowded:
+        return verdict
+    first_look = visible_by - policy.lag_window_ms
+    times = [round(first_look + share * policy.lag_window_ms) for share in LOOKS]
+    # The window may be another one since a restart, so the last time may have passed.
+    not_before = min((time for time in times if time > now_ms), default=visible_by)
+    return Verdict(
+        Decision.DEFERRED,
+        Reason.NOT_YET_VISIBLE,
+        Basis.API,
+        dry_run=policy.dry_run,
+        duration_ms=verdict.duration_ms,
+        error=verdict.error,
+        put_off=PutOff(attempt, not_before, looks + 1, visible_by),
+    )
+
+
+def waited(record: InteractionRecord, offset: int) -> tuple[int, int]:
+    """How often a record was put off only to look again, and when that ends (see PutOff)."""
+    known = record.deferral(offset)
+    put_off = known.verdict.put_off if known is not None else None
+    return (put_off.looks, put_off.visible_by) if put_off is not None else (0, 0)
+
+
+def _may_be_lag(verdict: Verdict) -> bool:
+    """Whether this is what an API says that has not heard of the interaction's end."""
+    if verdict.basis is not Basis.API or verdict.patch_status is not None:
+        return False
+    return verdict.provisional or verdict.reason in (Reason.NOT_FOUND, Reason.NOT_COMPLETED)
+
+
+def _passing(error: errors.ApiError | errors.InternalError) -> Reason:
+    """Why a record is put off."""
+    match error:
+        case errors.RateLimited():
+            return Reason.RATE_LIMITED
+        case errors.Unauthorized():
+            return Reason.UNAUTHORIZED
+        case errors.ApiTimeout():
+            return Reason.TIMEOUT
+        case errors.CircuitOpen():
+            return Reason.CIRCUIT_OPEN
+        case errors.InternalError():
+            return Reason.INTERNAL_ERROR
+        case _:
+            return Reason.SERVER_ERROR

@@ -1,0 +1,211 @@
+"""EventBridge JSON into an InteractionEvent, or a named reason why not (contract, Event in)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, NoReturn
+
+from streams.core.foreign_text import foreign_text
+from streams.errors import EnvelopeError
+
+UPDATE_DETAIL_TYPE = "purecloud:v2:interaction:update"
+
+# The id goes into a URL path, so nothing that could leave its segment is let through.
+INTERACTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+# Digits of a number, characters of a string: keeps one event from filling an interaction's record.
+SEQUENCE_MAX_LENGTH = 128
+
+# Characters of any other text that is kept: an outcome or a table record that Kafka refuses for its
+# size would stop the partition at this event for good.
+TEXT_MAX_LENGTH = 1024
+
+# Levels of JSON within JSON. Without a limit here, Python's own one would decide: 1,000 calls, of
+# which the caller has used some, so that the worker might refuse what the bridge has taken.
+DEEPEST = 500
+
+_INTEGER = re.compile(r"-?[0-9]+")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_LEVELS = [(byte in b"[{") - (byte in b"]}") for byte in range(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionEvent:
+    """One state change of one interaction.
+
+    ``sequence_id`` is the id as received; ``order`` its number, or None when it has none and
+    serves dedup alone. ``interaction_type`` and ``state`` are lower case. All texts are bounded and
+    can be encoded.
+    """
+
+    interaction_id: str
+    sequence_id: int | str
+    order: int | None
+    interaction_type: str | None
+    state: str | None
+    event_id: str | None
+    event_time: str | None
+    source: str | None = None
+
+    @property
+    def identity(self) -> int | str:
+        """What makes two deliveries the same event: the number, else the string itself."""
+        return self.sequence_id if self.order is None else self.order
+
+
+def parse(body: bytes) -> InteractionEvent | None:
+    """Read one event.
+
+    Returns None for an event of another detail-type, which is none of our business. Raises
+    EnvelopeError, with the field, for bytes that are not JSON or lack what is required. Its message
+    is one short line, and quotes nothing of the bytes.
+    """
+    envelope = _object(_decode(body), None)
+    detail_type = _detail_type(envelope)
+    if detail_type not in (None, UPDATE_DETAIL_TYPE):
+        return None
+    if envelope.get("detail") is not None:
+        if detail_type is None:
+            raise EnvelopeError("detail-type is missing", "detail-type")
+    elif detail_type is not None and envelope.get("interactionId") is None:
+        raise EnvelopeError("detail is missing", "detail")
+    detail = _detail(envelope)
+    sequence_id, order = _sequence(detail, "sequenceId")
+    return InteractionEvent(
+        interaction_id=_interaction_id(detail, "interactionId"),
+        sequence_id=sequence_id,
+        order=order,
+        interaction_type=_lowered(detail, "interactionType"),
+        state=_lowered(detail, "state"),
+        event_id=_text(envelope, "id"),
+        event_time=_text(envelope, "time"),
+        source=_text(envelope, "source"),
+    )
+
+
+def readable_interaction_id(body: bytes) -> str | None:
+    """Which interaction bytes belong to that are no event: its valid id, in the place where an
+    event has it. None when there is none, or when the bytes are no JSON."""
+    try:
+        return _interaction_id(_detail(_object(_decode(body), None)), "interactionId")
+    except EnvelopeError:
+        return None
+
+
+def _decode(body: bytes) -> Any:
+    """The whole of it as JSON, for a reader of the topic must never meet bytes that are none.
+
+    What nobody reads is not judged beyond that: half a surrogate pair or a number that no computer
+    can hold is legal JSON. Raises EnvelopeError.
+    """
+    try:
+        value = _JSON.decode(body.decode())
+    except UnicodeDecodeError:
+        raise EnvelopeError("not UTF-8") from None
+    except json.JSONDecodeError as exc:
+        raise EnvelopeError(f"not JSON: {exc.msg} (character {exc.pos})") from None
+    except RecursionError:
+        raise _too_deep() from None
+    if body.count(b"[") + body.count(b"{") > DEEPEST and _depth(body) > DEEPEST:
+        raise _too_deep()
+    return value
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to read a number of more than 4,300 digits, and longer ones are no sequenceId.
+    return int(digits) if len(digits) <= SEQUENCE_MAX_LENGTH else math.inf
+
+
+def _no_number(name: str) -> NoReturn:
+    raise EnvelopeError(f"not JSON: {name} is no number there")
+
+
+_JSON = json.JSONDecoder(parse_int=_integer, parse_constant=_no_number)
+
+
+def _depth(body: bytes) -> int:
+    """How deep JSON is nested. ``body`` has to be JSON."""
+    return max(accumulate(map(_LEVELS.__getitem__, _STRING.sub(b"", body)), initial=0))
+
+
+def _too_deep() -> EnvelopeError:
+    return EnvelopeError(f"JSON is nested more than {DEEPEST} levels deep")
+
+
+def _object(value: Any, field: str | None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise EnvelopeError("must be a JSON object", field)
+    return value
+
+
+def _detail(envelope: dict[str, Any]) -> dict[str, Any]:
+    """What has the fields of the interaction: the detail, or the whole that has none."""
+    detail = envelope.get("detail")
+    return envelope if detail is None else _object(detail, "detail")
+
+
+def _detail_type(envelope: dict[str, Any]) -> str | None:
+    dashed = _string(envelope, "detail-type")
+    return dashed if dashed is not None else _string(envelope, "detailType")
+
+
+def _string(fields: dict[str, Any], field: str) -> str | None:
+    value = fields.get(field)
+    if value is not None and not isinstance(value, str):
+        raise EnvelopeError(f"{field} must be a string", field)
+    return value
+
+
+def _text(fields: dict[str, Any], field: str) -> str | None:
+    """As received, unless that can not be encoded: then what can not be is replaced."""
+    value = _string(fields, field)
+    if value is not None and len(value) > TEXT_MAX_LENGTH:
+        raise EnvelopeError(f"{field} must have at most {TEXT_MAX_LENGTH} characters", field)
+    return value if value is None or _encodable(value) else foreign_text(value, TEXT_MAX_LENGTH)
+
+
+def _encodable(text: str) -> bool:
+    """JSON can escape one half of a surrogate pair; UTF-8 has no bytes for it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _lowered(fields: dict[str, Any], field: str) -> str | None:
+    value = _text(fields, field)
+    # Some letters become two when they are lowered. What is cut off is of no word that is compared.
+    return None if value is None else value.lower()[:TEXT_MAX_LENGTH]
+
+
+def _interaction_id(fields: dict[str, Any], field: str) -> str:
+    value = _string(fields, field)
+    if value is None:
+        raise EnvelopeError(f"{field} is missing", field)
+    if not INTERACTION_ID.fullmatch(value):
+        raise EnvelopeError(f"{field} must match {INTERACTION_ID.pattern}", field)
+    return value
+
+
+def _sequence(fields: dict[str, Any], field: str) -> tuple[int | str, int | None]:
+    value = fields.get(field)
+    if value is None:
+        raise EnvelopeError(f"{field} is missing", field)
+    if isinstance(value, str):
+        if not 0 < len(value) <= SEQUENCE_MAX_LENGTH:
+            raise EnvelopeError(f"{field} must have 1 to {SEQUENCE_MAX_LENGTH} characters", field)
+        # Not replaced as in other texts: two ids could become the same, and the second event a
+        # duplicate that it is not.
+        if not _encodable(value):
+            raise EnvelopeError(f"{field} must not have one half of a surrogate pair", field)
+        return value, int(value) if _INTEGER.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise EnvelopeError(
+            f"{field} must be an integer of at most {SEQUENCE_MAX_LENGTH} digits or a string", field
+        )
+    return value, value

@@ -1,0 +1,48 @@
+"""An error as an outcome tells it: code, message and ids, each of bounded length."""
+
+from __future__ import annotations
+
+from streams import errors
+from streams.core.foreign_text import foreign_text
+from streams.core.records import Basis, Decision, Fault, Reason, Verdict
+
+# Characters of an error's texts. Each of those records keeps one error, so longer texts would make
+# an interaction's record too large for Kafka. A correlation id is as long as the contract allows.
+CODE_LENGTH = 128
+MESSAGE_LENGTH = 700
+CORRELATION_ID_LENGTH = 64
+
+
+def fault(error: errors.ApiError | errors.RecordError) -> Fault:
+    """An error as an outcome tells it, its texts within bounds."""
+    code = correlation_id = status = None
+    if isinstance(error, errors.ApiError):
+        code, status, correlation_id = error.code, error.status, error.correlation_id
+    return Fault(
+        code=foreign_text(code or type(error).__name__, CODE_LENGTH),
+        message=foreign_text(str(error), MESSAGE_LENGTH),
+        status=status,
+        correlation_id=correlation_id and foreign_text(correlation_id, CORRELATION_ID_LENGTH),
+    )
+
+
+def unread(error: errors.RecordError, *, dry_run: bool) -> Verdict:
+    """The verdict on a record that is not handled as an event."""
+    match error:
+        case errors.RecordSkipped():
+            reason, code = Reason.SKIPPED, "skipped"
+        case errors.InternalError():
+            reason, code = Reason.INTERNAL_ERROR, "internal-error"
+        case _:
+            reason, code = Reason.MALFORMED, "malformed-event"
+    told = Fault(code=code, message=foreign_text(str(error), MESSAGE_LENGTH))
+    return Verdict(Decision.FAILED, reason, Basis.EVENT, dry_run=dry_run, error=told)
+
+
+def too_large(error: errors.RecordTooLarge, *, dry_run: bool) -> Verdict:
+    """The verdict on an event that was to be put off, and that ``retries`` does not take."""
+    message = f"it can not be put off: {error}"
+    told = Fault(code="too-large", message=foreign_text(message, MESSAGE_LENGTH))
+    return Verdict(
+        Decision.FAILED, Reason.RETRIES_EXHAUSTED, Basis.API, dry_run=dry_run, error=told
+    )

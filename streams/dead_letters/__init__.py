@@ -1,1 +1,0 @@
-"""What could not be handled: read from its topic, and sent back."""

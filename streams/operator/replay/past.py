@@ -1,0 +1,75 @@
+"""What the topics tell of the past: which calls were over, and what became of each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from streams.core import decision
+from streams.core.decision import Fetch, Policy
+from streams.core.envelope import InteractionEvent
+from streams.core.records import Decision, InteractionRecord, Outcome, Reason, Source, outcome_id
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An interaction that today's rules ask the API about, and the first record that makes them.
+
+    ``at``: the record's time in Kafka, epoch milliseconds. ``key``, ``value``: as they came.
+    """
+
+    interaction_id: str
+    source: Source
+    at: int
+    key: bytes | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A final outcome, as far as it matters here. ``outcome_id`` tells how often its record had
+    been sent back by then."""
+
+    outcome_id: str
+    decision: Decision
+    reason: Reason
+
+
+def asks(event: InteractionEvent, offset: int, policy: Policy) -> bool:
+    """Whether today's rules need the API for this event. Order and repetition play no part: one
+    question is enough for an interaction, whatever the number of its events."""
+    stranger = InteractionRecord(interaction_id=event.interaction_id)
+    return isinstance(decision.begin(stranger, event, offset, policy), Fetch)
+
+
+class Past:
+    """What became of the interactions asked about, from the outcomes added in their order."""
+
+    def __init__(self, questions: Collection[Question]) -> None:
+        self._interactions = {each.interaction_id for each in questions}
+        self._told: dict[Source, list[Answered]] = {each.source: [] for each in questions}
+        self.coded: set[str] = set()
+        """Interactions that were given a code."""
+
+    def add(self, outcome: Outcome) -> None:
+        if not outcome.final or outcome.interaction_id not in self._interactions:
+            return
+        if outcome.decision is Decision.PATCHED:
+            self.coded.add(outcome.interaction_id)
+        if outcome.source in self._told:
+            answer = Answered(outcome.outcome_id, outcome.decision, outcome.reason)
+            self._told[outcome.source].append(answer)
+
+    def latest(self, question: Question) -> Answered | None:
+        """The last final outcome of the record; None while there is none."""
+        told = self._told[question.source]
+        return told[-1] if told else None
+
+    def next_time(self, question: Question) -> int:
+        """The how-manyth time it would be sent back now, from 1: each time before has its final
+        outcome, with an id of its own."""
+        ids = {each.outcome_id for each in self._told[question.source]}
+        times = 1
+        while outcome_id(question.source, redriven=times) in ids:
+            times += 1
+        return times

@@ -1,0 +1,79 @@
+"""Today's rules on what the API says today, with nothing written and nothing changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, replace
+
+from streams.core.decision import Policy, Settle
+from streams.core.deferral import put_off
+from streams.core.envelope import InteractionEvent
+from streams.core.inquiry import Inquiry
+from streams.core.records import Decision, InteractionRecord, Verdict
+from streams.core.rules import COMPLETED, VOICE
+from streams.errors import ApiError
+from streams.genesys.api import CallLog, GenesysApi
+from streams.operator.replay.past import Question
+
+# Questions asked at a time: the answers of a slow API overlap, and its budget lasts for the others.
+AT_ONCE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """``verdict``: what a worker in a dry run would decide today; a ``deferred`` one says that the
+    API could not be asked."""
+
+    question: Question
+    verdict: Verdict
+
+    @property
+    def eligible(self) -> bool:
+        return self.verdict.decision is Decision.WOULD_PATCH
+
+    @property
+    def unanswered(self) -> bool:
+        """The API failed, or refused: nothing is known."""
+        return self.verdict.decision in (Decision.DEFERRED, Decision.FAILED)
+
+
+async def rehearse(
+    questions: Iterable[Question], api: GenesysApi, policy: Policy
+) -> AsyncGenerator[Rehearsed]:
+    """Each question's answer, in their order. ``policy`` is taken for a dry run's."""
+    asked: deque[asyncio.Task[Rehearsed]] = deque()
+    left = iter(questions)
+    try:
+        while True:
+            while len(asked) < AT_ONCE and (question := next(left, None)) is not None:
+                asked.append(asyncio.create_task(_ask(question, api, policy)))
+            if not asked:
+                return
+            answer = await asked[0]
+            asked.popleft()
+            yield answer
+    finally:
+        for task in asked:
+            task.cancel()
+        if asked:
+            await asyncio.wait(asked)
+
+
+async def _ask(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed:
+    inquiry = _inquiry(question, policy)
+    try:
+        while not isinstance(inquiry.step, Settle):
+            inquiry.fetched(await api.fetch(question.interaction_id, CallLog()))
+    except ApiError as error:
+        if inquiry.failed(error):
+            return Rehearsed(question, put_off(error, 1, 0, policy, most=1))
+    return Rehearsed(question, inquiry.verdict)
+
+
+def _inquiry(question: Question, policy: Policy) -> Inquiry:
+    """As the worker makes it of an interaction that it has never heard of, and that is over."""
+    event = InteractionEvent(question.interaction_id, 0, 0, VOICE, COMPLETED, None, None)
+    stranger = InteractionRecord(interaction_id=question.interaction_id)
+    return Inquiry(stranger, event, question.source.offset, replace(policy, dry_run=True))

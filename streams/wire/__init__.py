@@ -1,0 +1,1 @@
+"""What other programs read and write in Kafka: values and headers, in both directions."""

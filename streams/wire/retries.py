@@ -1,0 +1,77 @@
+"""What a record in ``retries`` says of itself (contract, retry headers): written and read here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streams.core.records import PutOff, Source
+from streams.errors import EnvelopeError
+from streams.kafka.publisher import Headers
+
+ATTEMPT = "retry.attempt"
+NOT_BEFORE = "retry.not-before"
+REASON = "retry.reason"
+TOPIC = "retry.source.topic"
+PARTITION = "retry.source.partition"
+OFFSET = "retry.source.offset"
+# How often an operator has sent it back from the dead letters; left out while never.
+REDRIVEN = "retry.redriven"
+
+# Offsets and times of Kafka have 64 bits. A larger number could not be written where they go.
+_LARGEST = 2**63 - 1
+_MOST_DIGITS = len(str(_LARGEST))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A record that was put off, or sent back from the dead letters.
+
+    ``source``: its place in ``events``. ``redriven``: how often it was sent back.
+    """
+
+    source: Source
+    put_off: PutOff
+    redriven: int = 0
+
+
+def retry_headers(source: Source, put_off: PutOff, reason: str, *, redriven: int = 0) -> Headers:
+    """The ``retry.*`` headers."""
+    named: dict[str, int | str] = {
+        ATTEMPT: put_off.attempt,
+        NOT_BEFORE: put_off.not_before,
+        REASON: reason,
+        TOPIC: source.topic,
+        PARTITION: source.partition,
+        OFFSET: source.offset,
+    }
+    if redriven:
+        named[REDRIVEN] = redriven
+    return [(name, str(value).encode()) for name, value in named.items()]
+
+
+def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
+    """Raises EnvelopeError when one of the headers is missing or is no number."""
+    named = dict(headers)
+    return Returned(
+        source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
+        put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),
+        redriven=_number(named, REDRIVEN) if REDRIVEN in named else 0,
+    )
+
+
+def _text(named: dict[str, bytes], name: str) -> str:
+    try:
+        return named[name].decode()
+    except (KeyError, UnicodeDecodeError):
+        raise EnvelopeError(f"the header {name} is missing or no text", name) from None
+
+
+def _number(named: dict[str, bytes], name: str) -> int:
+    text = _text(named, name)
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+        raise EnvelopeError(f"the header {name} is no number", name)
+    number = int(text)
+    if number > _LARGEST:
+        raise EnvelopeError(f"the header {name} is larger than Kafka's numbers", name)
+    return number

@@ -1,0 +1,56 @@
+"""Stops a worker that would dead-letter a whole day, because a scope was removed, say. Pure.
+
+What counts are records that Genesys Cloud was asked about: garbage from a producer and events that
+the table settles say nothing of whether the worker can do its job. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW_SECONDS = 60.0
+
+# Fewer prove nothing: one interaction in a division that the client may not see is no reason to
+# stop. It is also what each start costs while the cause is not mended.
+FEWEST_DEAD = 20
+
+
+@dataclass(slots=True)
+class _Second:
+    """Counted by the second: a window of records would grow with their number."""
+
+    at: int
+    asked: int = 0
+    dead: int = 0
+
+
+class DeadLetterLimit:
+    """``limit``: share of the records of a window that may fail (DEAD_LETTER_LIMIT).
+
+    Once passed it stays passed: whoever mends the cause starts the worker again.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._seconds: deque[_Second] = deque()
+        self.passed: str | None = None
+        """Why nothing more is taken up, once it is so."""
+
+    def count(self, reason: str | None, now: float) -> None:
+        """A record is decided. ``reason``: why it failed, None when it did not."""
+        if not self._seconds or self._seconds[-1].at != int(now):
+            self._seconds.append(_Second(int(now)))
+        self._seconds[-1].asked += 1
+        self._seconds[-1].dead += reason is not None
+        while self._seconds[0].at <= now - WINDOW_SECONDS:
+            self._seconds.popleft()
+        asked = sum(each.asked for each in self._seconds)
+        dead = sum(each.dead for each in self._seconds)
+        if self.passed is None and dead >= FEWEST_DEAD and dead > self._limit * asked:
+            self.passed = (
+                f"{dead} of the last {asked} records that Genesys Cloud was asked about failed, "
+                f"the last one with {reason}: nothing more is taken up (DEAD_LETTER_LIMIT). Mend "
+                "the cause, start the worker again, and send them back: genesys-streams "
+                "dead-letters redrive"
+            )

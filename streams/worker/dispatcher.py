@@ -1,0 +1,259 @@
+"""Takes records up and gives partitions back: the agent on one side, the lanes on the other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from faust.types import TP
+from faust.types.tuples import Message
+
+from streams.clock import Clock, Resting
+from streams.errors import OffsetHole, OwnershipLost
+from streams.settings import TopicNames
+from streams.worker import incoming
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.lanes.lanes import Lanes
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.waiting_room import WaitingRoom
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.frontier import Taken
+from streams.worker.partitions.offset_probe import First
+from streams.worker.partitions.starting_point import Start
+from streams.worker.processor import RecordProcessor
+from streams.worker.state.table import InteractionTable
+
+log = logging.getLogger(__name__)
+
+# How long lanes may finish what they have in hand, and what lies below it in its partition, before
+# that is given up. Longer would keep the whole group waiting in the rebalance, and a SIGTERM from
+# being obeyed within 10 s.
+DRAIN_SECONDS = 5.0
+
+# Of MAX_IN_FLIGHT, for records that come back: what fails again and again takes so much of the
+# API's time from the others at most, and what an outage has put off is still settled in minutes.
+RETURNED_SHARE = 0.05
+
+
+class HoleInspector(Protocol):
+    """Asks the broker what there really is."""
+
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
+        """The first record that a fetch from there gives."""
+        ...
+
+
+class Dispatcher:
+    """The AssignmentListener that the seam asks for, and where the agent hands its records in."""
+
+    def __init__(
+        self,
+        *,
+        processor: RecordProcessor,
+        table: InteractionTable,
+        holes: HoleInspector,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        dead_letter_limit: DeadLetterLimit,
+        topics: TopicNames,
+        skipped: incoming.Skipped,
+        in_flight: int,
+        session_alive: Callable[[], bool],
+        fence: Callable[[], None],
+        hold_back: Callable[[Collection[TP], bool], None],
+        misplaced: Callable[[TP, bytes | None], bool],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._processor = processor
+        self._table = table
+        self._holes = holes
+        self._clock = clock
+        self._metrics = metrics
+        self._dead_letter_limit = dead_letter_limit
+        self._events, self._retries = topics.events, topics.retries
+        self._skipped = skipped
+        self._in_flight = in_flight
+        self._session_alive = session_alive
+        self._fence = fence
+        self._hold_back = hold_back
+        self._misplaced = misplaced
+        self._on_failure = on_failure
+        self.assignment: Assignment | None = None
+        self.assignments = 0
+        self.lanes: Lanes[SourceRecord] = self._new_lanes()
+        self.waiting = self._new_waiting_room()
+
+    def begin_assignment(self, generation: int, starts: Mapping[TP, Start]) -> Assignment:
+        self.waiting.close()
+        self.lanes, self.waiting = self._new_lanes(), self._new_waiting_room()
+        self.assignment = Assignment(
+            generation,
+            {tp: start.offset for tp, start in starts.items()},
+            lives={
+                tp.partition: start.life for tp, start in starts.items() if tp.topic == self._events
+            },
+            session_alive=self._session_alive,
+            on_revoked=self._fence,
+        )
+        self.assignments += 1
+        self._metrics.rebalanced()
+        log.info(
+            "partitions taken over",
+            extra={
+                "generation": generation,
+                "committed": {
+                    tp.partition: start.offset
+                    for tp, start in sorted(starts.items())
+                    if tp.topic != self._retries
+                },
+            },
+        )
+        return self.assignment
+
+    async def end_assignment(self, assignment: Assignment) -> None:
+        assignment.ending.set()
+        self.waiting.close()
+        if not await self.lanes.drain(DRAIN_SECONDS):
+            log.warning(
+                "lanes abandoned in the middle of a call: their records will be taken up again, "
+                "and a PATCH in doubt looked at first",
+                extra={"generation": assignment.generation},
+            )
+        self._table.disown()
+
+    @property
+    def held(self) -> Collection[TP]:
+        """Partitions that are read no further, for too many of their records wait."""
+        if self.assignment is None or not self.waiting.full:
+            return ()
+        return [tp for tp in self.assignment.frontiers if tp.topic == self._retries]
+
+    async def take_up(self, message: Message) -> None:
+        """Put the next record of a partition into its lane; waits while memory is full, and until
+        the partitions go when too many records have failed.
+
+        Raises OffsetHole when records are missing in between.
+        """
+        assignment = self.assignment
+        if (
+            assignment is None
+            or assignment.ending.is_set()
+            or message.generation_id != assignment.generation
+        ):
+            return
+        if self._dead_letter_limit.passed is not None:
+            log.error("stopped: %s", self._dead_letter_limit.passed)
+            await assignment.ending.wait()
+            return
+        frontier = assignment.frontiers[message.tp]
+        taken = frontier.take_up(message.offset)
+        if taken is Taken.HOLE:
+            await self._inspect_hole(assignment, message)
+            taken = frontier.take_up(message.offset)
+        if taken is Taken.REPEATED:
+            self._metrics.repeated(message.tp.partition)
+            return
+        work = self._work(assignment, message)
+        if self._misplaced(work.tp, work.key):
+            self._metrics.misplaced(work.tp.partition)
+        if work.tp.topic == self._retries:
+            self.waiting.put(work)
+        else:
+            await self.lanes.put(work)
+
+    async def _inspect_hole(self, assignment: Assignment, message: Message) -> None:
+        """A jump is legitimate only where the broker has no record (design, promise 2)."""
+        frontier = assignment.frontiers[message.tp]
+        expected = frontier.expected
+        self._metrics.hole(message.tp.partition)
+        first = await self._holes.first_at_or_after(message.tp, expected)
+        if first.offset < message.offset:
+            raise OffsetHole(
+                f"{message.tp.topic}/{message.tp.partition}: offset {expected} was expected, "
+                f"{message.offset} came, and the broker has a record at {first.offset}; nothing "
+                "behind the hole is acknowledged, start the worker again to go on from there"
+            )
+        facts = {
+            "topic": message.tp.topic,
+            "partition": message.tp.partition,
+            "from": expected,
+            "to": message.offset,
+        }
+        gone = min(first.beginning, message.offset) - expected
+        if gone > 0:
+            self._metrics.deleted_undecided(message.tp, gone)
+            log.error(
+                "records are gone that nobody has decided: retention deleted them before they "
+                "were read. Passed over",
+                extra=facts | {"gone": gone},
+            )
+        else:
+            log.warning(
+                "offsets without records passed over: compaction or transaction markers",
+                extra=facts,
+            )
+        frontier.skip_to(message.offset)
+
+    def _work(self, assignment: Assignment, message: Message) -> SourceRecord:
+        read = incoming.read(
+            message,
+            self._clock.time(),
+            events=self._events,
+            retries=self._retries,
+            skipped=self._skipped,
+        )
+        return SourceRecord(
+            assignment=assignment,
+            tp=message.tp,
+            offset=message.offset,
+            key=read.key,
+            value=read.value,
+            headers=read.headers,
+            timestamp=read.timestamp,
+            taken_at=self._clock.monotonic(),
+            event=read.event,
+            source=read.source,
+            attempt=read.put_off.attempt,
+            not_before=read.not_before,
+            redriven=read.redriven,
+        )
+
+    async def _admit(self, work: SourceRecord) -> None:
+        """Its time has come: from here on it is as any other."""
+        await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
+
+    async def _process(self, work: SourceRecord, resting: Resting) -> None:
+        if self._dead_letter_limit.passed is not None:
+            return  # unfinished, and so are all behind it: the next start takes them up again
+        waiting = self.waiting
+        work.begin()
+        try:
+            await self._processor.process(work, resting)
+        except OwnershipLost as lost:
+            log.info(
+                "record left to its partition's next owner",
+                extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
+            )
+        finally:
+            if work.tp.topic == self._retries:
+                waiting.settled()
+
+    def _new_waiting_room(self) -> WaitingRoom:
+        return WaitingRoom(
+            self._clock,
+            at_once=max(1, round(self._in_flight * RETURNED_SHARE)),
+            admit=self._admit,
+            hold=self._hold_retries,
+            on_failure=self._on_failure,
+        )
+
+    def _hold_retries(self, held: bool) -> None:
+        if self.assignment is not None:
+            retries = [tp for tp in self.assignment.frontiers if tp.topic == self._retries]
+            self._hold_back(retries, held)
+
+    def _new_lanes(self) -> Lanes[SourceRecord]:
+        return Lanes(self._process, in_flight=self._in_flight, on_failure=self._on_failure)

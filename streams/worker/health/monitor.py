@@ -1,0 +1,144 @@
+"""What the worker's state is, read from its parts for the watchdog, the metrics and the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from faust.tables.manager import TableManager
+from faust.types import TP
+
+from streams.clock import Clock
+from streams.genesys.breaker import State
+from streams.genesys.gate import Gate
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.health.causes import in_words
+from streams.worker.health.fitness import Fault
+from streams.worker.health.watchdog import Vitals
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
+from streams.worker.state.table import InteractionTable
+
+
+class Monitor:
+    """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours.
+    ``faults``: what is wrong between us and Kafka at that time; see ``fitness.py``."""
+
+    def __init__(
+        self,
+        app: StreamsApp,
+        dispatcher: Dispatcher,
+        table: InteractionTable,
+        *,
+        gate: Gate,
+        refused: Callable[[], str | None],
+        faults: Callable[[Assignment | None, float], Sequence[Fault]],
+        clock: Clock,
+        dead_letter_limit: DeadLetterLimit,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._app = app
+        self._dispatcher = dispatcher
+        self._table = table
+        self._gate = gate
+        self._refused = refused
+        self._faults = faults
+        self._clock = clock
+        self._dead_letter_limit = dead_letter_limit
+        self._metrics = metrics
+        self.ending: str | None = None
+        """Why the worker is about to end, once it is."""
+
+    @property
+    def assignment(self) -> Assignment | None:
+        """The assignment in force, or None while partitions come and go."""
+        assignment = self._app.assignment
+        return assignment if assignment is not None and not assignment.ending.is_set() else None
+
+    @property
+    def breaker(self) -> State:
+        """The circuit breaker as it is now."""
+        return self._gate.breaker.state(self._gate.now)
+
+    def vitals(self) -> Vitals:
+        assignment = self.assignment
+        frontiers = assignment.frontiers.values() if assignment is not None else ()
+        consumer = self._consumer()
+        return Vitals(
+            fatal=consumer.fatal_error() if consumer is not None else None,
+            broken=self._table.failure or (consumer.unreadable if consumer is not None else None),
+            crashed=self._app.crash_reason,
+            assignment=assignment is not None,
+            progress=self._dispatcher.assignments + sum(f.progress for f in frontiers),
+            restoring=self._restoring() if assignment is None else 0,
+            waiting=self._unfinished(assignment) + self._unfetched(assignment),
+            excuse=self._excuse(),
+            faults=self._faults(assignment, self._clock.monotonic()),
+        )
+
+    def not_ready(self) -> str | None:
+        """Why the worker can not do its job right now; None when it can."""
+        if self.ending is not None:
+            return self.ending
+        vitals = self.vitals()
+        if vitals.fatal is not None or vitals.broken is not None:
+            return vitals.fatal or str(vitals.broken)
+        if vitals.crashed is not None:
+            return in_words(vitals.crashed)
+        now = self._clock.monotonic()
+        for fault in vitals.faults:
+            if fault.unfit(now):
+                return fault.told(now)
+        if self._dead_letter_limit.passed is not None:
+            return self._dead_letter_limit.passed
+        if (refused := self._refused()) is not None:
+            return refused
+        return None if vitals.assignment else "no partitions are assigned yet"
+
+    def refresh_gauges(self) -> None:
+        """Bring the gauges up to date before they are read."""
+        lanes, assignment = self._dispatcher.lanes, self.assignment
+        self._metrics.lanes(in_flight=lanes.in_flight, waiting=lanes.backlog - lanes.in_flight)
+        self._metrics.state_size(self._table.size)
+        self._metrics.gate(
+            waiting=self._gate.waiting, breaker=self.breaker, opened=self._gate.breaker.opened
+        )
+        self._metrics.deferred_waiting(len(self._dispatcher.waiting))
+        self._metrics.frontier_lags(self._lags(assignment))
+        self._metrics.ready(self.not_ready() is None)
+
+    def _lags(self, assignment: Assignment | None) -> dict[TP, int]:
+        consumer = self._consumer()
+        if assignment is None or consumer is None:
+            return {}
+        return {tp: each.lag(consumer.end(tp)) for tp, each in assignment.frontiers.items()}
+
+    def _restoring(self) -> int:
+        tables = self._app.tables
+        assert isinstance(tables, TableManager)
+        return tables.recovery.active_remaining_total()
+
+    def _excuse(self) -> str | None:
+        if (obstacle := self._gate.obstacle()) is not None:
+            return obstacle
+        if self._dead_letter_limit.passed is not None:
+            return "too many records have failed"
+        return None
+
+    def _unfinished(self, assignment: Assignment | None) -> int:
+        """Records taken up, but for those whose time has not come."""
+        frontiers = assignment.frontiers.values() if assignment is not None else ()
+        return sum(each.unfinished for each in frontiers) - len(self._dispatcher.waiting)
+
+    def _unfetched(self, assignment: Assignment | None) -> int:
+        """Offsets that the broker has told of and that were never fetched."""
+        consumer = self._consumer()
+        if assignment is None or consumer is None:
+            return 0
+        held = self._dispatcher.held
+        return sum(consumer.behind(tp) for tp in assignment.frontiers if tp not in held)
+
+    def _consumer(self) -> SourceConsumer | None:
+        consumer = self._app._consumer
+        return consumer if isinstance(consumer, SourceConsumer) else None

@@ -1,0 +1,185 @@
+"""The worker's HTTP endpoint: health, metrics, and the record of one interaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+import aiohttp
+from aiohttp import web
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from yarl import URL
+
+from streams.core.envelope import INTERACTION_ID
+from streams.core.records import InteractionRecord, encode_record
+from streams.errors import StoreError
+from streams.listening import Runner, check_address, listen
+from streams.settings import Settings
+from streams.worker.health.monitor import Monitor
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.consumer import StreamsApp
+from streams.worker.state.table import TABLE_NAME, InteractionTable
+
+log = logging.getLogger(__name__)
+
+# What to name when the address cannot be listened on.
+VARIABLES = "WORKER_HOST, WORKER_PORT"
+
+# Marks a question that another worker has passed on, so that two workers whose view of the group
+# differs during a rebalance do not pass it to and fro.
+FORWARDED = "X-Genesys-Streams-Forwarded"
+
+NOT_REMEMBERED = "no event of this interaction is remembered"
+
+# A worker that does not answer in this time is as good as one that does not have the record.
+FORWARD_SECONDS = 5.0
+
+
+async def check_worker_address(settings: Settings) -> None:
+    """Said before anything is started. Raises SettingsError, as the server's start does when the
+    port is taken after all."""
+    await check_address(settings.worker_host, settings.worker_port, variables=VARIABLES)
+
+
+class StateServer:
+    """Serves ``WORKER_HOST:WORKER_PORT``. ``port`` is the real one once started."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        app: StreamsApp,
+        table: InteractionTable,
+        monitor: Monitor,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self._host, self.port = settings.worker_host, settings.worker_port
+        self._app = app
+        self._table = table
+        self._monitor = monitor
+        self._metrics = metrics
+        self._peers: aiohttp.ClientSession | None = None
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Bind and answer. Raises SettingsError when the address cannot be listened on."""
+        routes = web.Application()
+        routes.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics_page),
+                web.get("/interactions/{id}", self._interaction),
+            ]
+        )
+        runner = Runner(routes, on_not_http=_not_http)
+        await listen(runner, self._host, self.port, variables=VARIABLES)
+        self.port = runner.addresses[0][1]
+        self._runner = runner
+        self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._peers is not None:
+            await self._peers.close()
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        reason = self._monitor.not_ready()
+        # An API that fails makes no worker unfit: what the table settles goes on, and another
+        # worker would fare no better.
+        breaker = self._monitor.breaker.value
+        if reason is None:
+            return web.json_response({"status": "ready", "breaker": breaker})
+        body = {"status": "not ready", "reason": reason, "breaker": breaker}
+        return web.json_response(body, status=503)
+
+    async def _metrics_page(self, _: web.Request) -> web.Response:
+        self._monitor.refresh_gauges()
+        page = generate_latest(self._metrics.registry)
+        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _interaction(self, request: web.Request) -> web.Response:
+        interaction_id = request.match_info["id"]
+        if not INTERACTION_ID.fullmatch(interaction_id):
+            return _problem(400, "that is no interaction id")
+        assignment = self._monitor.assignment
+        partition = self._partition_of(interaction_id)
+        if assignment is None or partition is None:
+            return _problem(503, "partitions are being assigned; ask again in a moment")
+        # Its producer may have placed it otherwise than Kafka's default partitioner would.
+        looked_in = sorted(assignment.partitions, key=lambda held: held != partition)
+        try:
+            record = self._look_up(looked_in, interaction_id)
+        except StoreError as failure:
+            return _problem(503, str(failure))
+        if record is not None:
+            return web.Response(body=encode_record(record), content_type="application/json")
+        if FORWARDED in request.headers:
+            return web.json_response({"error": NOT_REMEMBERED, "lookedIn": looked_in}, status=404)
+        return await self._ask_others(interaction_id, set(looked_in))
+
+    def _look_up(self, partitions: Iterable[int], interaction_id: str) -> InteractionRecord | None:
+        """The record, from the first of these partitions that has it. Raises StoreError."""
+        found = (self._table.get(partition, interaction_id) for partition in partitions)
+        return next((record for record in found if record is not None), None)
+
+    def _partition_of(self, interaction_id: str) -> int | None:
+        return self._app.partition_of(self._table.changelog, interaction_id.encode())
+
+    def _others(self) -> list[URL]:
+        """Where the other workers are reached, as the group's leader has told."""
+        ours = str(self._app.conf.canonical_url)
+        told = map(str, self._app.router.table_metadata(TABLE_NAME))
+        return [URL(url) for url in told if url != ours]
+
+    async def _ask_others(self, interaction_id: str, looked_in: set[int]) -> web.Response:
+        """What the worker that has it says. 404 only when every partition was looked in."""
+        silent: list[str] = []
+        for answer in await asyncio.gather(
+            *(self._ask(url, interaction_id) for url in self._others())
+        ):
+            if isinstance(answer, web.Response):
+                return answer
+            if isinstance(answer, str):
+                silent.append(answer)
+            else:
+                looked_in |= answer
+        if looked_in >= set(range(self._app.conf.topic_partitions)):
+            return _problem(404, NOT_REMEMBERED)
+        if silent:
+            return _problem(
+                503,
+                f"no answer from {', '.join(silent)}; is WORKER_ADVERTISED_URL reachable from the "
+                "other workers?",
+            )
+        return _problem(503, "partitions are moving between workers; ask again in a moment")
+
+    async def _ask(self, url: URL, interaction_id: str) -> web.Response | set[int] | str:
+        """The record as that worker has it, or the partitions that it has looked in in vain; or
+        who did not answer, and how."""
+        assert self._peers is not None
+        at = url / "interactions" / interaction_id
+        try:
+            async with self._peers.get(at, headers={FORWARDED: "1"}) as answer:
+                if answer.status == 200:
+                    return web.Response(body=await answer.read(), content_type=answer.content_type)
+                if answer.status != 404:
+                    return set()
+                return set((await answer.json())["lookedIn"])
+        except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as failure:
+            # The last three: something else answers at that address.
+            return f"{url} ({type(failure).__name__})"
+
+
+def _not_http() -> None:
+    # Nothing is lost by it, so it is no more than a remark.
+    log.debug("a request was no valid HTTP")
+
+
+def _problem(status: int, error: str) -> web.Response:
+    return web.json_response({"error": error}, status=status)

@@ -1,0 +1,98 @@
+"""Records put off, until their time has come: in no lane, in no slot. And then a few at a time, for
+an API that fails some interactions for good would else be asked for them in everybody's time."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Awaitable, Callable
+
+from streams.clock import Clock
+from streams.worker.lanes.source_record import SourceRecord
+
+# Records in memory that wait. From then on the partitions of `retries` are read no further: what
+# lies behind waits in Kafka, and a million of them cost no more.
+ROOM = 5_000
+
+# And their bytes: events are a kilobyte, but may be a thousand.
+ROOM_BYTES = 64 << 20
+
+# Longest sleep before the clock is looked at again: an earlier record may have come.
+LOOK_SECONDS = 0.25
+
+
+class WaitingRoom:
+    """Gives each record to ``admit`` when its time has come; within one time, as they came.
+
+    No more than ``at_once`` are out at a time: each is to be told ``settled``. ``hold`` is told
+    True when no more may come, and False when they may again.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        at_once: int,
+        admit: Callable[[SourceRecord], Awaitable[None]],
+        hold: Callable[[bool], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._clock = clock
+        self._doors = asyncio.Semaphore(at_once)
+        self._admit = admit
+        self._hold = hold
+        self._on_failure = on_failure
+        self._waiting: list[tuple[float, int, int, SourceRecord]] = []
+        self._bytes = 0
+        self._full = False
+        self._looking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        return self._full
+
+    def put(self, work: SourceRecord) -> None:
+        """Never waits: who is full says so, and takes what was on its way."""
+        entry = (work.not_before, work.tp.partition, work.offset, work)
+        heapq.heappush(self._waiting, entry)
+        self._bytes += work.size
+        if self._fills(1.0):
+            self._full = True
+            # Said each time: Faust goes on reading by itself once its own queue is empty.
+            self._hold(True)
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look(), name="waiting-room")
+            self._looking.add_done_callback(self._ended)
+
+    def settled(self) -> None:
+        """One that was let out is decided, or left: another may go."""
+        self._doors.release()
+
+    def close(self) -> None:
+        """Nobody is admitted any more; who waits is left to the partition's next owner."""
+        self._waiting.clear()
+        self._bytes = 0
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        while True:
+            while self._waiting and self._waiting[0][0] <= self._clock.time():
+                await self._doors.acquire()
+                work = heapq.heappop(self._waiting)[-1]
+                self._bytes -= work.size
+                if self._full and not self._fills(0.5):
+                    self._full = False
+                    self._hold(False)
+                await self._admit(work)
+            await self._clock.sleep(LOOK_SECONDS)
+
+    def _fills(self, share: float) -> bool:
+        return len(self._waiting) >= share * ROOM or self._bytes >= share * ROOM_BYTES
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self._on_failure(failure)

@@ -1,0 +1,248 @@
+"""The worker's Prometheus metrics. Every metric is named once, here; times are in seconds."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+from faust.types import TP
+from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
+
+from streams import __version__
+from streams.core.records import Outcome
+from streams.genesys.breaker import State
+
+# One call and one record: from a cache hit to a record that waited out a throttle.
+_WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
+
+# From the event's own time on: EventBridge may come a day late.
+_END_TO_END_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
+
+
+class WorkerMetrics:
+    """Metrics of one worker on the registry handed in. An ApiObserver too."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._records = Counter(
+            "genesys_streams_records",
+            "Source records finished, by their outcome's decision and reason.",
+            ["decision", "reason"],
+            registry=registry,
+        )
+        self._process_duration = Histogram(
+            "genesys_streams_process_duration_seconds",
+            "From a record being taken up to its decision.",
+            buckets=_WORK_BUCKETS,
+            registry=registry,
+        )
+        self._end_to_end = Histogram(
+            "genesys_streams_end_to_end_latency_seconds",
+            "From an event's own time to the decision on it.",
+            buckets=_END_TO_END_BUCKETS,
+            registry=registry,
+        )
+        self._api_calls = Counter(
+            "genesys_streams_api_calls",
+            "Requests to Genesys Cloud; status is the HTTP status or the error that came instead.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self._api_call_duration = Histogram(
+            "genesys_streams_api_call_duration_seconds",
+            "One request to Genesys Cloud, to the end of its answer.",
+            ["route", "method"],
+            buckets=_WORK_BUCKETS,
+            registry=registry,
+        )
+        self._throttle_wait = Counter(
+            "genesys_streams_throttle_wait_seconds",
+            "Time that requests waited for their turn: for the budget, a 429, the breaker.",
+            registry=registry,
+        )
+        self._throttle_waiting = Gauge(
+            "genesys_streams_throttle_waiting",
+            "Requests to Genesys Cloud that wait for their turn.",
+            registry=registry,
+        )
+        self._breaker = Enum(
+            "genesys_streams_breaker_state",
+            "1 for the state that the circuit breaker is in.",
+            states=[state.value for state in State],
+            registry=registry,
+        )
+        self._breaker_opened = Gauge(
+            "genesys_streams_breaker_opened",
+            "Times that the circuit breaker has opened since the worker was started.",
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "genesys_streams_in_flight",
+            "Interactions being worked on.",
+            registry=registry,
+        )
+        self._lanes_waiting = Gauge(
+            "genesys_streams_lanes_waiting",
+            "Records that wait in their lane, for a free slot or for the one before them.",
+            registry=registry,
+        )
+        self._frontier_lag = Gauge(
+            "genesys_streams_frontier_lag_records",
+            "Records of the partition that the committed offset has not passed yet.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self._state_size = Gauge(
+            "genesys_streams_state_interactions",
+            "Interactions remembered in this worker's table.",
+            registry=registry,
+        )
+        self._sequence_gaps = Counter(
+            "genesys_streams_sequence_gaps",
+            "Sequence numbers skipped within an interaction; those that came late are counted too.",
+            registry=registry,
+        )
+        self._holes = Counter(
+            "genesys_streams_offset_holes",
+            "Jumps in a partition's offsets that were checked against the broker.",
+            ["partition"],
+            registry=registry,
+        )
+        self._log_cuts = Counter(
+            "genesys_streams_log_cuts",
+            "Logs found cut, or to be another topic's, below what the group had read of them.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self._deleted_undecided = Counter(
+            "genesys_streams_deleted_undecided_offsets",
+            "Offsets that retention deleted before their records were decided.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self._repeated = Counter(
+            "genesys_streams_repeated_records",
+            "Records delivered again by Kafka and dropped, for they were finished already.",
+            ["partition"],
+            registry=registry,
+        )
+        self._misplaced = Counter(
+            "genesys_streams_misplaced_records",
+            "Records in another partition than Kafka's default partitioner puts their key into: "
+            "a producer places keys otherwise.",
+            ["partition"],
+            registry=registry,
+        )
+        self._dead_letters = Counter(
+            "genesys_streams_dead_letters",
+            "Records put into the dead-letters topic, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._deferred = Counter(
+            "genesys_streams_deferred_records",
+            "Records put off into the retries topic, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._deferred_waiting = Gauge(
+            "genesys_streams_deferred_waiting",
+            "Records put off that this worker has read and whose time has not come.",
+            registry=registry,
+        )
+        self._ready = Gauge(
+            "genesys_streams_worker_ready",
+            "1 while the worker can do its job, as /readyz says.",
+            registry=registry,
+        )
+        self._rebalances = Counter(
+            "genesys_streams_rebalances",
+            "Times that partitions were assigned to this worker.",
+            registry=registry,
+        )
+        Gauge(
+            "genesys_streams_build_info",
+            "1, labelled with the versions that run.",
+            ["version", "python"],
+            registry=registry,
+        ).labels(__version__, platform.python_version()).set(1)
+
+    def record_finished(self, outcome: Outcome) -> None:
+        """A record has its outcome."""
+        self._records.labels(outcome.decision.value, outcome.reason.value).inc()
+        self._process_duration.observe(outcome.latency_ms / 1000)
+        self._end_to_end.observe(outcome.end_to_end_ms / 1000)
+
+    def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
+        """One request is over (ApiObserver)."""
+        self._api_calls.labels(route, method, str(status)).inc()
+        self._api_call_duration.labels(route, method).observe(seconds)
+
+    def throttled(self, seconds: float) -> None:
+        """A request waited for its turn (ApiObserver)."""
+        self._throttle_wait.inc(seconds)
+
+    def gate(self, *, waiting: int, breaker: State, opened: int) -> None:
+        """Requests that wait for their turn, and the circuit breaker, as they are now."""
+        self._throttle_waiting.set(waiting)
+        self._breaker.state(breaker.value)
+        self._breaker_opened.set(opened)
+
+    def lanes(self, *, in_flight: int, waiting: int) -> None:
+        """Interactions worked on, and records that wait in their lane, as they are now."""
+        self._in_flight.set(in_flight)
+        self._lanes_waiting.set(waiting)
+
+    def frontier_lags(self, lags: Mapping[TP, int]) -> None:
+        """Lag of every partition that this worker has now; the others are shown no more."""
+        self._frontier_lag.clear()
+        for tp, lag in lags.items():
+            self._frontier_lag.labels(tp.topic, tp.partition).set(lag)
+
+    def state_size(self, interactions: int) -> None:
+        """Interactions in the table, as it is now."""
+        self._state_size.set(interactions)
+
+    def sequence_gaps(self, more: int) -> None:
+        """Numbers newly known to be missing in an interaction; 0 or less adds nothing."""
+        self._sequence_gaps.inc(max(0, more))
+
+    def hole(self, partition: int) -> None:
+        """Offsets were skipped, and the broker is asked whether it has records there."""
+        self._holes.labels(partition).inc()
+
+    def log_cut(self, tp: TP) -> None:
+        """A partition ends below what the group had read of it."""
+        self._log_cuts.labels(tp.topic, tp.partition).inc()
+
+    def deleted_undecided(self, tp: TP, offsets: int) -> None:
+        """Retention deleted so many offsets of records that nobody had decided."""
+        self._deleted_undecided.labels(tp.topic, tp.partition).inc(offsets)
+
+    def repeated(self, partition: int) -> None:
+        """A record that was finished came again and was dropped."""
+        self._repeated.labels(partition).inc()
+
+    def misplaced(self, partition: int) -> None:
+        """A record was taken up that does not lie where the default partitioner puts its key."""
+        self._misplaced.labels(partition).inc()
+
+    def dead_letter(self, reason: str) -> None:
+        """A record is in the dead-letters topic."""
+        self._dead_letters.labels(reason).inc()
+
+    def deferred(self, reason: str) -> None:
+        """A record is in the retries topic."""
+        self._deferred.labels(reason).inc()
+
+    def deferred_waiting(self, records: int) -> None:
+        """Records read from the retries topic whose time has not come, as it is now."""
+        self._deferred_waiting.set(records)
+
+    def ready(self, ready: bool) -> None:
+        """Whether the worker can do its job, as it is now."""
+        self._ready.set(ready)
+
+    def rebalanced(self) -> None:
+        """Partitions were assigned."""
+        self._rebalances.inc()

@@ -1,0 +1,269 @@
+"""What the rest of the world learns of a record: its span, its outcome, its dead letter."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from streams.clock import rfc3339
+from streams.core.envelope import InteractionEvent
+from streams.core.faults import MESSAGE_LENGTH
+from streams.core.foreign_text import foreign_text
+from streams.core.records import (
+    DeadLetter,
+    Decision,
+    Outcome,
+    PutOff,
+    Reason,
+    Stage,
+    Verdict,
+    encode_outcome,
+    outcome_id,
+)
+from streams.errors import OwnershipLost, RecordTooLarge
+from streams.kafka.publisher import Headers, Publisher
+from streams.settings import TopicNames
+from streams.telemetry.tracing import extract_context, inject_context
+from streams.wire.retries import retry_headers
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+OUTCOME_TYPE = "genesys.interaction.outcome.v1"
+
+_UNSAMPLED_TRACE = 0
+
+
+class OutcomePublisher:
+    """Publishes outcomes and dead letters, each acknowledged, and keeps the record's span."""
+
+    def __init__(
+        self,
+        *,
+        publisher: Publisher,
+        topics: TopicNames,
+        app_id: str,
+        metrics: WorkerMetrics,
+        tracer: trace.Tracer,
+    ) -> None:
+        self._publisher = publisher
+        self._topics = topics
+        self._app_id = app_id
+        self._metrics = metrics
+        self._tracer = tracer
+
+    @contextmanager
+    def process(self, work: SourceRecord) -> Iterator[Span]:
+        """The record's own span, current for as long as its lane works on it.
+
+        Its parent is the producer's span, so that one trace tells the whole story of an event.
+        """
+        topic = work.tp.topic
+        attributes: dict[str, str | int] = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "process",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": topic,
+            "messaging.destination.partition.id": str(work.tp.partition),
+            "messaging.consumer.group.name": self._app_id,
+            "messaging.kafka.offset": work.offset,
+        }
+        if isinstance(work.event, InteractionEvent):
+            attributes["messaging.kafka.message.key"] = work.event.interaction_id
+            attributes["interaction.id"] = work.event.interaction_id
+            known = {
+                "interaction.type": work.event.interaction_type,
+                "event.id": work.event.event_id,
+                "event.source": work.event.source,
+            }
+            attributes |= {name: value for name, value in known.items() if value is not None}
+        with self._tracer.start_as_current_span(
+            f"process {topic}",
+            context=extract_context(work.headers),
+            kind=SpanKind.CONSUMER,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except OwnershipLost:
+                # Not an error of the record: its next owner decides it.
+                span.set_attribute("worker.ownership_lost", True)
+                raise
+            except Exception as failure:
+                span.record_exception(failure)
+                span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
+                raise
+
+    async def tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> None:
+        """Publish the dead letter of a failure, then the outcome, then what is put off.
+
+        In this order: what comes back from ``retries`` proves that its deferral was told. The
+        caller has asked for ownership. Raises OwnershipLost, PublishError.
+        """
+        if work.source.topic == self._topics.retries:
+            # Somebody else has put it there: it is no event's, so there is no outcome to tell.
+            await self._bury(work, verdict)
+            return
+        outcome = self._outcome(work, verdict, span)
+        span.set_attributes(
+            {
+                "deduplication.hit": verdict.decision is Decision.DUPLICATE,
+                "disposition.eligible": verdict.reason is Reason.ELIGIBLE,
+                "disposition.reason": verdict.reason.value,
+                "processing.latency_ms": outcome.latency_ms,
+            }
+        )
+        if verdict.patch_status is not None:
+            span.set_attribute("patch.status", verdict.patch_status)
+        if verdict.decision is Decision.FAILED:
+            span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
+            await self._bury(work, verdict)
+            await work.assignment.owned()
+        await self._publish(outcome, work)
+        self._metrics.record_finished(outcome)
+        if verdict.put_off is not None:
+            await work.assignment.owned()
+            await self._put_off(work, verdict, verdict.put_off)
+
+    async def _put_off(self, work: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
+        """Into ``retries``, to the partition of the same number: its table is there."""
+        told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
+        headers = [*told, *inject_context()]
+        await self._publisher.publish(
+            self._topics.retries,
+            key=work.key,
+            value=work.value,
+            headers=headers,
+            partition=work.tp.partition,
+        )
+        self._metrics.deferred(verdict.reason.value)
+
+    async def _bury(self, work: SourceRecord, verdict: Verdict) -> None:
+        letter = DeadLetter(
+            key=work.key,
+            value=work.value,
+            reason=verdict.reason.value,
+            message=verdict.error.message if verdict.error else verdict.reason.value,
+            stage=Stage.RETRY if work.tp.topic == self._topics.retries else Stage.WORKER,
+            attempts=work.attempt + 1,
+            failed_at=verdict.decided_at,
+            source=work.source,
+            redriven=work.redriven,
+        )
+        headers = [*letter.headers(), *inject_context()]
+        try:
+            await self._publisher.publish(
+                self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
+            )
+        except RecordTooLarge as error:
+            await self._bury_without_bytes(letter, error)
+        self._metrics.dead_letter(verdict.reason.value)
+        log.warning(
+            "a record is in dead-letters",
+            extra={
+                "reason": letter.reason,
+                "interaction": work.interaction_id,
+                "partition": work.source.partition,
+                "offset": work.source.offset,
+                "error": letter.message,
+            },
+        )
+
+    async def _bury_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
+        """A compressed record may be far larger than what Kafka takes. Its letter then says where
+        the bytes are for as long as ``events`` keeps them."""
+        log.error(
+            "a dead letter without its bytes: the record is too large for dead-letters",
+            extra={"source": letter.source, "error": str(error)},
+        )
+        message = f"{letter.message}; without key and value, which are too large: {error}"
+        left = msgspec.structs.replace(
+            letter, key=None, value=None, message=foreign_text(message, MESSAGE_LENGTH)
+        )
+        await self._publisher.publish(
+            self._topics.dead_letters,
+            key=None,
+            value=None,
+            headers=[*left.headers(), *inject_context()],
+        )
+
+    async def _publish(self, outcome: Outcome, work: SourceRecord) -> None:
+        topic = self._topics.outcomes
+        key = work.key
+        if outcome.interaction_id is not None:
+            key = outcome.interaction_id.encode()
+        with self._tracer.start_as_current_span(
+            f"publish {topic}",
+            kind=SpanKind.PRODUCER,
+            attributes={
+                "messaging.system": "kafka",
+                "messaging.operation.name": "publish",
+                "messaging.operation.type": "send",
+                "messaging.destination.name": topic,
+            },
+        ) as span:
+            headers = [*self._headers(outcome), *work.assignment.headers]
+            value = encode_outcome(outcome)
+            try:
+                at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+            except RecordTooLarge:
+                # A record's own key, larger than Kafka takes from us. ``source`` says whose it is.
+                at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
+            span.set_attribute("messaging.destination.partition.id", str(at.partition))
+            span.set_attribute("messaging.kafka.offset", at.offset)
+
+    def _headers(self, outcome: Outcome) -> Headers:
+        cloud_event = {
+            "ce_specversion": "1.0",
+            "ce_id": outcome.outcome_id,
+            "ce_source": f"/genesys-streams/{self._app_id}",
+            "ce_type": OUTCOME_TYPE,
+            "ce_subject": outcome.interaction_id or "",
+            "ce_time": outcome.decided_at,
+            "content-type": "application/json",
+        }
+        headers = [(name, value.encode()) for name, value in cloud_event.items()]
+        return [*headers, *inject_context()]
+
+    def _outcome(self, work: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
+        event = work.event if isinstance(work.event, InteractionEvent) else None
+        put_off = verdict.put_off
+        trace_id = span.get_span_context().trace_id
+        return Outcome(
+            outcome_id=outcome_id(
+                work.source,
+                None if put_off is None else put_off.attempt,
+                redriven=work.redriven,
+                life=work.life,
+            ),
+            final=verdict.decision is not Decision.DEFERRED,
+            interaction_id=event.interaction_id if event else None,
+            sequence_id=event.sequence_id if event else None,
+            event_id=event.event_id if event else None,
+            decision=verdict.decision,
+            reason=verdict.reason,
+            basis=verdict.basis,
+            dry_run=verdict.dry_run,
+            disposition_code_id=verdict.disposition_code_id,
+            patch_status=verdict.patch_status,
+            recovered=verdict.recovered,
+            api_calls=verdict.api_calls,
+            attempts=verdict.attempts,
+            duration_ms=verdict.duration_ms,
+            event_time=rfc3339(work.occurred_at),
+            decided_at=verdict.decided_at,
+            latency_ms=verdict.latency_ms,
+            end_to_end_ms=verdict.end_to_end_ms,
+            source=work.source,
+            trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
+            error=verdict.error,
+            next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),
+        )

@@ -1,0 +1,111 @@
+"""Ownership (promise 8): which partitions are ours, since when, and whether that still holds.
+
+One assignment a consumer generation. Whoever is about to write or call for a partition asks
+``check`` first. After a revocation, or when the group may have thrown us out without our knowing (a
+worker frozen for longer than its session), the answer is OwnershipLost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from faust.types import TP
+
+from streams.errors import OwnershipLost
+from streams.kafka.publisher import Headers
+from streams.worker.partitions.frontier import Frontier
+
+# On every outcome and state record: the consumer generation it was written in. In one partition it
+# only grows; where it does not, a worker has written that no longer owned the partition.
+GENERATION_HEADER = "worker.generation"
+
+# How soon a lane that waits for a heartbeat's answer goes on after it.
+OWNERSHIP_POLL_SECONDS = 0.05
+
+
+class Assignment:
+    """The partitions of one generation, each with its frontier."""
+
+    def __init__(
+        self,
+        generation: int,
+        committed: Mapping[TP, int],
+        *,
+        lives: Mapping[int, str] = MappingProxyType({}),
+        session_alive: Callable[[], bool] = lambda: True,
+        on_revoked: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.generation = generation
+        self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
+        self.lives = lives
+        """The life of each partition of ``events``, by its number: offsets of two lives cannot be
+        compared (see ``streams.core.redelivery``)."""
+        self._cut: set[TP] = set()
+        self.ending = asyncio.Event()
+        """Set when the partitions are to be given up: finish the record in hand, start no other."""
+        self._session_alive = session_alive
+        self._on_revoked = on_revoked
+        self._revoked = False
+
+    @property
+    def partitions(self) -> list[int]:
+        """Numbers of the partitions held: those of ``events`` and of ``retries`` are the same."""
+        return sorted({tp.partition for tp in self.frontiers})
+
+    @property
+    def revoked(self) -> bool:
+        return self._revoked
+
+    def revoke(self) -> None:
+        """From now on nothing of this assignment may have an effect."""
+        if self._revoked:
+            return
+        self._revoked = True
+        self.ending.set()
+        self._on_revoked()
+
+    @property
+    def headers(self) -> Headers:
+        """What tells a record of this assignment from one that a later owner wrote."""
+        return ((GENERATION_HEADER, str(self.generation).encode()),)
+
+    def check(self) -> None:
+        """Raises OwnershipLost when an effect for these partitions would no longer be ours."""
+        if self._revoked:
+            raise OwnershipLost(f"the partitions of generation {self.generation} were revoked")
+        if not self._session_alive():
+            raise OwnershipLost(
+                f"no heartbeat was answered within the session of generation {self.generation}; "
+                "another worker may own its partitions by now"
+            )
+
+    async def owned(self) -> None:
+        """Wait until it is known whether the partitions are ours. Raises OwnershipLost if not.
+
+        A broker that does not answer for a while leaves it open, until the worker has joined the
+        group again: that revokes them here.
+        """
+        while not self.ending.is_set() and not self._session_alive():  # noqa: ASYNC110
+            # The heartbeat is answered in the consumer's thread: there is no event to wait for.
+            await asyncio.sleep(OWNERSHIP_POLL_SECONDS)
+        self.check()
+
+    def uncommitted(self) -> dict[TP, int]:
+        """What to commit: the partitions whose frontier has moved since the last commit."""
+        return {
+            tp: frontier.committable
+            for tp, frontier in self.frontiers.items()
+            if frontier.committable > frontier.committed and tp not in self._cut
+        }
+
+    def cut(self, tp: TP) -> None:
+        """The log of that partition was cut: the frontier's offsets mean nothing in what is left
+        of it, so none is committed any more."""
+        self._cut.add(tp)
+
+    def committed(self, offsets: Mapping[TP, int]) -> None:
+        """Kafka has taken these."""
+        for tp, offset in offsets.items():
+            self.frontiers[tp].committed = offset

@@ -1,0 +1,388 @@
+"""The seam between Faust and Kafka (promise 2).
+
+faust-streaming 0.15.3 loses records around a rebalance: it resumes a partition before it seeks to
+the committed offset, goes on handing out a batch fetched before that seek, and counts the records
+in between as acknowledged. So nothing of its bookkeeping of source records is used here:
+
+* a fetch and a seek never overlap, and a batch fetched before the last seek is not delivered;
+* no source record is delivered between an assignment and the seek that follows it;
+* nothing is fetched while the flow is suspended: Faust drops it, and where it was the changelog's,
+  behind the seek that begins a recovery, that recovery waits for it for ever;
+* Faust's read offsets (``bookkeeping``), gaps and acks play no part for source topics: what is
+  delivered is checked, and what is committed is computed, by our own frontier, which starts at the
+  committed offset;
+* a log that was cut, which aiokafka reads from its beginning without a word, ends the worker: once
+  it is committed where the next start is to go on;
+* a commit is never taken for done because another is on its way;
+* resuming a flow that is not suspended clears no queue (``bookkeeping``);
+* a batch that can not be read is told with its place, and raises nothing (streams.kafka.fetching).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, MutableMapping
+from typing import Any
+
+import aiokafka.errors
+from faust.tables.manager import TableManager
+from faust.tables.recovery import ServiceStopped
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.transports import TransportT
+from faust.types.tuples import Message
+from mode import Service
+
+from streams.errors import LogCut, SettingsError, StoreError, WorkerError
+from streams.worker.health.broker_probe import BrokerProbe
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
+from streams.worker.partitions.listener import AssignmentListener
+from streams.worker.partitions.membership import MemberApp, Membership
+from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
+from streams.worker.partitions.starting_point import Start
+
+log = logging.getLogger(__name__)
+
+# A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
+FETCH_WAIT_SECONDS = 0.25
+
+# How often it is looked whether a log was cut of which no record tells.
+LOOK_SECONDS = 1.0
+
+
+class SourceConsumer(driver.Consumer):
+    """Faust's consumer with the rules of this module. Made by Faust; ``app`` is a StreamsApp."""
+
+    app: StreamsApp
+    _thread: SourceThread
+
+    unreadable: WorkerError | None = None
+    """Where a partition can not be read, once there is such a place. Set by the thread."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset: MutableMapping[TP, int | None] = NoReadOffsets(self._is_source)
+        self._fetching = asyncio.Lock()
+        self._committing = asyncio.Lock()
+        self._seeks = 0
+        self._fetched_after = 0
+        self._rebalances = 0
+        self._awaiting_seek = True
+        self._expected: dict[TP, int] = {}
+        self._cut: TP | None = None
+
+    def _new_consumer_thread(self) -> SourceThread:
+        return SourceThread(self, loop=self.loop, beacon=self.beacon)
+
+    def _is_source(self, tp: TP) -> bool:
+        return not self._is_changelog_tp(tp)
+
+    def fatal_error(self) -> str | None:
+        return self.app.membership.lost or self._thread.fatal_error()
+
+    def behind(self, tp: TP) -> int:
+        """Offsets that the broker has told of and that were never fetched."""
+        return self._thread.behind(tp)
+
+    def end(self, tp: TP) -> int | None:
+        """The end of the partition that the broker told us last; None while it has not."""
+        return self._thread.end(tp)
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        """Read these no further, or read on."""
+        for tp in tps:
+            if held:
+                self.on_buffer_full(tp)
+            else:
+                self.on_buffer_drop(tp)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        self._rebalances += 1
+        self._awaiting_seek = True
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self._rebalances += 1
+        self._awaiting_seek = True
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Put every source partition where it is to be read from: at its committed offset if that
+        means anything in the log that the broker has, else at its beginning."""
+        generation, rebalances = self.app.consumer_generation_id, self._rebalances
+        async with self._fetching:
+            self._seeks += 1
+            try:
+                starts = await self._starts(generation)
+            except SettingsError as refusal:
+                self.app.fail(refusal)
+                return
+            for tp, start in starts.items():
+                await self._seek(tp, start.offset)
+            self._expected = {tp: start.offset for tp, start in starts.items()}
+            # At once, or a crash would have the same noticed again, and begin another life. Before
+            # anything is fetched: what comes until the assignment has begun is dropped, and the
+            # position would be behind it.
+            await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
+        if rebalances != self._rebalances:
+            # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
+            return
+        self.app.begin_assignment(generation, starts)
+        self._awaiting_seek = False
+
+    async def _starts(self, generation: int) -> Mapping[TP, Start]:
+        sources = [tp for tp in self.assignment() if self._is_source(tp)]
+        held = self.app.assignment
+        if held is not None and held.generation == generation and not held.revoked:
+            return {
+                tp: Start(held.frontiers[tp].committed, self._thread.lives.get(tp, ""))
+                for tp in sources
+            }
+        await self.app.listener.check_group()
+        starts = await self.app.listener.starting_points(await self._thread.found(sources))
+        self._thread.lives = {tp: start.life for tp, start in starts.items()}
+        return starts
+
+    async def _sign(self, starts: Mapping[TP, Start]) -> None:
+        async with self._committing:
+            await self._thread.sign({tp: start.offset for tp, start in starts.items()})
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Where the restoration of a table begins: set while no fetch is under way.
+
+        Faust asks for the last offset applied, waits for ever for records that retention has
+        deleted, and drops the first one that it seeks to.
+        """
+        async with self._fetching:
+            try:
+                applied = self.app.begin_restoration(await self._thread.kept(partitions))
+            except StoreError:
+                # The watchdog sees it too, and says it better than a crash of Faust's.
+                raise ServiceStopped from None
+            await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
+            for tp in applied:
+                self._read_offset.pop(tp, None)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        async with self._fetching:
+            if not self.flow_active:
+                return {}
+            batch = await super()._getmany(active_partitions, min(timeout, FETCH_WAIT_SECONDS))
+            self._fetched_after = self._seeks
+            return batch
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Fetch a batch and hand out what may be handed out, fairly among partitions."""
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        fetched_after = self._fetched_after
+        for tp, record in self.scheduler.iterate(records):
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if self._is_source(tp):
+                if self._awaiting_seek or fetched_after != self._seeks:
+                    continue
+                if record.offset < self._expected[tp]:
+                    self._cut, self._awaiting_seek = tp, True
+                    return
+                self._expected[tp] = record.offset + 1
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                yield tp, self._to_message(tp, record)
+
+    @Service.task
+    async def _watch_logs(self) -> None:
+        while not self.should_stop:
+            await self.sleep(LOOK_SECONDS)
+            async with self._fetching:
+                await self.look_for_cuts()
+
+    async def look_for_cuts(self) -> None:
+        """End the worker where a log was cut. A record may have told, below those delivered before;
+        where none was written since, aiokafka has begun anew by itself, or stands behind the end.
+        """
+        if self._cut is None and not self._awaiting_seek:
+            self._cut = next(filter(self._is_cut, self._expected), None)
+        if self._cut is not None and self._cut in self._expected:
+            await self._end_of_log(self._cut)
+
+    def _is_cut(self, tp: TP) -> bool:
+        at = self._thread.stands_at(tp)
+        return (at is not None and at < self._expected[tp]) or self.app.probe.is_short(tp)
+
+    async def _end_of_log(self, tp: TP) -> None:
+        """Without a seek of ours a partition goes on below what was read of it: the log was cut,
+        or is another one. Nothing more is delivered, nothing of the old log committed.
+
+        What befell one partition may have befallen all of its broker: theirs are put right with it,
+        for by the next start they may have grown past their old offsets again.
+        """
+        self._awaiting_seek = True
+        try:
+            kept = await asyncio.wait_for(self._thread.kept(self._expected), TELL_SECONDS)
+        except (TimeoutError, aiokafka.errors.KafkaError) as failure:
+            log.warning(
+                "a log was cut, and what the broker has of it is not to be had yet",
+                extra={"topic": tp.topic, "partition": tp.partition, "error": repr(failure)},
+            )
+            return  # the next look tries again
+        self._cut = None
+        cut_too = (
+            at for at, expected in self._expected.items() if at != tp and kept[at][1] < expected
+        )
+        starts: dict[TP, Start] = {}
+        reasons: list[LogCut] = []
+        for at in [tp, *sorted(cut_too)]:
+            if self.app.assignment is not None:
+                self.app.assignment.cut(at)
+            stood = self._expected[at]
+            starts[at], reason = await self.app.listener.cut(at, stood, kept[at])
+            reasons.append(reason)
+        self._thread.lives = {**self._thread.lives, **{at: s.life for at, s in starts.items()}}
+        await self._sign(starts)
+        # Last: the end of the worker cancels whatever is under way here.
+        self.app.fail(reasons[0])
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Faust counts every offset of a gap as acknowledged. We count none."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust takes a partition that is held back for one that hangs, and says so every other
+        second. Whether records wait and nothing moves is for the watchdog to say."""
+
+    async def wait_empty(self) -> None:
+        """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
+        await self.app.end_assignment()
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit behind any commit under way. Faust takes that one for both: the last before a
+        partition goes would leave out what was finished while the one before it was on its way."""
+        async with self._committing:
+            return await self.force_commit(topics, start_new_transaction)
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what the frontiers say, and nothing else."""
+        assignment = self.app.assignment
+        if assignment is None or assignment.generation != self.app.consumer_generation_id:
+            return False
+        offsets = assignment.uncommitted()
+        if not offsets or not await self._commit(offsets):
+            return False
+        assignment.committed(offsets)
+        return True
+
+
+class StreamsApp(MemberApp):
+    """A Faust app that knows its current assignment."""
+
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        membership: Membership,
+        probe: BrokerProbe,
+        listener: AssignmentListener,
+        **options: Any,
+    ) -> None:
+        self.assignment: Assignment | None = None
+        self._drained: Assignment | None = None
+        self.listener = listener
+        self._gentle_flow = GentleFlowControl()
+        super().__init__(app_id, membership=membership, probe=probe, **options)
+
+    def _new_transport(self) -> TransportT:
+        transport = super()._new_transport()
+        # Faust asks the instance for the class to make; there is no setting for it.
+        vars(transport)["Consumer"] = SourceConsumer
+        return transport
+
+    def partition_of(self, topic: str, key: bytes) -> int | None:
+        """Where the default partitioner places a key; None before the topic is known."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        return consumer._thread.key_partition(topic, key)
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        """Whether the record's producer places keys otherwise than the default partitioner. A
+        record without a key has no place of its own."""
+        return key is not None and self.partition_of(tp.topic, key) not in {None, tp.partition}
+
+    @property
+    def flow_control(self) -> GentleFlowControl:
+        return self._gentle_flow
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        """Have Faust's recovery go by what the stores say."""
+        applied = self.listener.begin_restoration(kept)
+        tables = self.tables
+        assert isinstance(tables, TableManager)
+        for tp, offset in applied.items():
+            tables.recovery.active_offsets[tp] = offset
+        return applied
+
+    def begin_assignment(self, generation: int, starts: Mapping[TP, Start]) -> None:
+        """Called after each seek; a second seek in one generation changes nothing."""
+        held = self.assignment
+        if held is not None and held.generation == generation and not held.revoked:
+            return
+        if held is not None:
+            held.revoke()
+        self.assignment = self.listener.begin_assignment(generation, starts)
+
+    def fail(self, failure: BaseException) -> None:
+        """End the worker, with this reason."""
+        self.listener.fail(failure)
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        """See SourceConsumer."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        consumer.hold_back(tps, held)
+
+    @property
+    def taken_up(self) -> Mapping[TP, int]:
+        """Of each partition that is ours now, the next offset expected. For any thread."""
+        assignment = self.assignment
+        if assignment is None or assignment.ending.is_set():
+            return {}
+        return {tp: frontier.expected for tp, frontier in assignment.frontiers.items()}
+
+    @property
+    def given_up(self) -> bool:
+        """Nothing is held: no partitions yet, or all given up in good order, but for a last commit
+        that Kafka may not answer."""
+        return (
+            self.assignment is None or self.assignment.revoked or self._drained is self.assignment
+        )
+
+    async def leave_group(self) -> None:
+        """For a stop that hangs: the others need not wait for the end of our session."""
+        consumer = self.consumer
+        assert isinstance(consumer, SourceConsumer)
+        await consumer._thread.leave_group()
+
+    async def end_assignment(self) -> None:
+        assignment = self.assignment
+        if assignment is None or assignment.revoked:
+            return
+        try:
+            await self.listener.end_assignment(assignment)
+            self._drained = assignment
+            if not await self.consumer.commit() and (untaken := assignment.uncommitted()):
+                log.warning(
+                    "Kafka did not take the last offsets: what was told since is told again",
+                    extra={"generation": assignment.generation, "partitions": len(untaken)},
+                )
+        finally:
+            assignment.revoke()
+
+    async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
+        try:
+            await super()._on_partitions_revoked(revoked)
+        finally:
+            if self.assignment is not None:
+                self.assignment.revoke()

@@ -1,0 +1,119 @@
+"""Says where each source partition starts, and tells people when that is not where it should be.
+
+The judgement is ``starting_point``'s; here the topics' ids are asked for, and what was noticed
+becomes a line in the log and a metric.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from faust.types import TP
+
+from streams.clock import Clock
+from streams.errors import KafkaError, LogCut
+from streams.stopping import in_daemon_thread
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.starting_point import Found, Notice, Start, cut_life, starting_point
+
+log = logging.getLogger(__name__)
+
+
+class Lives:
+    """``ask``: the ids of the source topics by name, as the cluster has them now. It may block, and
+    raises KafkaError; a topic whose id is not to be had is left out."""
+
+    def __init__(
+        self, ask: Callable[[], Mapping[str, str]], *, clock: Clock, metrics: WorkerMetrics
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._metrics = metrics
+        self._ids: Mapping[str, str] = {}
+
+    async def starting_points(self, found: Mapping[TP, Found]) -> dict[TP, Start]:
+        """Where each of these partitions is to be read from."""
+        await self._learn_ids()
+        now = self._now_ms()
+        starts = {
+            tp: starting_point(each, self._ids.get(tp.topic, ""), now) for tp, each in found.items()
+        }
+        for tp, start in sorted(starts.items()):
+            self._tell(tp, found[tp], start)
+        self._tell_unsigned({tp: at for tp, at in starts.items() if at.notice is Notice.UNSIGNED})
+        return starts
+
+    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
+        """The log of a partition was cut while it was read: where the next start is to go on, and
+        the reason to end. ``stood``: the offset expected next. ``kept``: its beginning and end."""
+        await self._learn_ids()
+        beginning, end = kept
+        self._metrics.log_cut(tp)
+        reason = LogCut(
+            f"{tp.topic}/{tp.partition}: the log was cut while it was read: offset {stood} was "
+            f"expected next, and the broker has {beginning} up to {end} by now (an unclean "
+            "election, or the topic was deleted and made anew); records that nobody has decided "
+            "may be gone with what was cut off; the next start goes on from what the broker has, "
+            f"at offset {beginning}"
+        )
+        life = cut_life(self._ids.get(tp.topic, ""), self._now_ms())
+        return Start(beginning, life, Notice.CUT), reason
+
+    def _now_ms(self) -> int:
+        return round(self._clock.time() * 1000)
+
+    async def _learn_ids(self) -> None:
+        try:
+            self._ids = await in_daemon_thread(self._ask)
+        except KafkaError as failure:
+            log.warning(
+                "the ids of the source topics are not to be had: a topic that was made anew since "
+                "the last look would not be noticed",
+                extra={"error": str(failure)},
+            )
+
+    def _tell(self, tp: TP, found: Found, start: Start) -> None:
+        facts = {
+            "topic": tp.topic,
+            "partition": tp.partition,
+            "committed": found.committed,
+            "beginning": found.beginning,
+            "end": found.end,
+        }
+        if start.notice is Notice.CUT:
+            self._metrics.log_cut(tp)
+            log.error(
+                "the committed offset is past the end: the log has lost its tail, or the offset "
+                "was set wrongly; records that nobody has decided may be gone with the tail. The "
+                "partition is read again from its beginning",
+                extra=facts,
+            )
+        elif start.notice is Notice.ANOTHER:
+            self._metrics.log_cut(tp)
+            log.error(
+                "the committed offset belongs to another topic of this name, which was deleted "
+                "and made anew: it means nothing here. The partition is read from its beginning",
+                extra=facts,
+            )
+        elif start.notice is Notice.DELETED:
+            assert found.committed is not None
+            gone = found.beginning - found.committed
+            self._metrics.deleted_undecided(tp, gone)
+            log.error(
+                "records are gone that nobody has decided: retention deleted them before they "
+                "were read. The partition is read from its beginning",
+                extra=facts | {"gone": gone},
+            )
+
+    def _tell_unsigned(self, starts: Mapping[TP, Start]) -> None:
+        if starts:
+            log.warning(
+                "committed offsets that no worker of this release has set: an older release, or "
+                "somebody by hand. They are taken as they are; what lies below them is passed over",
+                extra={
+                    "offsets": {
+                        f"{tp.topic}/{tp.partition}": at.offset for tp, at in sorted(starts.items())
+                    }
+                },
+            )

@@ -1,0 +1,107 @@
+"""The consumer's thread, where a committed offset carries the life of its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiokafka
+import aiokafka.errors
+from faust.types import TP
+
+from streams.worker.partitions.membership import GroupThread
+from streams.worker.partitions.starting_point import Found
+
+log = logging.getLogger(__name__)
+
+# How long an assignment waits for all partitions to tell their beginning and end. One that has no
+# leader does not tell, and must not keep the others from being read.
+TELL_SECONDS = 10.0
+
+# How long it waits for the offsets that were put right to be committed. Without it the next start
+# only puts them right again.
+SIGN_SECONDS = 5.0
+
+
+class SourceThread(GroupThread):
+    """``lives``: the life to commit with an offset of each source partition."""
+
+    lives: Mapping[TP, str] = {}
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        commit = consumer.commit
+
+        async def commit_with_lives(offsets: Mapping[Any, Any]) -> None:
+            # Faust's driver leaves the metadata empty.
+            await commit(
+                {
+                    at: aiokafka.structs.OffsetAndMetadata(
+                        committed.offset, self.lives.get(TP(at.topic, at.partition), "")
+                    )
+                    for at, committed in offsets.items()
+                }
+            )
+
+        consumer.commit = commit_with_lives
+
+    async def found(self, tps: Iterable[TP]) -> dict[TP, Found]:
+        """What is committed for each partition, and what the broker has of it."""
+        committed = await self.call_thread(self._committed, list(tps))
+        try:
+            kept = await asyncio.wait_for(self.kept(committed), TELL_SECONDS)
+        except (TimeoutError, aiokafka.errors.KafkaError) as failure:
+            log.warning(
+                "not every partition tells where it begins and ends: committed offsets are taken "
+                "as they are",
+                extra={"error": repr(failure)},
+            )
+            kept = {tp: (at, at) for tp, (at, _) in committed.items() if at is not None}
+            if fresh := committed.keys() - kept.keys():
+                kept |= await self.kept(fresh)
+        return {
+            tp: Found(offset, metadata, *kept[tp]) for tp, (offset, metadata) in committed.items()
+        }
+
+    async def sign(self, offsets: Mapping[TP, int]) -> None:
+        """Commit these with their lives. What can not be committed is only told."""
+        if not offsets:
+            return
+        try:
+            await asyncio.wait_for(self.call_thread(self._sign, offsets), SIGN_SECONDS)
+        except (TimeoutError, aiokafka.errors.KafkaError) as failure:
+            log.warning(
+                "offsets that were put right could not be committed: the next start puts them "
+                "right again",
+                extra={"error": repr(failure)},
+            )
+
+    def stands_at(self, tp: TP) -> int | None:
+        """The offset that is fetched next; None while aiokafka looks for it."""
+        state = self._state(tp)
+        return state.position if state is not None and state.has_valid_position else None
+
+    async def _sign(self, offsets: Mapping[TP, int]) -> None:
+        await self._ensure_consumer().commit(
+            {
+                aiokafka.TopicPartition(tp.topic, tp.partition): (
+                    aiokafka.structs.OffsetAndMetadata(offset, "")
+                )
+                for tp, offset in offsets.items()
+            }
+        )
+
+    async def _committed(self, tps: Iterable[TP]) -> dict[TP, tuple[int | None, str]]:
+        tps = list(tps)
+        answer = await self._ensure_consumer()._coordinator.fetch_committed_offsets(
+            [aiokafka.TopicPartition(tp.topic, tp.partition) for tp in tps]
+        )
+        told = {
+            TP(at.topic, at.partition): (committed.offset, committed.metadata or "")
+            for at, committed in answer.items()
+            if committed.offset >= 0
+        }
+        return {tp: told.get(tp, (None, "")) for tp in tps}

@@ -1,0 +1,95 @@
+"""Where a partition is read from when it is taken over: pure judgement, no broker, no clock.
+
+A committed offset means something only in the log that it was committed for. Topics are deleted and
+made anew under their old name, logs lose their tail in an unclean election, retention deletes what
+nobody has read, and people set offsets by hand. aiokafka resets the position by itself then and
+says nothing, and records below the committed offset pass for repeats. So the committed offset is
+held here against what the broker has.
+
+A *life* names the log that offsets refer to: the topic's id, and ``@<epoch ms>`` behind it when the
+log was cut at that time. It travels in the metadata of each offset that a worker commits. Offsets
+of different lives cannot be compared.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from streams.core.records import CUT
+
+# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _, librdkafka with + and /.
+# Anything else in the metadata is not a worker's.
+_LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
+
+
+# A life's time has so many digits at most.
+_END_OF_TIME = 10**19
+
+
+class Notice(Enum):
+    """What an operator has to be told about the place where a partition starts."""
+
+    CUT = auto()
+    """Committed past the end: the log has lost its tail, or the offset was set wrongly."""
+    DELETED = auto()
+    """Committed below the beginning: retention has deleted records that nobody decided."""
+    ANOTHER = auto()
+    """Committed for another topic of this name: it was deleted and made anew."""
+    UNSIGNED = auto()
+    """Not committed by a worker of this release: an older one, or a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the broker tells of one partition. ``committed`` is None where nothing is; ``metadata``
+    is what was committed with it; ``end`` is the offset that the next record will get."""
+
+    committed: int | None
+    metadata: str
+    beginning: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The offset to go on from, and the life that it belongs to."""
+
+    offset: int
+    life: str
+    notice: Notice | None = None
+
+
+def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
+    """Where to go on, so that no record of this log is passed over that has no outcome.
+
+    ``topic_id`` is empty where the broker does not tell: nothing is concluded from it then.
+    """
+    if found.committed is None:
+        return Start(found.beginning, topic_id)
+    signed = _LIFE.fullmatch(found.metadata) is not None and found.metadata != ""
+    life = found.metadata if signed else topic_id
+    if signed and _another(life, topic_id):
+        return Start(found.beginning, topic_id, Notice.ANOTHER)
+    if found.committed > found.end:
+        return Start(found.beginning, cut_life(life, now_ms, topic_id), Notice.CUT)
+    if found.committed < found.beginning:
+        return Start(found.beginning, life, Notice.DELETED)
+    if not signed and topic_id and found.committed > found.beginning:
+        return Start(found.committed, life, Notice.UNSIGNED)
+    return Start(found.committed, life)
+
+
+def cut_life(life: str, now_ms: int, topic_id: str = "") -> str:
+    """The life that begins when the log named by ``life`` was cut: another one, also where a clock
+    was set back. ``topic_id``: where it is known by now."""
+    topic, _, before = life.partition(CUT)
+    cut_at = max(now_ms, (int(before or 0) + 1) % _END_OF_TIME)
+    return f"{topic_id or topic}{CUT}{cut_at}"
+
+
+def _another(life: str, topic_id: str) -> bool:
+    """Whether both name their topic, and not the same one."""
+    of = life.partition(CUT)[0]
+    return bool(of and topic_id) and of != topic_id

@@ -1,0 +1,328 @@
+"""One record's processor, from its lane to the frontier (design, One way through).
+
+The order of what is acknowledged is the guarantee: intent before the PATCH leaves (promise 4), the
+verdict in the table before its outcome is told (promise 6: told again, it is the same), and all of
+it before the record is finished (promise 3). Ownership is asked before each effect (promise 8).
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import nullcontext
+from dataclasses import replace
+from random import Random
+
+import msgspec
+from opentelemetry.trace import Span
+
+from streams.clock import Clock, Resting, rfc3339
+from streams.core import decision
+from streams.core.decision import Patch, Policy, Settle
+from streams.core.deferral import look_again, put_off, waited
+from streams.core.envelope import InteractionEvent
+from streams.core.faults import too_large, unread
+from streams.core.inquiry import Inquiry
+from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
+from streams.core.redelivery import of_life, told_before
+from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
+from streams.core.sequence import gaps
+from streams.errors import (
+    ApiError,
+    InternalError,
+    KafkaError,
+    OwnershipLost,
+    RecordError,
+    RecordTooLarge,
+    WorkerError,
+)
+from streams.genesys.api import CallLog, GenesysApi
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outcomes import OutcomePublisher
+from streams.worker.state.table import InteractionTable
+
+log = logging.getLogger(__name__)
+
+# What ends the worker, and is no fault of the record in hand: a lost partition, a full disk, a
+# Kafka that does not acknowledge, a process out of memory.
+_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
+
+
+class RecordProcessor:
+    """Decides one record at a time; safe to run for many lanes side by side."""
+
+    def __init__(
+        self,
+        *,
+        table: InteractionTable,
+        api: GenesysApi,
+        outcomes: OutcomePublisher,
+        policy: Policy,
+        deferrals: DeferralPolicy,
+        patches: PatchPolicy = PATCHES,
+        clock: Clock,
+        random: Random,
+        metrics: WorkerMetrics,
+        dead_letter_limit: DeadLetterLimit,
+    ) -> None:
+        self._table = table
+        self._api = api
+        self._outcomes = outcomes
+        self._policy = policy
+        self._deferrals = deferrals
+        self._patches = patches
+        self._clock = clock
+        self._random = random
+        self._metrics = metrics
+        self._dead_letter_limit = dead_letter_limit
+
+    async def process(self, work: SourceRecord, resting: Resting = nullcontext) -> None:
+        """Bring the record to its outcome, final or put off, and finish it.
+
+        ``resting``: entered for the waits between its tries.
+
+        Whatever the record brings, it ends here: a fault of this program in the work on it is told
+        as its outcome (promise 14). Raises OwnershipLost when its partition is given up, with
+        nothing finished; StoreError and PublishError when disk or Kafka fail, which end the worker.
+        """
+        with self._outcomes.process(work) as span:
+            verdict = await self._verdict(work, resting)
+            if verdict is None:
+                self._metrics.repeated(work.tp.partition)
+                work.finish()
+                return
+            await work.assignment.owned()
+            verdict = await self._tell(work, verdict, span)
+        work.finish()
+        self._count(verdict)
+
+    async def _verdict(self, work: SourceRecord, resting: Resting) -> Verdict | None:
+        """What becomes of the record; None when it has been told already (promise 6)."""
+        if isinstance(work.event, RecordError):
+            return self._timed(work, unread(work.event, dry_run=self._policy.dry_run))
+        try:
+            return await self._settle(work, work.event, resting)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
+            return await self._settle_fault(work, work.event, fault)
+
+    async def _settle_fault(
+        self, work: SourceRecord, event: InteractionEvent, fault: Exception
+    ) -> Verdict:
+        """The verdict on a record that met a fault of this program: put off, and at last dead."""
+        error = self._internal_error(work, fault)
+        try:
+            record = self._record(work, event)
+            verdict = self._put_off(work, error, record)
+            return await self._write(work, event, record, verdict)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as again:  # noqa: BLE001 - told as the record's outcome
+            # Its interaction's record can not be read or written, so nothing can be kept of it.
+            error = self._internal_error(work, again)
+            return self._timed(work, unread(error, dry_run=self._policy.dry_run))
+
+    async def _tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
+        """Have the verdict told; the one that was told in the end."""
+        try:
+            await self._outcomes.tell(work, verdict, span)
+        except RecordTooLarge as error:
+            # Told as deferred, and `retries` does not take it: its final outcome comes now.
+            assert isinstance(work.event, InteractionEvent), "only an event is put off"
+            dead = too_large(error, dry_run=self._policy.dry_run)
+            verdict = await self._write(work, work.event, self._record(work, work.event), dead)
+            await self._outcomes.tell(work, verdict, span)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
+            internal = self._internal_error(work, fault)
+            verdict = self._timed(work, unread(internal, dry_run=self._policy.dry_run))
+            await self._outcomes.tell(replace(work, event=internal), verdict, span)
+        return verdict
+
+    def _internal_error(self, work: SourceRecord, fault: Exception) -> InternalError:
+        """Say it in the log; the traceback the first time that the record is worked on."""
+        log.error(
+            "a fault of this program in the work on a record",
+            exc_info=fault if work.attempt == 0 else None,
+            extra={
+                "interaction": work.interaction_id,
+                "partition": work.source.partition,
+                "offset": work.source.offset,
+                "error": repr(fault),
+            },
+        )
+        return InternalError(
+            f"a fault of this program ({type(fault).__name__}) in the work on this record; the "
+            "worker's log has the traceback: report it"
+        )
+
+    def _count(self, verdict: Verdict) -> None:
+        """For DEAD_LETTER_LIMIT: what failed of the records that Genesys Cloud was asked about. One
+        that is to be looked at again has no answer yet."""
+        internal = verdict.reason is Reason.INTERNAL_ERROR
+        if (verdict.basis is not Basis.API and not internal) or (
+            verdict.reason is Reason.NOT_YET_VISIBLE
+        ):
+            return
+        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
+        self._dead_letter_limit.count(
+            verdict.reason.value if failed else None, self._clock.monotonic()
+        )
+
+    async def _settle(
+        self, work: SourceRecord, event: InteractionEvent, resting: Resting
+    ) -> Verdict | None:
+        """The verdict, in the table; None for a record that has been told already, as the table
+        proves (promise 6)."""
+        await work.assignment.owned()
+        record = self._record(work, event)
+        again = told_before(record, event, work.appearance)
+        if again is not None:
+            return again.verdict
+        if self._table.expired(record):
+            record = _new_record(work, event)
+        verdict, record = await self._decide(work, event, record, resting)
+        verdict = look_again(
+            verdict,
+            event,
+            record,
+            offset=work.source.offset,
+            attempt=work.attempt + 1,
+            now_ms=round(self._clock.time() * 1000),
+            policy=self._policy,
+        )
+        return await self._write(work, event, record, verdict)
+
+    def _record(self, work: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+        """What the table knows of the interaction, as far as it holds in this life of the log."""
+        record = self._table.get(work.tp.partition, event.interaction_id)
+        return _new_record(work, event) if record is None else of_life(record, work.life)
+
+    async def _write(
+        self,
+        work: SourceRecord,
+        event: InteractionEvent,
+        record: InteractionRecord,
+        verdict: Verdict,
+    ) -> Verdict:
+        """Put the verdict into the table; returned with the times of the decision."""
+        verdict = self._timed(work, verdict)
+        after = decision.apply(
+            record,
+            event,
+            work.source.offset,
+            verdict,
+            round(self._clock.time() * 1000),
+            taken=work.taken,
+            redriven=work.redriven,
+        )
+        await self._table.put(work.assignment, work.tp.partition, after)
+        self._metrics.sequence_gaps(gaps(after.seen) - gaps(record.seen))
+        return verdict
+
+    def _timed(self, work: SourceRecord, verdict: Verdict) -> Verdict:
+        """The verdict with when it was decided, and how long that took."""
+        now = self._clock.time()
+        return msgspec.structs.replace(
+            verdict,
+            decided_at=rfc3339(now),
+            latency_ms=round((self._clock.monotonic() - work.taken_at) * 1000, 3),
+            end_to_end_ms=round((now - work.occurred_at) * 1000, 3),
+        )
+
+    async def _decide(
+        self,
+        work: SourceRecord,
+        event: InteractionEvent,
+        record: InteractionRecord,
+        resting: Resting,
+    ) -> tuple[Verdict, InteractionRecord]:
+        """The verdict, and the record with the intent that was written on the way."""
+        offset = work.source.offset
+        calls = CallLog(guard=work.assignment.check, resting=resting)
+        inquiry = Inquiry(
+            record,
+            event,
+            offset,
+            self._policy,
+            returned=work.taken is not None,
+            redriven=work.redriven > 0,
+            limits=self._patches,
+        )
+        put_off: Verdict | None = None
+        while put_off is None and not isinstance(inquiry.step, Settle):
+            await work.assignment.owned()
+            try:
+                await self._take(work, event, inquiry, calls)
+            except OwnershipLost:
+                # In doubt right before a request left: known by the time this returns.
+                await work.assignment.owned()
+                inquiry.stopped()
+            except ApiError as error:
+                if inquiry.failed(error):
+                    put_off = self._put_off(work, error, inquiry.record)
+                elif error.retriable:
+                    # It failed on the PATCH: it is given time before it is looked at.
+                    async with resting():
+                        wait = self._patches.look.wait(inquiry.patches, self._random)
+                        await self._clock.sleep(max(wait, error.retry_after))
+        known = record.deferral(offset)
+        before = known.verdict.api_calls if known is not None else 0
+        verdict = msgspec.structs.replace(
+            put_off or inquiry.verdict, api_calls=before + calls.calls, attempts=calls.attempts
+        )
+        return verdict, inquiry.record
+
+    async def _take(
+        self, work: SourceRecord, event: InteractionEvent, inquiry: Inquiry, calls: CallLog
+    ) -> None:
+        """Do what the step says: the GET; or the intent, acknowledged, and the PATCH."""
+        if not isinstance(patch := inquiry.step, Patch):
+            inquiry.fetched(await self._api.fetch(event.interaction_id, calls))
+            return
+        intended = inquiry.intends(patch, round(self._clock.time() * 1000))
+        if intended is not None:
+            await self._table.put(work.assignment, work.tp.partition, intended)
+        inquiry.patching()
+        status = await self._api.set_disposition(
+            event.interaction_id, patch.code, patch.etag, calls
+        )
+        inquiry.patched(patch, status)
+
+    def _put_off(
+        self, work: SourceRecord, error: ApiError | InternalError, record: InteractionRecord
+    ) -> Verdict:
+        attempt = work.attempt + 1
+        asked = error.retry_after if isinstance(error, ApiError) else 0.0
+        seconds = max(self._deferrals.seconds(attempt, self._random), asked)
+        looks, visible_by = waited(record, work.source.offset)
+        verdict = put_off(
+            error,
+            attempt,
+            round((self._clock.time() + seconds) * 1000),
+            self._policy,
+            most=self._deferrals.limit,
+            others=record.waiting_beside(work.source.offset),
+            looks=looks,
+            visible_by=visible_by,
+        )
+        about: dict[str, object] = {
+            "interaction": work.interaction_id,
+            "partition": work.source.partition,
+            "offset": work.source.offset,
+            "attempt": attempt,
+            "error": str(error),
+        }
+        if verdict.put_off is None:
+            log.error("the work on a record failed once too often: it is dead", extra=about)
+        else:
+            about["seconds"] = round(seconds, 1)
+            log.warning("the work on a record failed: it is put off", extra=about)
+        return verdict
+
+
+def _new_record(work: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+    return InteractionRecord(interaction_id=event.interaction_id, life=work.life)

@@ -1,0 +1,54 @@
+"""Forgets interactions past their TTL (promise 11); the changelog forgets by its retention.
+
+RocksDB's own TTL is not used: switched on for an existing store it corrupts values, and a partition
+that idles loses the offset that Faust keeps beside them.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from streams.clock import Clock
+from streams.errors import OwnershipLost
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.state.table import InteractionTable
+
+log = logging.getLogger(__name__)
+
+# A sweep reads the whole store: ten of them in a TTL keep small what is kept too long, and never
+# oftener than this keeps the reading small. The first one of an assignment comes at once, for it
+# also counts what is there.
+SHORTEST_INTERVAL_SECONDS = 1.0
+LONGEST_INTERVAL_SECONDS = 600.0
+
+# How soon a new assignment is noticed.
+LOOK_SECONDS = 1.0
+
+
+async def sweep_for_ever(
+    dispatcher: Dispatcher, table: InteractionTable, clock: Clock, ttl_seconds: float
+) -> None:
+    """Sweep the partitions of the assignment in force, again and again."""
+    interval = min(LONGEST_INTERVAL_SECONDS, max(SHORTEST_INTERVAL_SECONDS, ttl_seconds / 10))
+    swept: Assignment | None = None
+    due = clock.monotonic()
+    while True:
+        assignment = dispatcher.assignment
+        if assignment is not None and (assignment is not swept or clock.monotonic() >= due):
+            swept, due = assignment, clock.monotonic() + interval
+            await _sweep(assignment, table)
+        await clock.sleep(LOOK_SECONDS)
+
+
+async def _sweep(assignment: Assignment, table: InteractionTable) -> None:
+    try:
+        for partition in assignment.partitions:
+            forgotten = await table.sweep(assignment, partition)
+            if forgotten:
+                log.info(
+                    "interactions forgotten",
+                    extra={"partition": partition, "count": forgotten},
+                )
+    except OwnershipLost:
+        log.debug("sweep left to the partitions' next owner")

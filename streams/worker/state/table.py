@@ -1,0 +1,188 @@
+"""The interactions table: a Faust table on RocksDB, written through an acknowledged changelog.
+
+Faust assigns, restores and closes the stores. Writing is ours: a value reaches the local store
+once its changelog record is acknowledged, together with that record's offset and in its order, so
+the store never holds what the changelog lacks and never claims an offset whose value it has not
+got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+
+import faust
+from faust.stores.rocksdb import Store
+from faust.types import TP
+
+from streams.clock import Clock
+from streams.core.records import InteractionRecord, decode_record, encode_record
+from streams.errors import StoreError
+from streams.kafka.publisher import Acknowledged, Publisher
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.state.stores import InteractionStore, StoredTable
+
+TABLE_NAME = "interactions"
+
+# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
+# store; with a dozen partitions a worker would grow until it is killed. What the cache has not got
+# the system's has.
+BLOCK_CACHE_BYTES = 1 << 20
+WRITE_BUFFER_BYTES = 2 << 20
+WRITE_BUFFERS = 2
+# Per store: keeps a worker with many partitions below the usual limit of 1,024 descriptors.
+MAX_OPEN_FILES = 64
+
+# How many keys are looked at before other work gets its turn.
+SCAN_CHUNK = 500
+
+
+def changelog(app_id: str) -> str:
+    """The topic that Faust keeps the table in."""
+    return f"{app_id}-{TABLE_NAME}-changelog"
+
+
+def declare(app: faust.App, partitions: int) -> StoredTable:
+    """The table as Faust knows it; values are bytes, encoded here. Its changelog is there."""
+    table = app.Table(
+        TABLE_NAME,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=partitions,
+        # A fresh dict: Faust's store takes entries out of the one it is given.
+        options={
+            "block_cache_size": BLOCK_CACHE_BYTES,
+            "write_buffer_size": WRITE_BUFFER_BYTES,
+            "max_write_buffer_number": WRITE_BUFFERS,
+            "max_open_files": MAX_OPEN_FILES,
+        },
+    )
+    assert isinstance(table, StoredTable), "the app makes other tables than StoredTables"
+    return table
+
+
+class InteractionTable:
+    """Records of the interactions whose partitions this worker owns."""
+
+    def __init__(
+        self, table: StoredTable, publisher: Publisher, clock: Clock, *, ttl_seconds: float
+    ) -> None:
+        self._table = table
+        self._publisher = publisher
+        self._clock = clock
+        self._ttl_ms = ttl_seconds * 1000
+        self._sizes: dict[int, int] = {}
+
+    @property
+    def changelog(self) -> str:
+        return str(self._table.changelog_topic.get_topic_name())
+
+    @property
+    def size(self) -> int:
+        """Interactions remembered, as of the last sweep plus what came since."""
+        return sum(self._sizes.values())
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why nothing more can be done with the stores, or None."""
+        return self._stores.failure
+
+    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+        """See InteractionStore."""
+        return self._stores.begin_restoration(kept)
+
+    def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
+        """The record, or None. The caller owns the partition, or Faust would open its store."""
+        with self._stores.using(partition) as store:
+            value = store.get(interaction_id.encode())
+        return None if value is None else decode_record(value)
+
+    def expired(self, record: InteractionRecord) -> bool:
+        """Past its TTL. A source record that was put off keeps it, for it comes back; so does the
+        intent of one that has no verdict yet, for forgetting it could repeat a PATCH."""
+        age_ms = self._clock.time() * 1000 - record.updated_at
+        return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
+
+    async def put(self, assignment: Assignment, partition: int, record: InteractionRecord) -> None:
+        """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError,
+        StoreError."""
+        await assignment.owned()
+        key, value = record.interaction_id.encode(), encode_record(record)
+        with self._stores.using(partition) as store:
+            if key not in store:
+                self._sizes[partition] = self._sizes.get(partition, 0) + 1
+        acknowledged = await self._publisher.enqueue(
+            self.changelog, key=key, value=value, partition=partition, headers=assignment.headers
+        )
+        # Shielded: a lane abandoned here must leave no gap in the store behind a later offset.
+        await asyncio.shield(self._apply(assignment, key, value, acknowledged))
+
+    async def sweep(self, assignment: Assignment, partition: int) -> int:
+        """Forget what is past its TTL; returns how many. Raises OwnershipLost.
+
+        Here alone: the changelog topic forgets by its own retention, which is the TTL too. Nothing
+        is awaited between looking at a record and deleting it, so a write that is under way comes
+        after it and stays.
+        """
+        kept = forgotten = 0
+        start: bytes | None = None
+        while True:
+            assignment.check()
+            chunk = list(self._scan(partition, start))
+            if not chunk:
+                break
+            for key, value in chunk:
+                if self.expired(decode_record(value)):
+                    with self._stores.using(partition) as store:
+                        store.delete(key)
+                    forgotten += 1
+                else:
+                    kept += 1
+            start = chunk[-1][0] + b"\0"
+            await asyncio.sleep(0)
+        self._sizes[partition] = kept
+        return forgotten
+
+    def disown(self) -> None:
+        """The partitions were revoked: their sizes are no longer ours to tell."""
+        self._sizes.clear()
+
+    async def _apply(
+        self,
+        assignment: Assignment,
+        key: bytes,
+        value: bytes,
+        acknowledged: asyncio.Future[Acknowledged],
+    ) -> None:
+        at = await acknowledged
+        # A late acknowledgement of a partition given up meanwhile: whoever owns it now has read
+        # the value from the changelog, or will process its source record again.
+        if assignment.revoked:
+            return
+        place = TP(at.topic, at.partition)
+        with self._stores.using(at.partition) as store:
+            store.put(key, value)
+            persisted = self._stores.persisted_offset(place)
+            # A jump means that another worker wrote in between: we were frozen, or it was. What it
+            # wrote is not in this store, so the next restore has to begin before it.
+            if at.offset == (0 if persisted is None else persisted + 1):
+                self._stores.set_persisted_offset(place, at.offset)
+
+    def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        # A short-lived iterator for each chunk: one held across awaits would keep the store's lock
+        # after its partition has gone to another worker on this machine.
+        found = 0
+        with self._stores.using(partition) as store:
+            for key, value in store.items(from_key=start):
+                if key == Store.offset_key:
+                    continue
+                yield bytes(key), value  # type: ignore[arg-type]  # raw mode: bytes only
+                found += 1
+                if found == SCAN_CHUNK:
+                    return
+
+    @property
+    def _stores(self) -> InteractionStore:
+        stores = self._table.data
+        assert isinstance(stores, InteractionStore)
+        return stores

@@ -1,0 +1,176 @@
+"""Whether a record is put off, for how many times, and until when."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from hypothesis import given
+
+from streams import errors
+from streams.core import decision
+from streams.core.decision import Policy, Settle
+from streams.core.deferral import look_again, put_off, waited
+from streams.core.envelope import InteractionEvent
+from streams.core.interaction import Interaction
+from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
+
+WINDOW_MS = 60_000
+POLICY = Policy(code="code", lag_window_ms=WINDOW_MS)
+NOW_MS = 1_765_552_507_000
+RIGHT = Interaction(
+    id="i-1",
+    type="voice",
+    state="completed",
+    disposition_code_id=None,
+    wrap_up_code_id=None,
+    duration_ms=60_000,
+)
+COMPLETED = InteractionEvent("i-1", 1, 1, "voice", "completed", None, None)
+NOT_FOUND = decision.after_error(errors.NotFound("no", status=404), None, None, POLICY)
+
+
+def answer(**changes: object) -> Verdict:
+    """What the rules make of such an interaction."""
+    interaction = Interaction(**({f: getattr(RIGHT, f) for f in RIGHT.__slots__} | changes))
+    step = decision.after_fetch(interaction, None, POLICY)
+    assert isinstance(step, Settle)
+    return step.verdict
+
+
+def not_found() -> Verdict:
+    assert isinstance(NOT_FOUND, Settle)
+    return NOT_FOUND.verdict
+
+
+LAGGING = {
+    "not known": not_found(),
+    "not over": answer(state="connected"),
+    "no end time": answer(duration_ms=0, ended=False),
+}
+DECIDED = {
+    "not a call": answer(type="chat"),
+    "has a code": answer(disposition_code_id="theirs"),
+    "has a wrap-up": answer(wrap_up_code_id="theirs"),
+    "too short": answer(duration_ms=10),
+    "gone on the PATCH": msgspec.structs.replace(not_found(), patch_status=404),
+}
+
+
+def look(
+    verdict: Verdict,
+    record: InteractionRecord | None = None,
+    *,
+    event: InteractionEvent = COMPLETED,
+    attempt: int = 1,
+    now_ms: int = NOW_MS,
+    policy: Policy = POLICY,
+) -> Verdict:
+    return look_again(
+        verdict,
+        event,
+        record or InteractionRecord("i-1"),
+        offset=5,
+        attempt=attempt,
+        now_ms=now_ms,
+        policy=policy,
+    )
+
+
+@pytest.mark.parametrize("seen", LAGGING)
+def test_an_api_that_lags_behind_its_event_is_looked_at_again(seen: str) -> None:
+    verdict = look(LAGGING[seen])
+    assert (verdict.decision, verdict.reason) == (Decision.DEFERRED, Reason.NOT_YET_VISIBLE)
+    assert verdict.put_off == PutOff(1, NOW_MS + 10_000, 1, NOW_MS + WINDOW_MS)
+
+
+@pytest.mark.parametrize("seen", DECIDED)
+def test_what_cannot_be_a_lag_is_decided_at_once(seen: str) -> None:
+    assert look(DECIDED[seen]) == DECIDED[seen]
+
+
+@pytest.mark.parametrize("seen", LAGGING)
+def test_only_an_event_that_says_it_is_over_waits(seen: str) -> None:
+    connected = InteractionEvent("i-1", 1, 1, "voice", "connected", None, None)
+    assert look(LAGGING[seen], event=connected) == LAGGING[seen]
+
+
+@pytest.mark.parametrize("seen", LAGGING)
+def test_without_a_window_the_first_look_decides(seen: str) -> None:
+    assert look(LAGGING[seen], policy=Policy(code="code")) == LAGGING[seen]
+
+
+@pytest.mark.parametrize("seen", LAGGING)
+def test_it_is_looked_at_four_times_and_the_last_look_decides(seen: str) -> None:
+    record, now_ms, looks = InteractionRecord("i-1"), NOW_MS, []
+    verdict = look(LAGGING[seen], record)
+    while verdict.put_off is not None:
+        looks.append(now_ms - NOW_MS)
+        taken = None if len(looks) == 1 else len(looks)
+        record = decision.apply(record, COMPLETED, 5, verdict, now_ms, taken=taken)
+        now_ms = verdict.put_off.not_before
+        verdict = look(LAGGING[seen], record, attempt=len(looks) + 1, now_ms=now_ms)
+    looks.append(now_ms - NOW_MS)
+    assert looks == [0, 10_000, 30_000, 60_000]
+    assert verdict == LAGGING[seen]
+    after = decision.apply(record, COMPLETED, 5, verdict, now_ms, taken=9)
+    assert after.settled is None, "a later event may still give it its code"
+
+
+def test_a_missing_end_settles_nothing_and_a_short_call_does() -> None:
+    record = InteractionRecord("i-1")
+    open_ended = decision.apply(record, COMPLETED, 5, LAGGING["no end time"], NOW_MS)
+    short = decision.apply(record, COMPLETED, 5, DECIDED["too short"], NOW_MS)
+    assert open_ended.settled is None
+    assert short.settled is not None
+
+
+def test_a_look_counts_for_nothing_where_failures_are_counted() -> None:
+    busy = errors.ServerError("503")
+    told = put_off(busy, 13, NOW_MS, POLICY, most=10, looks=3, visible_by=NOW_MS + 1)
+    assert told.put_off == PutOff(13, NOW_MS, 3, NOW_MS + 1)
+    assert put_off(busy, 14, NOW_MS, POLICY, most=10, looks=3).decision is Decision.FAILED
+
+
+def test_a_failure_in_between_does_not_begin_the_window_anew() -> None:
+    record = InteractionRecord("i-1")
+    first = look(not_found(), record)
+    record = decision.apply(record, COMPLETED, 5, first, NOW_MS)
+    busy = put_off(errors.ServerError("503"), 2, NOW_MS, POLICY, most=10, looks=1, visible_by=77)
+    record = decision.apply(record, COMPLETED, 5, busy, NOW_MS, taken=1)
+    assert waited(record, 5) == (1, 77)
+    assert look(not_found(), record, attempt=3) == not_found()
+
+
+def test_a_fault_of_ours_is_put_off_and_at_last_dead_under_its_own_reason() -> None:
+    fault = errors.InternalError("a bug")
+    told = put_off(fault, 1, NOW_MS, POLICY, most=1)
+    assert (told.decision, told.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
+    dead = put_off(fault, 2, NOW_MS, POLICY, most=1)
+    assert (dead.decision, dead.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
+    assert told.basis is dead.basis is Basis.EVENT
+
+
+@given(
+    st.integers(0, 3_600_000),
+    st.lists(st.integers(0, 4_000_000), max_size=30).map(sorted),
+    st.sampled_from(sorted(LAGGING)),
+)
+def test_the_looks_end_with_the_window_however_late_each_comes(
+    window_ms: int, times: list[int], seen: str
+) -> None:
+    policy = Policy(code="code", lag_window_ms=window_ms)
+    record = InteractionRecord("i-1")
+    deferrals = 0
+    for number, after in enumerate(times):
+        verdict = look(
+            LAGGING[seen], record, attempt=number + 1, now_ms=NOW_MS + after, policy=policy
+        )
+        if verdict.put_off is None:
+            break
+        deferrals += 1
+        assert verdict.put_off.visible_by == NOW_MS + times[0] + window_ms
+        assert NOW_MS + after < verdict.put_off.not_before <= verdict.put_off.visible_by
+        record = decision.apply(record, COMPLETED, 5, verdict, NOW_MS + after, taken=number or None)
+    late = [after for after in times if after >= times[0] + window_ms] if times else []
+    assert deferrals <= len(times) - len(late)

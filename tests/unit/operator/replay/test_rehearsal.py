@@ -1,0 +1,114 @@
+"""Today's rules on what the API says today."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from streams.core.decision import Policy
+from streams.core.interaction import Interaction
+from streams.core.records import Decision, Reason, Source
+from streams.errors import ApiError, Forbidden, NotFound, ServerError
+from streams.genesys.api import CallLog
+from streams.operator.replay.past import Question
+from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
+from tests.unit.worker.world import CODE, ELIGIBLE, event
+
+POLICY = Policy(code=CODE, dry_run=True)
+
+
+def question(number: int) -> Question:
+    return Question(f"i-{number}", Source("events", 0, number), number, b"", event())
+
+
+class ReadOnlyApi:
+    """Answers a GET with what the test says, the later ones first. Knows no PATCH."""
+
+    def __init__(self, *answers: Interaction | ApiError) -> None:
+        self._answers = answers
+        self.at_once = self.most = 0
+
+    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        number = int(interaction_id.removeprefix("i-"))
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        for _ in range(100 - number):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        answer = self._answers[number]
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+    ) -> int:
+        raise AssertionError("a rehearsal changes nothing")
+
+
+async def answers(*of: Interaction | ApiError) -> Sequence[Rehearsed]:
+    questions = [question(number) for number in range(len(of))]
+    return [each async for each in rehearse(questions, ReadOnlyApi(*of), POLICY)]
+
+
+async def test_in_the_order_of_the_questions_whenever_the_answers_come() -> None:
+    told = await answers(*[ELIGIBLE] * 30)
+
+    assert [each.question.interaction_id for each in told] == [f"i-{n}" for n in range(30)]
+    assert {each.verdict.decision for each in told} == {Decision.WOULD_PATCH}
+    assert {each.verdict.disposition_code_id for each in told} == {CODE}
+
+
+async def test_no_more_than_a_few_are_asked_at_once() -> None:
+    api = ReadOnlyApi(*[ELIGIBLE] * 30)
+    async for _ in rehearse([question(number) for number in range(30)], api, POLICY):
+        pass
+
+    assert api.most == AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "eligible", "unanswered"),
+    [
+        (ELIGIBLE, Reason.ELIGIBLE, True, False),
+        (replace(ELIGIBLE, duration_ms=10_000), Reason.TOO_SHORT, False, False),
+        (replace(ELIGIBLE, disposition_code_id="x"), Reason.DISPOSITION_SET, False, False),
+        (NotFound("gone", status=404), Reason.NOT_FOUND, False, False),
+        (Forbidden("no scope", status=403), Reason.FORBIDDEN, False, True),
+        (ServerError("down", status=500), Reason.SERVER_ERROR, False, True),
+    ],
+    ids=lambda value: getattr(value, "value", None),
+)
+async def test_what_is_known_and_what_is_not(
+    answer: Interaction | ApiError, reason: Reason, *, eligible: bool, unanswered: bool
+) -> None:
+    (told,) = await answers(answer)
+
+    assert told.verdict.reason is reason
+    assert (told.eligible, told.unanswered) == (eligible, unanswered)
+
+
+async def test_who_stops_listening_leaves_nobody_asking() -> None:
+    rehearsing = rehearse([question(number) for number in range(30)], never(), POLICY)
+    listening = asyncio.ensure_future(anext(rehearsing))
+    before = asyncio.all_tasks() - {listening}
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks() - before) == 1 + AT_ONCE
+
+    listening.cancel()
+    await asyncio.wait({listening})
+
+    assert asyncio.all_tasks() == before
+
+
+def never() -> ReadOnlyApi:
+    class Never(ReadOnlyApi):
+        async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    return Never()

@@ -1,0 +1,84 @@
+"""Sending dead letters back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from streams.core.records import Source
+from streams.kafka.publisher import Acknowledged, Headers, Publisher
+from streams.operator.letter import Letter
+from streams.operator.redrive import redrive
+from streams.settings import TopicNames
+from streams.wire.retries import read_returned
+from tests.unit.genesys.scripted import LeapingClock
+from tests.unit.operator.test_letter import TOPIC, body, letter
+
+TOPICS = TopicNames("genesys.interaction.")
+
+
+class Recording(Publisher):
+    """Remembers what was sent, and when."""
+
+    def __init__(self, clock: LeapingClock) -> None:
+        self._clock = clock
+        self.sent: list[tuple[str, bytes | None, bytes | None, Headers, int | None]] = []
+        self.at: list[float] = []
+
+    async def publish(
+        self,
+        topic: str,
+        *,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        partition: int | None = None,
+    ) -> Acknowledged:
+        self.sent.append((topic, key, value, headers, partition))
+        self.at.append(self._clock.now)
+        return Acknowledged(topic, partition or 0, 0)
+
+    async def enqueue(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("each is acknowledged before the next")
+
+
+async def send(*letters: Letter, per_second: float = 1000) -> Recording:
+    clock = LeapingClock()
+    publisher = Recording(clock)
+    async for _ in redrive(letters, publisher, TOPICS, clock, per_second=per_second):
+        pass
+    return publisher
+
+
+async def test_a_record_of_the_worker_goes_to_retries_as_what_it_was() -> None:
+    publisher = await send(letter(0, of=41, redriven=1))
+
+    ((topic, key, value, headers, partition),) = publisher.sent
+    assert (topic, key, value, partition) == (TOPICS.retries, b"i-1", body(), 3)
+    returned = read_returned(headers)
+    assert returned.source == Source(TOPIC, 3, 41)
+    assert (returned.redriven, returned.put_off.attempt, returned.put_off.not_before) == (2, 0, 0)
+
+
+async def test_one_of_the_bridge_goes_to_events() -> None:
+    publisher = await send(letter(0, of=None, value=body("i-9")))
+
+    ((topic, key, value, _, partition),) = publisher.sent
+    assert (topic, key, value, partition) == (TOPICS.events, b"i-9", body("i-9"), None)
+
+
+async def test_a_strangers_event_from_retries_goes_to_events() -> None:
+    """It was never there, so it has no offset that a worker could go by."""
+    stranger = replace(letter(0), source=Source(TOPICS.retries, 3, 500))
+
+    publisher = await send(stranger)
+
+    ((topic, key, _, headers, partition),) = publisher.sent
+    assert (topic, key, headers, partition) == (TOPICS.events, b"i-1", (), None)
+
+
+async def test_no_more_a_second_than_asked_for() -> None:
+    publisher = await send(*(letter(offset, of=offset) for offset in range(5)), per_second=2)
+
+    gaps = [after - before for before, after in zip(publisher.at, publisher.at[1:], strict=False)]
+    assert gaps == [0.5] * 4

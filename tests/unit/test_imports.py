@@ -1,0 +1,82 @@
+"""Which room of the package may know which: the core knows none, and nothing knows the programs."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "streams").rglob("*.py"))
+}
+
+# Modules beside the rooms that stand on errors alone, and that every room may use.
+GROUND = {
+    *("addresses", "clock", "environment", "errors", "last_resort"),
+    *("listening", "refusal", "skipping", "stopping"),
+}
+SHARED = GROUND | {"core", "settings", "telemetry"}
+
+# What each room may import beside itself.
+MAY_IMPORT = {
+    "core": {"errors"},
+    "wire": {"core", "errors", "kafka"},
+    "kafka": SHARED - {"telemetry"},
+    "genesys": SHARED - {"telemetry"},
+    "telemetry": GROUND,
+    "bridge": SHARED | {"kafka", "wire"},
+    "worker": SHARED | {"kafka", "genesys", "wire"},
+    "operator": SHARED | {"kafka", "genesys", "wire"},
+    "local": SHARED | {"kafka", "wire"},
+}
+
+LONGEST, MEDIAN = 400, 130
+
+
+def imported(module: str) -> Iterator[str]:
+    """The modules, and the packages of others, that it names."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            inner = {each for each in node.names if f"{node.module}.{each.name}" in MODULES}
+            yield from (f"{node.module}.{each.name}" for each in inner)
+            if len(inner) < len(node.names):
+                yield node.module
+
+
+def room(module: str) -> str:
+    """``core`` of ``streams.core.rules``; empty for ``streams`` itself."""
+    return module.partition("streams")[2].removeprefix(".").partition(".")[0]
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in MAY_IMPORT])
+def test_a_room_knows_only_those_below_it(name: str) -> None:
+    known = {room(each) for each in imported(name) if each.partition(".")[0] == "streams"}
+    assert known - {room(name), ""} - MAY_IMPORT[room(name)] == set()
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in GROUND])
+def test_the_ground_stands_on_errors_alone(name: str) -> None:
+    known = {room(each) for each in imported(name) if each.partition(".")[0] == "streams"}
+    assert known - {room(name)} <= {"errors"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if room(name) == "core"])
+def test_the_core_needs_msgspec_and_python_alone(name: str) -> None:
+    """No I/O, no time but what is handed in: so all of it can be tried on plain values."""
+    others = {each.partition(".")[0] for each in imported(name)} - {"streams", "msgspec"}
+    assert others <= sys.stdlib_module_names
+    assert others & {"asyncio", "datetime", "os", "socket", "threading", "time"} == set()
+
+
+def test_no_module_is_too_long_to_be_read_at_once() -> None:
+    lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    assert {name: each for name, each in lines.items() if each > LONGEST} == {}
+    assert statistics.median(lines.values()) < MEDIAN

@@ -1,0 +1,55 @@
+"""The headers of a record in ``retries``."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.records import PutOff, Reason, Source
+from streams.errors import EnvelopeError
+from streams.wire.retries import (
+    ATTEMPT,
+    NOT_BEFORE,
+    OFFSET,
+    PARTITION,
+    REASON,
+    TOPIC,
+    Returned,
+    read_returned,
+    retry_headers,
+)
+
+SOURCE = Source("genesys.interaction.events", 3, 41)
+HEADERS = retry_headers(SOURCE, PutOff(2, 1_765_552_507_657), Reason.TIMEOUT.value)
+
+
+def test_the_names_are_the_contracts() -> None:
+    assert dict(HEADERS) == {
+        "retry.attempt": b"2",
+        "retry.not-before": b"1765552507657",
+        "retry.reason": b"timeout",
+        "retry.source.topic": b"genesys.interaction.events",
+        "retry.source.partition": b"3",
+        "retry.source.offset": b"41",
+    }
+
+
+def test_what_is_written_is_read() -> None:
+    assert read_returned(HEADERS) == Returned(SOURCE, PutOff(2, 1_765_552_507_657))
+
+
+@pytest.mark.parametrize("missing", [ATTEMPT, NOT_BEFORE, TOPIC, PARTITION, OFFSET])
+def test_a_header_that_is_missing_is_named(missing: str) -> None:
+    headers = [(name, value) for name, value in HEADERS if name != missing]
+
+    with pytest.raises(EnvelopeError, match=missing):
+        read_returned(headers)
+
+
+def test_the_reason_is_for_people() -> None:
+    assert read_returned([each for each in HEADERS if each[0] != REASON])
+
+
+@pytest.mark.parametrize("value", [b"", b"-1", b"1.5", b"\xff", "٣".encode(), b"9" * 20])
+def test_what_is_no_number_is_refused(value: bytes) -> None:
+    with pytest.raises(EnvelopeError, match=OFFSET):
+        read_returned([*HEADERS, (OFFSET, value)])

@@ -1,0 +1,201 @@
+"""The stores on disk: damaged, outdated, ahead of their changelog, and on a disk that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import faust
+import pytest
+from faust.types import TP
+
+from streams.errors import StoreError
+from streams.worker.state.stores import InteractionStore, StoredTable
+
+A, B = TP("shop-interactions-changelog", 0), TP("shop-interactions-changelog", 1)
+
+# More than one block of a table file, so that damage in the middle is nobody's header.
+KEYS = 400
+
+
+def opened(datadir: Path) -> InteractionStore:
+    """The stores as the worker's next life finds them."""
+    app = faust.App(
+        "shop",
+        broker="kafka://127.0.0.1:1",
+        store="rocksdb://",
+        datadir=str(datadir),
+        autodiscover=False,
+        Table=StoredTable,
+    )
+    table = app.Table("interactions", key_type=bytes, value_type=bytes, partitions=2)
+    store = table.data
+    assert isinstance(store, InteractionStore)
+    store.path.mkdir(parents=True, exist_ok=True)
+    return store
+
+
+def closed(store: InteractionStore) -> None:
+    for db in store._dbs.values():
+        db.close()
+    store._dbs.clear()
+
+
+def filled(datadir: Path, *, upto: int = 40) -> Path:
+    """A store at rest with KEYS records, applied up to that offset; where it is."""
+    store = opened(datadir)
+    with store.using(0) as db:
+        for number in range(KEYS):
+            db.put(b"i-%d" % number, b"v" * 100)
+        db.flush()
+    store.set_persisted_offset(A, upto)
+    closed(store)
+    return Path(store.partition_path(0))
+
+
+def garble(path: Path) -> None:
+    path.write_bytes(bytes(byte ^ 0x5A for byte in path.read_bytes()))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("damage", [garble, cut, Path.unlink])
+@pytest.mark.parametrize("files", ["MANIFEST-*", "*.sst", "CURRENT"])
+def test_a_damaged_store_is_thrown_away(
+    files: str, damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    damaged = list(filled(tmp_path).glob(files))
+    assert damaged
+    for path in damaged:
+        damage(path)
+
+    store = opened(tmp_path)
+
+    assert store.begin_restoration({A: (0, 41)}) == {A: -1}
+    with store.using(0) as db:
+        assert db.get(b"i-1") is None
+    assert store.failure is None
+
+
+def test_damage_that_is_found_late_ends_this_life_and_not_the_next(tmp_path: Path) -> None:
+    """One block of a table file: the store opens, and the block is read when it is asked for."""
+    table = max(filled(tmp_path).glob("*.sst"), key=lambda path: path.stat().st_size)
+    content = bytearray(table.read_bytes())
+    content[100:110] = bytes(10)
+    table.write_bytes(content)
+    store = opened(tmp_path)
+    assert store.begin_restoration({A: (0, 41)}) == {A: 40}
+
+    with (
+        pytest.raises(StoreError, match=r"DATA_DIR: cannot use .* Corruption"),
+        store.using(0) as db,
+    ):
+        for number in range(KEYS):
+            db.get(b"i-%d" % number)
+
+    # Nothing that it would miss now may pass for unknown.
+    with pytest.raises(StoreError), store.using(0):
+        pass
+    assert opened(tmp_path).begin_restoration({A: (0, 41)}) == {A: -1}
+
+
+def test_a_disk_that_fails_keeps_the_store(tmp_path: Path) -> None:
+    filled(tmp_path)
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError, match=r"No space left.*free space"), store.using(0):
+        raise Exception("IO error: No space left on device: While appending to file")
+
+    assert isinstance(store.failure, StoreError)
+    closed(store)
+    assert opened(tmp_path).begin_restoration({A: (0, 41)}) == {A: 40}
+
+
+def test_a_store_that_can_not_be_opened_is_told_and_kept(tmp_path: Path) -> None:
+    """Whoever asks, Faust as well: the operator is told by which directory."""
+    path = filled(tmp_path)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to("/dev/full")
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError, match="cannot use"):
+        store._db_for_partition(0)
+
+    assert store.failure is not None
+    assert str(path) in str(store.failure)
+
+
+def test_a_store_still_locked_is_left_to_faust(tmp_path: Path) -> None:
+    """It has let it go a moment ago, and opens it again once it is collected."""
+    filled(tmp_path)
+    first, second = opened(tmp_path), opened(tmp_path)
+    with first.using(0):
+        pass
+
+    with pytest.raises(Exception, match="lock") as refused:
+        second._db_for_partition(0)
+
+    assert not isinstance(refused.value, StoreError)
+    assert second.failure is None
+    closed(first)
+    assert second.begin_restoration({A: (0, 41)}) == {A: 40}
+
+
+def test_a_disk_that_fails_in_a_recovery_is_told(tmp_path: Path) -> None:
+    """Faust goes on as if the batch had been written; nobody else may."""
+    store = opened(tmp_path)
+    (Path(store.partition_path(0))).write_text("in the way")
+    event = SimpleNamespace(
+        message=SimpleNamespace(tp=A, partition=0, offset=3, key=b"i-1", value=b"v")
+    )
+
+    store.apply_changelog_batch([event], bytes, bytes)
+
+    assert isinstance(store.failure, StoreError)
+    with pytest.raises(StoreError), store.using(1):
+        pass
+
+
+def test_what_is_applied_is_not_read_again(tmp_path: Path) -> None:
+    filled(tmp_path, upto=40)
+
+    assert opened(tmp_path).begin_restoration({A: (41, 90), B: (0, 12)}) == {A: 40, B: -1}
+
+
+def test_a_store_that_the_changelog_has_forgotten_is_thrown_away(tmp_path: Path) -> None:
+    filled(tmp_path, upto=40)
+    store = opened(tmp_path)
+
+    assert store.begin_restoration({A: (42, 90)}) == {A: 41}
+
+    assert store.persisted_offset(A) == 41
+    with store.using(0) as db:
+        assert db.get(b"i-1") is None
+
+
+def test_an_empty_store_begins_where_the_changelog_does(tmp_path: Path) -> None:
+    """All of it gone by retention: there is nothing to wait for, and what comes is contiguous."""
+    store = opened(tmp_path)
+
+    assert store.begin_restoration({A: (90, 90)}) == {A: 89}
+    assert store.persisted_offset(A) == 89
+
+
+@pytest.mark.parametrize("end", [0, 1, 40])
+def test_a_changelog_that_lost_what_the_store_has_stops_the_worker(
+    end: int, tmp_path: Path
+) -> None:
+    path = filled(tmp_path, upto=40)
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError) as refused:
+        store.begin_restoration({A: (0, end), B: (0, 0)})
+
+    said = str(refused.value)
+    assert f"{A.topic}/0 ends at offset {end} and has been applied up to 40" in said
+    assert said.endswith(f"rm -r {path}")
+    assert store.failure is refused.value
+    assert f"{B.topic}/1" not in said
