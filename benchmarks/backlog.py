@@ -88,7 +88,7 @@ class Flatness:
 
 def load(settings: Settings, records: int, interactions: int) -> None:
     """Put the first ``records`` events of the generator's stream into the topic."""
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     producer = Producer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,
@@ -129,7 +129,7 @@ def watch(settings: Settings, pid: int, records: int) -> Iterator[tuple[Sample, 
     """A sample a second until all is told and committed."""
     started = moved = time.monotonic()
     progress = (0, 0)
-    partitions = verify_topics(settings).partitions
+    partitions = verify_topics(settings.kafka).partitions
     with closing(FrontierWatch(settings, partitions)) as frontier:
         while progress != (records, records):
             time.sleep(SAMPLE_SECONDS)

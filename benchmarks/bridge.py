@@ -131,7 +131,7 @@ async def run(seconds: float, rate: float) -> bool:
         settings = Settings.load(
             _env_file=None, **{name.lower(): value for name, value in named.items()}
         )
-        await asyncio.to_thread(apply_topics, settings)
+        await asyncio.to_thread(apply_topics, settings.kafka)
         env = {**os.environ, **named, "PYTHONPATH": str(ROOT)}
         with process(sys.executable, "-m", "streams", "bridge", "http", env=env, cwd=ROOT) as child:
             url = f"http://127.0.0.1:{settings.bridge_port}"

@@ -60,7 +60,7 @@ def truth(number: int) -> dict[str, Any]:
 
 def load(settings: Settings, interactions: int) -> None:
     """Put the end of so many calls into the topic."""
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     producer = Producer(
         {
             "bootstrap.servers": settings.kafka_bootstrap_servers,

@@ -210,7 +210,7 @@ async def running(
             settings = Settings.load(
                 _env_file=None, **{name.lower(): value for name, value in named.items()}
             )
-            await asyncio.to_thread(apply_topics, settings)
+            await asyncio.to_thread(apply_topics, settings.kafka)
             loader = Loader(settings)
             due: dict[str, float] = {}
             for batch in batches:

@@ -58,7 +58,7 @@ def name_of(number: int) -> str:
 
 async def send(settings: Settings, names: Sequence[str], per_second: float | None) -> None:
     """Every event, in order; all at once without a rate."""
-    publisher = KafkaPublisher(settings, client_id="benchmark")
+    publisher = KafkaPublisher(settings.kafka, client_id="benchmark")
     await publisher.start()
     acknowledged = []
     began = time.monotonic()
@@ -113,7 +113,7 @@ async def rate(
             settings = Settings.load(
                 _env_file=None, **{name.lower(): value for name, value in named.items()}
             )
-            await asyncio.to_thread(apply_topics, settings)
+            await asyncio.to_thread(apply_topics, settings.kafka)
             sending = asyncio.create_task(send(settings, names, per_second))
             if per_second is None:
                 await sending

@@ -87,7 +87,7 @@ async def measure(settings: Settings, simulator: str, records: int) -> Costs:
         truths = [_truth(interaction_id, kind) for interaction_id, kind in calls.items()]
         async with session.put(f"{simulator}/_simulator/interactions", json=truths) as answer:
             answer.raise_for_status()
-    publisher = KafkaPublisher(settings, client_id="benchmark")
+    publisher = KafkaPublisher(settings.kafka, client_id="benchmark")
     await publisher.start()
     try:
         for interaction_id, kind in calls.items():
@@ -108,11 +108,11 @@ async def collect(settings: Settings, calls: Mapping[str, Kind]) -> Costs:
 
     It is as young as the run, so that nothing in it is compacted.
     """
-    partitions = range((await asyncio.to_thread(verify_topics, settings)).partitions)
+    partitions = range((await asyncio.to_thread(verify_topics, settings.kafka)).partitions)
     costs: dict[str, Seen] = defaultdict(Seen)
     missing = sum(kind.times for kind in calls.values())
     async with asyncio.timeout(PATIENCE_SECONDS):
-        outcomes = read_topic(settings, settings.topics.outcomes, partitions, follow=True)
+        outcomes = read_topic(settings.kafka, settings.topics.outcomes, partitions, follow=True)
         async with aclosing(outcomes):
             async for record in outcomes:
                 outcome = msgspec.json.decode(record.value)
@@ -122,7 +122,7 @@ async def collect(settings: Settings, calls: Mapping[str, Kind]) -> Costs:
                 missing -= 1
                 if not missing:
                     break
-    async for record in read_topic(settings, changelog(settings.app_id), partitions):
+    async for record in read_topic(settings.kafka, changelog(settings.app_id), partitions):
         costs[calls[record.key.decode()].name].writes += 1
     return costs
 
@@ -150,7 +150,7 @@ async def run(
         settings = Settings.load(
             _env_file=None, **{name.lower(): value for name, value in named.items()}
         )
-        await asyncio.to_thread(apply_topics, settings)
+        await asyncio.to_thread(apply_topics, settings.kafka)
         env = {**os.environ, **named, "PYTHONPATH": str(ROOT)}
         with process(sys.executable, "-m", *module, env=env, cwd=Path(data)):
             return await measure(settings, simulator, records)

@@ -216,7 +216,7 @@ async def run(kind: str, events: int, seconds: float) -> bool:
             data_dir=Path(home) / "data",
             worker_port=free_port(),
         )
-        await asyncio.to_thread(apply_topics, settings)
+        await asyncio.to_thread(apply_topics, settings.kafka)
         centre = Journey(settings, simulator, {one.id: dict(one.truth) for one in people})
         await api.open()
         samples: list[Sample] = []

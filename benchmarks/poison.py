@@ -84,7 +84,7 @@ class LagWatch:
 
     def __init__(self, settings: Settings, partitions: int, topic: str | None = None) -> None:
         """``topic``: ``events`` without one."""
-        self._admin = AdminClient(librdkafka_options(settings))
+        self._admin = AdminClient(librdkafka_options(settings.kafka))
         self._group = settings.app_id
         name = topic or settings.topics.events
         self._places = [TopicPartition(name, each) for each in range(partitions)]
@@ -176,8 +176,8 @@ async def run(servers: str, home: Path, per_second: int, seconds: float, *, pois
             worker_port=free_port(),
             lag_window_seconds=0,  # each look more would be a call that is not wasted
         )
-        await asyncio.to_thread(apply_topics, settings)
-        partitions = (await asyncio.to_thread(verify_topics, settings)).partitions
+        await asyncio.to_thread(apply_topics, settings.kafka)
+        partitions = (await asyncio.to_thread(verify_topics, settings.kafka)).partitions
         centre = Poisoned(settings, simulator, {one.id: dict(one.truth) for one in people})
         lags = LagWatch(settings, partitions)
         samples: list[Lag] = []

@@ -53,7 +53,7 @@ class Loader:
         self._random = Random(5)
         self._producer = Producer(
             {
-                **librdkafka_options(settings),
+                **librdkafka_options(settings.kafka),
                 "enable.idempotence": True,
                 "linger.ms": 20,
                 "queue.buffering.max.messages": 2 * CHUNK,
@@ -83,7 +83,7 @@ class Loader:
 
     async def commit(self) -> None:
         """The group has finished the sources."""
-        admin = AdminClient(librdkafka_options(self._settings))
+        admin = AdminClient(librdkafka_options(self._settings.kafka))
         group = self._settings.app_id
 
         def taken() -> bool:

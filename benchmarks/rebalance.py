@@ -182,8 +182,8 @@ def play(
     settings = Settings.load(
         _env_file=None, **{name.lower(): value for name, value in named.items()}
     )
-    apply_topics(settings)
-    partitions = verify_topics(settings).partitions
+    apply_topics(settings.kafka)
+    partitions = verify_topics(settings.kafka).partitions
     load = Load(settings, partitions, RECORDS_PER_SECOND)
     with (
         closing(Progress(settings, partitions)) as progress,

@@ -71,7 +71,7 @@ def record(number: int) -> InteractionRecord:
 
 async def fill(settings: Settings, records: int) -> None:
     """Put so many records into the changelog, where their keys belong."""
-    publisher = KafkaPublisher(settings, client_id="benchmark")
+    publisher = KafkaPublisher(settings.kafka, client_id="benchmark")
     await publisher.start()
     try:
         for first in range(0, records, AT_ONCE):
@@ -132,7 +132,7 @@ def main(records: int) -> None:
             _env_file=None, **{name.lower(): value for name, value in named.items()}
         )
         env = {**os.environ, **named, "PYTHONPATH": str(ROOT)}
-        apply_topics(settings)
+        apply_topics(settings.kafka)
         empty = start(settings, env, home)
         asyncio.run(fill(settings, records))
         whole = start(settings, {**env, "DATA_DIR": str(home / "lost")}, home)

@@ -241,7 +241,7 @@ def _outcome(event: InteractionEvent | None, verdict: Verdict, source: Source) -
 
 def main() -> None:
     settings = Settings.load()
-    build(settings, verify_topics(settings)).main()
+    build(settings, verify_topics(settings.kafka)).main()
 
 
 if __name__ == "__main__":

@@ -90,13 +90,13 @@ def broker(kafka: bool, home: Path) -> Iterator[str]:
 
 async def prepare(settings: Settings, simulator: str, records: int) -> None:
     """Register the interactions at the API and put one event of each into the topic."""
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     ids = [f"bench-{number}" for number in range(records)]
     async with aiohttp.ClientSession() as session:
         truths = [_truth(interaction_id) for interaction_id in ids]
         async with session.put(f"{simulator}/_simulator/interactions", json=truths) as answer:
             answer.raise_for_status()
-    publisher = KafkaPublisher(settings, client_id="benchmark")
+    publisher = KafkaPublisher(settings.kafka, client_id="benchmark")
     await publisher.start()
     try:
         await asyncio.gather(

@@ -15,7 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from streams.addresses import api_url, checked_url, is_loopback
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
-from streams.kafka.connection import check_tls_files, server_list
+from streams.kafka.settings import (
+    KafkaSettings,
+    SaslMechanism,
+    SecurityProtocol,
+    TopicNames,
+    server_list,
+)
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 
@@ -37,29 +43,6 @@ _PRINTABLE = "1 to 1024 printable characters"
 
 # An hour, a day, ten years: more is a slip of the finger, and overflows what is computed from it.
 _HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
-
-
-@dataclass(frozen=True, slots=True)
-class TopicNames:
-    """The four topics under one prefix (contract, Topics)."""
-
-    prefix: str
-
-    @property
-    def events(self) -> str:
-        return f"{self.prefix}events"
-
-    @property
-    def outcomes(self) -> str:
-        return f"{self.prefix}outcomes"
-
-    @property
-    def retries(self) -> str:
-        return f"{self.prefix}retries"
-
-    @property
-    def dead_letters(self) -> str:
-        return f"{self.prefix}dead-letters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +101,8 @@ class Settings(BaseModel):
         max_length=8192,
         description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
     )
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism | None = None
     kafka_sasl_username: str | None = Field(None, description=_PRINTABLE)
     kafka_sasl_password: SecretStr | None = Field(None, description=_PRINTABLE)
     kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
@@ -237,7 +220,7 @@ class Settings(BaseModel):
             ]
             # The others are looked at as if these were not set.
             settings = cls.model_validate(values)
-        checks = (cls._check_sasl, cls._check_tls, cls.skipped_records, *needed)
+        checks = (cls._check_kafka, cls.skipped_records, *needed)
         for check in checks:
             try:
                 check(settings)
@@ -247,27 +230,30 @@ class Settings(BaseModel):
             raise SettingsError(*first_of_each(problems)) from None
         return settings
 
-    def _check_sasl(self) -> None:
-        if self.kafka_security_protocol.startswith("SASL"):
-            given = {
-                "KAFKA_SASL_MECHANISM": self.kafka_sasl_mechanism,
-                "KAFKA_SASL_USERNAME": self.kafka_sasl_username,
-                "KAFKA_SASL_PASSWORD": self.kafka_sasl_password,
-            }
-            all_of(
-                *(
-                    lambda name=name, value=value: required(name, value, "for a SASL protocol")
-                    for name, value in given.items()
-                )
-            )
-
-    def _check_tls(self) -> None:
-        if self.kafka_security_protocol.endswith("SSL"):
-            check_tls_files(self)
-
     @property
     def topics(self) -> TopicNames:
         return TopicNames(self.topic_prefix)
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        """What the rooms that talk to Kafka need to know."""
+        password = self.kafka_sasl_password
+        return KafkaSettings(
+            bootstrap_servers=self.kafka_bootstrap_servers,
+            topics=self.topics,
+            app_id=self.app_id,
+            state_ttl_seconds=self.state_ttl_seconds,
+            security_protocol=self.kafka_security_protocol,
+            sasl_mechanism=self.kafka_sasl_mechanism,
+            sasl_username=self.kafka_sasl_username,
+            sasl_password=None if password is None else password.get_secret_value(),
+            ssl_cafile=self.kafka_ssl_cafile,
+            ssl_certfile=self.kafka_ssl_certfile,
+            ssl_keyfile=self.kafka_ssl_keyfile,
+        )
+
+    def _check_kafka(self) -> None:
+        self.kafka.check()
 
     def skipped_records(self) -> frozenset[Place]:
         """Topic, partition and offset of the records that are to end unread. Raises

@@ -33,7 +33,7 @@ ANY_TIME = {
 
 def take_any_time(settings: Settings, topics: Iterable[str]) -> None:
     """From now on these topics do."""
-    if TopicsAdmin(settings).cluster().embedded:
+    if TopicsAdmin(settings.kafka).cluster().embedded:
         return
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
@@ -42,6 +42,6 @@ def take_any_time(settings: Settings, topics: Iterable[str]) -> None:
     resources = [
         ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic in topics
     ]
-    admin = AdminClient(librdkafka_options(settings))
+    admin = AdminClient(librdkafka_options(settings.kafka))
     for done in admin.incremental_alter_configs(resources).values():
         done.result(ANSWER_SECONDS)

@@ -56,7 +56,7 @@ class Journey:
 
     async def send(self, events: Sequence[dict[str, Any]], *, seconds: float = 0.0) -> None:
         """Put the events into the topic, in order, spread over that time."""
-        publisher = KafkaPublisher(self.settings, client_id="journey")
+        publisher = KafkaPublisher(self.settings.kafka, client_id="journey")
         await publisher.start()
         pending: list[tuple[dict[str, Any], asyncio.Future[Acknowledged]]] = []
         started = time.monotonic()
@@ -180,7 +180,7 @@ async def journey(
                 "disposition_code_id": CODE,
             }
         )
-        apply_topics(pointed)
+        apply_topics(pointed.kafka)
         # The simulator changes its own copies.
         going = Journey(pointed, simulator, {one.id: dict(one.truth) for one in people})
         yield going, list(stream(people, seed))

@@ -47,7 +47,7 @@ async def read_all(settings: Settings, topic: str) -> list[Record]:
 def _read_all(settings: Settings, topic: str) -> list[Record]:
     consumer = confluent_kafka.Consumer(
         {
-            **librdkafka_options(settings),
+            **librdkafka_options(settings.kafka),
             "group.id": "oracle",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
@@ -107,7 +107,7 @@ def record_of(message: confluent_kafka.Message) -> Record:
 
 async def committed(settings: Settings, topic: str) -> dict[int, int]:
     """The worker group's committed offset of each partition of a topic."""
-    admin = AIOKafkaAdminClient(**aiokafka_options(settings))
+    admin = AIOKafkaAdminClient(**aiokafka_options(settings.kafka))
     await admin.start()
     try:
         offsets = await admin.list_consumer_group_offsets(settings.app_id)

@@ -61,7 +61,7 @@ class Poisoned(Journey):
         """
         producer = confluent_kafka.Producer(
             {
-                **librdkafka_options(self.settings),
+                **librdkafka_options(self.settings.kafka),
                 "enable.idempotence": True,
                 "message.max.bytes": REQUEST_BYTES,
             }

@@ -84,7 +84,7 @@ async def run(settings: Settings, home: Path, amounts: Amounts) -> Result:
         named = {"genesys_cloud_base_url": url, "disposition_code_id": CODE}
         named |= {"genesys_cloud_client_id": "fuzz", "genesys_cloud_client_secret": "fuzz-secret"}
         pointed = settings.model_copy(update={**QUICK, **named})
-        await asyncio.to_thread(apply_topics, pointed)
+        await asyncio.to_thread(apply_topics, pointed.kafka)
         topics = (pointed.topics.events, pointed.topics.retries)
         await asyncio.to_thread(take_any_time, pointed, topics)
         plan = Plan(
@@ -92,7 +92,7 @@ async def run(settings: Settings, home: Path, amounts: Amounts) -> Result:
             answered=amounts.answers,
             good=good,
             seed=amounts.seed,
-            partitions=(await asyncio.to_thread(verify_topics, pointed)).partitions,
+            partitions=(await asyncio.to_thread(verify_topics, pointed.kafka)).partitions,
             events_topic=pointed.topics.events,
             now_ms=round(time.time() * 1000),
         )

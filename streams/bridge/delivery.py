@@ -14,7 +14,7 @@ from streams.bridge.spans import publishing
 from streams.clock import Clock
 from streams.core.envelope import InteractionEvent
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import inject_context
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import Protocol
 from streams.clock import Clock
 from streams.errors import KafkaError, PublishError, TopicsError
 from streams.kafka.publisher import Acknowledged, Headers, Publisher
+from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
-from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class TopicsProbe:
     # Short, because it runs in a thread that the end of the process waits for.
     SECONDS = 2.0
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._admin = TopicsAdmin(settings)
         self._required = {settings.topics.events, settings.topics.dead_letters}
 

@@ -41,8 +41,8 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
     """
     clock = SystemClock()
     api_keys = settings.bridge_api_keys()
-    publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-bridge")
-    link = Link(publisher, probe=TopicsProbe(settings), clock=clock)
+    publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-bridge")
+    link = Link(publisher, probe=TopicsProbe(settings.kafka), clock=clock)
     metrics = BridgeMetrics(CollectorRegistry())
     delivery = Delivery(
         publisher=link,

@@ -190,7 +190,7 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
             for letter in chosen:
                 click.echo(f"would send back: {_name(letter)} ({letter.reason or '-'})")
             return len(chosen)
-        publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-redrive")
+        publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-redrive")
         await publisher.start()
         try:
             sending = redrive(chosen, publisher, settings.topics, SystemClock(), per_second=rate)
@@ -206,20 +206,20 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
 
 
 async def _read(settings: Settings) -> list[Letter]:
-    partitions = await partitions_of(settings, settings.topics.dead_letters)
-    return await read_letters(settings, partitions)
+    partitions = await partitions_of(settings.kafka, settings.topics.dead_letters)
+    return await read_letters(settings.kafka, partitions)
 
 
 async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
     """Every letter, and how it stands."""
     letters = await _read(settings)
-    retries = await partitions_of(settings, settings.topics.retries)
+    retries = await partitions_of(settings.kafka, settings.topics.retries)
 
     def is_absent(source: Source) -> bool:
         """A record goes back to the partition of ``retries`` that has its own number."""
         return source.topic == settings.topics.events and source.partition >= retries
 
-    return standings(letters, await read_sent(settings, retries), is_absent)
+    return standings(letters, await read_sent(settings.kafka, retries), is_absent)
 
 
 def _line(letter: Letter, standing: Standing) -> str:

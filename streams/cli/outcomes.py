@@ -73,12 +73,12 @@ def outcomes(follow: bool, interaction: str | None, as_json: bool) -> None:
 
 async def _read(settings: Settings, follow: bool, interaction: str | None, as_json: bool) -> None:
     topic = settings.topics.outcomes
-    count = await partitions_of(settings, topic)
+    count = await partitions_of(settings.kafka, topic)
     key = None if interaction is None else interaction.encode()
     partitions = range(count) if key is None else [partition_of(key, count)]
     show = _json if as_json else _table(Console(highlight=False, soft_wrap=True))
     shown = 0
-    async with aclosing(read_topic(settings, topic, partitions, follow=follow)) as records:
+    async with aclosing(read_topic(settings.kafka, topic, partitions, follow=follow)) as records:
         async for record in records:
             found = read_outcome(record.value)
             own = isinstance(found, Outcome) and found.interaction_id == interaction

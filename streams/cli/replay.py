@@ -57,7 +57,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
         fetch=settings.fetch_policy,
         dry_run=True,
     )
-    found = await survey(settings, stretch, policy)
+    found = await survey(settings.kafka, stretch, policy)
     _say(
         f"{found.records} events; {len(found.questions)} calls were over: {len(found.past.coded)} "
         f"got a code, {len(found.undecided)} are not decided yet and left to the workers, "
@@ -105,11 +105,11 @@ class _Back:
         self._settings = settings
         self._past = past
         self._earlier: frozenset[tuple[Source, int]] = frozenset()
-        self._publisher = KafkaPublisher(settings, client_id=f"{settings.app_id}-replay")
+        self._publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-replay")
 
     async def __aenter__(self) -> _Back:
-        partitions = await partitions_of(self._settings, self._settings.topics.retries)
-        self._earlier = await read_sent(self._settings, partitions)
+        partitions = await partitions_of(self._settings.kafka, self._settings.topics.retries)
+        self._earlier = await read_sent(self._settings.kafka, partitions)
         await self._publisher.start()
         return self
 

@@ -30,7 +30,7 @@ def topics(ctx: click.Context, file: Path | None) -> None:
 @topics.command(help="Create the topics that are missing. Never changes or deletes one.")
 @click.pass_obj
 def apply(file: Path | None) -> None:
-    before, after = complete(in_daemon_thread(apply_topics, Settings.load(), file))
+    before, after = complete(in_daemon_thread(apply_topics, Settings.load().kafka, file))
     for declared, fitted in zip(before.declaration.topics, before.fitted, strict=True):
         if fitted.name in before.cluster.topics:
             click.echo(f"{fitted.name}: already there")
@@ -43,7 +43,7 @@ def apply(file: Path | None) -> None:
 @topics.command(help="Say what differs from the declaration; exit 1 if anything does.")
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    state = complete(in_daemon_thread(look, Settings.load(), ctx.obj))
+    state = complete(in_daemon_thread(look, Settings.load().kafka, ctx.obj))
     differences = state.differences()
     for difference in differences:
         click.echo(printable(difference))
@@ -59,7 +59,7 @@ def check(ctx: click.Context) -> None:
 @topics.command(name="list", help="The declared topics and how they are on the cluster.")
 @click.pass_obj
 def list_(file: Path | None) -> None:
-    state = complete(in_daemon_thread(look, Settings.load(), file))
+    state = complete(in_daemon_thread(look, Settings.load().kafka, file))
     differing = {difference.topic for difference in state.differences()}
     rows = [("TOPIC", "PARTITIONS", "REPLICAS", "RETENTION", "CLEANUP", "STATE")]
     for declared in state.fitted:

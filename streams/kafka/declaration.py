@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from streams.errors import TopicsError
-from streams.settings import Settings
+from streams.kafka.settings import KafkaSettings
 
 MIN_IN_SYNC = "min.insync.replicas"
 
@@ -111,7 +111,7 @@ def declared_directory() -> Path:
     return installed if installed.is_dir() else package.parent / "topics"
 
 
-def load_declaration(settings: Settings, file: Path | None = None) -> Declaration:
+def load_declaration(settings: KafkaSettings, file: Path | None = None) -> Declaration:
     """Read the declaration, this project's own unless ``file`` is another one.
 
     Raises TopicsError naming the file and what is wrong in it.

@@ -25,7 +25,7 @@ from aiokafka.errors import KafkaError, for_code
 from streams.core.foreign_text import foreign_text
 from streams.errors import SettingsError
 from streams.kafka.connection import aiokafka_options
-from streams.settings import Settings
+from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Seen:
 class GroupCheck:
     """Looks at the group until it has been seen whole once."""
 
-    def __init__(self, settings: Settings, own: Collection[str]) -> None:
+    def __init__(self, settings: KafkaSettings, own: Collection[str]) -> None:
         self._settings = settings
         self._own = frozenset(own)
         self._passed = False
@@ -85,7 +85,7 @@ class GroupCheck:
         return seen.settled
 
 
-async def look(settings: Settings) -> Seen:
+async def look(settings: KafkaSettings) -> Seen:
     """Raises aiokafka's KafkaError, or TimeoutError, when the group's coordinator does not tell."""
     admin = AIOKafkaAdminClient(**aiokafka_options(settings))
     try:
@@ -138,7 +138,7 @@ def assigned(assignment: bytes) -> set[str]:
         return set()
 
 
-def _refusal(settings: Settings, foreign: list[str]) -> str:
+def _refusal(settings: KafkaSettings, foreign: list[str]) -> str:
     names = [foreign_text(name, LONGEST_TOPIC) for name in foreign[:MOST_NAMED]]
     named = ", ".join(names) + (", …" if len(foreign) > MOST_NAMED else "")
     options = " ".join(f"--topic {name}" for name in names)
@@ -147,6 +147,6 @@ def _refusal(settings: Settings, foreign: list[str]) -> str:
         f"reads {settings.topics.events} and {settings.topics.retries}: workers of two prefixes "
         "under one APP_ID would lose each other's table; give each prefix an APP_ID of its own. "
         "If the prefix was changed on purpose, end the workers of the old one and delete its "
-        f"offsets: kafka-consumer-groups.sh --bootstrap-server {settings.kafka_bootstrap_servers} "
+        f"offsets: kafka-consumer-groups.sh --bootstrap-server {settings.bootstrap_servers} "
         f"--group {settings.app_id} --delete-offsets {options}"
     )

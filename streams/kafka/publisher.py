@@ -16,7 +16,7 @@ import aiokafka.errors
 from streams.errors import OwnershipLost, PublishError, RecordTooLarge
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fence import FenceableProducer
-from streams.settings import Settings
+from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,11 @@ class KafkaPublisher:
     """
 
     def __init__(
-        self, settings: Settings, *, client_id: str, may_send: Callable[[], bool] = lambda: True
+        self,
+        settings: KafkaSettings,
+        *,
+        client_id: str,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self._options = {
             **aiokafka_options(settings),

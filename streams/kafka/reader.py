@@ -15,8 +15,8 @@ from streams.errors import KafkaError, TopicsError
 from streams.kafka import decoding
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fetching import read_on
+from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
-from streams.settings import Settings
 from streams.stopping import in_daemon_thread
 
 # How long a fetch waits for news. Bounds how late the end is noticed; costs one request each time.
@@ -43,16 +43,16 @@ def partition_of(key: bytes, partitions: int) -> int:
     return partition
 
 
-async def partitions_of(settings: Settings, topic: str) -> int:
+async def partitions_of(settings: KafkaSettings, topic: str) -> int:
     """How many it has. Raises TopicsError when there is no such topic, KafkaError."""
     cluster = await in_daemon_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
     if topic not in cluster.topics:
-        raise TopicsError(f"no topic {topic} at {settings.kafka_bootstrap_servers}; {APPLY_HINT}")
+        raise TopicsError(f"no topic {topic} at {settings.bootstrap_servers}; {APPLY_HINT}")
     return cluster.topics[topic].partitions
 
 
 async def read_topic(
-    settings: Settings,
+    settings: KafkaSettings,
     topic: str,
     partitions: Iterable[int],
     *,

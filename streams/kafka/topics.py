@@ -36,7 +36,7 @@ from streams.kafka.declaration import (
     fit,
     load_declaration,
 )
-from streams.settings import Settings
+from streams.kafka.settings import KafkaSettings
 
 T = TypeVar("T")
 
@@ -118,8 +118,8 @@ class State:
 class TopicsAdmin:
     """One connection to a cluster, to look at its topics and create those that are missing."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._servers = settings.kafka_bootstrap_servers
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._servers = settings.bootstrap_servers
         self._last_error: BrokerError | None = None
         self._client = AdminClient(librdkafka_options(settings) | {"error_cb": self._remember})
 
@@ -246,7 +246,7 @@ class TopicsAdmin:
             ) from exc
 
 
-def look(settings: Settings, file: Path | None = None) -> State:
+def look(settings: KafkaSettings, file: Path | None = None) -> State:
     """The declared topics and the cluster's. Raises TopicsError, KafkaError."""
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
     return _state(admin, declaration, admin.cluster())
@@ -257,7 +257,7 @@ def _state(admin: TopicsAdmin, declaration: Declaration, cluster: Cluster) -> St
     return State(declaration, cluster, fit(declaration, cluster))
 
 
-def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, State]:
+def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[State, State]:
     """Create what is missing and nothing else; returns the state before and after.
 
     Topics that are there stay as they are, however they differ. Raises TopicsError, KafkaError.
@@ -268,7 +268,7 @@ def apply_topics(settings: Settings, file: Path | None = None) -> tuple[State, S
     return before, _state(admin, declaration, cluster)
 
 
-def create_changelog(settings: Settings, name: str) -> None:
+def create_changelog(settings: KafkaSettings, name: str) -> None:
     """As ``apply_topics``, for the one topic that a worker makes by itself when it is missing.
 
     Not left to Faust: it gives up when the broker that it happens to ask is down. Raises
@@ -298,7 +298,9 @@ def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) ->
     return cluster
 
 
-def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -> VerifiedTopics:
+def verify_topics(
+    settings: KafkaSettings, timeout: float = ANSWER_TIMEOUT_SECONDS
+) -> VerifiedTopics:
     """Whether a worker can work with the topics as they are; creates nothing.
 
     Raises TopicsError when one of the four is missing, or when those that must have as many
@@ -311,7 +313,7 @@ def verify_topics(settings: Settings, timeout: float = ANSWER_TIMEOUT_SECONDS) -
     cluster = TopicsAdmin(settings).cluster_with(required, patience, timeout)
     missing = [name for name in required if name not in cluster.topics]
     if missing:
-        raise TopicsError(no_topics(missing, settings.kafka_bootstrap_servers))
+        raise TopicsError(no_topics(missing, settings.bootstrap_servers))
     if not is_readable(ANY_CODEC):  # else there is nothing to ask for, which takes a right
         known = TopicsAdmin(settings).configured(cluster, required)
         for point in (each for name in required for each in _unreadable(known.topics[name])):

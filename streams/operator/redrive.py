@@ -16,12 +16,12 @@ from streams.core.records import PutOff, Source
 from streams.errors import EnvelopeError
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_topic
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator.letter import Letter, read_letter
-from streams.settings import Settings, TopicNames
 from streams.wire.retries import read_returned, retry_headers
 
 
-async def read_letters(settings: Settings, partitions: int) -> list[Letter]:
+async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]:
     """Every dead letter there is, in order. Raises KafkaError."""
     topic = settings.topics.dead_letters
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
@@ -31,7 +31,7 @@ async def read_letters(settings: Settings, partitions: int) -> list[Letter]:
         ]
 
 
-async def read_sent(settings: Settings, partitions: int) -> frozenset[tuple[Source, int]]:
+async def read_sent(settings: KafkaSettings, partitions: int) -> frozenset[tuple[Source, int]]:
     """What is in ``retries`` because it was sent back: its source, and the number of times."""
     sent = set()
     topic = settings.topics.retries

@@ -12,6 +12,7 @@ from faust.streams import Stream
 from faust.types import StreamT
 
 from streams.kafka.connection import ssl_context
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
 from streams.worker.dispatcher import Dispatcher
@@ -51,7 +52,7 @@ def build_app(
         Table=StoredTable,
         autodiscover=False,
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
-        broker_credentials=_credentials(settings),
+        broker_credentials=_credentials(settings.kafka),
         broker_client_id=f"{settings.app_id}-worker",
         broker_session_timeout=settings.kafka_session_timeout_seconds,
         broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,
@@ -81,7 +82,7 @@ def build_app(
 
 def declare_agents(
     app: StreamsApp,
-    settings: Settings,
+    topics: TopicNames,
     dispatcher: Dispatcher,
     on_failure: Callable[[BaseException], None],
 ) -> None:
@@ -100,20 +101,20 @@ def declare_agents(
                 on_failure(failure)
                 raise
 
-    for name in (settings.topics.events, settings.topics.retries):
+    for name in (topics.events, topics.retries):
         topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
         app.agent(topic, name=f"take-up-{name}")(take_up)
 
 
-def _credentials(settings: Settings) -> Any:
+def _credentials(settings: KafkaSettings) -> Any:
     context: ssl.SSLContext | None = None
-    if settings.kafka_security_protocol.endswith("SSL"):
+    if settings.is_over_tls:
         context = ssl_context(settings)
-    if settings.kafka_sasl_password is not None:
+    if settings.sasl_password is not None:
         return faust.SASLCredentials(
-            username=settings.kafka_sasl_username,
-            password=settings.kafka_sasl_password.get_secret_value(),
-            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            mechanism=settings.sasl_mechanism,
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context is not None else None

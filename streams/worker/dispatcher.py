@@ -12,7 +12,7 @@ from faust.types.tuples import Message
 
 from streams.clock import Clock, Resting
 from streams.errors import OffsetHole, OwnershipLost
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.lanes.lanes import Lanes

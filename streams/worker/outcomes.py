@@ -27,7 +27,7 @@ from streams.core.records import (
 )
 from streams.errors import OwnershipLost, RecordTooLarge
 from streams.kafka.publisher import Headers, Publisher
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context, inject_context
 from streams.wire.retries import retry_headers
 from streams.worker.lanes.source_record import SourceRecord

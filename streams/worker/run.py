@@ -23,6 +23,7 @@ from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
 from streams.kafka.group import GroupCheck
 from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
@@ -75,7 +76,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """
     genesys, policy = settings.genesys(), _policy(settings)
     proxies_for(genesys.base_url, genesys.login_url)  # refused before Kafka is asked
-    prepared = await unless_stopped(stop, _prepared(settings))
+    prepared = await unless_stopped(stop, _prepared(settings.kafka))
     if prepared is None:
         return
     topics = prepared.topics
@@ -89,7 +90,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
         )
         publisher = KafkaPublisher(
-            settings, client_id=f"{settings.app_id}-worker", may_send=membership.session_alive
+            settings.kafka, client_id=f"{settings.app_id}-worker", may_send=membership.session_alive
         )
         stack.push_async_callback(publisher.stop)
         await unless_stopped(stop, publisher.start())
@@ -132,7 +133,7 @@ class _Prepared:
     origin: Origin
 
 
-async def _prepared(settings: Settings) -> _Prepared:
+async def _prepared(settings: KafkaSettings) -> _Prepared:
     """The topics as they are, the changelog made where it is missing. Kafka may be away for as long
     as it likes: a worker that is told to stop meanwhile waits for no answer."""
     topics = await in_daemon_thread(verify_topics, settings)
@@ -170,7 +171,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._settings = settings
         self._failed: asyncio.Future[BaseException] = loop.create_future()
-        self._needs = _needs(settings, topics)
+        self._needs = _needs(settings.kafka, topics)
         self._membership, self._publisher = membership, publisher
         self._consumer_view, self._producer_view = BrokerView(), BrokerView()
         self._app = build_app(
@@ -209,7 +210,7 @@ class Worker:
         self._dispatcher = Dispatcher(
             processor=processor,
             table=self._table,
-            holes=BrokerHoleInspector(settings),
+            holes=BrokerHoleInspector(settings.kafka, settings.skipped_records()),
             clock=clock,
             metrics=metrics,
             dead_letter_limit=self._dead_letter_limit,
@@ -230,7 +231,7 @@ class Worker:
         self.begin_restoration = self._table.begin_restoration
         self.begin_assignment = self._dispatcher.begin_assignment
         self.end_assignment = self._dispatcher.end_assignment
-        declare_agents(self._app, settings, self._dispatcher, self.fail)
+        declare_agents(self._app, settings.topics, self._dispatcher, self.fail)
         self._monitor = Monitor(
             self._app,
             self._dispatcher,
@@ -358,10 +359,10 @@ class Worker:
             self._failed.set_result(failure)
 
 
-def _needs(settings: Settings, topics: VerifiedTopics) -> Needs:
+def _needs(settings: KafkaSettings, topics: VerifiedTopics) -> Needs:
     names = settings.topics
     return Needs(
-        servers=settings.kafka_bootstrap_servers,
+        servers=settings.bootstrap_servers,
         events=names.events,
         partitions=topics.partitions,
         alike=(names.retries, changelog(settings.app_id)),

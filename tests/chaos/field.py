@@ -169,7 +169,7 @@ class Field:
         self.struck: Counter[str] = Counter()
         self._cluster = cluster
         self._outage = outage
-        self._admin = AdminClient(librdkafka_options(settings))
+        self._admin = AdminClient(librdkafka_options(settings.kafka))
         self._brokers = asyncio.Lock()
         port = free_port()
         # A worker's port is where readiness is asked for; the bridge answers on its own.

@@ -78,7 +78,11 @@ async def spread_poison(settings: Settings, seed: int, stop: asyncio.Event) -> N
     """
     random = Random(f"pauses {seed}")
     producer = confluent_kafka.Producer(
-        {**librdkafka_options(settings), "enable.idempotence": True, "message.max.bytes": 2 << 20}
+        {
+            **librdkafka_options(settings.kafka),
+            "enable.idempotence": True,
+            "message.max.bytes": 2 << 20,
+        }
     )
     for bad in poison(seed):
         if stop.is_set():

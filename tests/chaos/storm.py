@@ -164,7 +164,7 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
                 "disposition_code_id": CODE,
             }
         )
-        await asyncio.to_thread(apply_topics, settings)
+        await asyncio.to_thread(apply_topics, settings.kafka)
         written = changelog(settings.app_id) if plan.program.fenced else None
         ledger = Ledger(fenced=plan.program.fenced)
         with (

@@ -244,7 +244,7 @@ async def test_one_effect_and_the_true_outcome(
                 breaker_open_seconds=0.2,
                 retry_first_seconds=0.2,
             )
-            apply_topics(settings)
+            apply_topics(settings.kafka)
             return settings
 
         dealt = {

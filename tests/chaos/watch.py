@@ -46,7 +46,7 @@ class Tail:
         self._take = take
         self._consumer = confluent_kafka.Consumer(
             {
-                **librdkafka_options(settings),
+                **librdkafka_options(settings.kafka),
                 "group.id": f"{settings.app_id}-watch",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
@@ -100,10 +100,10 @@ class Watch:
         """The same of the retries topic."""
         self.committed: Mapping[int, int] = {}
         self.committed_returns: Mapping[int, int] = {}
-        self._admin = AdminClient(librdkafka_options(settings))
+        self._admin = AdminClient(librdkafka_options(settings.kafka))
         # Asks as the group does, and never joins it.
         self._group = confluent_kafka.Consumer(
-            {**librdkafka_options(settings), "group.id": settings.app_id}
+            {**librdkafka_options(settings.kafka), "group.id": settings.app_id}
         )
         self._outcomes = Tail(settings, topics.outcomes, ledger.take_outcome)
         self._sources = Tail(settings, topics.events, ledger.take_source)

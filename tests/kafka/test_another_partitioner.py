@@ -42,8 +42,8 @@ async def test_every_interaction_is_found_at_either_worker(
             for worker in started.values():
                 worker.start()
                 await worker.ready()
-            options = librdkafka_options(centre.settings) | {"partitioner": "consistent_random"}
-            producer = Producer(options)
+            options = librdkafka_options(centre.settings.kafka)
+            producer = Producer(options | {"partitioner": "consistent_random"})
             for event in events:
                 producer.produce(
                     centre.settings.topics.events,

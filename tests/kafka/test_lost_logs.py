@@ -99,7 +99,7 @@ async def scene(settings: Settings, logs: Path) -> AsyncIterator[Scene]:
 
 def set_offsets(settings: Settings, topic: str, offsets: dict[int, int]) -> None:
     """What kafka-consumer-groups --reset-offsets does."""
-    admin = AdminClient(librdkafka_options(settings))
+    admin = AdminClient(librdkafka_options(settings.kafka))
     places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
     for done in admin.alter_consumer_group_offsets(
         [ConsumerGroupTopicPartitions(settings.app_id, places)]
@@ -109,7 +109,7 @@ def set_offsets(settings: Settings, topic: str, offsets: dict[int, int]) -> None
 
 def delete_records(settings: Settings, topic: str) -> None:
     """What retention does, to all that a topic has."""
-    admin = AdminClient(librdkafka_options(settings))
+    admin = AdminClient(librdkafka_options(settings.kafka))
     partitions = admin.list_topics(topic, 10).topics[topic].partitions
     places = [TopicPartition(topic, number, -1) for number in partitions]
     for deleted in admin.delete_records(places).values():
@@ -117,18 +117,18 @@ def delete_records(settings: Settings, topic: str) -> None:
 
 
 async def make_anew(settings: Settings, topics: Collection[str]) -> None:
-    admin = AdminClient(librdkafka_options(settings))
+    admin = AdminClient(librdkafka_options(settings.kafka))
     for deleted in admin.delete_topics(list(topics)).values():
         deleted.result(20)
     await eventually(
         lambda: not set(topics) & admin.list_topics(timeout=10).topics.keys(), 20, "gone"
     )
-    apply_topics(settings)
+    apply_topics(settings.kafka)
 
 
 async def lives(settings: Settings, topic: str) -> dict[int, str]:
     """What the group has committed beside the offset of each partition."""
-    admin = AIOKafkaAdminClient(**aiokafka_options(settings))
+    admin = AIOKafkaAdminClient(**aiokafka_options(settings.kafka))
     await admin.start()
     try:
         offsets = await admin.list_consumer_group_offsets(settings.app_id)
@@ -180,7 +180,7 @@ async def test_a_worker_signs_its_offsets_with_the_topics_id(
         events = at.settings.topics.events
         await at.live_through(at.before)
 
-        (topic_id,) = TopicsAdmin(at.settings).identity([events]).topics.values()
+        (topic_id,) = TopicsAdmin(at.settings.kafka).identity([events]).topics.values()
         assert set((await lives(at.settings, events)).values()) == {topic_id}
         assert at.lines(NOT_OURS) == []
 
@@ -206,7 +206,7 @@ async def test_a_topic_made_anew_with_the_offsets_of_the_old_one(
 async def sign(settings: Settings, topic: str, offset: int, life: str) -> None:
     """Commit for all partitions, as a worker of that life would have."""
     consumer = aiokafka.AIOKafkaConsumer(
-        **aiokafka_options(settings), group_id=settings.app_id, enable_auto_commit=False
+        **aiokafka_options(settings.kafka), group_id=settings.app_id, enable_auto_commit=False
     )
     await consumer.start()
     try:

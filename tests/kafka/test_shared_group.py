@@ -39,7 +39,7 @@ def pair(kafka: RunningKafka, make_settings: Callable[..., Settings]) -> dict[st
         for name in ("one", "two")
     }
     for settings in made.values():
-        apply_topics(settings)
+        apply_topics(settings.kafka)
     return made
 
 
@@ -79,7 +79,7 @@ async def test_the_group_has_offsets_of_another_prefix(
 ) -> None:
     """And once they are deleted the worker starts."""
     one, two = pair["one"], pair["two"]
-    admin = AdminClient(librdkafka_options(one))
+    admin = AdminClient(librdkafka_options(one.kafka))
     places = [TopicPartition(two.topics.events, 0, 5), TopicPartition(one.topics.events, 0, 0)]
     for done in admin.alter_consumer_group_offsets(
         [ConsumerGroupTopicPartitions(one.app_id, places)]
@@ -114,4 +114,4 @@ async def test_two_prefixes_at_the_same_moment(pair: dict[str, Settings], tmp_pa
 
 
 async def test_a_group_that_never_was(pair: dict[str, Settings]) -> None:
-    assert not (await look(pair["one"])).topics
+    assert not (await look(pair["one"].kafka)).topics

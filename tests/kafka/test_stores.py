@@ -81,7 +81,7 @@ async def assert_stores_agree(settings: Settings) -> int:
 async def recreate_changelog(settings: Settings, keep: Callable[[Record], bool]) -> None:
     """Delete it and make it anew with the records to be kept, as a lost tail would leave it."""
     history = await read_all(settings, changelog(settings.app_id))
-    admin = AdminClient(librdkafka_options(settings))
+    admin = AdminClient(librdkafka_options(settings.kafka))
     for deleted in admin.delete_topics([changelog(settings.app_id)]).values():
         deleted.result(20)
     await eventually(
@@ -89,8 +89,8 @@ async def recreate_changelog(settings: Settings, keep: Callable[[Record], bool])
         20,
         "it is gone",
     )
-    apply_topics(settings)
-    publisher = KafkaPublisher(settings, client_id="recreate")
+    apply_topics(settings.kafka)
+    publisher = KafkaPublisher(settings.kafka, client_id="recreate")
     await publisher.start()
     try:
         for at in filter(keep, history):
@@ -119,7 +119,7 @@ def full_disk() -> Iterator[None]:
 
 def delete_up_to_the_end(settings: Settings) -> None:
     """What retention does to a topic that nobody has written to for so long."""
-    admin, topic = AdminClient(librdkafka_options(settings)), changelog(settings.app_id)
+    admin, topic = AdminClient(librdkafka_options(settings.kafka)), changelog(settings.app_id)
     partitions = admin.list_topics(topic, 10).topics[topic].partitions
     # -1: up to the end.
     places = [TopicPartition(topic, number, -1) for number in partitions]

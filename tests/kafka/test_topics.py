@@ -44,11 +44,11 @@ def create(
 
 
 def differing(settings: Settings) -> list[str]:
-    return [str(difference) for difference in look(settings).differences()]
+    return [str(difference) for difference in look(settings.kafka).differences()]
 
 
 def test_one_node_gets_all_but_the_replicas(settings: Settings) -> None:
-    _, after = apply_topics(settings)
+    _, after = apply_topics(settings.kafka)
     assert after.differences() == []
     events = after.cluster.topics[settings.topics.events]
     assert (events.partitions, events.replication_factor) == (12, 1)
@@ -56,14 +56,14 @@ def test_one_node_gets_all_but_the_replicas(settings: Settings) -> None:
     assert events.config["min.insync.replicas"] == "1"
     assert events.config["retention.ms"] == "604800000"
     assert events.config["max.message.bytes"] == "1114112"
-    assert verify_topics(settings) == VerifiedTopics(12, 1, embedded=False)
+    assert verify_topics(settings.kafka) == VerifiedTopics(12, 1, embedded=False)
 
 
 async def test_three_nodes_get_all_as_declared(
     make_settings: MakeSettings, kafka3: KafkaCluster
 ) -> None:
     settings = make_settings(kafka_bootstrap_servers=kafka3.bootstrap_servers)
-    _, after = apply_topics(settings)
+    _, after = apply_topics(settings.kafka)
     assert after.fitted == after.declaration.topics
     assert after.differences() == []
 
@@ -71,7 +71,7 @@ async def test_three_nodes_get_all_as_declared(
 
     def told() -> bool:
         # Each broker hears of a new topic, and then of its configuration, in its own time.
-        state = look(settings)
+        state = look(settings.kafka)
         topics = [state.cluster.topics.get(topic.name) for topic in state.fitted]
         if all(topic is not None and topic.config for topic in topics):
             complete.append(state)
@@ -83,7 +83,7 @@ async def test_three_nodes_get_all_as_declared(
     events = state.cluster.topics[settings.topics.events]
     assert events.config is not None
     assert (events.replication_factor, events.config["min.insync.replicas"]) == (3, "2")
-    assert verify_topics(settings) == VerifiedTopics(12, 3, embedded=False)
+    assert verify_topics(settings.kafka) == VerifiedTopics(12, 3, embedded=False)
 
 
 def test_a_broker_that_has_just_died_is_not_waited_for(
@@ -91,23 +91,23 @@ def test_a_broker_that_has_just_died_is_not_waited_for(
 ) -> None:
     """The others name it as the controller, at times, until its session is over."""
     settings = make_settings(kafka_bootstrap_servers=kafka3.bootstrap_servers)
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     names = [settings.topics.events, settings.topics.outcomes]
     kafka3.kill(1)
     for _ in range(12):
-        assert TopicsAdmin(settings).identity(names).topics.keys() == set(names)
+        assert TopicsAdmin(settings.kafka).identity(names).topics.keys() == set(names)
 
 
 def test_what_differs_is_told_and_left_alone(settings: Settings, admin: AdminClient) -> None:
     outcomes = settings.topics.outcomes
     create(admin, outcomes, 12, {"retention.ms": "1000"})
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     told = [
         f"{outcomes}: retention.ms is 1000, declared 1209600000",
         f"{outcomes}: max.message.bytes is 1048588, declared 2097152",
     ]
     assert sorted(differing(settings)) == sorted(told)
-    before, after = apply_topics(settings)
+    before, after = apply_topics(settings.kafka)
     assert before == after
     assert sorted(differing(settings)) == sorted(told)
 
@@ -116,12 +116,12 @@ def test_the_others_follow_the_events_that_are_there(
     settings: Settings, admin: AdminClient
 ) -> None:
     create(admin, settings.topics.events, 5)
-    apply_topics(settings)
-    topics = TopicsAdmin(settings).cluster().topics
+    apply_topics(settings.kafka)
+    topics = TopicsAdmin(settings.kafka).cluster().topics
     assert topics[settings.topics.retries].partitions == 5
     assert topics[f"{settings.app_id}-interactions-changelog"].partitions == 5
     assert f"{settings.topics.events}: partitions is 5, declared 12" in differing(settings)
-    assert verify_topics(settings).partitions == 5
+    assert verify_topics(settings.kafka).partitions == 5
 
 
 def test_a_worker_makes_its_own_changelog_and_nothing_else(
@@ -129,12 +129,12 @@ def test_a_worker_makes_its_own_changelog_and_nothing_else(
 ) -> None:
     create(admin, settings.topics.events, 5)
     name = f"{settings.app_id}-interactions-changelog"
-    create_changelog(settings, name)
-    cluster = TopicsAdmin(settings).cluster()
+    create_changelog(settings.kafka, name)
+    cluster = TopicsAdmin(settings.kafka).cluster()
     assert cluster.topics[name].partitions == 5
     assert settings.topics.outcomes not in cluster.topics
     assert not [line for line in differing(settings) if line.startswith(name)]
-    create_changelog(settings, name)
+    create_changelog(settings.kafka, name)
 
 
 @pytest.mark.parametrize("follower", ["{0.topics.retries}", "{0.app_id}-interactions-changelog"])
@@ -143,29 +143,29 @@ def test_a_worker_refuses_partitions_that_do_not_match(
 ) -> None:
     follower = follower.format(settings)
     create(admin, follower, 3)
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     assert f"{follower}: partitions is 3, declared 12" in differing(settings)
     with pytest.raises(TopicsError, match=rf"{follower} has 3: they must have the same number"):
-        verify_topics(settings)
+        verify_topics(settings.kafka)
 
 
 def test_a_cluster_that_refuses_is_quoted(make_settings: MakeSettings, kafka: RunningKafka) -> None:
     settings = make_settings(
         kafka_bootstrap_servers=kafka.bootstrap_servers, topic_prefix="x" * 200, app_id="a" * 100
     )
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     # Of a release that took any: what Kafka itself refuses is what is to be quoted.
     too_long = make_settings(kafka_bootstrap_servers=kafka.bootstrap_servers).model_copy(
         update={"state_ttl_seconds": 1e17}
     )
     with pytest.raises(TopicsError, match=r"cannot create .*-interactions-changelog: .*retention"):
-        apply_topics(too_long)
+        apply_topics(too_long.kafka)
 
 
 async def test_the_largest_event_fits_wherever_it_may_go(settings: Settings) -> None:
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     topics = settings.topics
-    publisher = KafkaPublisher(settings, client_id="test")
+    publisher = KafkaPublisher(settings.kafka, client_id="test")
     await publisher.start()
     try:
         for topic in (topics.events, topics.retries, topics.dead_letters):
@@ -184,14 +184,15 @@ async def test_reading_leaves_no_group(settings: Settings, admin: AdminClient) -
         listed = admin.list_consumer_groups().result(timeout=30).valid
         return {group.group_id for group in listed}
 
-    apply_topics(settings)
-    publisher = KafkaPublisher(settings, client_id="test")
+    apply_topics(settings.kafka)
+    publisher = KafkaPublisher(settings.kafka, client_id="test")
     await publisher.start()
     try:
         await publisher.publish(settings.topics.outcomes, key=b"call-1", value=b"x")
     finally:
         await publisher.stop()
     before = groups()
-    read = [record async for record in read_topic(settings, settings.topics.outcomes, range(12))]
+    topic = settings.topics.outcomes
+    read = [record async for record in read_topic(settings.kafka, topic, range(12))]
     assert [record.value for record in read] == [b"x"]
     assert groups() == before

@@ -33,7 +33,7 @@ async def test_markers_are_passed_over_and_are_no_stall(
             worker.start()
             await worker.ready()
             producer = aiokafka.AIOKafkaProducer(
-                **aiokafka_options(settings), transactional_id=settings.app_id
+                **aiokafka_options(settings.kafka), transactional_id=settings.app_id
             )
             await producer.start()
             try:

@@ -48,7 +48,7 @@ def own(cluster: KafkaCluster) -> Iterator[KafkaCluster]:
 @pytest.fixture
 def settings(own: KafkaCluster, make_settings: Callable[..., Settings]) -> Settings:
     made = worker_settings(make_settings, own, kafka_session_timeout_seconds=10.0)
-    apply_topics(made)
+    apply_topics(made.kafka)
     return made
 
 
@@ -287,7 +287,7 @@ async def test_the_leader_of_one_partition_is_gone(
     admin = AdminClient({"bootstrap.servers": kafka3.bootstrap_servers})
     replicas = [[2] if number == 3 else [1] for number in range(12)]
     admin.create_topics([NewTopic(events, 12, replica_assignment=replicas)])[events].result()
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     with workers({"alone": settings}, tmp_path) as started:
         worker = started["alone"]
         worker.start()

@@ -47,7 +47,7 @@ async def test_the_broker_refuses_the_session_timeout(
     settings = worker_settings(make_settings, kafka).model_copy(
         update={"kafka_session_timeout_seconds": 0.5}
     )
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     with workers({"alone": settings}, tmp_path) as started:
         started["alone"].start()
         assert await asyncio.to_thread(started["alone"].ended, END_SECONDS) == 1
@@ -60,7 +60,7 @@ async def test_another_worker_takes_its_membership(
     """Two processes with one WORKER_INSTANCE_ID: the first is fenced and must not fight for it."""
     first = worker_settings(make_settings, kafka, worker_instance_id="one-and-the-same")
     second = first.model_copy(update={"data_dir": tmp_path / "second", "worker_port": free_port()})
-    apply_topics(first)
+    apply_topics(first.kafka)
     with workers({"first": first, "second": second}, tmp_path) as started:
         started["first"].start()
         await started["first"].ready()
@@ -76,7 +76,7 @@ async def test_a_stop_that_hangs_keeps_nobody_waiting(
     """It ends in time, with 0, and its partitions are taken over long before its session is."""
     stays = worker_settings(make_settings, kafka, kafka_session_timeout_seconds=45.0)
     hangs = stays.model_copy(update={"data_dir": tmp_path / "hangs", "worker_port": free_port()})
-    apply_topics(stays)
+    apply_topics(stays.kafka)
     with workers({"stays": stays, "hangs": hangs}, tmp_path) as started:
         for name, module in (("stays", ()), ("hangs", ("tests.kafka.hanging",))):
             started[name].start(*module)
@@ -97,7 +97,7 @@ async def test_a_worker_starts_while_a_broker_is_down(
 ) -> None:
     """Whichever it is: the one that is asked first may be the one that is down."""
     settings = worker_settings(make_settings, kafka3)
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     for node in (1, 2, 3):
         kafka3.kill(node)
         with workers({"alone": settings}, tmp_path) as started:

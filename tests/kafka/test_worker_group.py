@@ -138,7 +138,7 @@ async def test_the_changelog_is_created_when_it_is_missing(
     """By Faust, in the worker, as it is declared."""
     async with journey(settings, interactions=20, seed=5) as (centre, events):
         changelog = f"{settings.app_id}-interactions-changelog"
-        admin = AdminClient(librdkafka_options(settings))
+        admin = AdminClient(librdkafka_options(settings.kafka))
         for deleted in admin.delete_topics([changelog]).values():
             deleted.result(20)
         await eventually(
@@ -150,7 +150,7 @@ async def test_the_changelog_is_created_when_it_is_missing(
             await centre.send(events)
             await centre.all_told(60)
             await centre.judge()
-        assert look(settings).differences() == []
+        assert look(settings.kafka).differences() == []
 
 
 def generations(worker: WorkerProcess) -> int:

@@ -1,4 +1,5 @@
-"""Which room of the package may know which: the core knows none, and nothing knows the programs."""
+"""Which room of the package may know which: the core knows none, nothing knows the programs, and
+no module knows itself through others."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import ast
 import statistics
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,9 @@ SHARED = GROUND | {"core", "settings", "telemetry"}
 MAY_IMPORT = {
     "core": {"errors"},
     "wire": {"core", "errors", "kafka"},
-    "kafka": SHARED - {"telemetry"},
+    "kafka": SHARED - {"settings", "telemetry"},
     "genesys": SHARED - {"telemetry"},
+    "settings": GROUND | {"kafka"},
     "telemetry": GROUND,
     "bridge": SHARED | {"kafka", "wire"},
     "worker": SHARED | {"kafka", "genesys", "wire"},
@@ -60,6 +63,19 @@ def room(module: str) -> str:
 def test_a_room_knows_only_those_below_it(name: str) -> None:
     known = {room(each) for each in imported(name) if each.partition(".")[0] == "streams"}
     assert known - {room(name), ""} - MAY_IMPORT[room(name)] == set()
+
+
+def test_settings_know_the_values_of_a_room_and_not_the_room() -> None:
+    known = {each for each in imported("streams.settings") if room(each) == "kafka"}
+    assert known == {"streams.kafka.settings"}
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    """Nor those that only a type checker or a single function makes: who reads a module has to read
+    what is below it, and never the module itself again."""
+    below = {name: {each for each in imported(name) if each in MODULES} for name in MODULES}
+    # Raises a CycleError, which names the modules of a circle.
+    assert set(TopologicalSorter(below).static_order()) == set(MODULES)
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if room(name) in GROUND])

@@ -57,7 +57,7 @@ def test_a_wrong_crc_is_wrong() -> None:
 
 async def test_through_a_broker(broker: object, make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
-    await asyncio.to_thread(apply_topics, settings)
+    await asyncio.to_thread(apply_topics, settings.kafka)
     topic, servers = settings.topics.events, settings.kafka_bootstrap_servers
     names = [b"one", b"two", b"three"]
     sent = [batch([RawRecord(value=name) for name in names], codec=codec) for codec in KNOWN_CODECS]
@@ -74,7 +74,7 @@ async def test_a_partition_that_is_not_there(
     broker: object, make_settings: Callable[..., Settings]
 ) -> None:
     settings = make_settings()
-    await asyncio.to_thread(apply_topics, settings)
+    await asyncio.to_thread(apply_topics, settings.kafka)
     async with RawProducer(settings.kafka_bootstrap_servers) as producer:
         with pytest.raises(RefusedBatch, match="no leader"):
             await producer.send(settings.topics.events, 99, batch([RawRecord()]))

@@ -639,8 +639,8 @@ class TestTls:
         environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
         environment(**{f"KAFKA_SSL_{name}": file for name, file in files.items()})
         settings = Settings.load()
-        assert isinstance(aiokafka_options(settings)["ssl_context"], ssl.SSLContext)
-        options = librdkafka_options(settings)
+        assert isinstance(aiokafka_options(settings.kafka)["ssl_context"], ssl.SSLContext)
+        options = librdkafka_options(settings.kafka)
         assert ("ssl.key.location" in options) == ("CERTFILE" in files)
         AdminClient(options)
 
@@ -781,8 +781,8 @@ def checked() -> None:
         Settings.bridge_api_keys,
         otel.settle,
     )
-    assert all(aiokafka_options(settings).values())
-    AdminClient(librdkafka_options(settings))
+    assert all(aiokafka_options(settings.kafka).values())
+    AdminClient(librdkafka_options(settings.kafka))
     genesys = settings.genesys()
     f"{genesys.client_id}{genesys.client_secret}".encode("ascii")
     for url in (genesys.base_url, genesys.login_url, settings.advertised_url()):

@@ -76,7 +76,7 @@ class Observer:
 
     async def _follow(self, topic: str, enter: Callable[[ConsumerRecord], None]) -> None:
         settings, partitions = self._pipeline.settings, range(EMBEDDED_PARTITIONS)
-        async with aclosing(read_topic(settings, topic, partitions, follow=True)) as records:
+        async with aclosing(read_topic(settings.kafka, topic, partitions, follow=True)) as records:
             async for record in records:
                 enter(record)
 

@@ -15,9 +15,9 @@ from streams.core.decision import Policy
 from streams.core.records import Source
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import partitions_of, read_topic, time_of
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator.redrive import send_back
 from streams.operator.replay.past import Past, Question, asks
-from streams.settings import Settings, TopicNames
 from streams.wire.reading import Unreadable, read_event, read_outcome
 
 # `retry.reason` of a record that a replay has sent back.
@@ -81,7 +81,7 @@ class Survey:
         return [each for each in self.questions if each.interaction_id not in self.past.coded]
 
 
-async def survey(settings: Settings, stretch: Stretch, policy: Policy) -> Survey:
+async def survey(settings: KafkaSettings, stretch: Stretch, policy: Policy) -> Survey:
     """Read both topics. Some kilobyte of memory a call that was over. Raises KafkaError."""
     questions, records, unread_events = await _read_questions(settings, stretch, policy)
     past, unread_outcomes = Past(questions), UnreadRecords()
@@ -99,7 +99,7 @@ async def survey(settings: Settings, stretch: Stretch, policy: Policy) -> Survey
 
 
 async def _read_questions(
-    settings: Settings, stretch: Stretch, policy: Policy
+    settings: KafkaSettings, stretch: Stretch, policy: Policy
 ) -> tuple[Sequence[Question], int, UnreadRecords]:
     topic = settings.topics.events
     partitions = range(await partitions_of(settings, topic))

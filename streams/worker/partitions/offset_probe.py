@@ -11,7 +11,8 @@ from faust.types import TP
 from streams.errors import OffsetHole
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fetching import read_on
-from streams.settings import Settings
+from streams.kafka.settings import KafkaSettings
+from streams.skipping import Place
 
 # A worker that can not find out within this time is better started again than left waiting.
 ANSWER_SECONDS = 15.0
@@ -28,11 +29,12 @@ class First:
 
 
 class BrokerHoleInspector:
-    """HoleInspector with a consumer of its own, outside the group, for one fetch."""
+    """HoleInspector with a consumer of its own, outside the group, for one fetch. ``skipped``: the
+    records that are to end unread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: KafkaSettings, skipped: frozenset[Place]) -> None:
         self._options = aiokafka_options(settings)
-        self._skipped = settings.skipped_records()
+        self._skipped = skipped
 
     async def first_at_or_after(self, tp: TP, offset: int) -> First:
         """Raises OffsetHole when the broker gives no record in time."""

@@ -26,7 +26,7 @@ with EmbeddedBroker() as broker:
 def settings(broker: EmbeddedBroker, make_settings: Callable[..., Settings]) -> Settings:
     """A bridge's settings, with its topics in place."""
     settings = make_settings()
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     return settings
 
 

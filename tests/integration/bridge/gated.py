@@ -18,8 +18,8 @@ from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.run import IDLE_SECONDS, make_runner
 from streams.clock import SystemClock
 from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.settings import TopicNames
 from streams.listening import listen
-from streams.settings import TopicNames
 
 HEAD = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
 

@@ -23,9 +23,9 @@ LIMIT = Limits().body_bytes
 
 async def records(settings: Settings, topic: str) -> list[aiokafka.ConsumerRecord]:
     """All that is in a topic."""
-    cluster = await asyncio.to_thread(TopicsAdmin(settings).cluster)
+    cluster = await asyncio.to_thread(TopicsAdmin(settings.kafka).cluster)
     partitions = range(cluster.topics[topic].partitions)
-    return [record async for record in read_topic(settings, topic, partitions)]
+    return [record async for record in read_topic(settings.kafka, topic, partitions)]
 
 
 async def dead_letters(settings: Settings) -> list[bytes]:

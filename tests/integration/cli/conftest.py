@@ -29,5 +29,5 @@ def environment(
 
 @pytest.fixture
 def settings(environment: Settings) -> Settings:
-    apply_topics(environment)
+    apply_topics(environment.kafka)
     return environment

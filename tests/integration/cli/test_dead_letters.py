@@ -39,7 +39,7 @@ def letter(settings: Settings, name: str, of: int, **changes: Any) -> DeadLetter
 
 def bury(settings: Settings, *letters: DeadLetter) -> None:
     async def send() -> None:
-        publisher = KafkaPublisher(settings, client_id="test")
+        publisher = KafkaPublisher(settings.kafka, client_id="test")
         await publisher.start()
         try:
             for each in letters:

@@ -41,7 +41,7 @@ CALL = interaction(OUTCOMES[0]) or ""
 
 def publish(settings: Settings, *values: bytes, key: bytes | None = None) -> None:
     async def send() -> None:
-        publisher = KafkaPublisher(settings, client_id="test")
+        publisher = KafkaPublisher(settings.kafka, client_id="test")
         await publisher.start()
         try:
             for value in values:
@@ -69,7 +69,7 @@ def test_one_interaction_is_read_in_order_from_its_partition_alone(
     settings: Settings, capsys: Output
 ) -> None:
     publish(settings, *OUTCOMES)
-    partitions = verify_topics(settings).partitions
+    partitions = verify_topics(settings.kafka).partitions
     home = partition_of(CALL.encode(), partitions)
     other = next(
         key
@@ -119,7 +119,7 @@ def test_what_can_not_be_read_is_named_and_passed_over(settings: Settings, capsy
     assert run(["outcomes"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
-    partition = partition_of(CALL.encode(), verify_topics(settings).partitions)
+    partition = partition_of(CALL.encode(), verify_topics(settings.kafka).partitions)
     assert f"{settings.topics.outcomes}/{partition}/0 is no outcome" in err
 
 

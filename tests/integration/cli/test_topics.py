@@ -35,7 +35,7 @@ def test_apply_creates_and_check_agrees(settings: Settings, capsys: Output) -> N
     out, err = capsys.readouterr()
     created = out.splitlines()
     assert [line.partition(": created, ")[0] for line in created] == names(settings)
-    verified = verify_topics(settings)
+    verified = verify_topics(settings.kafka)
     size = f"{verified.partitions} partitions, replication factor {verified.replication_factor}"
     assert size in created[0]
     # Both kinds of broker that tests run on have fewer than three nodes, and this is said.
@@ -85,7 +85,7 @@ def test_another_declaration_may_be_used(
     file.write_text(ONE_OF_EACH.replace("PARTITIONS", "4"))
     assert run(["topics", "--file", str(file), "apply"]) == 0
     assert run(["topics", "--file", str(file), "check"]) == 0
-    assert verify_topics(settings).partitions == 4
+    assert verify_topics(settings.kafka).partitions == 4
     assert capsys.readouterr().out.splitlines()[-1].startswith("4 topics are as declared")
     assert run(["topics", "--file", str(tmp_path / "nowhere.yaml"), "check"]) == 2
     assert "nowhere.yaml" in capsys.readouterr().err

@@ -27,7 +27,7 @@ class Rig:
         self.may_send = True
         self.asked = 0
         self.topic = settings.topics.outcomes
-        self.publisher = KafkaPublisher(settings, client_id="test", may_send=self._may_send)
+        self.publisher = KafkaPublisher(settings.kafka, client_id="test", may_send=self._may_send)
 
     def _may_send(self) -> bool:
         self.asked += 1
@@ -45,7 +45,7 @@ class Rig:
 @pytest.fixture
 async def rig(make_settings: MakeSettings) -> AsyncIterator[Rig]:
     settings = make_settings()
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     rig = Rig(settings)
     await rig.publisher.start()
     yield rig

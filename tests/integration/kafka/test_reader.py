@@ -29,12 +29,12 @@ pytestmark = pytest.mark.usefixtures("broker")
 @pytest.fixture
 def settings(make_settings: MakeSettings) -> Settings:
     made = make_settings()
-    apply_topics(made)
+    apply_topics(made.kafka)
     return made
 
 
 async def publish(settings: Settings, *records: tuple[str, bytes | None]) -> None:
-    publisher = KafkaPublisher(settings, client_id="test")
+    publisher = KafkaPublisher(settings.kafka, client_id="test")
     await publisher.start()
     try:
         for key, value in records:
@@ -46,10 +46,9 @@ async def publish(settings: Settings, *records: tuple[str, bytes | None]) -> Non
 async def test_reads_all_there_is_and_ends(settings: Settings) -> None:
     sent = [(f"call-{i % 7}", f"{i}".encode()) for i in range(500)]
     await publish(settings, *sent)
-    partitions = verify_topics(settings).partitions
-    read = [
-        record async for record in read_topic(settings, settings.topics.outcomes, range(partitions))
-    ]
+    partitions = verify_topics(settings.kafka).partitions
+    topic = settings.topics.outcomes
+    read = [record async for record in read_topic(settings.kafka, topic, range(partitions))]
     assert sorted((record.key.decode(), record.value) for record in read) == sorted(sent)
     for key in {key for key, _ in sent}:
         own = [record for record in read if record.key == key.encode()]
@@ -58,15 +57,16 @@ async def test_reads_all_there_is_and_ends(settings: Settings) -> None:
 
 
 async def test_an_empty_topic_ends_at_once(settings: Settings) -> None:
-    assert [record async for record in read_topic(settings, settings.topics.outcomes, [0, 1])] == []
+    topic = settings.topics.outcomes
+    assert [record async for record in read_topic(settings.kafka, topic, [0, 1])] == []
 
 
 async def test_follow_goes_on_with_what_comes(settings: Settings) -> None:
     key = "call-1"
-    partition = partition_of(key.encode(), verify_topics(settings).partitions)
+    partition = partition_of(key.encode(), verify_topics(settings.kafka).partitions)
     await publish(settings, (key, b"before"))
     topic = settings.topics.outcomes
-    async with aclosing(read_topic(settings, topic, [partition], follow=True)) as records:
+    async with aclosing(read_topic(settings.kafka, topic, [partition], follow=True)) as records:
         async with asyncio.timeout(20):
             assert (await anext(records)).value == b"before"
             await publish(settings, (key, b"after"), (key, None))
@@ -79,20 +79,20 @@ async def test_a_broker_that_is_not_there_is_an_error(
 ) -> None:
     settings = make_settings(kafka_bootstrap_servers=f"127.0.0.1:{unused_tcp_port}")
     with pytest.raises(KafkaError, match="cannot read"):
-        _ = [record async for record in read_topic(settings, settings.topics.outcomes, [0])]
+        _ = [record async for record in read_topic(settings.kafka, settings.topics.outcomes, [0])]
 
 
 async def test_a_stretch_begins_and_ends_with_times(settings: Settings) -> None:
     topic = settings.topics.outcomes
-    partitions = range(verify_topics(settings).partitions)
+    partitions = range(verify_topics(settings.kafka).partitions)
     await publish(settings, *((f"call-{i % 7}", b"%d" % i) for i in range(100)))
-    whole = [record async for record in read_topic(settings, topic, partitions)]
+    whole = [record async for record in read_topic(settings.kafka, topic, partitions)]
     cut = max(record.timestamp for record in whole) + 1
     await eventually(lambda: time.time() * 1000 > cut, 5, "a later millisecond", every=0.001)
     await publish(settings, *((f"call-{i % 7}", b"%d" % i) for i in range(100, 200)))
 
     async def values(since: int | None = None, until: int | None = None) -> set[int]:
-        read = read_topic(settings, topic, partitions, since=since, until=until)
+        read = read_topic(settings.kafka, topic, partitions, since=since, until=until)
         return {int(record.value) async for record in read}
 
     assert await values(since=cut) == set(range(100, 200))
@@ -127,7 +127,7 @@ async def test_a_record_of_any_time_hides_neither_itself_nor_another(settings: S
     await put(settings, *((0, b"%d" % number, at) for number, at in enumerate(TIMES)))
 
     async def values(since: int | None = None, until: int | None = None) -> list[int]:
-        read = read_topic(settings, settings.topics.outcomes, [0], since=since, until=until)
+        read = read_topic(settings.kafka, settings.topics.outcomes, [0], since=since, until=until)
         return [int(record.value) async for record in read]
 
     assert await values() == list(range(len(TIMES)))
@@ -141,7 +141,8 @@ async def test_a_record_of_any_time_hides_neither_itself_nor_another(settings: S
 async def test_every_codec_is_read(settings: Settings, codec: str) -> None:
     sent = [(0, b"%d" % number, NOW) for number in range(50)]
     await put(settings, *sent, codec=codec)
-    read = [record.value async for record in read_topic(settings, settings.topics.outcomes, [0])]
+    topic = settings.topics.outcomes
+    read = [record.value async for record in read_topic(settings.kafka, topic, [0])]
     assert read == [value for _, value, _ in sent]
 
 
@@ -168,7 +169,7 @@ def unchecked(settings: Settings) -> Iterator[Settings]:
     """On an embedded broker, always: Apache Kafka takes none of these from a producer."""
     with EmbeddedBroker() as broker:
         made = settings.model_copy(update={"kafka_bootstrap_servers": broker.bootstrap_servers})
-        apply_topics(made)
+        apply_topics(made.kafka)
         yield made
 
 
@@ -186,7 +187,7 @@ async def test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read(
     topic, read = unchecked.topics.outcomes, []
 
     with pytest.raises(KafkaError) as told:
-        async for record in read_topic(unchecked, topic, range(4)):
+        async for record in read_topic(unchecked.kafka, topic, range(4)):
             read.append(record.value)
 
     assert sorted(read) == sorted(
@@ -205,7 +206,7 @@ async def test_whoever_follows_is_told_at_once_of_what_can_not_be_read(unchecked
 
     with pytest.raises(KafkaError, match=f"cannot read {topic}/0/1: "):
         async with asyncio.timeout(20):
-            async for record in read_topic(unchecked, topic, [0, 1], follow=True):
+            async for record in read_topic(unchecked.kafka, topic, [0, 1], follow=True):
                 read.append(record.value)
 
     assert read == [b"good"]
@@ -213,5 +214,6 @@ async def test_whoever_follows_is_told_at_once_of_what_can_not_be_read(unchecked
 
 async def test_a_header_name_that_is_no_text_hides_no_record(settings: Settings) -> None:
     await send(settings, 0, batch([RawRecord(value=b"x", headers=((b"\xff", b"1"),))]), of(b"y"))
-    read = [record.value async for record in read_topic(settings, settings.topics.outcomes, [0])]
+    topic = settings.topics.outcomes
+    read = [record.value async for record in read_topic(settings.kafka, topic, [0])]
     assert read == [b"x", b"y"]

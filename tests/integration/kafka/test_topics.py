@@ -28,7 +28,7 @@ def test_a_worker_is_told_which_topics_are_missing_and_what_to_run(
 ) -> None:
     settings = make_settings()
     with pytest.raises(TopicsError) as caught:
-        verify_topics(settings)
+        verify_topics(settings.kafka)
     message = str(caught.value)
     for name in names(settings) - {f"{settings.app_id}-interactions-changelog"}:
         assert name in message
@@ -38,18 +38,20 @@ def test_a_worker_is_told_which_topics_are_missing_and_what_to_run(
 
 def test_looking_creates_nothing(make_settings: MakeSettings) -> None:
     settings = make_settings()
-    assert {difference.topic for difference in look(settings).differences()} == names(settings)
+    assert {difference.topic for difference in look(settings.kafka).differences()} == names(
+        settings
+    )
     with pytest.raises(TopicsError):
-        verify_topics(settings)
-    assert not names(settings) & TopicsAdmin(settings).cluster().topics.keys()
+        verify_topics(settings.kafka)
+    assert not names(settings) & TopicsAdmin(settings.kafka).cluster().topics.keys()
 
 
 def test_apply_makes_what_a_worker_needs(make_settings: MakeSettings) -> None:
     settings = make_settings()
-    before, after = apply_topics(settings)
+    before, after = apply_topics(settings.kafka)
     assert not names(settings) & before.cluster.topics.keys()
     assert after.differences() == []
-    verified = verify_topics(settings)
+    verified = verify_topics(settings.kafka)
     assert verified == VerifiedTopics(
         partitions=4 if after.cluster.embedded else 12,
         replication_factor=min(3, after.cluster.brokers),
@@ -59,18 +61,18 @@ def test_apply_makes_what_a_worker_needs(make_settings: MakeSettings) -> None:
 
 def test_apply_again_changes_nothing(make_settings: MakeSettings) -> None:
     settings = make_settings()
-    _, first = apply_topics(settings)
-    before, after = apply_topics(settings)
+    _, first = apply_topics(settings.kafka)
+    before, after = apply_topics(settings.kafka)
     assert before == after == first
 
 
 def test_apply_makes_only_what_is_missing(make_settings: MakeSettings) -> None:
     settings = make_settings()
-    apply_topics(settings)
+    apply_topics(settings.kafka)
     other = make_settings(topic_prefix=settings.topic_prefix)
-    before, _ = apply_topics(other)
+    before, _ = apply_topics(other.kafka)
     assert names(other) - before.cluster.topics.keys() == {f"{other.app_id}-interactions-changelog"}
-    assert look(other).differences() == []
+    assert look(other.kafka).differences() == []
 
 
 def test_no_broker_is_said_in_time_and_in_one_line(
@@ -79,7 +81,7 @@ def test_no_broker_is_said_in_time_and_in_one_line(
     settings = make_settings(kafka_bootstrap_servers=f"127.0.0.1:{unused_tcp_port}")
     began = time.monotonic()
     with pytest.raises(KafkaError) as caught:
-        verify_topics(settings, timeout=0.5)
+        verify_topics(settings.kafka, timeout=0.5)
     assert time.monotonic() - began < 2
     message = str(caught.value)
     assert f"127.0.0.1:{unused_tcp_port} within 0.5 s" in message

@@ -22,7 +22,7 @@ from streams.clock import SystemClock
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.errors import PublishError
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context
 
 EVENT = {

@@ -23,11 +23,12 @@ from streams.core.decision import Policy
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import Outcome
 from streams.kafka.declaration import declared_directory
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
 from streams.operator.letter import SOURCE, in_turn, read_letter, standings
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
-from streams.settings import Settings, TopicNames
+from streams.settings import Settings
 from streams.wire.reading import read_outcome
 from streams.wire.retries import read_returned
 from tests.unit.genesys.scripted import LeapingClock
@@ -131,14 +132,14 @@ def kafka_with(found: Records) -> Iterator[None]:
     """Every topic has these records, and they are all in its partition 0."""
 
     async def read_topic(
-        settings: Settings, topic: str, partitions: Iterable[int], **_: Any
+        settings: KafkaSettings, topic: str, partitions: Iterable[int], **_: Any
     ) -> AsyncGenerator[ConsumerRecord]:
         for offset, each in enumerate(found):
             yield ConsumerRecord(
                 topic, 0, offset, each.timestamp, 0, each.key, each.value, None, 0, 0, each.headers
             )
 
-    async def partitions_of(settings: Settings, topic: str) -> int:
+    async def partitions_of(settings: KafkaSettings, topic: str) -> int:
         return PARTITIONS
 
     with pytest.MonkeyPatch.context() as patch:
@@ -275,7 +276,7 @@ def test_outcomes_are_shown_whatever_they_are(found: Records) -> None:
 async def test_a_replay_passes_over_what_it_can_not_read(found: Records) -> None:
     policy = Policy(code=None, threshold_ms=0, dry_run=True)
     with kafka_with(found), printing() as printed:
-        surveyed = await survey(Settings.load(), Stretch(-(2**63)), policy)
+        surveyed = await survey(Settings.load().kafka, Stretch(-(2**63)), policy)
         replay.say_unread(surveyed)
 
     out, err = printed()

@@ -26,7 +26,7 @@ MakeSettings = Callable[..., Settings]
 
 @pytest.fixture
 def declaration(make_settings: MakeSettings) -> Declaration:
-    return load_declaration(make_settings(topic_prefix="calls.", app_id="app"))
+    return load_declaration(make_settings(topic_prefix="calls.", app_id="app").kafka)
 
 
 def topic(declaration: Declaration, name: str) -> DeclaredTopic:
@@ -83,7 +83,7 @@ def test_what_was_sent_back_is_known_for_as_long_as_it_could_be_sent_again(
 
 
 def test_the_changelog_forgets_as_the_table_does(make_settings: MakeSettings) -> None:
-    declaration = load_declaration(make_settings(app_id="app", state_ttl_seconds=60))
+    declaration = load_declaration(make_settings(app_id="app", state_ttl_seconds=60).kafka)
     config = topic(declaration, "app-interactions-changelog").config
     assert config["retention.ms"] == "60000"
     assert config["cleanup.policy"] == "compact,delete"
@@ -197,7 +197,7 @@ changelogs: {}
 def test_another_file_may_declare_otherwise(tmp_path: Path, make_settings: MakeSettings) -> None:
     file = tmp_path / "ours.yaml"
     file.write_text(WHOLE)
-    declaration = load_declaration(make_settings(topic_prefix=""), file)
+    declaration = load_declaration(make_settings(topic_prefix="").kafka, file)
     assert [(topic.name, topic.partitions) for topic in declaration.topics] == [
         ("events", 6),
         ("outcomes", 2),
@@ -225,10 +225,10 @@ def test_a_file_that_is_wrong_is_refused_with_what_is_wrong(
     file = tmp_path / "ours.yaml"
     file.write_text(WHOLE.replace(*change))
     with pytest.raises(TopicsError, match=named) as caught:
-        load_declaration(make_settings(), file)
+        load_declaration(make_settings().kafka, file)
     assert str(file) in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, make_settings: MakeSettings) -> None:
     with pytest.raises(TopicsError, match=r"nowhere\.yaml"):
-        load_declaration(make_settings(), tmp_path / "nowhere.yaml")
+        load_declaration(make_settings().kafka, tmp_path / "nowhere.yaml")

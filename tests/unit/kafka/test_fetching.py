@@ -38,7 +38,7 @@ async def settings(make_settings: Callable[..., Settings]) -> AsyncIterator[Sett
     """On an embedded broker, always: Apache Kafka takes most of this from no producer."""
     with EmbeddedBroker() as broker:
         made = make_settings(kafka_bootstrap_servers=broker.bootstrap_servers)
-        await asyncio.to_thread(apply_topics, made)
+        await asyncio.to_thread(apply_topics, made.kafka)
         yield made
 
 

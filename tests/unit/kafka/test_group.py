@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from streams.errors import SettingsError
 from streams.kafka import group
 from streams.kafka.group import GroupCheck, Seen, assigned, subscribed
+from streams.kafka.settings import KafkaSettings
 from streams.settings import Settings
 
 topics = st.sets(st.text("abc._-", min_size=1, max_size=20), max_size=4)
@@ -49,7 +50,7 @@ class Coordinator:
         self.seen = list(seen)
         self.asked = 0
 
-    async def __call__(self, _settings: Settings) -> Seen:
+    async def __call__(self, _settings: KafkaSettings) -> Seen:
         self.asked += 1
         answer = self.seen.pop(0)
         if isinstance(answer, Exception):
@@ -62,7 +63,8 @@ def checking(
 ) -> tuple[GroupCheck, Coordinator]:
     coordinator = Coordinator(*seen)
     monkeypatch.setattr(group, "look", coordinator)
-    return GroupCheck(make_settings(app_id="shop"), ["a.events", "a.retries", "log"]), coordinator
+    settings = make_settings(app_id="shop").kafka
+    return GroupCheck(settings, ["a.events", "a.retries", "log"]), coordinator
 
 
 async def test_a_group_of_our_own_topics_is_ours(

@@ -7,9 +7,9 @@ from typing import Any
 
 from streams.core.records import Source
 from streams.kafka.publisher import Acknowledged, Headers, Publisher
+from streams.kafka.settings import TopicNames
 from streams.operator.letter import Letter
 from streams.operator.redrive import redrive
-from streams.settings import TopicNames
 from streams.wire.retries import read_returned
 from tests.unit.genesys.scripted import LeapingClock
 from tests.unit.operator.test_letter import TOPIC, body, letter

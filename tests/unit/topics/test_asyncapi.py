@@ -60,7 +60,7 @@ def test_every_reference_leads_somewhere() -> None:
 def test_channels_are_the_declared_topics(make_settings: Callable[..., Settings]) -> None:
     names = ("topic_prefix", "app_id")
     defaults = {name: Settings.model_fields[name].default for name in names}
-    declaration = load_declaration(make_settings(**defaults))
+    declaration = load_declaration(make_settings(**defaults).kafka)
     declared = {topic.name: topic for topic in declaration.topics}
     assert {channel["address"] for channel in CHANNELS.values()} == declared.keys()
     for channel in CHANNELS.values():

@@ -25,7 +25,7 @@ from streams.core.records import Decision, PutOff, Reason, Source, decode_record
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import NotFound
 from streams.genesys.api import CallLog
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.wire.retries import retry_headers
 from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit

@@ -28,7 +28,7 @@ from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
 from streams.genesys.api import CallLog, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
-from streams.settings import TopicNames
+from streams.kafka.settings import TopicNames
 from streams.wire.retries import read_returned
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.lanes.source_record import SourceRecord
