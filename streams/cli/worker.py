@@ -29,7 +29,7 @@ def worker() -> None:
         tracing.configure("genesys-streams-worker", settings.worker_instance_id)
 
     async def main(stop: asyncio.Event) -> None:
-        await check_worker_address(settings)
+        await check_worker_address(settings.worker_host, settings.worker_port)
         await run_worker(settings, stop)
 
     try:

@@ -16,7 +16,6 @@ from streams.core.envelope import INTERACTION_ID
 from streams.core.records import InteractionRecord, encode_record
 from streams.errors import StoreError
 from streams.listening import Runner, check_address, listen
-from streams.settings import Settings
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.consumer import StreamsApp
@@ -37,10 +36,10 @@ NOT_REMEMBERED = "no event of this interaction is remembered"
 FORWARD_SECONDS = 5.0
 
 
-async def check_worker_address(settings: Settings) -> None:
+async def check_worker_address(host: str, port: int) -> None:
     """Said before anything is started. Raises SettingsError, as the server's start does when the
     port is taken after all."""
-    await check_address(settings.worker_host, settings.worker_port, variables=VARIABLES)
+    await check_address(host, port, variables=VARIABLES)
 
 
 class StateServer:
@@ -48,13 +47,15 @@ class StateServer:
 
     def __init__(
         self,
-        settings: Settings,
         app: StreamsApp,
         table: InteractionTable,
         monitor: Monitor,
         metrics: WorkerMetrics,
+        *,
+        host: str,
+        port: int,
     ) -> None:
-        self._host, self.port = settings.worker_host, settings.worker_port
+        self._host, self.port = host, port
         self._app = app
         self._table = table
         self._monitor = monitor

@@ -84,7 +84,11 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     metrics = WorkerMetrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
         stores = stack.enter_context(
-            claim(settings, embedded=topics.embedded, origin=prepared.origin)
+            claim(
+                settings.data_dir / settings.app_id,
+                embedded=topics.embedded,
+                origin=prepared.origin,
+            )
         )
         membership = Membership(
             settings.kafka_session_timeout_seconds, static=settings.worker_instance_id is not None
@@ -244,7 +248,14 @@ class Worker:
             metrics=metrics,
         )
         self._watchdog = Watchdog(self._monitor.vitals, clock, stall_seconds=settings.stall_seconds)
-        self._server = StateServer(settings, self._app, self._table, self._monitor, metrics)
+        self._server = StateServer(
+            self._app,
+            self._table,
+            self._monitor,
+            metrics,
+            host=settings.worker_host,
+            port=settings.worker_port,
+        )
         self._client = client
         self._clock = clock
         self._ttl_seconds = settings.state_ttl_seconds

@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from streams.errors import SettingsError
-from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +37,16 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def claim(settings: Settings, *, embedded: bool, origin: Origin) -> Iterator[Path]:
-    """The worker's own directory under ``DATA_DIR``. Raises SettingsError when it is not to be had.
+def claim(directory: Path, *, embedded: bool, origin: Origin) -> Iterator[Path]:
+    """The worker's own directory, under ``DATA_DIR``. Raises SettingsError when it is not to be
+    had.
 
     The lock goes with the process, however it ends. Stores kept from an ``embedded`` broker are
     thrown away: that broker's memory is gone when it is started again, and records of another life
     would pass for records of this one. So would those of another cluster or of a changelog that was
     deleted and made anew: such stores are thrown away too, to be read again from the changelog.
     """
-    path = settings.data_dir.absolute() / settings.app_id
+    path = directory.absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / "lock").open("w")

@@ -37,7 +37,8 @@ def taken_port() -> Iterator[int]:
 def server(settings: Settings) -> StateServer:
     """One that answers for nothing but its health."""
     nothing = cast(Any, None)
-    return StateServer(settings, nothing, nothing, nothing, nothing)
+    host, port = settings.worker_host, settings.worker_port
+    return StateServer(nothing, nothing, nothing, nothing, host=host, port=port)
 
 
 def said_at_start(settings: Settings, log: Path) -> tuple[int, str]:
@@ -78,7 +79,7 @@ async def test_what_the_server_would_refuse_is_refused_before_it_is_started(
     make_settings: Callable[..., Settings], host: str
 ) -> None:
     settings = make_settings(worker_host=host)
-    for attempt in (check_worker_address(settings), server(settings).start()):
+    for attempt in (check_worker_address(host, settings.worker_port), server(settings).start()):
         with pytest.raises(SettingsError, match=f"^WORKER_HOST, WORKER_PORT: .* {host} port 0: "):
             await attempt
 
@@ -87,7 +88,7 @@ async def test_an_address_that_was_looked_at_is_free_still(
     make_settings: Callable[..., Settings],
 ) -> None:
     settings = make_settings(worker_host="localhost")
-    await check_worker_address(settings)
+    await check_worker_address(settings.worker_host, settings.worker_port)
     started = server(settings)
     await started.start()
     await started.stop()

@@ -52,11 +52,12 @@ class Group:
             conf=conf,
         )
         server = StateServer(
-            self._settings,
             cast(Any, app),
             cast(Any, SimpleNamespace(changelog=CHANGELOG, get=get)),
             cast(Any, SimpleNamespace(assignment=assignment)),
             cast(Any, None),
+            host=self._settings.worker_host,
+            port=self._settings.worker_port,
         )
         await server.start()
         conf.canonical_url = url = f"http://127.0.0.1:{server.port}"

@@ -20,9 +20,13 @@ ids = st.sampled_from(["", "one", "two"])
 origins = st.builds(Origin, ids, ids)
 
 
+def own(settings: Settings) -> Path:
+    return settings.data_dir / settings.app_id
+
+
 def lives_through(settings: Settings, origin: Origin, *, embedded: bool = False) -> bool:
     """Whether what one worker left in its stores is there for the next one."""
-    with claim(settings, embedded=embedded, origin=origin) as stores:
+    with claim(own(settings), embedded=embedded, origin=origin) as stores:
         kept = (stores / "mark").exists()
         (stores / "mark").touch()
     return kept
@@ -54,7 +58,7 @@ def test_stores_of_an_older_release_are_kept_and_named(
 ) -> None:
     settings = make_settings()
     lives_through(settings, HERE)
-    (settings.data_dir / settings.app_id / ORIGIN).unlink()
+    (own(settings) / ORIGIN).unlink()
 
     assert lives_through(settings, HERE)
     assert not lives_through(settings, Origin("cluster-1", "topic-2"))
@@ -66,7 +70,7 @@ def test_what_can_not_be_read_is_written_anew(
 ) -> None:
     settings = make_settings()
     lives_through(settings, HERE)
-    (settings.data_dir / settings.app_id / ORIGIN).write_bytes(damage)
+    (own(settings) / ORIGIN).write_bytes(damage)
 
     assert lives_through(settings, HERE)
     assert not lives_through(settings, Origin("cluster-2", "topic-1"))
@@ -92,12 +96,16 @@ def test_stores_of_an_embedded_broker_are_never_kept(
 def test_one_worker_at_a_time(make_settings: Callable[..., Settings]) -> None:
     settings = make_settings()
     with (
-        claim(settings, embedded=False, origin=HERE),
+        claim(own(settings), embedded=False, origin=HERE),
         pytest.raises(SettingsError, match=r"^DATA_DIR: .* is in use by another worker"),
-        claim(settings, embedded=False, origin=Origin("cluster-2", "topic-1")),
+        claim(
+            own(settings),
+            embedded=False,
+            origin=Origin("cluster-2", "topic-1"),
+        ),
     ):
         pass
-    assert (settings.data_dir / settings.app_id / ORIGIN).exists()
+    assert (own(settings) / ORIGIN).exists()
 
 
 def test_a_directory_that_is_a_file_is_refused(
@@ -107,7 +115,7 @@ def test_a_directory_that_is_a_file_is_refused(
     settings = make_settings(data_dir=tmp_path / "file")
     with (
         pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to "),
-        claim(settings, embedded=False, origin=HERE),
+        claim(own(settings), embedded=False, origin=HERE),
     ):
         pass
 
