@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from streams.addresses import api_url, checked_url, is_loopback
+from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.kafka.settings import (
@@ -322,6 +323,20 @@ class Settings(BaseModel):
         if self.dry_run:
             return self.disposition_code_id
         return required("DISPOSITION_CODE_ID", self.disposition_code_id, "unless DRY_RUN=true")
+
+    def policy(self, *, rehearsal: bool = False) -> Policy:
+        """What is decided by. Raises SettingsError when the code is missing.
+
+        ``rehearsal``: of calls long over. It sets no code, so it needs none, and what the API does
+        not know of them by now it is not about to hear.
+        """
+        return Policy(
+            code=self.disposition_code_id if rehearsal else self.disposition_code(),
+            threshold_ms=self.duration_threshold_ms,
+            fetch=self.fetch_policy,
+            dry_run=rehearsal or self.dry_run,
+            lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
+        )
 
     def bridge_api_keys(self) -> tuple[str, ...]:
         """The accepted keys, several in a rotation. Raises SettingsError when one is needed."""

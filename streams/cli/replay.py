@@ -13,7 +13,6 @@ from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
 from streams.clock import Clock, SystemClock, rfc3339
-from streams.core.decision import Policy
 from streams.core.records import Source
 from streams.genesys.client import open_client
 from streams.kafka.publisher import KafkaPublisher
@@ -51,12 +50,7 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
 
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
     """How many interactions nothing is known of."""
-    policy = Policy(
-        code=settings.disposition_code_id,
-        threshold_ms=settings.duration_threshold_ms,
-        fetch=settings.fetch_policy,
-        dry_run=True,
-    )
+    policy = settings.policy(rehearsal=True)
     found = await survey(settings.kafka, stretch, policy)
     _say(
         f"{found.records} events; {len(found.questions)} calls were over: {len(found.past.coded)} "

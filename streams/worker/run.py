@@ -74,7 +74,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
     with the reason when the worker can no longer do its job.
     """
-    genesys, policy = settings.genesys(), _policy(settings)
+    genesys, policy = settings.genesys(), settings.policy()
     proxies_for(genesys.base_url, genesys.login_url)  # refused before Kafka is asked
     prepared = await unless_stopped(stop, _prepared(settings.kafka))
     if prepared is None:
@@ -378,14 +378,4 @@ def _needs(settings: KafkaSettings, topics: VerifiedTopics) -> Needs:
         partitions=topics.partitions,
         alike=(names.retries, changelog(settings.app_id)),
         written=(names.outcomes, names.dead_letters),
-    )
-
-
-def _policy(settings: Settings) -> Policy:
-    return Policy(
-        code=settings.disposition_code(),
-        threshold_ms=settings.duration_threshold_ms,
-        fetch=settings.fetch_policy,
-        dry_run=settings.dry_run,
-        lag_window_ms=round(settings.lag_window_seconds * 1000),
     )

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "wire": {"core", "errors", "kafka"},
     "kafka": SHARED - {"settings", "telemetry"},
     "genesys": SHARED - {"telemetry"},
-    "settings": GROUND | {"kafka"},
+    "settings": GROUND | {"core", "kafka"},
     "telemetry": GROUND,
     "bridge": SHARED | {"kafka", "wire"},
     "worker": SHARED | {"kafka", "genesys", "wire"},

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
+from streams.core.decision import Policy
 from streams.errors import SettingsError
 from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
@@ -585,6 +586,29 @@ class TestDispositionCode:
     def test_is_given_as_set(self, environment: Environment, dry_run: str) -> None:
         environment(DISPOSITION_CODE_ID="code-1", DRY_RUN=dry_run)
         assert Settings.load().disposition_code() == "code-1"
+
+
+class TestPolicy:
+    def test_is_as_set(self, environment: Environment) -> None:
+        environment(
+            DISPOSITION_CODE_ID="code-1",
+            DURATION_THRESHOLD_MS="1",
+            FETCH_POLICY="always",
+            LAG_WINDOW_SECONDS="1.5",
+        )
+        assert Settings.load().policy() == Policy("code-1", 1, "always", False, 1500)
+        environment(DRY_RUN="true")
+        assert Settings.load().policy() == Policy("code-1", 1, "always", True, 1500)
+
+    def test_needs_a_code_to_set(self, environment: Environment) -> None:
+        assert refusal(Settings.load().policy).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().policy().code is None
+
+    def test_of_a_rehearsal_is_a_dry_run_without_a_lag(self, environment: Environment) -> None:
+        assert Settings.load().policy(rehearsal=True) == Policy(None, dry_run=True)
+        environment(DISPOSITION_CODE_ID="code-1", LAG_WINDOW_SECONDS="1.5")
+        assert Settings.load().policy(rehearsal=True) == Policy("code-1", dry_run=True)
 
 
 class TestSasl:
