@@ -130,9 +130,17 @@ class TopicsAdmin:
     def cluster(self, timeout: float = ANSWER_TIMEOUT_SECONDS) -> Cluster:
         """Brokers and topics, without their configuration. Creates nothing.
 
-        Raises KafkaError when no broker answers within ``timeout`` seconds.
+        Raises KafkaError when no broker answers within ``timeout`` seconds, or none is in the
+        cluster: one that stood still answers before the controller has let it in again.
         """
-        metadata = self._metadata(timeout)
+        deadline = time.monotonic() + timeout
+        while not (metadata := self._metadata(timeout)).brokers:
+            if time.monotonic() > deadline:
+                raise KafkaError(
+                    f"{self._servers} answers, but no broker has been in its cluster for "
+                    f"{timeout:g} s; its controllers do not let them in: see the brokers' logs"
+                )
+            time.sleep(POLL_SECONDS)
         return Cluster(
             brokers=len(metadata.brokers),
             topics={name: _actual(name, topic) for name, topic in metadata.topics.items()},

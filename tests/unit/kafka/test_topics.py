@@ -1,0 +1,42 @@
+"""What the topics' admin makes of a cluster that is not whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.errors import KafkaError
+from streams.kafka.topics import TopicsAdmin
+from streams.settings import Settings
+
+MakeSettings = Callable[..., Settings]
+
+
+class Telling:
+    """The admin client of a cluster that has so many brokers at each look, the last ever after."""
+
+    def __init__(self, *brokers: int) -> None:
+        self._brokers = list(brokers)
+
+    def list_topics(self, timeout: float) -> Any:
+        number = self._brokers.pop(0) if len(self._brokers) > 1 else self._brokers[0]
+        return SimpleNamespace(brokers=dict.fromkeys(range(number)), topics={}, cluster_id="it")
+
+
+def admin_of(make_settings: MakeSettings, *brokers: int) -> TopicsAdmin:
+    admin = TopicsAdmin(make_settings())
+    admin._client = Telling(*brokers)  # type: ignore[assignment]
+    return admin
+
+
+def test_a_cluster_without_brokers_is_waited_for(make_settings: MakeSettings) -> None:
+    """All were frozen, and the controller lets them in again: no topic has zero replicas."""
+    assert admin_of(make_settings, 0, 0, 1).cluster().brokers == 1
+
+
+def test_a_cluster_that_stays_without_brokers_is_named(make_settings: MakeSettings) -> None:
+    with pytest.raises(KafkaError, match="no broker has been in its cluster for 0 s"):
+        admin_of(make_settings, 0).cluster(timeout=0.0)
