@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 import faust
+import rocksdict
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
@@ -161,12 +162,15 @@ class InteractionTable:
             return
         place = TP(at.topic, at.partition)
         with self._stores.using(at.partition) as store:
-            store.put(key, value)
+            # Both or none, wherever the process dies.
+            written = rocksdict.WriteBatch(raw_mode=True)
+            written.put(key, value)
             persisted = self._stores.persisted_offset(place)
             # A jump means that another worker wrote in between: we were frozen, or it was. What it
             # wrote is not in this store, so the next restore has to begin before it.
             if at.offset == (0 if persisted is None else persisted + 1):
-                self._stores.set_persisted_offset(place, at.offset)
+                written.put(Store.offset_key, str(at.offset).encode())
+            store.write(written)
 
     def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         # A short-lived iterator for each chunk: one held across awaits would keep the store's lock

@@ -292,7 +292,7 @@ async def test_a_store_that_can_not_be_written_is_an_error(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(shop.store, "set_persisted_offset", full)
+    monkeypatch.setattr(shop.store, "persisted_offset", full)
 
     with pytest.raises(StoreError, match="No space left"):
         await shop.put(shop.record("i-1"))
