@@ -27,7 +27,7 @@ class Telling:
 
 
 def admin_of(make_settings: MakeSettings, *brokers: int) -> TopicsAdmin:
-    admin = TopicsAdmin(make_settings())
+    admin = TopicsAdmin(make_settings().kafka)
     admin._client = Telling(*brokers)  # type: ignore[assignment]
     return admin
 
