@@ -37,9 +37,10 @@ storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PR
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 
-lint: $(READY) ## ruff and mypy --strict
+lint: $(READY) ## ruff, codespell and mypy --strict
 	@$(BIN)/ruff check . $(SCRIPTS)
 	@$(BIN)/ruff format --check . $(SCRIPTS)
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
 
