@@ -14,7 +14,7 @@ SCRIPTS := scripts/kafka scripts/compose-check
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kafka storm lint format bench mutants compose-check lock
+.PHONY: help demo test coverage test-kafka storm lint format bench mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,14 @@ demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--
 test: JOBS ?= 3
 test: $(READY) ## all tests but those that need Apache Kafka
 	@$(BIN)/python -m pytest -m "not kafka" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+
+coverage: JOBS ?= 3
+coverage: $(READY) ## the share of the program that `make test` runs, processes included
+	@mkdir -p .cache/coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -m "not kafka" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
@@ -37,9 +45,10 @@ storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PR
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 
-lint: $(READY) ## ruff and mypy --strict
+lint: $(READY) ## ruff, codespell and mypy --strict
 	@$(BIN)/ruff check . $(SCRIPTS)
 	@$(BIN)/ruff format --check . $(SCRIPTS)
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
 

@@ -62,7 +62,7 @@ def rfc3339(epoch_seconds: float) -> str:
 
 
 def epoch_ms(timestamp: str | None) -> int | None:
-    """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparseable.
+    """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparsable.
 
     A time without an offset is taken as UTC, which is what Genesys Cloud means by it. One whose
     offset takes it out of the years 1 to 9999 is none: ``rfc3339`` could not write it.

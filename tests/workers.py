@@ -21,6 +21,9 @@ from streams.settings import Settings
 # A worker that restores a table on a machine with two busy cores.
 READY_SECONDS = 60.0
 
+# COVERAGE_PROCESS_CONFIG: there under `make coverage` alone, and what a process is measured by.
+NEEDED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_CONFIG")
+
 # Of a worker's log, for whoever reads why a test failed.
 SHOWN_CHARACTERS = 20_000
 
@@ -28,7 +31,7 @@ SHOWN_CHARACTERS = 20_000
 def environment(settings: Settings) -> dict[str, str]:
     """Settings as the variables that a process reads, and of the test's own environment only what
     a process needs to run at all."""
-    needed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    needed = {name: os.environ[name] for name in NEEDED if name in os.environ}
     named = {}
     for name, value in settings:
         if value is not None:

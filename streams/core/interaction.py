@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Interaction:
     """One interaction as the API describes it now.
 
-    ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparseable or
+    ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparsable or
     negative (design, Decide). ``etag`` goes back in ``If-Match``; None when none may. ``ended``:
     the API gives a time at which it ended; one that is completed and has none is not yet all there.
     """

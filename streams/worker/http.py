@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 VARIABLES = "WORKER_HOST, WORKER_PORT"
 
 # Marks a question that another worker has passed on, so that two workers whose view of the group
-# differs during a rebalance do not pass it to and fro.
+# differs during a rebalance do not pass it back and forth.
 FORWARDED = "X-Genesys-Streams-Forwarded"
 
 NOT_REMEMBERED = "no event of this interaction is remembered"

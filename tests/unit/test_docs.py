@@ -11,6 +11,13 @@ from streams.core.records import Reason
 from streams.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tests/README.md")),
+]
+
+# A file of Python, or a directory: `streams/core/rules.py`, `worker/lanes/`.
+NAMED = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py|(?:[\w.-]+/)+)`")
 
 
 def test_every_setting_is_documented() -> None:
@@ -35,11 +42,28 @@ def test_every_reason_of_an_outcome_without_a_code_is_explained() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("document", [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"])
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_a_document_points_to_is_there(document: Path) -> None:
     text = document.read_text()
-    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    linked = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     named = re.findall(r"`(tests/[\w/.]+)`", text)
     missing = [to for to in linked if not (document.parent / to).exists()]
     missing += [to for to in named if not (ROOT / to).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_that_a_document_names_is_there(document: Path) -> None:
+    """By its path from the root, or, as is shorter, from ``streams``; a test also by its name."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    named = set(NAMED.findall(document.read_text())) - tests
+    assert {
+        name
+        for name in named
+        if not (ROOT / name).exists() and not (ROOT / "streams" / name).exists()
+    } == set()
+
+
+@pytest.mark.parametrize("gone", ["streams/gone.py", "core/gone.py", "gone.py", "worker/gone/"])
+def test_a_name_of_any_such_form_is_looked_at(gone: str) -> None:
+    assert NAMED.findall(f"see `{gone}` and `make test`, `a/b`, `--flag`") == [gone]

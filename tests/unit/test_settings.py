@@ -104,7 +104,7 @@ WRONG = [
     ("DRY_RUN", "maybe"),
     ("DISPOSITION_CODE_ID", "two words"),
     ("DISPOSITION_CODE_ID", "a" * 129),
-    ("DISPOSITION_CODE_ID", "caf\u00e9"),
+    ("DISPOSITION_CODE_ID", "gr\u00fcn"),
     ("DISPOSITION_CODE_ID", "a\x1b[31m"),
     ("GENESYS_CLOUD_CLIENT_ID", "cli\u00e9nt"),
     ("GENESYS_CLOUD_CLIENT_SECRET", "a\x00b".replace("\x00", "\x07")),

@@ -13,7 +13,7 @@ AT = "2026-01-05T08:00:00Z"
 def test_a_reason_that_no_letter_can_have_is_refused_and_the_others_are_named(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["dead-letters", command, "--reason", "forbiden"]) == 2
+    assert run(["dead-letters", command, "--reason", "forbid"]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "--reason" in err

@@ -95,7 +95,7 @@ def test_chaos_is_only_trouble_that_passes() -> None:
         b'{"delayMs":10,"afterApply":true,"regardless":true}',
         b'{"status":500,"times":0}',
         b'{"delayMs":-1}',
-        b'{"stauts":500}',
+        b'{"state":500}',
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(wrong: bytes) -> None:
