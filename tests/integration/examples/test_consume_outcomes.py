@@ -37,7 +37,7 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 
 async def publish(settings: Settings, *values: bytes | None) -> None:
-    publisher = KafkaPublisher(settings, client_id="test")
+    publisher = KafkaPublisher(settings.kafka, client_id="test")
     await publisher.start()
     try:
         for value in values:
