@@ -75,6 +75,8 @@ class GenesysSettings:
     budget_shared_by: int = 1
     timeout: float = 10.0
     breaker_open_seconds: float = 30.0
+    # A name of streams.genesys.dialect.
+    dialect: str = "interactions"
 
 
 class Settings(BaseModel):
@@ -278,7 +280,7 @@ class Settings(BaseModel):
 
     def genesys(self) -> GenesysSettings:
         """The API settings. Raises SettingsError with all that is missing or wrong with them."""
-        _, base_url, login_url, client_id, secret = all_of(
+        dialect, base_url, login_url, client_id, secret = all_of(
             self._dialect, self._base_url, self._login_url, self._client_id, self._client_secret
         )
         return GenesysSettings(
@@ -291,6 +293,7 @@ class Settings(BaseModel):
             budget_shared_by=self.genesys_budget_shared_by,
             timeout=self.api_timeout_seconds,
             breaker_open_seconds=self.breaker_open_seconds,
+            dialect=dialect,
         )
 
     def _dialect(self) -> str:

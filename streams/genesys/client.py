@@ -23,11 +23,11 @@ from streams.clock import Clock
 from streams.core.interaction import Interaction
 from streams.core.retry_policy import CallPolicy
 from streams.errors import ApiError, RateLimited
-from streams.genesys import interactions
 from streams.genesys.answers import Answer
 from streams.genesys.api import CallLog
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
+from streams.genesys.dialect import DIALECTS, Dialect
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.observer import ApiObserver
 from streams.genesys.proxies import proxies_for
@@ -47,7 +47,7 @@ _W3C = TraceContextTextMapPropagator()
 
 
 class GenesysClient:
-    """GenesysApi on the ``interactions`` dialect. One for all lanes; safe to cancel anywhere.
+    """GenesysApi in the dialect handed in. One for all lanes; safe to cancel anywhere.
 
     ``gate`` tells how long the API has asked for quiet.
     """
@@ -56,6 +56,7 @@ class GenesysClient:
         self,
         *,
         base_url: str,
+        dialect: Dialect,
         transport: Transport,
         tokens: TokenSource,
         gate: Gate,
@@ -66,6 +67,7 @@ class GenesysClient:
     ) -> None:
         self.gate = gate
         self._base = URL(base_url)
+        self._dialect = dialect
         self._transport = transport
         self._tokens = tokens
         self._policy = policy
@@ -89,13 +91,14 @@ class GenesysClient:
             return
 
     async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
-        request = interactions.get_request(self._base, interaction_id)
-        return interactions.read_interaction(await self._call(request, log), interaction_id)
+        request = self._dialect.get_request(self._base, interaction_id)
+        answer = await self._call(request, log)
+        return self._dialect.read_interaction(answer, interaction_id)
 
     async def set_disposition(
         self, interaction_id: str, code: str, etag: str | None, log: CallLog
     ) -> int:
-        request = interactions.patch_request(self._base, interaction_id, code, etag)
+        request = self._dialect.patch_request(self._base, interaction_id, code, etag)
         return (await self._call(request, log)).status
 
     async def _call(self, request: Request, log: CallLog) -> Answer:
@@ -234,6 +237,7 @@ async def open_client(
         try:
             yield GenesysClient(
                 base_url=settings.base_url,
+                dialect=DIALECTS[settings.dialect],
                 transport=transport,
                 tokens=tokens,
                 gate=gate,

@@ -18,7 +18,7 @@ def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
         "url": f"http://{f'[{host}]' if ':' in host else host}:{port}",
         "version": __version__,
         "org": urlsplit(genesys.base_url).netloc,
-        "dialect": settings.genesys_api,
+        "dialect": genesys.dialect,
         "dry_run": settings.dry_run,
         "code": settings.disposition_code(),
         "threshold_ms": settings.duration_threshold_ms,
