@@ -55,7 +55,7 @@ class Group:
             self._settings,
             cast(Any, app),
             cast(Any, SimpleNamespace(changelog=CHANGELOG, get=get)),
-            cast(Any, SimpleNamespace(assignment=assignment)),
+            cast(Any, SimpleNamespace(assignment=assignment, not_ready=lambda: None)),
             cast(Any, None),
         )
         await server.start()
