@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from streams.addresses import api_url, checked_url, is_loopback
+from streams.addresses import api_url, checked_url, http_url, is_loopback
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.kafka.connection import check_tls_files, server_list
@@ -355,7 +355,7 @@ class Settings(BaseModel):
         SettingsError."""
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
-        made = f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
+        made = http_url(host, self.worker_port)
         if self.worker_advertised_url:
             text = self.worker_advertised_url
             checked_url("WORKER_ADVERTISED_URL", text)

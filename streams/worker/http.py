@@ -74,8 +74,7 @@ class StateServer:
             ]
         )
         runner = Runner(routes, on_not_http=_not_http)
-        await listen(runner, self._host, self.port, variables=VARIABLES)
-        self.port = runner.addresses[0][1]
+        _, self.port = await listen(runner, self._host, self.port, variables=VARIABLES)
         self._runner = runner
         self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
 

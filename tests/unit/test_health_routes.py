@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession, web
 from prometheus_client import CollectorRegistry, Gauge
 
+from streams.addresses import http_url
 from streams.health_routes import health_routes
 from streams.listening import Runner, listen
 
@@ -24,7 +25,7 @@ async def ask(
     app.add_routes(health_routes(not_ready=lambda: why, metrics=metrics, also=also))
     runner = Runner(app, on_not_http=lambda: None)
     try:
-        url = await listen(runner, "127.0.0.1", 0, variables="PORT")
+        url = http_url(*await listen(runner, "127.0.0.1", 0, variables="PORT"))
         async with ClientSession(url) as session, session.get(path) as answer:
             text = answer.content_type == "text/plain"
             return answer.status, await (answer.text() if text else answer.json())
