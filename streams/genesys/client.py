@@ -132,7 +132,7 @@ class GenesysClient:
                 # Before the permit ends, and with that the next in turn is let through.
                 error = self._error(request, answer)
                 if isinstance(error, RateLimited):
-                    self.gate.close(error.retry_after)
+                    self.gate.pause(error.retry_after)
                 raise error
         return answer, token
 

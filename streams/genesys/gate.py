@@ -113,7 +113,7 @@ class Gate:
         """Requests that wait for their turn."""
         return sum(not waiter.leave.done() for _, _, waiter in self._queue)
 
-    def close(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """No requests for that long from now. Never shortens a longer quiet already asked for."""
         self._opening = 1
         opens_at = self.now + seconds

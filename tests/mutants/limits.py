@@ -132,7 +132,7 @@ MUTANTS = (
         "a 429 closes no gate",
         9,
         "streams/genesys/client.py",
-        "                    self.gate.close(error.retry_after)\n",
+        "                    self.gate.pause(error.retry_after)\n",
         "                    error.add_note('not obeyed')\n",
         (
             f"{TEST_CLIENT}::test_429_is_tried_again_when_its_retry_after_has_passed",

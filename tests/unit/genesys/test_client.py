@@ -376,7 +376,7 @@ async def test_a_gate_that_closes_while_the_token_is_fetched_stops_the_request(
     async with connected(genesys, clock=clock) as client:
 
         async def granted_while_it_closes(request: web.Request) -> web.StreamResponse:
-            client.gate.close(10)
+            client.gate.pause(10)
             return await reply(200, {"access_token": "t", "expires_in": 600})(request)
 
         genesys.token_script.append(granted_while_it_closes)
@@ -392,12 +392,12 @@ async def test_leave_given_in_the_moment_of_a_429_is_given_back(genesys: Scripte
     clock = SteppedClock()
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(1)
+        client.gate.pause(1)
         lane = asyncio.create_task(get(client))
         await until(lambda: client.gate.waiting == 1)
         clock.now += 1
         client.gate._let_pass()
-        client.gate.close(20)  # another lane's 429, in the same turn of the loop
+        client.gate.pause(20)  # another lane's 429, in the same turn of the loop
         await until(lambda: client.gate.waiting == 1)
         assert len(genesys.received) == 1
 
@@ -412,7 +412,7 @@ async def test_a_patch_leaves_before_gets_that_came_earlier(genesys: ScriptedGen
     clock = SteppedClock()
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(1)
+        client.gate.pause(1)
         gets = [asyncio.create_task(get(client)) for _ in range(3)]
         await until(lambda: client.gate.waiting == 3)
         last = asyncio.create_task(patch(client))
@@ -605,7 +605,7 @@ async def test_the_guard_is_asked_right_before_the_request_leaves(
     log = CallLog(guard=guard)
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(5)
+        client.gate.pause(5)
         lane = asyncio.create_task(patch(client, log))
         await until(lambda: client.gate.waiting == 1)
         ours = False
