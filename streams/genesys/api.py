@@ -1,4 +1,4 @@
-"""What the worker asks of Genesys Cloud, whatever the dialect."""
+"""What the worker asks of Genesys Cloud, whatever the dialect, and who is told how the calls go."""
 
 from __future__ import annotations
 
@@ -49,4 +49,18 @@ class GenesysApi(Protocol):
         out) is never repeated here: it is raised with ``maybe_applied``, and the caller looks
         first (promise 5).
         """
+        ...
+
+
+class ApiObserver(Protocol):
+    """Collaborator: counts calls and waits, as the worker's metrics do. Its methods must not block
+    or raise."""
+
+    def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
+        """One request is over. ``route`` is the URL's template; ``status`` the HTTP status, or the
+        name of what went wrong when no answer came."""
+        ...
+
+    def throttled(self, seconds: float) -> None:
+        """A request waited this long for its turn."""
         ...

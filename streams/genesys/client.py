@@ -24,12 +24,11 @@ from streams.core.interaction import Interaction
 from streams.core.retry_policy import CallPolicy
 from streams.errors import ApiError, RateLimited
 from streams.genesys.answers import Answer
-from streams.genesys.api import CallLog
+from streams.genesys.api import ApiObserver, CallLog
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
 from streams.genesys.dialect import DIALECTS, Dialect
 from streams.genesys.gate import Gate, Permit, Turn
-from streams.genesys.observer import ApiObserver
 from streams.genesys.proxies import proxies_for
 from streams.genesys.refusals import error_of
 from streams.genesys.retry import persist

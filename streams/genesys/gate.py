@@ -16,9 +16,9 @@ from types import TracebackType
 from streams.clock import Clock
 from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
+from streams.genesys.api import ApiObserver
 from streams.genesys.breaker import Breaker, Result, State
 from streams.genesys.budget import Budget, Quota
-from streams.genesys.observer import ApiObserver
 
 log = logging.getLogger(__name__)
 
