@@ -16,8 +16,9 @@ def _unguarded() -> None:
 
 
 @dataclass(slots=True)
-class CallLog:
-    """Requests made for one source record. ``attempts``: tries of the last call.
+class CallContext:
+    """What the calls for one source record share. ``calls``: requests made; ``attempts``: tries of
+    the last call.
 
     ``guard`` is asked right before each request leaves, however long it had to wait for a token or
     the gate, and raises to stop it (promise 8). ``resting`` is entered for the waits between tries.
@@ -33,15 +34,15 @@ class GenesysApi(Protocol):
     """Collaborator: reads an interaction and sets its disposition.
 
     Both calls try again by themselves as the design's table "When the API says no" states, count
-    every request in ``log``, and raise an ApiError when the tries are used up.
+    every request in ``context``, and raise an ApiError when the tries are used up.
     """
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         """GET the interaction."""
         ...
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         """PATCH the disposition code; returns the HTTP status of the success.
 
