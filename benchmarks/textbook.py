@@ -42,7 +42,7 @@ from streams.core.records import (
 )
 from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
 from streams.genesys.answers import Answer
-from streams.genesys.interactions import get_request, patch_request, read_interaction
+from streams.genesys.dialect import DIALECTS
 from streams.genesys.transport import Request
 from streams.kafka.publisher import MAX_REQUEST_BYTES
 from streams.kafka.topics import VerifiedTopics, verify_topics
@@ -189,15 +189,15 @@ async def _decide(
     api: Api, record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy
 ) -> Verdict:
     inquiry = Inquiry(record, event, offset, policy)
-    base = URL(api.genesys.base_url)
+    base, dialect = URL(api.genesys.base_url), DIALECTS[api.genesys.dialect]
     try:
         while not isinstance(step := inquiry.step, Settle):
             if isinstance(step, Patch):
-                request = patch_request(base, event.interaction_id, step.code, step.etag)
+                request = dialect.patch_request(base, event.interaction_id, step.code, step.etag)
                 inquiry.patched(step, (await api.call(request)).status)
             else:
-                answer = await api.call(get_request(base, event.interaction_id))
-                inquiry.fetched(read_interaction(answer, event.interaction_id))
+                answer = await api.call(dialect.get_request(base, event.interaction_id))
+                inquiry.fetched(dialect.read_interaction(answer, event.interaction_id))
     except GaveUp as reason:
         return _failed(Reason.RETRIES_EXHAUSTED, Basis.API, str(reason))
     except ApiError as error:

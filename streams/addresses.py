@@ -31,6 +31,11 @@ def is_ipv6(text: str) -> bool:
         return False
 
 
+def http_url(host: str, port: int) -> str:
+    """Where a server of ours is reached; an IPv6 address goes in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether what is sent there never leaves this machine: 127.0.0.0/8, ::1 and localhost."""
     if host.lower() == "localhost":

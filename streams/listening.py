@@ -185,8 +185,8 @@ def _refusal(error: str, status: int) -> web.Response:
     return answer
 
 
-async def listen(runner: Runner, host: str, port: int, *, variables: str) -> str:
-    """Bind; returns the URL, with the real port when ``port`` is 0.
+async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tuple[str, int]:
+    """Bind; returns the address and the port, the real one when ``port`` is 0.
 
     Raises SettingsError that names ``variables``; the runner is cleaned up then.
     """
@@ -207,7 +207,7 @@ async def listen(runner: Runner, host: str, port: int, *, variables: str) -> str
         await runner.cleanup()
         raise
     address, bound = runner.addresses[0][:2]
-    return f"http://{f'[{address}]' if ':' in address else address}:{bound}"
+    return address, bound
 
 
 async def check_address(host: str, port: int, *, variables: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from streams.addresses import api_url, checked_url, is_loopback
+from streams.addresses import api_url, checked_url, http_url, is_loopback
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
@@ -59,6 +59,8 @@ class GenesysSettings:
     budget_shared_by: int = 1
     timeout: float = 10.0
     breaker_open_seconds: float = 30.0
+    # A name of streams.genesys.dialect.
+    dialect: str = "interactions"
 
 
 class Settings(BaseModel):
@@ -265,7 +267,7 @@ class Settings(BaseModel):
 
     def genesys(self) -> GenesysSettings:
         """The API settings. Raises SettingsError with all that is missing or wrong with them."""
-        _, base_url, login_url, client_id, secret = all_of(
+        dialect, base_url, login_url, client_id, secret = all_of(
             self._dialect, self._base_url, self._login_url, self._client_id, self._client_secret
         )
         return GenesysSettings(
@@ -278,6 +280,7 @@ class Settings(BaseModel):
             budget_shared_by=self.genesys_budget_shared_by,
             timeout=self.api_timeout_seconds,
             breaker_open_seconds=self.breaker_open_seconds,
+            dialect=dialect,
         )
 
     def _dialect(self) -> str:
@@ -353,7 +356,7 @@ class Settings(BaseModel):
         SettingsError."""
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
-        made = f"http://{f'[{host}]' if ':' in host else host}:{self.worker_port}"
+        made = http_url(host, self.worker_port)
         if self.worker_advertised_url:
             text = self.worker_advertised_url
             checked_url("WORKER_ADVERTISED_URL", text)

@@ -14,13 +14,13 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 from opentelemetry.context import Context
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
 from streams.bridge.intake import JSON, Malformed, Skipped, is_authorized, is_json
 from streams.bridge.metrics import Answered, BridgeMetrics
 from streams.errors import PublishError
+from streams.health_routes import health_routes
 from streams.kafka.publisher import Acknowledged
 from streams.telemetry.tracing import extract_context
 
@@ -101,9 +101,7 @@ class HttpBridge:
                 # An address that ends in a slash, and a path that begins or ends with one, come
                 # to `//events` or `/events/`. EventBridge drops what is answered 404.
                 web.post("/{before:/*}events{behind:/*}", self._events),
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics_page),
+                *health_routes(not_ready=self._not_ready, metrics=self._registry),
             ]
         )
         return app
@@ -209,19 +207,9 @@ class HttpBridge:
         retry_after = {"Retry-After": str(self._limits.retry_after_seconds)}
         return Answer(name, 503, {"error": f"{why}; send it again"}, retry_after)
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
-
-    async def _readyz(self, _: web.Request) -> web.Response:
-        reason = self._not_ready()
-        if reason is None:
-            return web.json_response({"status": "ready"})
-        return web.json_response({"status": "not ready", "reason": reason}, status=503)
-
-    async def _metrics_page(self, _: web.Request) -> web.Response:
+    def _registry(self) -> CollectorRegistry:
         self._metrics.ready.set(self._not_ready() is None)
-        page = generate_latest(self._metrics.registry)
-        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return self._metrics.registry
 
 
 def _answer(delivered: Acknowledged | Skipped | Malformed) -> Answer:

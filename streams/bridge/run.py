@@ -8,6 +8,7 @@ import logging
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
+from streams.addresses import http_url
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge
 from streams.bridge.link import Link, TopicsProbe
@@ -56,11 +57,11 @@ async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
     )
     runner = make_runner(bridge)
     metrics.connections.set_function(lambda: runner.connections)
-    url = await listen(
+    address = await listen(
         runner, settings.bridge_host, settings.bridge_port, variables="BRIDGE_HOST, BRIDGE_PORT"
     )
     kafka, topic = settings.kafka_bootstrap_servers, settings.topics.events
-    log.info("bridge listening on %s", url, extra={"kafka": kafka, "topic": topic})
+    log.info("bridge listening on %s", http_url(*address), extra={"kafka": kafka, "topic": topic})
     keeping = asyncio.create_task(link.keep(), name="kafka")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:

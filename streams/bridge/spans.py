@@ -6,6 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from opentelemetry.context import Context
+from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
+    MESSAGING_DESTINATION_NAME,
+    MESSAGING_DESTINATION_PARTITION_ID,
+    MESSAGING_KAFKA_MESSAGE_KEY,
+    MESSAGING_KAFKA_OFFSET,
+    MESSAGING_OPERATION_NAME,
+    MESSAGING_OPERATION_TYPE,
+    MESSAGING_SYSTEM,
+    MessagingOperationTypeValues,
+    MessagingSystemValues,
+)
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Tracer
 
 from streams.core.envelope import InteractionEvent
@@ -22,14 +34,14 @@ def publishing(
     ``parent`` is the sender's context: with a ``traceparent`` of its own the trace goes on.
     """
     attributes: dict[str, str] = {
-        "messaging.system": "kafka",
-        "messaging.operation.name": "publish",
-        "messaging.operation.type": "send",
-        "messaging.destination.name": topic,
+        MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
+        MESSAGING_OPERATION_NAME: "publish",
+        MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.SEND.value,
+        MESSAGING_DESTINATION_NAME: topic,
     }
     if event is not None:
         known = {
-            "messaging.kafka.message.key": event.interaction_id,
+            MESSAGING_KAFKA_MESSAGE_KEY: event.interaction_id,
             "event.id": event.event_id,
             "event.source": event.source,
             "interaction.id": event.interaction_id,
@@ -41,11 +53,11 @@ def publishing(
     ) as span:
 
         def published(at: Acknowledged) -> None:
-            span.set_attribute("messaging.destination.partition.id", str(at.partition))
-            span.set_attribute("messaging.kafka.offset", at.offset)
+            span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
+            span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)
 
         try:
             yield published
         except (PublishError, TimeoutError) as failure:
-            span.set_attribute("error.type", type(failure).__name__)
+            span.set_attribute(ERROR_TYPE, type(failure).__name__)
             raise

@@ -14,6 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from streams.cli.columns import Column, heading_line, row_line
 from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
@@ -29,17 +30,16 @@ from streams.settings import Settings
 # A gentle default: what is sent back competes with the live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
 
-# Heading and width; what is wider is cut, for show and --json tell all of it. The offset never is:
-# show asks for it.
+# What is wider is cut, for show and --json tell all of it. The offset never is: show asks for it.
 COLUMNS = (
-    ("OFFSET", 8),
-    ("FAILED AT", 24),
-    ("STAGE", 6),
-    ("REASON", 17),
-    ("NOW", 9),
-    ("REDRIVEN", 8),
-    ("INTERACTION", 36),
-    ("MESSAGE", 100),
+    Column("OFFSET", 8),
+    Column("FAILED AT", 24, most=24),
+    Column("STAGE", 6, most=6),
+    Column("REASON", 17, most=17),
+    Column("NOW", 9, most=9),
+    Column("REDRIVEN", 8, most=8),
+    Column("INTERACTION", 36, most=36),
+    Column("MESSAGE", 100, most=100),
 )
 
 WHY_LEFT = {
@@ -128,8 +128,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
             click.echo(json_line(msgspec.json.encode(_told(letter, standing))))
         return
     console = Console(highlight=False, soft_wrap=True)
-    headings = (name.ljust(width) for name, width in COLUMNS)
-    console.print(Text("  ".join(headings).rstrip(), style="bold"))
+    console.print(Text(heading_line(COLUMNS), style="bold"))
     for letter, standing in found:
         console.print(Text(_line(letter, standing), style=_style(letter, standing)))
     for line in _counted(found):
@@ -225,8 +224,8 @@ async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
 def _line(letter: Letter, standing: Standing) -> str:
     place = letter.place if letter.partition else str(letter.offset)
     failed_at = None if letter.failed_at is None else rfc3339(letter.failed_at / 1000)
-    (_, place_width), *columns = COLUMNS
     cells = (
+        place,
         failed_at,
         letter.stage or None,
         letter.reason or None,
@@ -235,10 +234,7 @@ def _line(letter: Letter, standing: Standing) -> str:
         letter.interaction_id or text_of(letter.key),
         letter.message or None,
     )
-    padded = (
-        printable(cell, width).ljust(width) for cell, (_, width) in zip(cells, columns, strict=True)
-    )
-    return "  ".join([place.ljust(place_width), *padded]).rstrip()
+    return row_line(COLUMNS, cells)
 
 
 def _style(letter: Letter, standing: Standing) -> str:

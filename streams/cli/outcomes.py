@@ -14,6 +14,7 @@ from aiokafka import ConsumerRecord
 from rich.console import Console
 from rich.text import Text
 
+from streams.cli.columns import Column, heading_line, row_line
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import rfc3339
@@ -32,17 +33,17 @@ STYLES = {
     Decision.FAILED: "bold red",
 }
 
-# Heading and width; what is wider pushes its own line aside instead of being cut off.
+# What is wider pushes its own line aside instead of being cut off.
 COLUMNS = (
-    ("DECIDED AT", 24),
-    ("INTERACTION", 36),
-    ("SEQUENCE", 8),
-    ("DECISION", 11),
-    ("REASON", 24),
-    ("BASIS", 5),
-    ("PATCH", 5),
-    ("CALLS", 5),
-    ("END TO END", 10),
+    Column("DECIDED AT", 24),
+    Column("INTERACTION", 36),
+    Column("SEQUENCE", 8),
+    Column("DECISION", 11),
+    Column("REASON", 24),
+    Column("BASIS", 5),
+    Column("PATCH", 5),
+    Column("CALLS", 5),
+    Column("END TO END", 10),
 )
 
 Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
@@ -118,8 +119,7 @@ def _cut(content: bytes | None) -> str | None:
 
 
 def _table(console: Console) -> Show:
-    headings = (name.ljust(width) for name, width in COLUMNS)
-    console.print(Text("  ".join(headings).rstrip(), style="bold"))
+    console.print(Text(heading_line(COLUMNS), style="bold"))
 
     def show(record: ConsumerRecord, found: Outcome | Unreadable) -> None:
         if isinstance(found, Outcome):
@@ -145,8 +145,4 @@ def _line(outcome: Outcome) -> str:
         outcome.api_calls,
         f"{end_to_end:.0f} ms",
     )
-    padded = (
-        printable(cell, CELL_LENGTH).ljust(width)
-        for cell, (_, width) in zip(cells, COLUMNS, strict=True)
-    )
-    return "  ".join(padded).rstrip()
+    return row_line(COLUMNS, cells)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from streams.cli.columns import as_wide_as, heading_line, row_line
 from streams.cli.printable import printable
 from streams.cli.serving import complete
 from streams.kafka.codecs import readable_codecs
@@ -14,6 +14,8 @@ from streams.kafka.declaration import DeclaredTopic
 from streams.kafka.topics import State, apply_topics, look
 from streams.settings import Settings
 from streams.stopping import in_daemon_thread
+
+HEADINGS = ("TOPIC", "PARTITIONS", "REPLICAS", "RETENTION", "CLEANUP", "STATE")
 
 
 @click.group(help="Create and check the Kafka topics that are declared in topics.yaml.")
@@ -61,7 +63,7 @@ def check(ctx: click.Context) -> None:
 def list_(file: Path | None) -> None:
     state = complete(in_daemon_thread(look, Settings.load().kafka, file))
     differing = {difference.topic for difference in state.differences()}
-    rows = [("TOPIC", "PARTITIONS", "REPLICAS", "RETENTION", "CLEANUP", "STATE")]
+    rows = []
     for declared in state.fitted:
         actual = state.cluster.topics.get(declared.name)
         shown = actual or declared
@@ -69,15 +71,17 @@ def list_(file: Path | None) -> None:
         rows.append(
             (
                 declared.name,
-                str(shown.partitions),
-                str(shown.replication_factor),
+                shown.partitions,
+                shown.replication_factor,
                 _retention(config.get("retention.ms")),
                 config.get("cleanup.policy", "-"),
                 "missing" if actual is None else "differs" if declared.name in differing else "ok",
             )
         )
-    for line in _aligned(rows):
-        click.echo(printable(line))
+    columns = as_wide_as(HEADINGS, rows)
+    click.echo(heading_line(columns))
+    for row in rows:
+        click.echo(row_line(columns, row))
 
 
 def _concessions(declared: DeclaredTopic, fitted: DeclaredTopic, state: State) -> str:
@@ -100,11 +104,3 @@ def _retention(milliseconds: str | None) -> str:
         return "for ever"
     hours = int(milliseconds) / 3_600_000
     return f"{hours / 24:g} d" if hours >= 48 and hours % 24 == 0 else f"{hours:g} h"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

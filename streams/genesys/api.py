@@ -1,4 +1,4 @@
-"""What the worker asks of Genesys Cloud, whatever the dialect."""
+"""What the worker asks of Genesys Cloud, whatever the dialect, and who is told how the calls go."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def _unguarded() -> None:
 
 
 @dataclass(slots=True)
-class CallLog:
-    """Requests made for one source record. ``attempts``: tries of the last call.
+class CallContext:
+    """What the calls for one source record share. ``calls``: requests made; ``attempts``: tries of
+    the last call.
 
     ``guard`` is asked right before each request leaves, however long it had to wait for a token or
     the gate, and raises to stop it (promise 8). ``resting`` is entered for the waits between tries.
@@ -33,15 +34,15 @@ class GenesysApi(Protocol):
     """Collaborator: reads an interaction and sets its disposition.
 
     Both calls try again by themselves as the design's table "When the API says no" states, count
-    every request in ``log``, and raise an ApiError when the tries are used up.
+    every request in ``context``, and raise an ApiError when the tries are used up.
     """
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         """GET the interaction."""
         ...
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         """PATCH the disposition code; returns the HTTP status of the success.
 
@@ -49,4 +50,18 @@ class GenesysApi(Protocol):
         out) is never repeated here: it is raised with ``maybe_applied``, and the caller looks
         first (promise 5).
         """
+        ...
+
+
+class ApiObserver(Protocol):
+    """Collaborator: counts calls and waits, as the worker's metrics do. Its methods must not block
+    or raise."""
+
+    def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
+        """One request is over. ``route`` is the URL's template; ``status`` the HTTP status, or the
+        name of what went wrong when no answer came."""
+        ...
+
+    def throttled(self, seconds: float) -> None:
+        """A request waited this long for its turn."""
         ...

@@ -11,9 +11,11 @@ half open -> open     when one failed
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
+
+from streams.rolling_window import RollingWindow
 
 
 class State(StrEnum):
@@ -52,15 +54,6 @@ class BreakerPolicy:
     slow_seconds: float = 5.0
 
 
-@dataclass(slots=True)
-class _Second:
-    """Calls that ended in one second: a window of calls would grow with their number."""
-
-    at: int
-    calls: int = 0
-    bad: int = 0
-
-
 class Breaker:
     """Closed when new."""
 
@@ -77,7 +70,7 @@ class Breaker:
         # Grows with every change of state: what a call of an earlier one says is out of date.
         self._epoch = 0
         self._streaks: Counter[str] = Counter()
-        self._seconds: deque[_Second] = deque()
+        self._ended = RollingWindow(policy.longest_seconds)
         self._probing = self._passed = 0
 
     def state(self, now: float) -> State:
@@ -134,17 +127,12 @@ class Breaker:
             self._open(now, f"{bad} of the last {calls} calls failed or were slow")
 
     def _window(self, bad: bool, now: float) -> tuple[int, int]:
-        if not self._seconds or self._seconds[-1].at != int(now):
-            self._seconds.append(_Second(int(now)))
-        self._seconds[-1].calls += 1
-        self._seconds[-1].bad += bad
-        while self._seconds[0].at <= now - self.policy.longest_seconds:
-            self._seconds.popleft()
+        self._ended.count(now, bad=bad)
         calls = failed = 0
-        for each in reversed(self._seconds):
+        for each in self._ended.newest_first():
             if each.at <= now - self.policy.window_seconds and calls >= self.policy.minimum_calls:
                 break
-            calls, failed = calls + each.calls, failed + each.bad
+            calls, failed = calls + each.number, failed + each.bad
         return calls, failed
 
     def _open(self, now: float, why: str) -> None:
@@ -162,4 +150,4 @@ class Breaker:
         self._epoch += 1
         self._probing = self._passed = 0
         self._streaks.clear()
-        self._seconds.clear()
+        self._ended.clear()

@@ -23,13 +23,12 @@ from streams.clock import Clock
 from streams.core.interaction import Interaction
 from streams.core.retry_policy import CallPolicy
 from streams.errors import ApiError, RateLimited
-from streams.genesys import interactions
 from streams.genesys.answers import Answer
-from streams.genesys.api import CallLog
+from streams.genesys.api import ApiObserver, CallContext
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
+from streams.genesys.dialect import DIALECTS, Dialect
 from streams.genesys.gate import Gate, Permit, Turn
-from streams.genesys.observer import ApiObserver
 from streams.genesys.proxies import proxies_for
 from streams.genesys.refusals import error_of
 from streams.genesys.retry import persist
@@ -47,7 +46,7 @@ _W3C = TraceContextTextMapPropagator()
 
 
 class GenesysClient:
-    """GenesysApi on the ``interactions`` dialect. One for all lanes; safe to cancel anywhere.
+    """GenesysApi in the dialect handed in. One for all lanes; safe to cancel anywhere.
 
     ``gate`` tells how long the API has asked for quiet.
     """
@@ -56,6 +55,7 @@ class GenesysClient:
         self,
         *,
         base_url: str,
+        dialect: Dialect,
         transport: Transport,
         tokens: TokenSource,
         gate: Gate,
@@ -66,6 +66,7 @@ class GenesysClient:
     ) -> None:
         self.gate = gate
         self._base = URL(base_url)
+        self._dialect = dialect
         self._transport = transport
         self._tokens = tokens
         self._policy = policy
@@ -88,48 +89,49 @@ class GenesysClient:
                 continue  # Logged where it failed, and told by ``refused``.
             return
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
-        request = interactions.get_request(self._base, interaction_id)
-        return interactions.read_interaction(await self._call(request, log), interaction_id)
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        request = self._dialect.get_request(self._base, interaction_id)
+        answer = await self._call(request, context)
+        return self._dialect.read_interaction(answer, interaction_id)
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
-        request = interactions.patch_request(self._base, interaction_id, code, etag)
-        return (await self._call(request, log)).status
+        request = self._dialect.patch_request(self._base, interaction_id, code, etag)
+        return (await self._call(request, context)).status
 
-    async def _call(self, request: Request, log: CallLog) -> Answer:
-        log.attempts = 0
+    async def _call(self, request: Request, context: CallContext) -> Answer:
+        context.attempts = 0
         return await persist(
-            lambda: self._once(request, log),
+            lambda: self._once(request, context),
             policy=self._policy,
             clock=self._clock,
             random=self._random,
-            resting=log.resting,
+            resting=context.resting,
         )
 
-    async def _once(self, request: Request, log: CallLog) -> Answer:
+    async def _once(self, request: Request, context: CallContext) -> Answer:
         """One try, and after a 401 one more with a new token. Raises the ApiError it came to."""
-        answer, token = await self._pass(request, log)
+        answer, token = await self._pass(request, context)
         if answer.status == 401:
             self._tokens.drop(token)
-            answer, token = await self._pass(request, log)
+            answer, token = await self._pass(request, context)
         if not answer.ok:
             raise self._error(request, answer)
         self._tokens.accepted(token)
         return answer
 
-    async def _pass(self, request: Request, log: CallLog) -> tuple[Answer, str]:
+    async def _pass(self, request: Request, context: CallContext) -> tuple[Answer, str]:
         """Wait for its turn and send it; the answer, and the token that it was sent with."""
         permit, token = await self._admitted(request)
         with permit:
-            answer = await self._send(request, token, log)
+            answer = await self._send(request, token, context)
             permit.answered(answer.status, answer.quota)
             if answer.status == 429:
                 # Before the permit ends, and with that the next in turn is let through.
                 error = self._error(request, answer)
                 if isinstance(error, RateLimited):
-                    self.gate.close(error.retry_after)
+                    self.gate.pause(error.retry_after)
                 raise error
         return answer, token
 
@@ -154,12 +156,12 @@ class GenesysClient:
             random=self._random,
         )
 
-    async def _send(self, request: Request, token: str, log: CallLog) -> Answer:
-        """Send it once, under a span of its own. Raises what the log's guard raises, unsent."""
-        log.guard()
-        with self._span(request, resends=log.attempts) as span:
-            log.calls += 1
-            log.attempts += 1
+    async def _send(self, request: Request, token: str, context: CallContext) -> Answer:
+        """Send it once, under a span of its own. Raises what the context's guard raises, unsent."""
+        context.guard()
+        with self._span(request, resends=context.attempts) as span:
+            context.calls += 1
+            context.attempts += 1
             headers = {"Authorization": f"Bearer {token}"}
             _W3C.inject(headers)
             try:
@@ -234,6 +236,7 @@ async def open_client(
         try:
             yield GenesysClient(
                 base_url=settings.base_url,
+                dialect=DIALECTS[settings.dialect],
                 transport=transport,
                 tokens=tokens,
                 gate=gate,

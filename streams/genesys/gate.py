@@ -16,9 +16,9 @@ from types import TracebackType
 from streams.clock import Clock
 from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
+from streams.genesys.api import ApiObserver
 from streams.genesys.breaker import Breaker, Result, State
 from streams.genesys.budget import Budget, Quota
-from streams.genesys.observer import ApiObserver
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Gate:
         """Requests that wait for their turn."""
         return sum(not waiter.leave.done() for _, _, waiter in self._queue)
 
-    def close(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """No requests for that long from now. Never shortens a longer quiet already asked for."""
         self._opening = 1
         opens_at = self.now + seconds

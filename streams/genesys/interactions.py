@@ -24,72 +24,75 @@ WRITE_SCOPE = "interaction:write"
 WORD_MAX_LENGTH = 64
 
 
-def get_request(base: URL, interaction_id: str) -> Request:
-    """Read one interaction."""
-    return Request(
-        method="GET",
-        url=_url(base, interaction_id),
-        route=ROUTE,
-        what=f"GET interaction {interaction_id}",
-        scope=READ_SCOPE,
-    )
+class Interactions:
+    """The Dialect of this name."""
 
+    name = "interactions"
 
-def patch_request(base: URL, interaction_id: str, code: str, etag: str | None) -> Request:
-    """Set its disposition code, if it still is what the ETag stands for."""
-    headers = {"Content-Type": "application/json"}
-    if etag is not None:
-        headers["If-Match"] = etag
-    return Request(
-        method="PATCH",
-        url=_url(base, interaction_id),
-        route=ROUTE,
-        what=f"PATCH interaction {interaction_id}",
-        scope=WRITE_SCOPE,
-        changes=True,
-        headers=headers,
-        body=msgspec.json.encode({"dispositionCode": {"id": code}}),
-    )
+    def get_request(self, base: URL, interaction_id: str) -> Request:
+        """Read one interaction."""
+        return Request(
+            method="GET",
+            url=_url(base, interaction_id),
+            route=ROUTE,
+            what=f"GET interaction {interaction_id}",
+            scope=READ_SCOPE,
+        )
+
+    def patch_request(self, base: URL, interaction_id: str, code: str, etag: str | None) -> Request:
+        """Set its disposition code, if it still is what the ETag stands for."""
+        headers = {"Content-Type": "application/json"}
+        if etag is not None:
+            headers["If-Match"] = etag
+        return Request(
+            method="PATCH",
+            url=_url(base, interaction_id),
+            route=ROUTE,
+            what=f"PATCH interaction {interaction_id}",
+            scope=WRITE_SCOPE,
+            changes=True,
+            headers=headers,
+            body=msgspec.json.encode({"dispositionCode": {"id": code}}),
+        )
+
+    def read_interaction(self, answer: Answer, interaction_id: str) -> Interaction:
+        """The answer to a GET. Raises BadRequest when it is not the interaction that was asked for.
+
+        What decides must be of its type. What only the times are taken from may be anything: a time
+        that can't be read counts as none. The rest is not looked at.
+        """
+        try:
+            if answer.status != 200:
+                raise ValueError("200 was promised")
+            body = answer.json()
+            if not isinstance(body, dict):
+                raise ValueError("an object was promised")
+            if body.get("id") not in (None, interaction_id):
+                raise ValueError("it is another interaction")
+            metadata, timeline = body.get("metadata"), body.get("timeline")
+            return Interaction(
+                id=interaction_id,
+                type=_word(answer, body, "type"),
+                state=_word(answer, body, "state"),
+                disposition_code_id=_code(answer, body, "dispositionCode"),
+                wrap_up_code_id=_code(answer, body, "wrapUpCode"),
+                duration_ms=duration_ms(metadata, timeline),
+                etag=answer.etag,
+                ended=has_ended(metadata, timeline),
+            )
+        except UNREADABLE as error:
+            raise BadRequest(
+                f"GET interaction {interaction_id}: {_not_the_interaction(answer, error)}; "
+                "check GENESYS_CLOUD_BASE_URL, GENESYS_API and the proxies on the way",
+                status=answer.status,
+                correlation_id=answer.correlation_id,
+            ) from None
 
 
 def _url(base: URL, interaction_id: str) -> URL:
     # Ids are checked when an event is read; quoted all the same, for this is where they could hurt.
     segment = quote(interaction_id, safe="")
     return base.joinpath("api", "v2", "interactions", segment, encoded=True)
-
-
-def read_interaction(answer: Answer, interaction_id: str) -> Interaction:
-    """The answer to a GET. Raises BadRequest when it is not the interaction that was asked for.
-
-    What decides must be of its type. What only the times are taken from may be anything: a time
-    that can't be read counts as none. The rest is not looked at.
-    """
-    try:
-        if answer.status != 200:
-            raise ValueError("200 was promised")
-        body = answer.json()
-        if not isinstance(body, dict):
-            raise ValueError("an object was promised")
-        if body.get("id") not in (None, interaction_id):
-            raise ValueError("it is another interaction")
-        metadata, timeline = body.get("metadata"), body.get("timeline")
-        return Interaction(
-            id=interaction_id,
-            type=_word(answer, body, "type"),
-            state=_word(answer, body, "state"),
-            disposition_code_id=_code(answer, body, "dispositionCode"),
-            wrap_up_code_id=_code(answer, body, "wrapUpCode"),
-            duration_ms=duration_ms(metadata, timeline),
-            etag=answer.etag,
-            ended=has_ended(metadata, timeline),
-        )
-    except UNREADABLE as error:
-        raise BadRequest(
-            f"GET interaction {interaction_id}: {_not_the_interaction(answer, error)}; "
-            "check GENESYS_CLOUD_BASE_URL, GENESYS_API and the proxies on the way",
-            status=answer.status,
-            correlation_id=answer.correlation_id,
-        ) from None
 
 
 def _not_the_interaction(answer: Answer, error: Exception) -> str:

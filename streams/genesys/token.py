@@ -206,7 +206,7 @@ class TokenSource:
                 granted = self._granted(answer)
             except RateLimited as limited:
                 # Before the permit ends, and with that the next in turn is let through.
-                self._gate.close(limited.retry_after)
+                self._gate.pause(limited.retry_after)
                 raise
         lives = granted.expires_in
         if asked_at + lives <= self._clock.monotonic():

@@ -13,8 +13,8 @@ from streams import __version__
 from streams.clock import Clock
 from streams.errors import ApiError, ApiTimeout, ConnectionLost
 from streams.genesys.answers import DETAIL_MAX_LENGTH, Answer
+from streams.genesys.api import ApiObserver
 from streams.genesys.blotting import Blotter
-from streams.genesys.observer import ApiObserver
 from streams.genesys.proxies import Proxy
 
 log = logging.getLogger(__name__)

@@ -6,23 +6,13 @@ the table settles say nothing of whether the worker can do its job. Times are mo
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
+from streams.rolling_window import RollingWindow
 
 WINDOW_SECONDS = 60.0
 
 # Fewer prove nothing: one interaction in a division that the client may not see is no reason to
 # stop. It is also what each start costs while the cause is not mended.
 FEWEST_DEAD = 20
-
-
-@dataclass(slots=True)
-class _Second:
-    """Counted by the second: a window of records would grow with their number."""
-
-    at: int
-    asked: int = 0
-    dead: int = 0
 
 
 class DeadLetterLimit:
@@ -33,20 +23,15 @@ class DeadLetterLimit:
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._seconds: deque[_Second] = deque()
+        self._asked = RollingWindow(WINDOW_SECONDS)
         self.passed: str | None = None
         """Why nothing more is taken up, once it is so."""
 
     def count(self, reason: str | None, now: float) -> None:
         """A record is decided. ``reason``: why it failed, None when it did not."""
-        if not self._seconds or self._seconds[-1].at != int(now):
-            self._seconds.append(_Second(int(now)))
-        self._seconds[-1].asked += 1
-        self._seconds[-1].dead += reason is not None
-        while self._seconds[0].at <= now - WINDOW_SECONDS:
-            self._seconds.popleft()
-        asked = sum(each.asked for each in self._seconds)
-        dead = sum(each.dead for each in self._seconds)
+        self._asked.count(now, bad=reason is not None)
+        asked = sum(each.number for each in self._asked.newest_first())
+        dead = sum(each.bad for each in self._asked.newest_first())
         if self.passed is None and dead >= FEWEST_DEAD and dead > self._limit * asked:
             self.passed = (
                 f"{dead} of the last {asked} records that Genesys Cloud was asked about failed, "

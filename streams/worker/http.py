@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import aiohttp
 from aiohttp import web
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
 from yarl import URL
 
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import InteractionRecord, encode_record
 from streams.errors import StoreError
+from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
@@ -68,15 +68,14 @@ class StateServer:
         routes = web.Application()
         routes.add_routes(
             [
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics_page),
+                *health_routes(
+                    not_ready=self._monitor.not_ready, metrics=self._registry, also=self._breaker
+                ),
                 web.get("/interactions/{id}", self._interaction),
             ]
         )
         runner = Runner(routes, on_not_http=_not_http)
-        await listen(runner, self._host, self.port, variables=VARIABLES)
-        self.port = runner.addresses[0][1]
+        _, self.port = await listen(runner, self._host, self.port, variables=VARIABLES)
         self._runner = runner
         self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
 
@@ -86,23 +85,14 @@ class StateServer:
         if self._peers is not None:
             await self._peers.close()
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"})
+    def _breaker(self) -> dict[str, str]:
+        """An API that fails makes no worker unfit: what the table settles goes on, and another
+        worker would fare no better. So this is told, and is no reason not to be ready."""
+        return {"breaker": self._monitor.breaker.value}
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        reason = self._monitor.not_ready()
-        # An API that fails makes no worker unfit: what the table settles goes on, and another
-        # worker would fare no better.
-        breaker = self._monitor.breaker.value
-        if reason is None:
-            return web.json_response({"status": "ready", "breaker": breaker})
-        body = {"status": "not ready", "reason": reason, "breaker": breaker}
-        return web.json_response(body, status=503)
-
-    async def _metrics_page(self, _: web.Request) -> web.Response:
+    def _registry(self) -> CollectorRegistry:
         self._monitor.refresh_gauges()
-        page = generate_latest(self._metrics.registry)
-        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return self._metrics.registry
 
     async def _interaction(self, request: web.Request) -> web.Response:
         interaction_id = request.match_info["id"]

@@ -8,6 +8,18 @@ from contextlib import contextmanager
 
 import msgspec
 from opentelemetry import trace
+from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
+    MESSAGING_CONSUMER_GROUP_NAME,
+    MESSAGING_DESTINATION_NAME,
+    MESSAGING_DESTINATION_PARTITION_ID,
+    MESSAGING_KAFKA_MESSAGE_KEY,
+    MESSAGING_KAFKA_OFFSET,
+    MESSAGING_OPERATION_NAME,
+    MESSAGING_OPERATION_TYPE,
+    MESSAGING_SYSTEM,
+    MessagingOperationTypeValues,
+    MessagingSystemValues,
+)
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from streams.clock import rfc3339
@@ -66,16 +78,16 @@ class OutcomePublisher:
         """
         topic = work.tp.topic
         attributes: dict[str, str | int] = {
-            "messaging.system": "kafka",
-            "messaging.operation.name": "process",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": topic,
-            "messaging.destination.partition.id": str(work.tp.partition),
-            "messaging.consumer.group.name": self._app_id,
-            "messaging.kafka.offset": work.offset,
+            MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
+            MESSAGING_OPERATION_NAME: "process",
+            MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.PROCESS.value,
+            MESSAGING_DESTINATION_NAME: topic,
+            MESSAGING_DESTINATION_PARTITION_ID: str(work.tp.partition),
+            MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
+            MESSAGING_KAFKA_OFFSET: work.offset,
         }
         if isinstance(work.event, InteractionEvent):
-            attributes["messaging.kafka.message.key"] = work.event.interaction_id
+            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = work.event.interaction_id
             attributes["interaction.id"] = work.event.interaction_id
             known = {
                 "interaction.type": work.event.interaction_type,
@@ -204,10 +216,10 @@ class OutcomePublisher:
             f"publish {topic}",
             kind=SpanKind.PRODUCER,
             attributes={
-                "messaging.system": "kafka",
-                "messaging.operation.name": "publish",
-                "messaging.operation.type": "send",
-                "messaging.destination.name": topic,
+                MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
+                MESSAGING_OPERATION_NAME: "publish",
+                MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.SEND.value,
+                MESSAGING_DESTINATION_NAME: topic,
             },
         ) as span:
             headers = [*self._headers(outcome), *work.assignment.headers]
@@ -217,8 +229,8 @@ class OutcomePublisher:
             except RecordTooLarge:
                 # A record's own key, larger than Kafka takes from us. ``source`` says whose it is.
                 at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
-            span.set_attribute("messaging.destination.partition.id", str(at.partition))
-            span.set_attribute("messaging.kafka.offset", at.offset)
+            span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
+            span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)
 
     def _headers(self, outcome: Outcome) -> Headers:
         cloud_event = {

@@ -35,7 +35,7 @@ from streams.errors import (
     RecordTooLarge,
     WorkerError,
 )
-from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.api import CallContext, GenesysApi
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
@@ -242,7 +242,7 @@ class RecordProcessor:
     ) -> tuple[Verdict, InteractionRecord]:
         """The verdict, and the record with the intent that was written on the way."""
         offset = work.source.offset
-        calls = CallLog(guard=work.assignment.check, resting=resting)
+        context = CallContext(guard=work.assignment.check, resting=resting)
         inquiry = Inquiry(
             record,
             event,
@@ -256,7 +256,7 @@ class RecordProcessor:
         while put_off is None and not isinstance(inquiry.step, Settle):
             await work.assignment.owned()
             try:
-                await self._take(work, event, inquiry, calls)
+                await self._take(work, event, inquiry, context)
             except OwnershipLost:
                 # In doubt right before a request left: known by the time this returns.
                 await work.assignment.owned()
@@ -272,23 +272,23 @@ class RecordProcessor:
         known = record.deferral(offset)
         before = known.verdict.api_calls if known is not None else 0
         verdict = msgspec.structs.replace(
-            put_off or inquiry.verdict, api_calls=before + calls.calls, attempts=calls.attempts
+            put_off or inquiry.verdict, api_calls=before + context.calls, attempts=context.attempts
         )
         return verdict, inquiry.record
 
     async def _take(
-        self, work: SourceRecord, event: InteractionEvent, inquiry: Inquiry, calls: CallLog
+        self, work: SourceRecord, event: InteractionEvent, inquiry: Inquiry, context: CallContext
     ) -> None:
         """Do what the step says: the GET; or the intent, acknowledged, and the PATCH."""
         if not isinstance(patch := inquiry.step, Patch):
-            inquiry.fetched(await self._api.fetch(event.interaction_id, calls))
+            inquiry.fetched(await self._api.fetch(event.interaction_id, context))
             return
         intended = inquiry.intends(patch, round(self._clock.time() * 1000))
         if intended is not None:
             await self._table.put(work.assignment, work.tp.partition, intended)
         inquiry.patching()
         status = await self._api.set_disposition(
-            event.interaction_id, patch.code, patch.etag, calls
+            event.interaction_id, patch.code, patch.etag, context
         )
         inquiry.patched(patch, status)
 

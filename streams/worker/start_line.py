@@ -7,18 +7,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streams import __version__
+from streams.addresses import http_url
 from streams.settings import Settings
 
 
 def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
     """The fields by name, none of them a secret. ``port``: the one listened on."""
     genesys = settings.genesys()
-    host = settings.worker_host
     return {
-        "url": f"http://{f'[{host}]' if ':' in host else host}:{port}",
+        "url": http_url(settings.worker_host, port),
         "version": __version__,
         "org": urlsplit(genesys.base_url).netloc,
-        "dialect": settings.genesys_api,
+        "dialect": genesys.dialect,
         "dry_run": settings.dry_run,
         "code": settings.disposition_code(),
         "threshold_ms": settings.duration_threshold_ms,

@@ -81,11 +81,11 @@ MUTANTS = (
         (f"{TEST_READER}::test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read",),
     ),
     Mutant(
-        "print an outcome's cells as they are",
+        "print a table's cells as they are",
         14,
-        "streams/cli/outcomes.py",
-        "        printable(cell, CELL_LENGTH).ljust(width)",
-        "        str(cell).ljust(width)",
+        "streams/cli/columns.py",
+        "        printable(cell, column.most).ljust(column.width)",
+        "        str(cell).ljust(column.width)",
         (f"{TEST_ANY_RECORD}::test_outcomes_are_shown_whatever_they_are",),
     ),
     Mutant(

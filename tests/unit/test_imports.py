@@ -20,8 +20,8 @@ MODULES = {
 
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
-    *("addresses", "clock", "environment", "errors", "last_resort"),
-    *("listening", "refusal", "skipping", "stopping"),
+    *("addresses", "clock", "environment", "errors", "health_routes", "last_resort"),
+    *("listening", "refusal", "rolling_window", "skipping", "stopping"),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 

@@ -318,7 +318,11 @@ def test_a_request_handler_tells_what_is_replaced() -> None:
         assert callable(getattr(handler, name)), "what is no HTTP is logged at length"
 
 
-@pytest.mark.parametrize("name", [*LIBRARIES[2:], "faust-streaming", "mode-streaming"])
+# The SDK brings the conventions in its own version; those of messaging are still in development,
+# and any version may move or rename them.
+@pytest.mark.parametrize(
+    "name", [*LIBRARIES[2:], "faust-streaming", "mode-streaming", "opentelemetry-sdk"]
+)
 def test_it_is_bounded_above(name: str) -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     (requirement,) = [each for each in declared if re.match(rf"{name}\b(?!-)", each)]

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from streams.addresses import http_url
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.control import Control
 
@@ -46,8 +47,7 @@ async def serving(
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()
-        bound = runner.addresses[0]
-        yield f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}"
+        yield http_url(*runner.addresses[0][:2])
     finally:
         await runner.cleanup()
         await simulator.close()

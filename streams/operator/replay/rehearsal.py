@@ -14,7 +14,7 @@ from streams.core.inquiry import Inquiry
 from streams.core.records import Decision, InteractionRecord, Verdict
 from streams.core.rules import COMPLETED, VOICE
 from streams.errors import ApiError
-from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.api import CallContext, GenesysApi
 from streams.operator.replay.past import Question
 
 # Questions asked at a time: the answers of a slow API overlap, and its budget lasts for the others.
@@ -65,7 +65,7 @@ async def _ask(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed
     inquiry = _inquiry(question, policy)
     try:
         while not isinstance(inquiry.step, Settle):
-            inquiry.fetched(await api.fetch(question.interaction_id, CallLog()))
+            inquiry.fetched(await api.fetch(question.interaction_id, CallContext()))
     except ApiError as error:
         if inquiry.failed(error):
             return Rehearsed(question, put_off(error, 1, 0, policy, most=1))

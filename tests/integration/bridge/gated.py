@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
+from streams.addresses import http_url
 from streams.bridge.delivery import Delivery
 from streams.bridge.http import HttpBridge, Limits
 from streams.bridge.metrics import BridgeMetrics
@@ -113,7 +114,7 @@ async def serving(
     runner = make_runner(scene.bridge, idle_seconds=idle_seconds)
     scene.connections = lambda: runner.connections
     try:
-        scene.url = await listen(runner, "127.0.0.1", 0, variables="")
+        scene.url = http_url(*await listen(runner, "127.0.0.1", 0, variables=""))
         yield scene
     finally:
         scene.publisher.gate.set()

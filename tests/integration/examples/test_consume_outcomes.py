@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("broker")
 @pytest.fixture
 def settings(make_settings: Callable[..., Settings]) -> Settings:
     made = make_settings()
-    apply_topics(made)
+    apply_topics(made.kafka)
     return made
 
 

@@ -26,7 +26,7 @@ from streams.core.redelivery import Appearance, told_before
 from streams.core.retry_policy import PatchPolicy
 from streams.errors import ApiError, ApiTimeout, BadRequest, Conflict, NotFound, RateLimited
 from streams.genesys.answers import Answer
-from streams.genesys.interactions import read_interaction
+from streams.genesys.interactions import Interactions
 from streams.local.model import Expected, ExpectedInteraction, Rules, expected
 from tests.examples import times
 
@@ -66,7 +66,7 @@ class Cloud:
             raise NotFound("unknown", status=404)
         body = json.dumps(self._truths[interaction_id]).encode()
         etag = str(self._versions[interaction_id])
-        return read_interaction(Answer(200, body, etag=etag), interaction_id)
+        return Interactions().read_interaction(Answer(200, body, etag=etag), interaction_id)
 
     def patch(self, interaction_id: str, code: str, etag: str | None) -> int:
         self.patches[interaction_id] += 1

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from streams.core.interaction import Interaction
 from streams.errors import ApiError, Unauthorized
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
 from tests.examples import times
@@ -88,14 +88,14 @@ def check_value(interaction: Interaction) -> None:
 async def check_calls(server: RawServer, client: GenesysClient, clock: LeapingClock) -> None:
     """GET and PATCH meet the server as it is; then it is well, and so is the client."""
     try:
-        check_value(await client.fetch("i-1", CallLog()))
+        check_value(await client.fetch("i-1", CallContext()))
     except ApiError as error:
         check_error(error)
         assert not error.maybe_applied
     clock.now += DAYS
     asked = len(server.received)
     try:
-        assert 200 <= await client.set_disposition("i-1", "code-1", None, CallLog()) < 300
+        assert 200 <= await client.set_disposition("i-1", "code-1", None, CallContext()) < 300
     except ApiError as error:
         check_error(error)
         arrived = any(request.startswith(b"PATCH") for request in server.received[asked:])
@@ -106,7 +106,7 @@ async def check_calls(server: RawServer, client: GenesysClient, clock: LeapingCl
     clock.now += DAYS
     async with asyncio.TaskGroup() as calls:
         for number in range(3):
-            calls.create_task(client.fetch(f"j-{number}", CallLog()), name="after")
+            calls.create_task(client.fetch(f"j-{number}", CallContext()), name="after")
     assert client.gate._in_flight == 0
     assert client.gate.waiting == 0
 
@@ -324,7 +324,7 @@ def test_any_answer_of_the_token_endpoint() -> None:
             async def call(server: RawServer, client: GenesysClient, clock: LeapingClock) -> None:
                 server.token_answer = answer
                 try:
-                    check_value(await client.fetch("i-1", CallLog()))
+                    check_value(await client.fetch("i-1", CallContext()))
                 except ApiError as error:
                     check_error(error)
                     # Nothing is wrong with a record when there is no token.
@@ -332,7 +332,7 @@ def test_any_answer_of_the_token_endpoint() -> None:
                     assert not error.maybe_applied
                 clock.now += DAYS
                 server.token_answer = GRANTED
-                await client.fetch("i-2", CallLog())
+                await client.fetch("i-2", CallContext())
                 assert client.gate._in_flight == 0
 
             against.run(call)
@@ -353,9 +353,9 @@ async def test_a_token_too_long_for_a_header_is_none(
     ):
         server.token_answer = http(200, granted)
         if taken:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
             assert b"Bearer " + b"t" * length in server.received[-1]
         else:
             with pytest.raises(Unauthorized, match="no token"):
-                await client.fetch("i-1", CallLog())
+                await client.fetch("i-1", CallContext())
             assert len(server.received) == 1

@@ -203,7 +203,7 @@ def test_memory_is_bounded_by_the_window(calls: list[tuple[int, bool]], step: in
         if breaker.admits(now):
             call(breaker, Result.FAILED if bad else Result.GOOD, now, f"i-{subject}")
 
-    assert len(breaker._seconds) <= POLICY.longest_seconds + 1
+    assert len(list(breaker._ended.newest_first())) <= POLICY.longest_seconds + 1
     assert len(breaker._streaks) <= POLICY.minimum_calls
 
 

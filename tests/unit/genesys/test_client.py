@@ -25,7 +25,7 @@ from streams.errors import (
     ServerError,
     Unauthorized,
 )
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient
 from tests.unit.genesys.scripted import (
     VOICE,
@@ -41,27 +41,27 @@ from tests.unit.genesys.scripted import (
 
 SERVER_ERRORS = [500, 502, 503, 504]
 
-Call = Callable[[GenesysClient, CallLog], Awaitable[object]]
+Call = Callable[[GenesysClient, CallContext], Awaitable[object]]
 
 
-async def get(client: GenesysClient, log: CallLog | None = None) -> None:
-    await client.fetch("i-1", log or CallLog())
+async def get(client: GenesysClient, context: CallContext | None = None) -> None:
+    await client.fetch("i-1", context or CallContext())
 
 
-async def patch(client: GenesysClient, log: CallLog | None = None) -> int:
-    return await client.set_disposition("i-1", "code-1", '"v1"', log or CallLog())
+async def patch(client: GenesysClient, context: CallContext | None = None) -> int:
+    return await client.set_disposition("i-1", "code-1", '"v1"', context or CallContext())
 
 
 async def test_a_get_gives_the_interaction_with_its_etag(
     genesys: ScriptedGenesys, clock: LeapingClock, observer: Recorder
 ) -> None:
     genesys.usual = reply(200, VOICE, ETag='"v1"')
-    log = CallLog()
+    context = CallContext()
     async with connected(genesys, clock=clock, observer=observer) as client:
-        interaction = await client.fetch("i-1", log)
+        interaction = await client.fetch("i-1", context)
     assert (interaction.type, interaction.duration_ms) == ("voice", 60_000)
     assert interaction.etag == '"v1"'
-    assert (log.calls, log.attempts) == (1, 1)
+    assert (context.calls, context.attempts) == (1, 1)
     (request,) = genesys.received
     assert (request.method, request.raw_path) == ("GET", "/api/v2/interactions/i-1")
     assert request.headers["Authorization"] == "Bearer t0k3n-1"
@@ -77,22 +77,22 @@ async def test_a_patch_sends_the_code_if_the_etag_still_matches(
     genesys: ScriptedGenesys, clock: LeapingClock, status: int
 ) -> None:
     genesys.usual = reply(status)
-    log = CallLog()
+    context = CallContext()
     async with connected(genesys, clock=clock) as client:
-        assert await patch(client, log) == status
+        assert await patch(client, context) == status
     (request,) = genesys.received
     assert request.method == "PATCH"
     assert json.loads(request.body) == {"dispositionCode": {"id": "code-1"}}
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["If-Match"] == '"v1"'
-    assert (log.calls, log.attempts) == (1, 1)
+    assert (context.calls, context.attempts) == (1, 1)
 
 
 async def test_without_an_etag_nothing_is_to_match(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     async with connected(genesys, clock=clock) as client:
-        await client.set_disposition("i-1", "code-1", None, CallLog())
+        await client.set_disposition("i-1", "code-1", None, CallContext())
     assert "If-Match" not in genesys.received[0].headers
 
 
@@ -100,12 +100,12 @@ async def test_calls_add_up_and_attempts_are_those_of_the_last_call(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     genesys.script.append(reply(503))
-    log = CallLog()
+    context = CallContext()
     async with connected(genesys, clock=clock) as client:
-        await get(client, log)
-        assert (log.calls, log.attempts) == (2, 2)
-        await patch(client, log)
-    assert (log.calls, log.attempts) == (3, 1)
+        await get(client, context)
+        assert (context.calls, context.attempts) == (2, 2)
+        await patch(client, context)
+    assert (context.calls, context.attempts) == (3, 1)
 
 
 # 401
@@ -117,7 +117,7 @@ async def test_401_drops_the_token_and_tries_once_more_with_a_new_one(
 ) -> None:
     genesys.script.append(reply(401))
     async with connected(genesys, clock=clock) as client:
-        await call(client, CallLog())
+        await call(client, CallContext())
     used = [request.headers["Authorization"] for request in genesys.received]
     assert used == ["Bearer t0k3n-1", "Bearer t0k3n-2"]
 
@@ -314,7 +314,7 @@ async def test_429_is_tried_again_when_its_retry_after_has_passed(
     value = formatdate(clock.time() + 7, usegmt=True) if header == "date" else header
     genesys.script.append(reply(429, None, **({"Retry_After": value} if value else {})))
     async with connected(genesys, clock=clock, observer=observer) as client:
-        await call(client, CallLog())
+        await call(client, CallContext())
     assert len(genesys.received) == 2
     (waited,) = observer.waits
     assert least <= waited <= most
@@ -376,7 +376,7 @@ async def test_a_gate_that_closes_while_the_token_is_fetched_stops_the_request(
     async with connected(genesys, clock=clock) as client:
 
         async def granted_while_it_closes(request: web.Request) -> web.StreamResponse:
-            client.gate.close(10)
+            client.gate.pause(10)
             return await reply(200, {"access_token": "t", "expires_in": 600})(request)
 
         genesys.token_script.append(granted_while_it_closes)
@@ -392,12 +392,12 @@ async def test_leave_given_in_the_moment_of_a_429_is_given_back(genesys: Scripte
     clock = SteppedClock()
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(1)
+        client.gate.pause(1)
         lane = asyncio.create_task(get(client))
         await until(lambda: client.gate.waiting == 1)
         clock.now += 1
         client.gate._let_pass()
-        client.gate.close(20)  # another lane's 429, in the same turn of the loop
+        client.gate.pause(20)  # another lane's 429, in the same turn of the loop
         await until(lambda: client.gate.waiting == 1)
         assert len(genesys.received) == 1
 
@@ -412,7 +412,7 @@ async def test_a_patch_leaves_before_gets_that_came_earlier(genesys: ScriptedGen
     clock = SteppedClock()
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(1)
+        client.gate.pause(1)
         gets = [asyncio.create_task(get(client)) for _ in range(3)]
         await until(lambda: client.gate.waiting == 3)
         last = asyncio.create_task(patch(client))
@@ -442,13 +442,13 @@ async def test_5xx_of_a_get_is_tried_three_times_with_growing_jittered_waits(
     genesys: ScriptedGenesys, clock: LeapingClock, status: int
 ) -> None:
     genesys.usual = reply(status)
-    log = CallLog()
+    context = CallContext()
     async with connected(genesys, clock=clock) as client:
         with pytest.raises(ServerError) as caught:
-            await get(client, log)
+            await get(client, context)
     assert caught.value.status == status
     assert not caught.value.maybe_applied
-    assert len(genesys.received) == log.calls == log.attempts == 3
+    assert len(genesys.received) == context.calls == context.attempts == 3
     first, second = clock.slept
     assert 0 <= first <= 0.5
     assert 0 <= second <= 1.0
@@ -502,18 +502,18 @@ async def test_a_time_out_of_a_patch_is_in_doubt(
 async def test_a_connection_lost_by_a_get_is_tried_three_times_and_every_try_is_counted(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
-    log = CallLog()
+    context = CallContext()
     async with connected(genesys, clock=clock) as client:
         # aiohttp would send it again on its own when a connection from the pool breaks.
-        await get(client, log)
+        await get(client, context)
         genesys.usual = drop
         with pytest.raises(ConnectionLost) as caught:
-            await get(client, log)
+            await get(client, context)
     assert not caught.value.maybe_applied
     # aiohttp's own error may hold the request with its Authorization.
     assert caught.value.__suppress_context__
-    assert log.attempts == 3
-    assert len(genesys.received) == log.calls == 4
+    assert context.attempts == 3
+    assert len(genesys.received) == context.calls == 4
 
 
 async def test_a_connection_lost_by_a_patch_is_in_doubt(
@@ -550,12 +550,12 @@ async def test_a_refused_connection_was_never_sent_so_even_a_patch_is_tried_agai
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        log = CallLog()
+        context = CallContext()
         async with connected(genesys, clock=clock, url=url) as client:
             with pytest.raises(ConnectionLost, match="not sent") as caught:
-                await call(client, log)
+                await call(client, context)
     assert not caught.value.maybe_applied
-    assert log.calls == 3
+    assert context.calls == 3
 
 
 async def test_a_host_that_can_not_be_reached_took_nothing_so_a_patch_is_tried_again(
@@ -571,13 +571,13 @@ async def test_a_host_that_can_not_be_reached_took_nothing_so_a_patch_is_tried_a
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
-        log = CallLog()
+        context = CallContext()
         async with connected(genesys, clock=clock, url=url, timeout=0.4) as client:
             with pytest.raises(ApiTimeout, match="not sent") as caught:
-                await patch(client, log)
+                await patch(client, context)
     assert not caught.value.maybe_applied
     assert caught.value.__suppress_context__
-    assert log.calls == 3
+    assert context.calls == 3
 
 
 async def test_a_token_endpoint_that_fails_once_costs_no_record(
@@ -602,17 +602,17 @@ async def test_the_guard_is_asked_right_before_the_request_leaves(
         if not ours:
             raise OwnershipLost("revoked")
 
-    log = CallLog(guard=guard)
+    context = CallContext(guard=guard)
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        client.gate.close(5)
-        lane = asyncio.create_task(patch(client, log))
+        client.gate.pause(5)
+        lane = asyncio.create_task(patch(client, context))
         await until(lambda: client.gate.waiting == 1)
         ours = False
         clock.advance(5)
         with pytest.raises(OwnershipLost):
             await lane
-    assert log.calls == 0
+    assert context.calls == 0
     assert len(genesys.received) == 1
 
 

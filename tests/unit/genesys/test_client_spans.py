@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from yarl import URL
 
 from streams.errors import ApiError, ApiTimeout, NotFound
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.genesys.client import open_client
 from streams.worker.metrics import WorkerMetrics
 from tests.unit.genesys.scripted import (
@@ -61,8 +61,8 @@ async def test_a_span_for_each_try_as_the_http_conventions_have_it(
     genesys.script.append(reply(503))
     async with connected(genesys, clock=clock, tracer=tracer) as client:
         with tracer.start_as_current_span("process"):
-            await client.fetch("i-1", CallLog())
-            await client.set_disposition("i-1", "code-1", None, CallLog())
+            await client.fetch("i-1", CallContext())
+            await client.set_disposition("i-1", "code-1", None, CallContext())
     failed, read, patched, process = exporter.get_finished_spans()
     base = URL(genesys.url)
     common = {
@@ -103,7 +103,7 @@ async def test_a_try_without_an_answer_names_its_error(
     genesys.script.append(genesys.hang)
     async with connected(genesys, clock=clock, tracer=tracer, timeout=0.1) as client:
         with pytest.raises(ApiTimeout):
-            await client.set_disposition("i-1", "code-1", None, CallLog())
+            await client.set_disposition("i-1", "code-1", None, CallContext())
     (span,) = exporter.get_finished_spans()
     assert attributes(span)["error.type"] == "ApiTimeout"
     assert "http.response.status_code" not in attributes(span)
@@ -115,7 +115,7 @@ async def test_a_try_that_is_cancelled_says_so(
 ) -> None:
     genesys.script.append(genesys.hang)
     async with connected(genesys, clock=clock, tracer=tracer) as client:
-        lane = asyncio.create_task(client.fetch("i-1", CallLog()))
+        lane = asyncio.create_task(client.fetch("i-1", CallContext()))
         await until(lambda: len(genesys.received) == 1)
         lane.cancel()
         await asyncio.wait([lane])
@@ -129,7 +129,7 @@ async def test_a_4xx_is_an_error_of_the_call(
     genesys.usual = reply(404)
     async with connected(genesys, clock=clock, tracer=tracer) as client:
         with pytest.raises(NotFound):
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     (span,) = exporter.get_finished_spans()
     assert attributes(span)["error.type"] == "404"
 
@@ -178,7 +178,7 @@ async def test_no_secret_and_no_token_in_errors_logs_spans_and_metrics(
     ) as client:
         shown = [repr(client), repr(settings_for(genesys))]
         with pytest.raises(ApiError) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     shown += ["".join(traceback.format_exception(caught.value)), repr(vars(caught.value))]
     shown += [span.to_json() for span in exporter.get_finished_spans()]
     shown += [repr(vars(record)) for record in caplog.records]

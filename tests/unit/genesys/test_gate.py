@@ -83,7 +83,7 @@ async def test_it_is_open_when_new(gate: Gate, clock: SteppedClock, observer: Re
 async def test_it_opens_when_the_quiet_is_over(
     gate: Gate, clock: SteppedClock, observer: Recorder
 ) -> None:
-    gate.close(10)
+    gate.pause(10)
     assert gate.closed_until() == clock.now + 10
     lane = ask(gate)
     await after(clock, 9.75)
@@ -99,10 +99,10 @@ async def test_it_opens_when_the_quiet_is_over(
 async def test_a_longer_quiet_counts_for_those_who_wait_already(
     gate: Gate, clock: SteppedClock
 ) -> None:
-    gate.close(5)
+    gate.pause(5)
     lane = ask(gate)
     await settle()
-    gate.close(8)
+    gate.pause(8)
     await after(clock, 7.75)
     assert await passed(lane) == [False]
 
@@ -111,16 +111,16 @@ async def test_a_longer_quiet_counts_for_those_who_wait_already(
 
 
 async def test_a_shorter_quiet_does_not_open_it_early(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(10)
-    gate.close(1)
+    gate.pause(10)
+    gate.pause(1)
     assert gate.closed_until() == clock.now + 10
 
 
 async def test_nobody_waits_for_a_quiet_longer_than_180_s(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(LONGEST_QUIET)
+    gate.pause(LONGEST_QUIET)
     patient = ask(gate)
     await settle()
-    gate.close(LONGEST_QUIET + 1)
+    gate.pause(LONGEST_QUIET + 1)
 
     with pytest.raises(RateLimited) as caught:
         await gate.enter(Turn.GET, "i-2")
@@ -132,7 +132,7 @@ async def test_nobody_waits_for_a_quiet_longer_than_180_s(gate: Gate, clock: Ste
 
 async def test_after_a_429_it_opens_gently(gate: Gate, clock: SteppedClock) -> None:
     """One, then two, then four: not all that have waited at once."""
-    gate.close(1)
+    gate.pause(1)
     lanes = [ask(gate, subject=f"i-{n}") for n in range(100)]
     await after(clock, 1)
     waves, rounds = [], 0
@@ -157,7 +157,7 @@ async def test_a_request_that_comes_while_it_opens_counts_too(
     gate: Gate, clock: SteppedClock
 ) -> None:
     await known(gate, clock)
-    gate.close(1)
+    gate.pause(1)
     await after(clock, 1)
     first, second = ask(gate), ask(gate)
 
@@ -169,7 +169,7 @@ async def test_what_was_on_its_way_when_it_closed_does_not_open_it(
 ) -> None:
     await known(gate, clock)
     refused, *others = [await gate.enter(Turn.GET, f"i-{n}") for n in range(40)]
-    gate.close(10)
+    gate.pause(10)
     await answer(refused, 429)
     for permit in others:
         await answer(permit)
@@ -185,7 +185,7 @@ async def test_what_does_not_succeed_opens_it_no_further(
     gate: Gate, clock: SteppedClock, status: int
 ) -> None:
     await known(gate, clock)
-    gate.close(1)
+    gate.pause(1)
     lanes = [ask(gate, subject=f"i-{n}") for n in range(5)]
     await after(clock, 1)
 
@@ -198,7 +198,7 @@ async def test_what_does_not_succeed_opens_it_no_further(
 async def test_an_api_that_is_slow_opens_it_all_the_same(clock: SteppedClock) -> None:
     gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5, share=1.1))
     await known(gate, clock)
-    gate.close(1)
+    gate.pause(1)
     lanes = [ask(gate, subject=f"i-{n}") for n in range(6)]
     await after(clock, 1)
 
@@ -212,7 +212,7 @@ async def test_once_enough_have_succeeded_it_is_open_as_before(
     gate: Gate, clock: SteppedClock
 ) -> None:
     await known(gate, clock)
-    gate.close(1)
+    gate.pause(1)
     await after(clock, 1)
     for n in range(OPENING_LIMIT):
         await answer(await gate.enter(Turn.GET, f"i-{n}"))
@@ -224,7 +224,7 @@ async def test_once_enough_have_succeeded_it_is_open_as_before(
 
 
 async def test_a_patch_goes_before_gets_that_came_earlier(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(1)
+    gate.pause(1)
     get, patch = ask(gate), ask(gate, Turn.PATCH)
 
     await after(clock, 1)
@@ -233,7 +233,7 @@ async def test_a_patch_goes_before_gets_that_came_earlier(gate: Gate, clock: Ste
 
 
 async def test_the_token_goes_first_of_all(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(1)
+    gate.pause(1)
     patch, token = ask(gate, Turn.PATCH), ask(gate, Turn.TOKEN, "token")
 
     await after(clock, 1)
@@ -242,7 +242,7 @@ async def test_the_token_goes_first_of_all(gate: Gate, clock: SteppedClock) -> N
 
 
 async def test_who_came_first_goes_first(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(1)
+    gate.pause(1)
     lanes = [ask(gate, subject=f"i-{n}") for n in range(5)]
     await after(clock, 1)
     for n in range(5):
@@ -432,7 +432,7 @@ async def test_who_waits_too_long_for_the_breaker_is_told_so(clock: SteppedClock
 async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
     gate: Gate, clock: SteppedClock, observer: Recorder
 ) -> None:
-    gate.close(10)
+    gate.pause(10)
     lane = ask(gate)
     await settle()
     clock.advance(4)
@@ -442,7 +442,7 @@ async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
 
 
 async def test_a_lane_that_is_cancelled_waits_no_more(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(10)
+    gate.pause(10)
     first, second = ask(gate), ask(gate)
     await settle()
     assert gate.waiting == 2
@@ -459,10 +459,10 @@ async def test_a_lane_that_is_cancelled_waits_no_more(gate: Gate, clock: Stepped
 async def test_a_lane_cancelled_in_the_moment_it_is_refused_is_cancelled(
     gate: Gate, clock: SteppedClock
 ) -> None:
-    gate.close(1)
+    gate.pause(1)
     lane = ask(gate)
     await settle()
-    gate.close(LONGEST_QUIET + 1)
+    gate.pause(LONGEST_QUIET + 1)
     gate._let_pass()
     lane.cancel()
 
@@ -472,7 +472,7 @@ async def test_a_lane_cancelled_in_the_moment_it_is_refused_is_cancelled(
 
 
 async def test_a_lane_that_is_cancelled_takes_nobodys_turn(gate: Gate, clock: SteppedClock) -> None:
-    gate.close(1)
+    gate.pause(1)
     first, second = ask(gate), ask(gate)
     await settle()
     first.cancel()
@@ -487,7 +487,7 @@ async def test_a_lane_cancelled_in_the_moment_it_is_let_through_gives_its_permit
     clock: SteppedClock,
 ) -> None:
     gate = gate_of(clock)
-    gate.close(1)
+    gate.pause(1)
     first, second = ask(gate), ask(gate)
     await settle()
     clock.now += 1

@@ -21,7 +21,7 @@ from streams.errors import (
     RateLimited,
     ServerError,
 )
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.transport import BODY_LIMIT
 from tests.unit.genesys.raw_server import (
@@ -50,7 +50,7 @@ async def test_a_correlation_id_that_is_no_text(clock: LeapingClock) -> None:
     async with against(clock) as (server, client):
         server.answer = http(403, b"{}", b"ININ-Correlation-Id: \xff\xfe")
         with pytest.raises(Forbidden) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     assert caught.value.correlation_id == "\N{REPLACEMENT CHARACTER}" * 2
     assert str(caught.value).encode()
 
@@ -59,15 +59,15 @@ async def test_a_correlation_id_of_8000_bytes(clock: LeapingClock) -> None:
     async with against(clock) as (server, client):
         server.answer = http(503, b"", b"Retry-After: 3000", b"ININ-Correlation-Id: " + b"c" * 8000)
         with pytest.raises(ServerError) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     check_error(caught.value)
     assert caught.value.retry_after == 3000
 
 
 async def test_identity_is_asked_for_on_every_request(clock: LeapingClock) -> None:
     async with against(clock) as (server, client):
-        await client.fetch("i-1", CallLog())
-        await client.set_disposition("i-1", "c", None, CallLog())
+        await client.fetch("i-1", CallContext())
+        await client.set_disposition("i-1", "c", None, CallContext())
     assert len(server.received) == 3
     for request in server.received:
         assert request.count(b"Accept-Encoding: identity\r\n") == 1
@@ -88,9 +88,9 @@ async def test_what_goes_back_in_if_match(
     body = gzip.compress(BODY) if len(headers) == 2 else BODY
     async with against(clock) as (server, client):
         server.answer = http(200, body, *headers)
-        interaction = await client.fetch("i-1", CallLog())
+        interaction = await client.fetch("i-1", CallContext())
         server.answer = http(200)
-        await client.set_disposition("i-1", "c", interaction.etag, CallLog())
+        await client.set_disposition("i-1", "c", interaction.etag, CallContext())
     if sent is None:
         assert b"if-match" not in server.received[-1].lower()
     else:
@@ -106,10 +106,10 @@ async def test_a_compressed_answer_is_read_all_the_same(
 ) -> None:
     async with against(clock) as (server, client):
         server.answer = http(200, compress(BODY), b"Content-Encoding: " + coding)
-        assert (await client.fetch("i-1", CallLog())).type == "voice"
+        assert (await client.fetch("i-1", CallContext())).type == "voice"
         server.answer = http(403, compress(b'{"code":"x.y"}'), b"Content-Encoding: " + coding)
         with pytest.raises(Forbidden) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     assert caught.value.code == "x.y"
 
 
@@ -121,7 +121,7 @@ async def test_a_bomb_stays_within_the_limit(clock: LeapingClock, coding: bytes)
         tracemalloc.start()
         try:
             with pytest.raises(BadRequest):
-                await client.fetch("i-1", CallLog())
+                await client.fetch("i-1", CallContext())
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -149,7 +149,7 @@ async def test_broken_compressed_bytes_are_told_as_what_they_are(
         with pytest.raises(
             (BadRequest, ConnectionLost), match=r"compressed|encoding|deflate"
         ) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     check_error(caught.value)
 
 
@@ -162,7 +162,7 @@ async def test_a_429_of_any_length_is_put_off_or_waited_for(
     async with against(clock) as (server, client):
         server.answer = http(429, b"", b"Retry-After: " + told)
         with pytest.raises(RateLimited) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     assert 1 <= caught.value.retry_after <= 86_400
 
 
@@ -191,7 +191,7 @@ async def test_a_token_or_secret_that_comes_back_is_nowhere(
             server.token_answer = http(200, json.dumps(granted).encode())
             server.answer = http(status, said, *headers)
             with pytest.raises(ApiError) as caught:
-                await client.fetch("i-1", CallLog())
+                await client.fetch("i-1", CallContext())
         shown = [str(caught.value), repr(vars(caught.value))]
         shown += [
             repr(vars(record)) for record in caplog.records if record.name.startswith("streams")

@@ -18,12 +18,11 @@ from streams.errors import BadRequest
 from streams.genesys.answers import CODE_MAX_LENGTH, Answer
 from streams.genesys.interactions import (
     WORD_MAX_LENGTH,
+    Interactions,
     duration_ms,
-    get_request,
-    patch_request,
-    read_interaction,
 )
 
+DIALECT = Interactions()
 BASE = URL("https://api.mypurecloud.de")
 # From the year 1 to the end of 9999.
 MOST_MS = 315_537_897_600_000
@@ -42,7 +41,7 @@ def read(body: Any, status: int = 200, **headers: str) -> Any:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     answer = Answer.received(status, CIMultiDict(named), content, now=0)
-    return read_interaction(answer, "i-1")
+    return DIALECT.read_interaction(answer, "i-1")
 
 
 def at(seconds: float) -> str:
@@ -251,10 +250,10 @@ def test_any_metadata_and_timeline_have_a_duration(metadata: Any, timeline: Any)
 
 
 def test_where_it_is() -> None:
-    request = get_request(BASE, "i-1")
+    request = DIALECT.get_request(BASE, "i-1")
     assert str(request.url) == "https://api.mypurecloud.de/api/v2/interactions/i-1"
     assert not request.changes
-    behind_a_proxy = get_request(URL("http://proxy:8080/genesys"), "i-1")
+    behind_a_proxy = DIALECT.get_request(URL("http://proxy:8080/genesys"), "i-1")
     assert str(behind_a_proxy.url) == "http://proxy:8080/genesys/api/v2/interactions/i-1"
 
 
@@ -263,15 +262,15 @@ def test_where_it_is() -> None:
     [("a/../b", "a%2F..%2Fb"), ("a?b#c", "a%3Fb%23c"), ("a%2Fb", "a%252Fb"), ("a b", "a%20b")],
 )
 def test_an_id_never_leaves_its_segment(interaction_id: str, segment: str) -> None:
-    url = get_request(BASE, interaction_id).url
+    url = DIALECT.get_request(BASE, interaction_id).url
     assert url.raw_path == f"/api/v2/interactions/{segment}"
     assert (url.query_string, url.fragment) == ("", "")
 
 
 def test_the_patch() -> None:
-    request = patch_request(BASE, "i-1", 'co"de', '"v1"')
+    request = DIALECT.patch_request(BASE, "i-1", 'co"de', '"v1"')
     assert request.body is not None
     assert json.loads(request.body) == {"dispositionCode": {"id": 'co"de'}}
     assert request.headers == {"Content-Type": "application/json", "If-Match": '"v1"'}
     assert request.changes
-    assert "If-Match" not in patch_request(BASE, "i-1", "code", None).headers
+    assert "If-Match" not in DIALECT.patch_request(BASE, "i-1", "code", None).headers

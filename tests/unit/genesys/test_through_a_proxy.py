@@ -19,7 +19,7 @@ import pytest
 
 from streams.errors import ApiError, ApiTimeout, ConnectionLost, ServerError, SettingsError
 from streams.genesys import client as client_module
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.settings import GenesysSettings
 from tests.unit.genesys.raw_server import RawServer, http, read_request
@@ -160,9 +160,9 @@ async def opened(site: Site, *, timeout: float = 10.0) -> AsyncIterator[GenesysC
 
 async def test_api_and_token_endpoint_are_reached_through_it(site: Site) -> None:
     async with opened(site) as client:
-        assert (await client.fetch("i-1", CallLog())).type == "voice"
+        assert (await client.fetch("i-1", CallContext())).type == "voice"
         site.api.answer = http(200)
-        await client.set_disposition("i-1", "code", '"1"', CallLog())
+        await client.set_disposition("i-1", "code", '"1"', CallContext())
     assert [request.split(b" ")[0] for request in site.api.received] == [b"POST", b"GET", b"PATCH"]
     assert len(site.proxy.asked) == 3
     for request in site.proxy.asked:
@@ -182,7 +182,7 @@ async def test_no_proxy_decides_for_loopback_too(
     monkeypatch.setenv("NO_PROXY", HOST)
     async with opened(site) as client:
         with pytest.raises(ConnectionLost, match="not sent"):
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     assert site.proxy.asked == []
 
 
@@ -198,7 +198,7 @@ async def test_a_proxy_that_refuses_is_named_and_its_credentials_are_not(
             await client.prove_credentials()
         site.proxy.forwards, site.proxy.answer = False, http(status, echo)
         with pytest.raises(ApiError) as caught:
-            await client.set_disposition("i-1", "code", None, CallLog())
+            await client.set_disposition("i-1", "code", None, CallContext())
     told = str(caught.value)
     assert f"127.0.0.1:{site.proxy.port} ({site.scheme.upper()}_PROXY)" in told
     assert str(status) in told
@@ -217,7 +217,7 @@ async def test_a_proxy_that_hangs_up_or_talks_nonsense(
     site.proxy.forwards, site.proxy.answer = False, answer
     async with opened(site) as client:
         with pytest.raises(ConnectionLost) as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     assert f"127.0.0.1:{site.proxy.port}" in str(caught.value)
     nothing_of_it_is_told(caught.value, caplog)
 
@@ -227,7 +227,7 @@ async def test_a_proxy_that_hangs(site: Site, caplog: pytest.LogCaptureFixture) 
         await client.prove_credentials()
         site.proxy.forwards = False
         with pytest.raises(ApiTimeout) as caught:
-            await client.set_disposition("i-1", "code", None, CallLog())
+            await client.set_disposition("i-1", "code", None, CallContext())
     assert f"127.0.0.1:{site.proxy.port}" in str(caught.value)
     # A tunnel that does not stand has let nothing through.
     assert caught.value.maybe_applied == (site.scheme == "http")
@@ -240,7 +240,7 @@ async def test_a_proxy_that_is_not_there(
     monkeypatch.setenv(f"{site.scheme.upper()}_PROXY", f"http://{USER}:{PASSWORD}@127.0.0.1:1")
     async with opened(site) as client:
         with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1:1 .*not sent") as caught:
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
     nothing_of_it_is_told(caught.value, caplog)
 
 
@@ -248,7 +248,7 @@ async def test_a_5xx_of_the_api_names_the_proxy_on_the_way(site: Site) -> None:
     site.api.answer = http(503)
     async with opened(site) as client:
         with pytest.raises(ServerError, match="503 through the proxy"):
-            await client.fetch("i-1", CallLog())
+            await client.fetch("i-1", CallContext())
 
 
 async def test_one_that_can_not_be_used_is_told_before_anything_starts(
@@ -268,7 +268,7 @@ async def test_netrc_is_not_read(
     netrc.write_text(f"machine {HOST} login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     async with opened(site) as client:
-        await client.fetch("i-1", CallLog())
+        await client.fetch("i-1", CallContext())
     assert b"Authorization: Bearer t0k3n-raw-1" in site.api.received[-1]
 
 

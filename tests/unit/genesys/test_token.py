@@ -200,7 +200,7 @@ async def test_no_token_is_fetched_through_a_closed_gate(genesys: ScriptedGenesy
     clock = SteppedClock()
     gate = gate_of(clock)
     async with token_source(genesys, clock, gate) as tokens:
-        gate.close(10)
+        gate.pause(10)
         lane = asyncio.create_task(tokens.current())
         await until(lambda: bool(clock.slept))
         assert genesys.token_requests == []
@@ -287,7 +287,7 @@ async def test_a_fetch_that_the_gate_refuses_keeps_its_distance_too(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     gate = gate_of(clock)
-    gate.close(LONGEST_QUIET + 100)
+    gate.pause(LONGEST_QUIET + 100)
     async with token_source(genesys, clock, gate) as source:
         for _ in range(2):
             with pytest.raises(RateLimited):

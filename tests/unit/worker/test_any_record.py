@@ -24,7 +24,7 @@ from streams.core.interaction import Interaction
 from streams.core.records import Decision, PutOff, Reason, Source, decode_record, encode_record
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import NotFound
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.kafka.settings import TopicNames
 from streams.wire.retries import retry_headers
 from streams.worker import incoming
@@ -62,11 +62,11 @@ Headers = list[tuple[str, Value]] | dict[str, Value] | None
 class OneInteraction(StandInApi):
     """Knows i-1, as an API that is asked for any other id says so."""
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         if interaction_id != "i-1":
-            self._count(log)
+            self._count(context)
             raise NotFound("no such interaction", status=404)
-        return await super().fetch(interaction_id, log)
+        return await super().fetch(interaction_id, context)
 
 
 class NoHoles:

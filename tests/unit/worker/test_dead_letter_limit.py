@@ -62,4 +62,4 @@ def test_memory_is_bounded_by_the_window(pauses: list[float]) -> None:
         now += pause
         dead_letter_limit.count(None, now)
 
-    assert len(dead_letter_limit._seconds) <= WINDOW_SECONDS + 1
+    assert len(list(dead_letter_limit._asked.newest_first())) <= WINDOW_SECONDS + 1

@@ -54,7 +54,7 @@ class Group:
         server = StateServer(
             cast(Any, app),
             cast(Any, SimpleNamespace(changelog=CHANGELOG, get=get)),
-            cast(Any, SimpleNamespace(assignment=assignment)),
+            cast(Any, SimpleNamespace(assignment=assignment, not_ready=lambda: None)),
             cast(Any, None),
             host=self._settings.worker_host,
             port=self._settings.worker_port,

@@ -44,7 +44,7 @@ from streams.errors import (
     RateLimited,
     ServerError,
 )
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.wire.retries import retry_headers
 from tests.unit.worker.world import (
     CODE,
@@ -1096,10 +1096,10 @@ def test_any_events_that_are_put_off_in_any_order(
 class TriesAgain(StandInApi):
     """Its GET fails once, and is tried again after a wait."""
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
-        async with log.resting():
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        async with context.resting():
             await asyncio.sleep(0)
-        return await super().fetch(interaction_id, log)
+        return await super().fetch(interaction_id, context)
 
 
 async def test_who_waits_to_try_again_rests() -> None:

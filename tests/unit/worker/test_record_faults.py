@@ -27,7 +27,7 @@ from streams.errors import (
     ServerError,
     StoreError,
 )
-from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.api import CallContext, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
@@ -58,17 +58,17 @@ class FaultyApi:
         self.error: Exception | None = error
         self.whole: GenesysApi | None = None
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         if self.error is not None:
             raise self.error
         assert self.whole is not None
-        return await self.whole.fetch(interaction_id, log)
+        return await self.whole.fetch(interaction_id, context)
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         assert self.whole is not None
-        return await self.whole.set_disposition(interaction_id, code, etag, log)
+        return await self.whole.set_disposition(interaction_id, code, etag, context)
 
 
 BUGS = [

@@ -26,7 +26,7 @@ from streams.core.interaction import Interaction
 from streams.core.records import InteractionRecord, Outcome, Source, decode_outcome
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
-from streams.genesys.api import CallLog, GenesysApi
+from streams.genesys.api import CallContext, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.kafka.settings import TopicNames
 from streams.wire.retries import read_returned
@@ -223,24 +223,24 @@ class StandInApi:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         assert interaction_id == self._world.interaction.id
-        self._count(log)
+        self._count(context)
         await self._world.effect("GET", self._fetched)
         return self._world.interaction
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         assert interaction_id == self._world.interaction.id
-        self._count(log)
+        self._count(context)
         await self._world.effect("PATCH", lambda: self._patched(code, etag))
         return 200
 
-    def _count(self, log: CallLog) -> None:
-        log.guard()
-        log.calls += 1
-        log.attempts = 1
+    def _count(self, context: CallContext) -> None:
+        context.guard()
+        context.calls += 1
+        context.attempts = 1
 
     def _fetched(self) -> None:
         if self._world.fetches:

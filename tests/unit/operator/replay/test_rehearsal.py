@@ -12,7 +12,7 @@ from streams.core.decision import Policy
 from streams.core.interaction import Interaction
 from streams.core.records import Decision, Reason, Source
 from streams.errors import ApiError, Forbidden, NotFound, ServerError
-from streams.genesys.api import CallLog
+from streams.genesys.api import CallContext
 from streams.operator.replay.past import Question
 from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
 from tests.unit.worker.world import CODE, ELIGIBLE, event
@@ -31,7 +31,7 @@ class ReadOnlyApi:
         self._answers = answers
         self.at_once = self.most = 0
 
-    async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         number = int(interaction_id.removeprefix("i-"))
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -44,7 +44,7 @@ class ReadOnlyApi:
         return answer
 
     async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, log: CallLog
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         raise AssertionError("a rehearsal changes nothing")
 
@@ -107,7 +107,7 @@ async def test_who_stops_listening_leaves_nobody_asking() -> None:
 
 def never() -> ReadOnlyApi:
     class Never(ReadOnlyApi):
-        async def fetch(self, interaction_id: str, log: CallLog) -> Interaction:
+        async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
             await asyncio.Event().wait()
             raise AssertionError
 
