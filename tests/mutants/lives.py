@@ -66,7 +66,7 @@ MUTANTS = (
         "see the cut of one log alone",
         2,
         SEAM,
-        "if at != tp and kept[at][1] < expected\n",
+        "if at != tp and kept[at].end < expected\n",
         "if at == ()\n",
         (f"{TEST_SEAM}::test_what_befell_one_partition_is_looked_for_in_all",),
     ),

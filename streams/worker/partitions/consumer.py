@@ -40,6 +40,7 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
 from streams.worker.partitions.listener import AssignmentListener
 from streams.worker.partitions.membership import MemberApp, Membership
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
@@ -232,7 +233,7 @@ class SourceConsumer(driver.Consumer):
             return  # the next look tries again
         self._cut = None
         cut_too = (
-            at for at, expected in self._expected.items() if at != tp and kept[at][1] < expected
+            at for at, expected in self._expected.items() if at != tp and kept[at].end < expected
         )
         starts: dict[TP, Start] = {}
         reasons: list[LogCut] = []
@@ -315,7 +316,7 @@ class StreamsApp(MemberApp):
     def flow_control(self) -> GentleFlowControl:
         return self._gentle_flow
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
         """Have Faust's recovery go by what the stores say."""
         applied = self.listener.begin_restoration(kept)
         tables = self.tables

@@ -9,15 +9,16 @@ from faust.types import TP
 
 from streams.errors import LogCut
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Start
 
 
 class AssignmentListener(Protocol):
     """What the worker does when partitions come and go."""
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
-        """Up to which offset each changelog is applied, -1 for none. ``kept``: beginning and end
-        of what the broker has of it."""
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
+        """Up to which offset each changelog is applied, -1 for none. ``kept``: what the broker
+        has of it."""
         ...
 
     async def check_group(self) -> None:
@@ -28,7 +29,7 @@ class AssignmentListener(Protocol):
         """Where each source partition is to be read from."""
         ...
 
-    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
+    async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
         """The log of a partition was cut while it was read: where the next start is to go on, and
         why this worker ends."""
         ...

@@ -30,6 +30,7 @@ from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
 from streams.worker.health.fitness import Session
+from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
@@ -252,12 +253,12 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
         return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
-    async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+    async def kept(self, tps: Iterable[TP]) -> dict[TP, OffsetRange]:
         """Where each partition begins and ends now."""
         tps = list(tps)
         beginnings = await self.earliest(tps)
         ends = await self.call_thread(self._ensure_consumer().end_offsets, tps)
-        return {tp: (beginnings[tp], ends[tp]) for tp in tps}
+        return {tp: OffsetRange(beginnings[tp], ends[tp]) for tp in tps}
 
 
 class MovableAssignor(PartitionAssignor):

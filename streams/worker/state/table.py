@@ -20,6 +20,7 @@ from streams.core.records import InteractionRecord, decode_record, encode_record
 from streams.errors import StoreError
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
@@ -87,7 +88,7 @@ class InteractionTable:
         """Why nothing more can be done with the stores, or None."""
         return self._stores.failure
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
         """See InteractionStore."""
         return self._stores.begin_restoration(kept)
 

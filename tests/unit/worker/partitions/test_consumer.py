@@ -19,10 +19,12 @@ from streams.worker.partitions import consumer as seam
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
 from streams.worker.partitions.membership import GroupThread, Membership
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Notice, Start, starting_point
 
 A, B = TP("events", 0), TP("events", 1)
 CHANGELOG = TP("shop-interactions-changelog", 0)
+KEPT = OffsetRange(3, 9)
 
 
 # The consumer
@@ -103,8 +105,8 @@ class FakeThread:
         self.restored_from = dict(partitions)
         self.log.append("restoration's seek ends")
 
-    async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
-        return dict.fromkeys(tps, (3, 9))
+    async def kept(self, tps: Iterable[TP]) -> dict[TP, OffsetRange]:
+        return dict.fromkeys(tps, KEPT)
 
     def seek(self, tp: TP, offset: int) -> None:
         self.log.append(f"seek {tp.topic}/{tp.partition} to {offset}")
@@ -133,8 +135,8 @@ class Listener:
         self.failures: list[BaseException] = []
         self.log: list[str] = []
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
-        assert kept == {CHANGELOG: (3, 9)}
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
+        assert kept == {CHANGELOG: KEPT}
         return self.applied
 
     async def check_group(self) -> None:
@@ -144,8 +146,8 @@ class Listener:
     async def starting_points(self, found: Mapping[TP, Found]) -> Mapping[TP, Start]:
         return {tp: starting_point(at, "", 0) for tp, at in found.items()} | self.starts
 
-    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
-        assert kept == (3, 9)
+    async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
+        assert kept == KEPT
         return Start(3, "another life"), LogCut(f"{tp.topic}/{tp.partition} at {stood}")
 
     def fail(self, failure: BaseException) -> None:
@@ -569,7 +571,7 @@ async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
     await rig.fetched()
     await rig.fetched()
 
-    async def away(tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+    async def away(tps: Iterable[TP]) -> dict[TP, OffsetRange]:
         raise KafkaConnectionError
 
     with monkeypatch.context() as patched:
