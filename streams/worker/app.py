@@ -16,9 +16,10 @@ from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.broker_probe import BrokerProbe
+from streams.worker.partitions.assignor import MovableAssignor
 from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.partitions.listener import AssignmentListener
-from streams.worker.partitions.membership import Membership, MovableAssignor
+from streams.worker.partitions.membership import Membership
 from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an

@@ -38,8 +38,9 @@ from streams.errors import LogCut, SettingsError, StoreError, WorkerError
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
+from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.listener import AssignmentListener
-from streams.worker.partitions.membership import MemberApp, Membership
+from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start

@@ -11,7 +11,7 @@ import aiokafka
 import aiokafka.errors
 from faust.types import TP
 
-from streams.worker.partitions.membership import GroupThread
+from streams.worker.partitions.group_thread import GroupThread
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found
 

@@ -18,7 +18,8 @@ from streams.worker.health.broker_probe import BrokerProbe, BrokerView, Partitio
 from streams.worker.partitions import consumer as seam
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
-from streams.worker.partitions.membership import GroupThread, Membership
+from streams.worker.partitions.group_thread import GroupThread
+from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Notice, Start, starting_point
 
