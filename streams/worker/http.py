@@ -19,6 +19,7 @@ from streams.listening import Runner, check_address, listen
 from streams.settings import Settings
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.state.table import TABLE_NAME, InteractionTable
 
@@ -53,9 +54,12 @@ class StateServer:
         table: InteractionTable,
         monitor: Monitor,
         metrics: WorkerMetrics,
+        *,
+        assignments: Assignments,
     ) -> None:
         self._host, self.port = settings.worker_host, settings.worker_port
         self._app = app
+        self._assignments = assignments
         self._table = table
         self._monitor = monitor
         self._metrics = metrics
@@ -107,7 +111,7 @@ class StateServer:
         interaction_id = request.match_info["id"]
         if not INTERACTION_ID.fullmatch(interaction_id):
             return _problem(400, "that is no interaction id")
-        assignment = self._monitor.assignment
+        assignment = self._assignments.in_force
         partition = self._partition_of(interaction_id)
         if assignment is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")

@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "write after a revocation: what is queued",
         8,
-        DISPATCHER,
+        "streams/worker/partitions/assignments.py",
         "            on_revoked=self._fence,\n",
         "",
         (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),

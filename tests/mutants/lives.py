@@ -85,8 +85,8 @@ MUTANTS = (
         "read in a group that another prefix uses",
         7,
         SEAM,
-        "        await self.app.listener.check_group()\n",
-        "",
+        "            await self.app.group.after_joining()\n",
+        "            pass\n",
         (f"{TEST_SEAM}::test_a_group_that_is_not_ours_alone_opens_nothing",),
     ),
     Mutant(

@@ -142,6 +142,16 @@ class InteractionStore(Store):
 class StoredTable(faust.Table[bytes, bytes]):
     """A Faust table on InteractionStores."""
 
+    @property
+    def stores(self) -> InteractionStore:
+        stores = self.data
+        assert isinstance(stores, InteractionStore)
+        return stores
+
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
+        """See InteractionStore."""
+        return self.stores.begin_restoration(kept)
+
     def _new_store(self) -> StoreT[bytes, bytes]:
         return InteractionStore(
             self.app.conf.store,

@@ -9,7 +9,7 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import faust
 from faust.stores.rocksdb import Store
@@ -20,7 +20,6 @@ from streams.core.records import InteractionRecord, decode_record, encode_record
 from streams.errors import StoreError
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.worker.partitions.assignment import Assignment
-from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
@@ -87,10 +86,6 @@ class InteractionTable:
     def failure(self) -> StoreError | None:
         """Why nothing more can be done with the stores, or None."""
         return self._stores.failure
-
-    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
-        """See InteractionStore."""
-        return self._stores.begin_restoration(kept)
 
     def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
         """The record, or None. The caller owns the partition, or Faust would open its store."""
@@ -184,6 +179,4 @@ class InteractionTable:
 
     @property
     def _stores(self) -> InteractionStore:
-        stores = self._table.data
-        assert isinstance(stores, InteractionStore)
-        return stores
+        return self._table.stores

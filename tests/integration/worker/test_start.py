@@ -37,7 +37,7 @@ def taken_port() -> Iterator[int]:
 def server(settings: Settings) -> StateServer:
     """One that answers for nothing but its health."""
     nothing = cast(Any, None)
-    return StateServer(settings, nothing, nothing, nothing, nothing)
+    return StateServer(settings, nothing, nothing, nothing, nothing, assignments=nothing)
 
 
 def said_at_start(settings: Settings, log: Path) -> tuple[int, str]:
