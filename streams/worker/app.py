@@ -17,9 +17,11 @@ from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.broker_probe import BrokerProbe
+from streams.worker.partitions.assignments import Assignments
+from streams.worker.partitions.assignor import MovableAssignor
+from streams.worker.partitions.collaborators import JoinedGroup, SourceLogs
 from streams.worker.partitions.consumer import StreamsApp
-from streams.worker.partitions.listener import AssignmentListener
-from streams.worker.partitions.membership import Membership, MovableAssignor
+from streams.worker.partitions.membership import Membership
 from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
@@ -39,7 +41,10 @@ def build_app(
     *,
     membership: Membership,
     probe: BrokerProbe,
-    listener: AssignmentListener,
+    assignments: Assignments,
+    source_logs: SourceLogs,
+    group: JoinedGroup | None,
+    on_failure: Callable[[BaseException], None],
 ) -> StreamsApp:
     """A new app; Faust's are good for one start. The table is declared, the agent is not."""
     return StreamsApp(
@@ -47,7 +52,10 @@ def build_app(
         membership=membership,
         probe=probe,
         skipped=settings.skipped_records(),
-        listener=listener,
+        assignments=assignments,
+        source_logs=source_logs,
+        group=group,
+        on_failure=on_failure,
         PartitionAssignor=MovableAssignor,
         Table=StoredTable,
         autodiscover=False,

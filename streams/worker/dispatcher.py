@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,9 +20,9 @@ from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.frontier import Taken
 from streams.worker.partitions.offset_probe import First
-from streams.worker.partitions.starting_point import Start
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
 
@@ -46,8 +46,20 @@ class HoleInspector(Protocol):
         ...
 
 
+class Partitions(Protocol):
+    """The source partitions as the consumer reads them."""
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        """Read these no further, or read on."""
+        ...
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        """Whether the record's producer places keys otherwise than the default partitioner."""
+        ...
+
+
 class Dispatcher:
-    """The AssignmentListener that the seam asks for, and where the agent hands its records in."""
+    """An AssignmentListener, and where the agent hands its records in."""
 
     def __init__(
         self,
@@ -61,10 +73,8 @@ class Dispatcher:
         topics: TopicNames,
         skipped: incoming.Skipped,
         in_flight: int,
-        session_alive: Callable[[], bool],
-        fence: Callable[[], None],
-        hold_back: Callable[[Collection[TP], bool], None],
-        misplaced: Callable[[TP, bytes | None], bool],
+        assignments: Assignments,
+        partitions: Partitions,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._processor = processor
@@ -76,42 +86,27 @@ class Dispatcher:
         self._events, self._retries = topics.events, topics.retries
         self._skipped = skipped
         self._in_flight = in_flight
-        self._session_alive = session_alive
-        self._fence = fence
-        self._hold_back = hold_back
-        self._misplaced = misplaced
+        self._assignments = assignments
+        self._partitions = partitions
         self._on_failure = on_failure
-        self.assignment: Assignment | None = None
-        self.assignments = 0
         self.lanes: Lanes[SourceRecord] = self._new_lanes()
         self.waiting = self._new_waiting_room()
 
-    def begin_assignment(self, generation: int, starts: Mapping[TP, Start]) -> Assignment:
+    def begin_assignment(self, assignment: Assignment) -> None:
         self.waiting.close()
         self.lanes, self.waiting = self._new_lanes(), self._new_waiting_room()
-        self.assignment = Assignment(
-            generation,
-            {tp: start.offset for tp, start in starts.items()},
-            lives={
-                tp.partition: start.life for tp, start in starts.items() if tp.topic == self._events
-            },
-            session_alive=self._session_alive,
-            on_revoked=self._fence,
-        )
-        self.assignments += 1
         self._metrics.rebalanced()
         log.info(
             "partitions taken over",
             extra={
-                "generation": generation,
+                "generation": assignment.generation,
                 "committed": {
-                    tp.partition: start.offset
-                    for tp, start in sorted(starts.items())
+                    tp.partition: frontier.committed
+                    for tp, frontier in sorted(assignment.frontiers.items())
                     if tp.topic != self._retries
                 },
             },
         )
-        return self.assignment
 
     async def end_assignment(self, assignment: Assignment) -> None:
         assignment.ending.set()
@@ -127,9 +122,7 @@ class Dispatcher:
     @property
     def held(self) -> Collection[TP]:
         """Partitions that are read no further, for too many of their records wait."""
-        if self.assignment is None or not self.waiting.full:
-            return ()
-        return [tp for tp in self.assignment.frontiers if tp.topic == self._retries]
+        return self._of_retries() if self.waiting.full else ()
 
     async def take_up(self, message: Message) -> None:
         """Put the next record of a partition into its lane; waits while memory is full, and until
@@ -137,7 +130,7 @@ class Dispatcher:
 
         Raises OffsetHole when records are missing in between.
         """
-        assignment = self.assignment
+        assignment = self._assignments.current
         if (
             assignment is None
             or assignment.ending.is_set()
@@ -157,7 +150,7 @@ class Dispatcher:
             self._metrics.repeated(message.tp.partition)
             return
         work = self._work(assignment, message)
-        if self._misplaced(work.tp, work.key):
+        if self._partitions.misplaced(work.tp, work.key):
             self._metrics.misplaced(work.tp.partition)
         if work.tp.topic == self._retries:
             self.waiting.put(work)
@@ -251,9 +244,13 @@ class Dispatcher:
         )
 
     def _hold_retries(self, held: bool) -> None:
-        if self.assignment is not None:
-            retries = [tp for tp in self.assignment.frontiers if tp.topic == self._retries]
-            self._hold_back(retries, held)
+        self._partitions.hold_back(self._of_retries(), held)
+
+    def _of_retries(self) -> Collection[TP]:
+        assignment = self._assignments.current
+        if assignment is None:
+            return ()
+        return [tp for tp in assignment.frontiers if tp.topic == self._retries]
 
     def _new_lanes(self) -> Lanes[SourceRecord]:
         return Lanes(self._process, in_flight=self._in_flight, on_failure=self._on_failure)

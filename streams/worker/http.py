@@ -18,6 +18,7 @@ from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.state.table import TABLE_NAME, InteractionTable
 
@@ -54,9 +55,11 @@ class StateServer:
         *,
         host: str,
         port: int,
+        assignments: Assignments,
     ) -> None:
         self._host, self.port = host, port
         self._app = app
+        self._assignments = assignments
         self._table = table
         self._monitor = monitor
         self._metrics = metrics
@@ -98,7 +101,7 @@ class StateServer:
         interaction_id = request.match_info["id"]
         if not INTERACTION_ID.fullmatch(interaction_id):
             return _problem(400, "that is no interaction id")
-        assignment = self._monitor.assignment
+        assignment = self._assignments.in_force
         partition = self._partition_of(interaction_id)
         if assignment is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from faust.types import TP
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
@@ -31,6 +29,7 @@ from streams.stopping import in_daemon_thread, unless_stopped
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
+from streams.worker.ending import Ending
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
 from streams.worker.health.fitness import Fault, Needs, faults
@@ -40,6 +39,7 @@ from streams.worker.http import StateServer
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
@@ -172,19 +172,29 @@ class Worker:
         random: Random,
         metrics: WorkerMetrics,
     ) -> None:
-        loop = asyncio.get_running_loop()
         self._settings = settings
-        self._failed: asyncio.Future[BaseException] = loop.create_future()
+        self._ending = Ending()
+        self._assignments = Assignments(
+            events=settings.topics.events,
+            session_alive=membership.session_alive,
+            fence=publisher.fence,
+        )
         self._needs = _needs(settings.kafka, topics)
         self._membership, self._publisher = membership, publisher
         self._consumer_view, self._producer_view = BrokerView(), BrokerView()
+        sources = (settings.topics.events, settings.topics.retries)
         self._app = build_app(
             settings,
             topics,
             stores,
             membership=membership,
-            probe=BrokerProbe(self._consumer_view, self._needs.topics, taken_up=self._taken_up),
-            listener=self,
+            probe=BrokerProbe(
+                self._consumer_view, self._needs.topics, taken_up=self._assignments.taken_up
+            ),
+            assignments=self._assignments,
+            source_logs=Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics),
+            group=group,
+            on_failure=self._ending.fail,
         )
         table = declare(self._app, topics.partitions)
         self._table = InteractionTable(
@@ -221,25 +231,17 @@ class Worker:
             topics=settings.topics,
             skipped=settings.skipped_records(),
             in_flight=settings.max_in_flight,
-            session_alive=membership.session_alive,
-            fence=publisher.fence,
-            hold_back=self._app.hold_back,
-            misplaced=self._app.misplaced,
-            on_failure=self.fail,
+            assignments=self._assignments,
+            partitions=self._app,
+            on_failure=self._ending.fail,
         )
-        sources = (settings.topics.events, settings.topics.retries)
-        lives = Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics)
-        self._group = group
-        self.starting_points = lives.starting_points
-        self.cut = lives.cut
-        self.begin_restoration = self._table.begin_restoration
-        self.begin_assignment = self._dispatcher.begin_assignment
-        self.end_assignment = self._dispatcher.end_assignment
-        declare_agents(self._app, settings.topics, self._dispatcher, self.fail)
+        self._assignments.add_listener(self._dispatcher)
+        declare_agents(self._app, settings.topics, self._dispatcher, self._ending.fail)
         self._monitor = Monitor(
             self._app,
             self._dispatcher,
             self._table,
+            assignments=self._assignments,
             gate=client.gate,
             refused=lambda: client.refused,
             faults=self._faults,
@@ -255,6 +257,7 @@ class Worker:
             metrics,
             host=settings.worker_host,
             port=settings.worker_port,
+            assignments=self._assignments,
         )
         self._client = client
         self._clock = clock
@@ -279,7 +282,7 @@ class Worker:
             self._watchdog.watch(), name="watchdog"
         )
         sweeping: asyncio.Task[WorkerError | None] = asyncio.create_task(
-            sweep_for_ever(self._dispatcher, self._table, self._clock, self._ttl_seconds),
+            sweep_for_ever(self._assignments, self._table, self._clock, self._ttl_seconds),
             name="sweeper",
         )
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -292,9 +295,9 @@ class Worker:
         for task in (starting, watching, sweeping, proving, probing):
             task.add_done_callback(self._ended)
         try:
-            ends: set[asyncio.Future[Any]] = {stopping, self._failed}
+            ends: set[asyncio.Future[Any]] = {stopping, self._ending.failed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            reason = self._failed.result() if self._failed.done() else None
+            reason = self._ending.reason
             self._monitor.ending = str(reason or "stopping")
             if reason is not None:
                 leave_within(LEAVE_SECONDS, str(reason))
@@ -311,9 +314,6 @@ class Worker:
                 if isinstance(reason, WorkerError | SettingsError)
                 else WorkerError(f"the worker met an error it has no answer to: {in_words(reason)}")
             ) from reason
-
-    def _taken_up(self) -> Mapping[TP, int]:
-        return self._app.taken_up
 
     async def _probe_producer(self) -> None:
         probe = BrokerProbe(self._producer_view, (self._needs.events,))
@@ -344,7 +344,7 @@ class Worker:
         if stopping.done():
             leave_within(GONE_SECONDS - (self._clock.monotonic() - began), told, code=code)
             stopping.result()
-        elif self._app.given_up:
+        elif self._assignments.given_up:
             # Nothing is left to lose: the partitions are drained, and their offsets committed if
             # Kafka takes them.
             await self._app.leave_group()
@@ -355,19 +355,7 @@ class Worker:
             return
         failure = task.exception() or task.result()
         if failure is not None:
-            self.fail(failure)
-
-    async def check_group(self) -> None:
-        """Whether workers of another prefix are in our group (AssignmentListener)."""
-        if self._group is not None:
-            await self._group.after_joining()
-
-    def fail(self, failure: BaseException) -> None:
-        """End the worker: the watchdog's reason, or an error that nothing has an answer to."""
-        if not isinstance(failure, WorkerError | SettingsError):
-            log.error("the worker ends", exc_info=failure)
-        if not self._failed.done():
-            self._failed.set_result(failure)
+            self._ending.fail(failure)
 
 
 def _needs(settings: KafkaSettings, topics: VerifiedTopics) -> Needs:

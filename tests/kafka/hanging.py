@@ -14,7 +14,7 @@ from streams.worker.partitions.consumer import StreamsApp
 
 async def stop(app: StreamsApp) -> None:
     """As seen of Faust's own in a rebalance: no cancellation ends it."""
-    await app.end_assignment()
+    await app.assignments.end(app.consumer.commit)
     while True:
         try:
             await asyncio.Event().wait()

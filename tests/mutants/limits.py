@@ -8,6 +8,7 @@ DECISION = "streams/core/decision.py"
 LANES = "streams/worker/lanes/lanes.py"
 PROCESSOR = "streams/worker/processor.py"
 MEMBERSHIP = "streams/worker/partitions/membership.py"
+COORDINATOR = "streams/worker/partitions/coordinator.py"
 DISPATCHER = "streams/worker/dispatcher.py"
 STORES = "streams/worker/state/stores.py"
 TABLE = "streams/worker/state/table.py"
@@ -24,6 +25,7 @@ TEST_DECISION = "tests/unit/core/test_decision.py"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
+TEST_COORDINATOR = "tests/unit/worker/partitions/test_coordinator.py"
 TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
 TEST_STORES = "tests/unit/worker/state/test_stores.py"
 TEST_TABLE = "tests/unit/worker/state/test_table.py"
@@ -65,7 +67,7 @@ MUTANTS = (
     Mutant(
         "write after a revocation: what is queued",
         8,
-        DISPATCHER,
+        "streams/worker/partitions/assignments.py",
         "            on_revoked=self._fence,\n",
         "",
         (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),
@@ -92,10 +94,10 @@ MUTANTS = (
     Mutant(
         "believe in a session because a long join has ended",
         8,
-        MEMBERSHIP,
+        COORDINATOR,
         "            membership.admitted(sent_at)\n",
         "            membership.admitted(time.monotonic())\n",
-        (f"{TEST_MEMBERSHIP}::test_a_join_vouches_from_its_last_request",),
+        (f"{TEST_COORDINATOR}::test_a_join_vouches_from_its_last_request",),
     ),
     Mutant(
         "believe a heartbeat that a loading coordinator answered blindly",
@@ -105,7 +107,7 @@ MUTANTS = (
         "",
         (
             f"{TEST_MEMBERSHIP}::test_a_heartbeat_after_the_session_proves_nothing",
-            f"{TEST_MEMBERSHIP}::test_a_heartbeat_answered_after_the_session_has_it_join_again",
+            f"{TEST_COORDINATOR}::test_a_heartbeat_answered_after_the_session_has_it_join_again",
         ),
     ),
     Mutant(

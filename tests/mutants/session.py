@@ -149,7 +149,7 @@ MUTANTS = (
     Mutant(
         "a last commit that Kafka does not answer keeps a stop waiting",
         13,
-        SEAM,
+        "streams/worker/partitions/assignments.py",
         "            self._drained = assignment\n",
         "",
         (f"{TEST_SEAM}::test_what_is_drained_is_given_up_though_its_commit_hangs",),

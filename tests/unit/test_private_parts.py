@@ -68,13 +68,14 @@ class Part:
     users: tuple[str, ...]
 
 
-MEMBERSHIP, SEAM, STORES = (
-    "worker/partitions/membership.py",
+GROUP_THREAD, SEAM, STORES = (
+    "worker/partitions/group_thread.py",
     "worker/partitions/consumer.py",
     "worker/state/stores.py",
 )
 FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
+COORDINATOR, ASSIGNOR = "worker/partitions/coordinator.py", "worker/partitions/assignor.py"
 SOURCE_THREAD, BOOKKEEPING = (
     "worker/partitions/source_thread.py",
     "worker/partitions/bookkeeping.py",
@@ -93,9 +94,9 @@ PARTS = (
     Part(Fetcher, "_retry_backoff", "a broker that is away is asked without a pause", (FETCHING,)),
     Part(Fetcher, "_default_reset_strategy", "an offset that is gone stops it", (FETCHING,)),
     Part(Fetcher, "_preferred_read_replica", "a replica that moved is asked on", (FETCHING,)),
-    Part(Fetcher, "_fetch_max_wait_ms", "the embedded broker delays every record", (MEMBERSHIP,)),
-    Part(KafkaConsumer, "_fetcher", "fetches are aiokafka's own", (FETCHING, MEMBERSHIP)),
-    Part(KafkaConsumer, "_client", "no broker is asked whether it is there", (MEMBERSHIP,)),
+    Part(Fetcher, "_fetch_max_wait_ms", "the embedded broker delays every record", (GROUP_THREAD,)),
+    Part(KafkaConsumer, "_fetcher", "fetches are aiokafka's own", (FETCHING, GROUP_THREAD)),
+    Part(KafkaConsumer, "_client", "no broker is asked whether it is there", (GROUP_THREAD,)),
     Part(AIOKafkaClient, "_metadata_update", "brokers that moved are not found", (BOOTSTRAP,)),
     Part(AIOKafkaClient, "_bootstrap_servers", "brokers that moved are not found", (BOOTSTRAP,)),
     Part(
@@ -108,25 +109,27 @@ PARTS = (
         KafkaConsumer,
         "_coordinator",
         "nobody hears of heartbeats and joins, or what life an offset is of",
-        (MEMBERSHIP, SOURCE_THREAD),
+        (GROUP_THREAD, SOURCE_THREAD),
     ),
-    Part(KafkaConsumer, "_subscription", "the lag is unknown", (MEMBERSHIP, PROBE)),
-    Part(Coordinator, "_do_heartbeat", "the session's age is unknown (promise 8)", (MEMBERSHIP,)),
-    Part(Coordinator, "_do_rejoin_group", "two of one instance id fight for ever", (MEMBERSHIP,)),
-    Part(Coordinator, "_send_req", "a join does not count as an answer", (MEMBERSHIP,)),
-    Part(Coordinator, "_closing", "it joins again while it leaves", (MEMBERSHIP,)),
-    Part(Coordinator, "_maybe_leave_group", "the others wait for our session's end", (MEMBERSHIP,)),
-    Part(Coordinator, "_pending_exception", "a living corpse (promise 13)", (MEMBERSHIP,)),
-    Part(Coordinator, "_coordination_task", "a living corpse (promise 13)", (MEMBERSHIP,)),
-    Part(Thread, "_consumer", "aiokafka's consumer is out of reach", (MEMBERSHIP,)),
+    Part(KafkaConsumer, "_subscription", "the lag is unknown", (GROUP_THREAD, PROBE)),
+    Part(Coordinator, "_do_heartbeat", "the session's age is unknown (promise 8)", (COORDINATOR,)),
+    Part(Coordinator, "_do_rejoin_group", "two of one instance id fight for ever", (COORDINATOR,)),
+    Part(Coordinator, "_send_req", "a join does not count as an answer", (COORDINATOR,)),
+    Part(Coordinator, "_closing", "it joins again while it leaves", (COORDINATOR, GROUP_THREAD)),
+    Part(
+        Coordinator, "_maybe_leave_group", "the others wait for our session's end", (COORDINATOR,)
+    ),
+    Part(Coordinator, "_pending_exception", "a living corpse (promise 13)", (GROUP_THREAD,)),
+    Part(Coordinator, "_coordination_task", "a living corpse (promise 13)", (GROUP_THREAD,)),
+    Part(Thread, "_consumer", "aiokafka's consumer is out of reach", (GROUP_THREAD,)),
     Part(
         Thread,
         "_ensure_consumer",
         "aiokafka's consumer is out of reach",
-        (MEMBERSHIP, SOURCE_THREAD),
+        (GROUP_THREAD, SOURCE_THREAD),
     ),
-    Part(Assignor, "_decompress", "a static member can not move", (MEMBERSHIP,)),
-    Part(Assignor, "_url", "a static member can not move", (MEMBERSHIP,)),
+    Part(Assignor, "_decompress", "a static member can not move", (ASSIGNOR,)),
+    Part(Assignor, "_url", "a static member can not move", (ASSIGNOR,)),
     Part(Driver, "_new_consumer_thread", "the thread is Faust's own", (SEAM,)),
     Part(Driver, "_to_message", "records do not become messages", (SEAM,)),
     Part(Consumer, "_add_gap", "holes count as acknowledged (promise 2)", (SEAM,)),

@@ -17,6 +17,7 @@ from streams.worker.health.fitness import Fault
 from streams.worker.health.watchdog import Vitals
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
 from streams.worker.state.table import InteractionTable
 
@@ -31,6 +32,7 @@ class Monitor:
         dispatcher: Dispatcher,
         table: InteractionTable,
         *,
+        assignments: Assignments,
         gate: Gate,
         refused: Callable[[], str | None],
         faults: Callable[[Assignment | None, float], Sequence[Fault]],
@@ -41,6 +43,7 @@ class Monitor:
         self._app = app
         self._dispatcher = dispatcher
         self._table = table
+        self._assignments = assignments
         self._gate = gate
         self._refused = refused
         self._faults = faults
@@ -51,18 +54,12 @@ class Monitor:
         """Why the worker is about to end, once it is."""
 
     @property
-    def assignment(self) -> Assignment | None:
-        """The assignment in force, or None while partitions come and go."""
-        assignment = self._app.assignment
-        return assignment if assignment is not None and not assignment.ending.is_set() else None
-
-    @property
     def breaker(self) -> State:
         """The circuit breaker as it is now."""
         return self._gate.breaker.state(self._gate.now)
 
     def vitals(self) -> Vitals:
-        assignment = self.assignment
+        assignment = self._assignments.in_force
         frontiers = assignment.frontiers.values() if assignment is not None else ()
         consumer = self._consumer()
         return Vitals(
@@ -70,7 +67,7 @@ class Monitor:
             broken=self._table.failure or (consumer.unreadable if consumer is not None else None),
             crashed=self._app.crash_reason,
             assignment=assignment is not None,
-            progress=self._dispatcher.assignments + sum(f.progress for f in frontiers),
+            progress=self._assignments.begun + sum(f.progress for f in frontiers),
             restoring=self._restoring() if assignment is None else 0,
             waiting=self._unfinished(assignment) + self._unfetched(assignment),
             excuse=self._excuse(),
@@ -98,7 +95,7 @@ class Monitor:
 
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date before they are read."""
-        lanes, assignment = self._dispatcher.lanes, self.assignment
+        lanes, assignment = self._dispatcher.lanes, self._assignments.in_force
         self._metrics.lanes(in_flight=lanes.in_flight, waiting=lanes.backlog - lanes.in_flight)
         self._metrics.state_size(self._table.size)
         self._metrics.gate(

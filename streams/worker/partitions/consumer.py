@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 import aiokafka.errors
@@ -36,10 +36,12 @@ from mode import Service
 
 from streams.errors import LogCut, SettingsError, StoreError, WorkerError
 from streams.worker.health.broker_probe import BrokerProbe
-from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
-from streams.worker.partitions.listener import AssignmentListener
-from streams.worker.partitions.membership import MemberApp, Membership
+from streams.worker.partitions.collaborators import JoinedGroup, RestoredTable, SourceLogs
+from streams.worker.partitions.group_thread import MemberApp
+from streams.worker.partitions.membership import Membership
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
@@ -129,19 +131,20 @@ class SourceConsumer(driver.Consumer):
         if rebalances != self._rebalances:
             # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
             return
-        self.app.begin_assignment(generation, starts)
+        self.app.assignments.begin(generation, starts)
         self._awaiting_seek = False
 
     async def _starts(self, generation: int) -> Mapping[TP, Start]:
         sources = [tp for tp in self.assignment() if self._is_source(tp)]
-        held = self.app.assignment
-        if held is not None and held.generation == generation and not held.revoked:
+        held = self.app.assignments.held_in(generation)
+        if held is not None:
             return {
                 tp: Start(held.frontiers[tp].committed, self._thread.lives.get(tp, ""))
                 for tp in sources
             }
-        await self.app.listener.check_group()
-        starts = await self.app.listener.starting_points(await self._thread.found(sources))
+        if self.app.group is not None:
+            await self.app.group.after_joining()
+        starts = await self.app.source_logs.starting_points(await self._thread.found(sources))
         self._thread.lives = {tp: start.life for tp, start in starts.items()}
         return starts
 
@@ -232,15 +235,15 @@ class SourceConsumer(driver.Consumer):
             return  # the next look tries again
         self._cut = None
         cut_too = (
-            at for at, expected in self._expected.items() if at != tp and kept[at][1] < expected
+            at for at, expected in self._expected.items() if at != tp and kept[at].end < expected
         )
         starts: dict[TP, Start] = {}
         reasons: list[LogCut] = []
         for at in [tp, *sorted(cut_too)]:
-            if self.app.assignment is not None:
-                self.app.assignment.cut(at)
+            if (assignment := self.app.assignments.current) is not None:
+                assignment.cut(at)
             stood = self._expected[at]
-            starts[at], reason = await self.app.listener.cut(at, stood, kept[at])
+            starts[at], reason = await self.app.source_logs.cut(at, stood, kept[at])
             reasons.append(reason)
         self._thread.lives = {**self._thread.lives, **{at: s.life for at, s in starts.items()}}
         await self._sign(starts)
@@ -256,7 +259,7 @@ class SourceConsumer(driver.Consumer):
 
     async def wait_empty(self) -> None:
         """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
-        await self.app.end_assignment()
+        await self.app.assignments.end(self.commit)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit behind any commit under way. Faust takes that one for both: the last before a
@@ -266,7 +269,7 @@ class SourceConsumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what the frontiers say, and nothing else."""
-        assignment = self.app.assignment
+        assignment = self.app.assignments.current
         if assignment is None or assignment.generation != self.app.consumer_generation_id:
             return False
         offsets = assignment.uncommitted()
@@ -277,7 +280,10 @@ class SourceConsumer(driver.Consumer):
 
 
 class StreamsApp(MemberApp):
-    """A Faust app that knows its current assignment."""
+    """A Faust app whose partitions are an Assignment, begun and ended by its consumer.
+
+    ``group``: None where there is none to look at. ``on_failure``: ends the worker.
+    """
 
     def __init__(
         self,
@@ -285,12 +291,16 @@ class StreamsApp(MemberApp):
         *,
         membership: Membership,
         probe: BrokerProbe,
-        listener: AssignmentListener,
+        assignments: Assignments,
+        source_logs: SourceLogs,
+        group: JoinedGroup | None,
+        on_failure: Callable[[BaseException], None],
         **options: Any,
     ) -> None:
-        self.assignment: Assignment | None = None
-        self._drained: Assignment | None = None
-        self.listener = listener
+        self.assignments = assignments
+        self.source_logs = source_logs
+        self.group = group
+        self._on_failure = on_failure
         self._gentle_flow = GentleFlowControl()
         super().__init__(app_id, membership=membership, probe=probe, **options)
 
@@ -315,27 +325,20 @@ class StreamsApp(MemberApp):
     def flow_control(self) -> GentleFlowControl:
         return self._gentle_flow
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
         """Have Faust's recovery go by what the stores say."""
-        applied = self.listener.begin_restoration(kept)
         tables = self.tables
         assert isinstance(tables, TableManager)
+        (table,) = tables.values()
+        assert isinstance(table, RestoredTable), "the app makes other tables than StoredTables"
+        applied = table.begin_restoration(kept)
         for tp, offset in applied.items():
             tables.recovery.active_offsets[tp] = offset
         return applied
 
-    def begin_assignment(self, generation: int, starts: Mapping[TP, Start]) -> None:
-        """Called after each seek; a second seek in one generation changes nothing."""
-        held = self.assignment
-        if held is not None and held.generation == generation and not held.revoked:
-            return
-        if held is not None:
-            held.revoke()
-        self.assignment = self.listener.begin_assignment(generation, starts)
-
     def fail(self, failure: BaseException) -> None:
         """End the worker, with this reason."""
-        self.listener.fail(failure)
+        self._on_failure(failure)
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
         """See SourceConsumer."""
@@ -343,46 +346,14 @@ class StreamsApp(MemberApp):
         assert isinstance(consumer, SourceConsumer)
         consumer.hold_back(tps, held)
 
-    @property
-    def taken_up(self) -> Mapping[TP, int]:
-        """Of each partition that is ours now, the next offset expected. For any thread."""
-        assignment = self.assignment
-        if assignment is None or assignment.ending.is_set():
-            return {}
-        return {tp: frontier.expected for tp, frontier in assignment.frontiers.items()}
-
-    @property
-    def given_up(self) -> bool:
-        """Nothing is held: no partitions yet, or all given up in good order, but for a last commit
-        that Kafka may not answer."""
-        return (
-            self.assignment is None or self.assignment.revoked or self._drained is self.assignment
-        )
-
     async def leave_group(self) -> None:
         """For a stop that hangs: the others need not wait for the end of our session."""
         consumer = self.consumer
         assert isinstance(consumer, SourceConsumer)
         await consumer._thread.leave_group()
 
-    async def end_assignment(self) -> None:
-        assignment = self.assignment
-        if assignment is None or assignment.revoked:
-            return
-        try:
-            await self.listener.end_assignment(assignment)
-            self._drained = assignment
-            if not await self.consumer.commit() and (untaken := assignment.uncommitted()):
-                log.warning(
-                    "Kafka did not take the last offsets: what was told since is told again",
-                    extra={"generation": assignment.generation, "partitions": len(untaken)},
-                )
-        finally:
-            assignment.revoke()
-
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         try:
             await super()._on_partitions_revoked(revoked)
         finally:
-            if self.assignment is not None:
-                self.assignment.revoke()
+            self.assignments.revoke()

@@ -15,6 +15,7 @@ from streams.clock import Clock
 from streams.errors import KafkaError, LogCut
 from streams.stopping import in_daemon_thread
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Notice, Start, cut_life, starting_point
 
 log = logging.getLogger(__name__)
@@ -44,21 +45,20 @@ class Lives:
         self._tell_unsigned({tp: at for tp, at in starts.items() if at.notice is Notice.UNSIGNED})
         return starts
 
-    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
+    async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
         """The log of a partition was cut while it was read: where the next start is to go on, and
-        the reason to end. ``stood``: the offset expected next. ``kept``: its beginning and end."""
+        the reason to end. ``stood``: the offset expected next. ``kept``: what is left of it."""
         await self._learn_ids()
-        beginning, end = kept
         self._metrics.log_cut(tp)
         reason = LogCut(
             f"{tp.topic}/{tp.partition}: the log was cut while it was read: offset {stood} was "
-            f"expected next, and the broker has {beginning} up to {end} by now (an unclean "
+            f"expected next, and the broker has {kept.begin} up to {kept.end} by now (an unclean "
             "election, or the topic was deleted and made anew); records that nobody has decided "
             "may be gone with what was cut off; the next start goes on from what the broker has, "
-            f"at offset {beginning}"
+            f"at offset {kept.begin}"
         )
         life = cut_life(self._ids.get(tp.topic, ""), self._now_ms())
-        return Start(beginning, life, Notice.CUT), reason
+        return Start(kept.begin, life, Notice.CUT), reason
 
     def _now_ms(self) -> int:
         return round(self._clock.time() * 1000)

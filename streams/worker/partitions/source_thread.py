@@ -11,7 +11,8 @@ import aiokafka
 import aiokafka.errors
 from faust.types import TP
 
-from streams.worker.partitions.membership import GroupThread
+from streams.worker.partitions.group_thread import GroupThread
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class SourceThread(GroupThread):
                 "as they are",
                 extra={"error": repr(failure)},
             )
-            kept = {tp: (at, at) for tp, (at, _) in committed.items() if at is not None}
+            kept = {tp: OffsetRange(at, at) for tp, (at, _) in committed.items() if at is not None}
             if fresh := committed.keys() - kept.keys():
                 kept |= await self.kept(fresh)
         return {

@@ -22,6 +22,7 @@ from faust.types import TP
 from faust.types.stores import StoreT
 
 from streams.errors import StoreError
+from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +59,14 @@ class InteractionStore(Store):
                 self._throw_away(partition, error)
             raise self._failed(partition, error) from error
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> dict[TP, int]:
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> dict[TP, int]:
         """Up to which offset each partition's changelog is applied, or gone: from the next one on
-        it is to be read; -1 when that is all. ``kept``: its beginning and its end at the broker.
+        it is to be read; -1 when that is all. ``kept``: what the broker has of it.
 
         Raises StoreError when it ends below what the store has applied.
         """
-        applied = {tp: self._applied(tp, beginning) for tp, (beginning, _) in kept.items()}
-        ahead = {tp: offset for tp, offset in applied.items() if offset >= kept[tp][1]}
+        applied = {tp: self._applied(tp, each.begin) for tp, each in kept.items()}
+        ahead = {tp: offset for tp, offset in applied.items() if offset >= kept[tp].end}
         if ahead:
             self.failure = self._ahead(ahead, kept)
             raise self.failure
@@ -124,9 +125,9 @@ class InteractionStore(Store):
                 self.set_persisted_offset(tp, applied)
             return -1 if applied is None else applied
 
-    def _ahead(self, ahead: Mapping[TP, int], kept: Mapping[TP, tuple[int, int]]) -> StoreError:
+    def _ahead(self, ahead: Mapping[TP, int], kept: Mapping[TP, OffsetRange]) -> StoreError:
         places = ", ".join(
-            f"{tp.topic}/{tp.partition} ends at offset {kept[tp][1]} and has been applied up to "
+            f"{tp.topic}/{tp.partition} ends at offset {kept[tp].end} and has been applied up to "
             f"{applied}"
             for tp, applied in sorted(ahead.items())
         )
@@ -140,6 +141,16 @@ class InteractionStore(Store):
 
 class StoredTable(faust.Table[bytes, bytes]):
     """A Faust table on InteractionStores."""
+
+    @property
+    def stores(self) -> InteractionStore:
+        stores = self.data
+        assert isinstance(stores, InteractionStore)
+        return stores
+
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
+        """See InteractionStore."""
+        return self.stores.begin_restoration(kept)
 
     def _new_store(self) -> StoreT[bytes, bytes]:
         return InteractionStore(

@@ -10,8 +10,8 @@ import logging
 
 from streams.clock import Clock
 from streams.errors import OwnershipLost
-from streams.worker.dispatcher import Dispatcher
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ LOOK_SECONDS = 1.0
 
 
 async def sweep_for_ever(
-    dispatcher: Dispatcher, table: InteractionTable, clock: Clock, ttl_seconds: float
+    assignments: Assignments, table: InteractionTable, clock: Clock, ttl_seconds: float
 ) -> None:
     """Sweep the partitions of the assignment in force, again and again."""
     interval = min(LONGEST_INTERVAL_SECONDS, max(SHORTEST_INTERVAL_SECONDS, ttl_seconds / 10))
     swept: Assignment | None = None
     due = clock.monotonic()
     while True:
-        assignment = dispatcher.assignment
+        assignment = assignments.current
         if assignment is not None and (assignment is not swept or clock.monotonic() >= due):
             swept, due = assignment, clock.monotonic() + interval
             await _sweep(assignment, table)

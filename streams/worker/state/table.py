@@ -9,7 +9,7 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import faust
 import rocksdict
@@ -87,10 +87,6 @@ class InteractionTable:
     def failure(self) -> StoreError | None:
         """Why nothing more can be done with the stores, or None."""
         return self._stores.failure
-
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
-        """See InteractionStore."""
-        return self._stores.begin_restoration(kept)
 
     def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
         """The record, or None. The caller owns the partition, or Faust would open its store."""
@@ -187,6 +183,4 @@ class InteractionTable:
 
     @property
     def _stores(self) -> InteractionStore:
-        stores = self._table.data
-        assert isinstance(stores, InteractionStore)
-        return stores
+        return self._table.stores

@@ -38,7 +38,9 @@ def server(settings: Settings) -> StateServer:
     """One that answers for nothing but its health."""
     nothing = cast(Any, None)
     host, port = settings.worker_host, settings.worker_port
-    return StateServer(nothing, nothing, nothing, nothing, host=host, port=port)
+    return StateServer(
+        nothing, nothing, nothing, nothing, host=host, port=port, assignments=nothing
+    )
 
 
 def said_at_start(settings: Settings, log: Path) -> tuple[int, str]:

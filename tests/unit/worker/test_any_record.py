@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
 from tests.examples import times
@@ -76,6 +77,16 @@ class NoHoles:
         raise AssertionError(f"a hole in {tp} at {offset}")
 
 
+class InTheirPlace:
+    """Partitions whose records lie where their keys are put, and that nothing holds back."""
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        pass
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        return False
+
+
 @dataclass
 class Taken:
     """What became of one record that was handed in."""
@@ -99,6 +110,7 @@ async def take_up(handed_out: Message) -> Taken:
         deferrals=DeferralPolicy(limit=1, first=1.0),
     )
     failures: list[BaseException] = []
+    assignments = Assignments(events=TOPICS.events, session_alive=lambda: True, fence=lambda: None)
     dispatcher = Dispatcher(
         processor=parts.processor,
         table=StandInTable(world),
@@ -109,16 +121,13 @@ async def take_up(handed_out: Message) -> Taken:
         topics=TopicNames("test."),
         skipped=frozenset(),
         in_flight=4,
-        session_alive=lambda: True,
-        fence=lambda: None,
-        hold_back=lambda _tps, _held: None,
-        misplaced=lambda _tp, _key: False,
+        assignments=assignments,
+        partitions=InTheirPlace(),
         on_failure=failures.append,
     )
+    assignments.add_listener(dispatcher)
     offset = handed_out.offset
-    assignment: Assignment = dispatcher.begin_assignment(
-        1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")}
-    )
+    assignment = assignments.begin(1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")})
     read = incoming.read(
         handed_out,
         world.clock.time(),

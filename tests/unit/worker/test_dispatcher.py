@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import cast
 
 import pytest
@@ -25,6 +25,7 @@ from streams.worker.lanes import waiting_room as waiting_module
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
 from streams.worker.processor import RecordProcessor
@@ -70,6 +71,20 @@ class StandInBroker:
         return First(self.first, self.beginning)
 
 
+class StandInPartitions:
+    """Partitions: remembers what is held back, and tells what one test says of a key."""
+
+    def __init__(self) -> None:
+        self.held_back: list[tuple[list[TP], bool]] = []
+        self.elsewhere: tuple[TP, bytes] | None = None
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        self.held_back.append((list(tps), held))
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        return (tp, key) == self.elsewhere
+
+
 class Desk:
     """A dispatcher with stand-ins all around."""
 
@@ -83,8 +98,12 @@ class Desk:
         self.failures: list[BaseException] = []
         self.alive = True
         self.fenced: list[int] = []
-        self.held_back: list[tuple[list[TP], bool]] = []
-        self.elsewhere: tuple[TP, bytes] | None = None
+        self.partitions = StandInPartitions()
+        self.assignments = Assignments(
+            events=TOPICS.events,
+            session_alive=lambda: self.alive,
+            fence=lambda: self.fenced.append(self.assignments.begun),
+        )
         self.dispatcher = Dispatcher(
             processor=cast(RecordProcessor, self.processor),
             table=cast(InteractionTable, self.table),
@@ -95,16 +114,15 @@ class Desk:
             topics=TOPICS,
             skipped=frozenset(),
             in_flight=2,
-            session_alive=lambda: self.alive,
-            fence=lambda: self.fenced.append(self.dispatcher.assignments),
-            hold_back=lambda tps, held: self.held_back.append((list(tps), held)),
-            misplaced=lambda tp, key: (tp, key) == self.elsewhere,
+            assignments=self.assignments,
+            partitions=self.partitions,
             on_failure=self.failures.append,
         )
+        self.assignments.add_listener(self.dispatcher)
 
     def begin(self, generation: int = 1, **committed: int) -> Assignment:
         offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}
-        return self.dispatcher.begin_assignment(
+        return self.assignments.begin(
             generation, {tp: Start(offset, f"life of {tp.topic}") for tp, offset in offsets.items()}
         )
 
@@ -372,7 +390,7 @@ async def test_the_next_assignment_has_lanes_of_its_own(desk: Desk) -> None:
     await desk.take_up(5, generation=2)
 
     assert desk.offsets == [5]
-    assert desk.dispatcher.assignments == 2
+    assert desk.assignments.begun == 2
 
 
 async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
@@ -528,14 +546,14 @@ async def test_too_many_that_wait_are_read_no_further(monkeypatch: pytest.Monkey
     desk.begin()
     for offset in range(3):
         await desk.comes_back(offset, of=offset, seconds=10)
-    assert desk.held_back == [([RETRIES], True)]
+    assert desk.partitions.held_back == [([RETRIES], True)]
     assert list(desk.dispatcher.held) == [RETRIES]
 
     await until(lambda: bool(clock.slept))
     clock.advance(10)
     await until(lambda: len(desk.offsets) == 3)
 
-    assert desk.held_back[-1] == ([RETRIES], False)
+    assert desk.partitions.held_back[-1] == ([RETRIES], False)
     assert not desk.dispatcher.held
 
 
@@ -572,7 +590,7 @@ async def test_with_too_many_failures_nothing_more_is_taken_up(desk: Desk) -> No
 async def test_a_record_where_its_key_does_not_belong_is_counted(desk: Desk) -> None:
     desk.begin()
     await desk.take_up(5)
-    desk.elsewhere = (EVENTS, b"i-1")
+    desk.partitions.elsewhere = (EVENTS, b"i-1")
     await desk.take_up(6)
     assert samples(desk.metrics)["genesys_streams_misplaced_records_total"] == 1
     assert desk.offsets == [5, 6]

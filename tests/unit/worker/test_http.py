@@ -14,7 +14,8 @@ from faust.types import TP
 from streams.core.records import InteractionRecord, encode_record
 from streams.settings import Settings
 from streams.worker.http import FORWARDED, StateServer
-from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
+from streams.worker.partitions.starting_point import Start
 
 PARTITIONS = 4
 CHANGELOG = "shop-interactions-changelog"
@@ -35,9 +36,9 @@ class Group:
         self, held: set[int] | None, records: dict[int, str] | None = None
     ) -> AsyncIterator[str]:
         """``held``: its partitions, None while they come and go. ``records``: an id in each."""
-        assignment = (
-            None if held is None else Assignment(1, {TP("events", each): 0 for each in held})
-        )
+        assignments = Assignments(events="events", session_alive=lambda: True, fence=lambda: None)
+        if held is not None:
+            assignments.begin(1, {TP("events", each): Start(0, "") for each in held})
 
         def get(partition: int, interaction_id: str) -> InteractionRecord | None:
             assert held is not None and partition in held, "Faust would open its store"
@@ -54,10 +55,11 @@ class Group:
         server = StateServer(
             cast(Any, app),
             cast(Any, SimpleNamespace(changelog=CHANGELOG, get=get)),
-            cast(Any, SimpleNamespace(assignment=assignment, not_ready=lambda: None)),
+            cast(Any, SimpleNamespace(not_ready=lambda: None)),
             cast(Any, None),
             host=self._settings.worker_host,
             port=self._settings.worker_port,
+            assignments=assignments,
         )
         await server.start()
         conf.canonical_url = url = f"http://127.0.0.1:{server.port}"

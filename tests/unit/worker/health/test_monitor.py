@@ -19,8 +19,9 @@ from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.fitness import Fault
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
+from streams.worker.partitions.starting_point import Start
 from streams.worker.state.table import InteractionTable
 from tests.unit.genesys.scripted import LeapingClock, gate_of
 from tests.unit.worker.world import samples
@@ -72,16 +73,16 @@ class Body:
     def __post_init__(self) -> None:
         self.refused: str | None = None
         self.faults: list[Fault] = []
-        self.assignment = Assignment(1, {A: 5, B: 0})
+        self.assignments = Assignments(
+            events=A.topic, session_alive=lambda: True, fence=lambda: None
+        )
+        self.assignment = self.assignments.begin(1, {A: Start(5, ""), B: Start(0, "")})
         self.app = SimpleNamespace(
-            assignment=self.assignment,
             crash_reason=None,
             _consumer=self.consumer,
             tables=self.tables,
         )
-        self.dispatcher = SimpleNamespace(
-            lanes=self.lanes, assignments=1, waiting=self.waiting, held=()
-        )
+        self.dispatcher = SimpleNamespace(lanes=self.lanes, waiting=self.waiting, held=())
         self.gate = gate_of(self.clock)
         self.dead_letter_limit = DeadLetterLimit(0.5)
         self.metrics = WorkerMetrics(CollectorRegistry())
@@ -89,6 +90,7 @@ class Body:
             cast(StreamsApp, self.app),
             cast(Dispatcher, self.dispatcher),
             cast(InteractionTable, self.table),
+            assignments=self.assignments,
             gate=self.gate,
             refused=lambda: self.refused,
             faults=lambda assignment, now: self.faults,
@@ -149,7 +151,7 @@ def test_finishing_behind_one_that_waits_is_progress(body: Body) -> None:
 def test_a_new_assignment_is_progress(body: Body) -> None:
     before = body.monitor.vitals().progress
 
-    body.dispatcher.assignments += 1
+    body.assignments.begin(2, {A: Start(5, ""), B: Start(0, "")})
 
     assert body.monitor.vitals().progress > before
 
@@ -194,7 +196,7 @@ def test_partitions_held_back_hide_no_records(body: Body) -> None:
 @pytest.mark.parametrize("gone", ["none", "ending", "revoked"])
 def test_without_partitions_it_is_not_ready(body: Body, gone: str) -> None:
     if gone == "none":
-        body.app.assignment = None
+        body.assignments._current = None
     elif gone == "ending":
         body.assignment.ending.set()
     else:
@@ -227,7 +229,7 @@ def test_a_crash_is_told_at_once(body: Body) -> None:
 
 def test_before_the_consumer_is_made(body: Body) -> None:
     body.app._consumer = None
-    body.app.assignment = None
+    body.assignments._current = None
 
     assert body.monitor.vitals().fatal is None
 
@@ -270,7 +272,7 @@ def test_gauges(body: Body) -> None:
 
 def test_lag_of_partitions_given_up_is_shown_no_more(body: Body) -> None:
     body.monitor.refresh_gauges()
-    body.app.assignment = None
+    body.assignments._current = None
 
     body.monitor.refresh_gauges()
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import faust
 import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.tables.manager import TableManager
@@ -17,12 +18,16 @@ from streams.errors import LogCut, SettingsError
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView, PartitionView
 from streams.worker.partitions import consumer as seam
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
-from streams.worker.partitions.membership import GroupThread, Membership
+from streams.worker.partitions.group_thread import GroupThread
+from streams.worker.partitions.membership import Membership
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Notice, Start, starting_point
 
 A, B = TP("events", 0), TP("events", 1)
 CHANGELOG = TP("shop-interactions-changelog", 0)
+KEPT = OffsetRange(3, 9)
 
 
 # The consumer
@@ -103,8 +108,8 @@ class FakeThread:
         self.restored_from = dict(partitions)
         self.log.append("restoration's seek ends")
 
-    async def kept(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
-        return dict.fromkeys(tps, (3, 9))
+    async def kept(self, tps: Iterable[TP]) -> dict[TP, OffsetRange]:
+        return dict.fromkeys(tps, KEPT)
 
     def seek(self, tp: TP, offset: int) -> None:
         self.log.append(f"seek {tp.topic}/{tp.partition} to {offset}")
@@ -122,44 +127,48 @@ class FakeThread:
 
 
 class Listener:
-    """AssignmentListener that remembers."""
+    """The rest of the worker, as far as the seam asks it: remembers what it was told."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, dict[TP, int]]] = []
-        self.applied: dict[TP, int] = {}
         self.ended: list[Assignment] = []
         self.refusal: SettingsError | None = None
         self.starts: dict[TP, Start] = {}
         self.failures: list[BaseException] = []
         self.log: list[str] = []
 
-    def begin_restoration(self, kept: Mapping[TP, tuple[int, int]]) -> Mapping[TP, int]:
-        assert kept == {CHANGELOG: (3, 9)}
-        return self.applied
-
-    async def check_group(self) -> None:
+    async def after_joining(self) -> None:
         if self.refusal is not None:
             raise self.refusal
 
     async def starting_points(self, found: Mapping[TP, Found]) -> Mapping[TP, Start]:
         return {tp: starting_point(at, "", 0) for tp, at in found.items()} | self.starts
 
-    async def cut(self, tp: TP, stood: int, kept: tuple[int, int]) -> tuple[Start, LogCut]:
-        assert kept == (3, 9)
+    async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
+        assert kept == KEPT
         return Start(3, "another life"), LogCut(f"{tp.topic}/{tp.partition} at {stood}")
 
     def fail(self, failure: BaseException) -> None:
         self.failures.append(failure)
         self.log.append("failed")
 
-    def begin_assignment(self, generation: int, starts: Mapping[TP, Start]) -> Assignment:
-        offsets = {tp: start.offset for tp, start in starts.items()}
-        self.begun.append((generation, offsets))
-        return Assignment(generation, offsets)
+    def begin_assignment(self, assignment: Assignment) -> None:
+        offsets = {tp: frontier.committed for tp, frontier in assignment.frontiers.items()}
+        self.begun.append((assignment.generation, offsets))
 
     async def end_assignment(self, assignment: Assignment) -> None:
         assert not assignment.revoked
         self.ended.append(assignment)
+
+
+class Table(faust.Table[bytes, bytes]):
+    """RestoredTable with a changelog applied as far as a test says."""
+
+    applied: Mapping[TP, int] = {}
+
+    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
+        assert kept == {CHANGELOG: KEPT}
+        return self.applied
 
 
 class Rig:
@@ -168,17 +177,27 @@ class Rig:
     def __init__(self) -> None:
         self.listener = Listener()
         self.view = BrokerView()
+        self.assignments = Assignments(
+            events=A.topic, session_alive=lambda: True, fence=lambda: None
+        )
+        self.assignments.add_listener(self.listener)
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
             probe=BrokerProbe(self.view, ()),
-            listener=self.listener,
+            assignments=self.assignments,
+            source_logs=self.listener,
+            group=self.listener,
+            on_failure=self.listener.fail,
+            Table=Table,
             broker="kafka://127.0.0.1:1",
             store="memory://",
             autodiscover=False,
             web_enabled=False,
         )
-        self.app.Table("interactions", key_type=bytes, value_type=bytes, partitions=2)
+        table = self.app.Table("interactions", key_type=bytes, value_type=bytes, partitions=2)
+        assert isinstance(table, Table)
+        self.table = table
         self.app.finalize()
         consumer = self.app.consumer
         assert isinstance(consumer, SourceConsumer)
@@ -321,7 +340,7 @@ async def test_a_restoration_begins_when_the_fetch_under_way_is_over(rig: Rig) -
 
 async def test_a_restoration_begins_behind_what_the_store_has(rig: Rig) -> None:
     """Whatever Faust thinks; and the record there is delivered, not taken for the last one read."""
-    rig.listener.applied = {CHANGELOG: 6}
+    rig.table.applied = {CHANGELOG: 6}
     rig.consumer._read_offset[CHANGELOG] = 7
 
     await rig.consumer.seek_wait({CHANGELOG: 1})
@@ -421,7 +440,7 @@ async def test_assignment_begins_at_the_committed_offsets(rig: Rig) -> None:
     await rig.consumer.perform_seek()
 
     assert rig.listener.begun == [(3, {A: 5, B: 900})]
-    assignment = rig.app.assignment
+    assignment = rig.assignments.current
     assert assignment is not None
     assert assignment.generation == 3
 
@@ -522,7 +541,7 @@ async def test_what_befell_one_partition_is_looked_for_in_all(rig: Rig) -> None:
     rig.assign(1, A, B, CHANGELOG)
     rig.kafka.committed = {A: 5, B: 20}  # both logs end at 9 by now
     await rig.consumer.perform_seek()
-    assignment = rig.app.assignment
+    assignment = rig.assignments.current
     assert assignment is not None
     rig.kafka.batches = [{A: [3]}]
 
@@ -569,7 +588,7 @@ async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
     await rig.fetched()
     await rig.fetched()
 
-    async def away(tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+    async def away(tps: Iterable[TP]) -> dict[TP, OffsetRange]:
         raise KafkaConnectionError
 
     with monkeypatch.context() as patched:
@@ -612,24 +631,24 @@ async def test_records_that_come_again_after_a_seek_are_no_cut(rig: Rig) -> None
 async def test_a_second_seek_in_a_generation_keeps_the_assignment(rig: Rig) -> None:
     rig.kafka.committed = {A: 5}
     await rig.consumer.perform_seek()
-    assignment = rig.app.assignment
+    assignment = rig.assignments.current
 
     await rig.consumer.perform_seek()
 
-    assert rig.app.assignment is assignment
+    assert rig.assignments.current is assignment
     assert len(rig.listener.begun) == 1
 
 
 async def test_a_new_generation_ends_the_assignment_before(rig: Rig) -> None:
     await rig.consumer.perform_seek()
-    before = rig.app.assignment
+    before = rig.assignments.current
     assert before is not None
     rig.assign(2)
 
     await rig.consumer.perform_seek()
 
     assert before.revoked
-    assert rig.app.assignment is not before
+    assert rig.assignments.current is not before
     assert [generation for generation, _ in rig.listener.begun] == [1, 2]
 
 
@@ -657,7 +676,7 @@ async def test_a_seek_overtaken_by_a_revocation_begins_no_assignment(rig: Rig) -
     rig.kafka.seek_gate.set()
     await asyncio.wait_for(asyncio.gather(seeking, revoking), 5)
 
-    assert rig.app.assignment is None or rig.app.assignment.revoked
+    assert rig.assignments.current is None or rig.assignments.current.revoked
 
 
 async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None:
@@ -685,7 +704,7 @@ async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None
 async def begun(rig: Rig) -> Assignment:
     rig.kafka.committed = {A: 5}
     await rig.consumer.perform_seek()
-    assignment = rig.app.assignment
+    assignment = rig.assignments.current
     assert assignment is not None
     return assignment
 
@@ -817,27 +836,18 @@ async def test_what_is_drained_is_given_up_though_its_commit_hangs(rig: Rig) -> 
     assignment = await begun(rig)
     assignment.frontiers[A].take_up(5)
     assignment.frontiers[A].finish(5)
-    assert not rig.app.given_up
+    assert not rig.assignments.given_up
     rig.kafka.commit_gate.clear()
 
     leaving = asyncio.create_task(rig.consumer.wait_empty())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
 
-    assert rig.app.given_up
+    assert rig.assignments.given_up
     assert not assignment.revoked
     rig.kafka.commit_gate.set()
     await leaving
     assert assignment.revoked
-
-
-async def test_what_is_taken_up_is_told_while_it_is_ours(rig: Rig) -> None:
-    assert rig.app.taken_up == {}
-    assignment = await begun(rig)
-    assignment.frontiers[A].take_up(5)
-    assert rig.app.taken_up == {A: 6}
-    assignment.ending.set()
-    assert rig.app.taken_up == {}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from streams.errors import KafkaError
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.lives import Lives
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Start
 from tests.unit.genesys.scripted import LeapingClock
 from tests.unit.worker.world import samples
@@ -114,7 +115,7 @@ async def test_ids_that_are_not_to_be_had_are_those_known_before(
 
 
 async def test_a_cut_while_it_is_read_begins_another_life(office: Office) -> None:
-    start, reason = await office.lives.cut(A, 50, (2, 4))
+    start, reason = await office.lives.cut(A, 50, OffsetRange(2, 4))
 
     assert start.offset == 2
     assert start.life.startswith(f"{ID}@")

@@ -11,6 +11,7 @@ import pytest
 from faust.types import TP
 
 from streams.errors import StoreError
+from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.state.stores import InteractionStore, StoredTable
 
 A, B = TP("shop-interactions-changelog", 0), TP("shop-interactions-changelog", 1)
@@ -74,7 +75,7 @@ def test_a_damaged_store_is_thrown_away(
 
     store = opened(tmp_path)
 
-    assert store.begin_restoration({A: (0, 41)}) == {A: -1}
+    assert store.begin_restoration({A: OffsetRange(0, 41)}) == {A: -1}
     with store.using(0) as db:
         assert db.get(b"i-1") is None
     assert store.failure is None
@@ -87,7 +88,7 @@ def test_damage_that_is_found_late_ends_this_life_and_not_the_next(tmp_path: Pat
     content[100:110] = bytes(10)
     table.write_bytes(content)
     store = opened(tmp_path)
-    assert store.begin_restoration({A: (0, 41)}) == {A: 40}
+    assert store.begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
 
     with (
         pytest.raises(StoreError, match=r"DATA_DIR: cannot use .* Corruption"),
@@ -99,7 +100,7 @@ def test_damage_that_is_found_late_ends_this_life_and_not_the_next(tmp_path: Pat
     # Nothing that it would miss now may pass for unknown.
     with pytest.raises(StoreError), store.using(0):
         pass
-    assert opened(tmp_path).begin_restoration({A: (0, 41)}) == {A: -1}
+    assert opened(tmp_path).begin_restoration({A: OffsetRange(0, 41)}) == {A: -1}
 
 
 def test_a_disk_that_fails_keeps_the_store(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_disk_that_fails_keeps_the_store(tmp_path: Path) -> None:
 
     assert isinstance(store.failure, StoreError)
     closed(store)
-    assert opened(tmp_path).begin_restoration({A: (0, 41)}) == {A: 40}
+    assert opened(tmp_path).begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
 
 
 def test_a_store_that_can_not_be_opened_is_told_and_kept(tmp_path: Path) -> None:
@@ -141,7 +142,7 @@ def test_a_store_still_locked_is_left_to_faust(tmp_path: Path) -> None:
     assert not isinstance(refused.value, StoreError)
     assert second.failure is None
     closed(first)
-    assert second.begin_restoration({A: (0, 41)}) == {A: 40}
+    assert second.begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
 
 
 def test_a_disk_that_fails_in_a_recovery_is_told(tmp_path: Path) -> None:
@@ -162,14 +163,17 @@ def test_a_disk_that_fails_in_a_recovery_is_told(tmp_path: Path) -> None:
 def test_what_is_applied_is_not_read_again(tmp_path: Path) -> None:
     filled(tmp_path, upto=40)
 
-    assert opened(tmp_path).begin_restoration({A: (41, 90), B: (0, 12)}) == {A: 40, B: -1}
+    assert opened(tmp_path).begin_restoration({A: OffsetRange(41, 90), B: OffsetRange(0, 12)}) == {
+        A: 40,
+        B: -1,
+    }
 
 
 def test_a_store_that_the_changelog_has_forgotten_is_thrown_away(tmp_path: Path) -> None:
     filled(tmp_path, upto=40)
     store = opened(tmp_path)
 
-    assert store.begin_restoration({A: (42, 90)}) == {A: 41}
+    assert store.begin_restoration({A: OffsetRange(42, 90)}) == {A: 41}
 
     assert store.persisted_offset(A) == 41
     with store.using(0) as db:
@@ -180,7 +184,7 @@ def test_an_empty_store_begins_where_the_changelog_does(tmp_path: Path) -> None:
     """All of it gone by retention: there is nothing to wait for, and what comes is contiguous."""
     store = opened(tmp_path)
 
-    assert store.begin_restoration({A: (90, 90)}) == {A: 89}
+    assert store.begin_restoration({A: OffsetRange(90, 90)}) == {A: 89}
     assert store.persisted_offset(A) == 89
 
 
@@ -192,7 +196,7 @@ def test_a_changelog_that_lost_what_the_store_has_stops_the_worker(
     store = opened(tmp_path)
 
     with pytest.raises(StoreError) as refused:
-        store.begin_restoration({A: (0, end), B: (0, 0)})
+        store.begin_restoration({A: OffsetRange(0, end), B: OffsetRange(0, 0)})
 
     said = str(refused.value)
     assert f"{A.topic}/0 ends at offset {end} and has been applied up to 40" in said

@@ -1,0 +1,133 @@
+"""The current assignment: who has it, and in which order it begins and ends (promise 8).
+
+Made before all others, for they all ask for it: Faust's app and consumer, which begin and end it;
+the dispatcher, which works on it; whoever watches, sweeps or looks a record up.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from faust.types import TP
+
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.starting_point import Start
+
+log = logging.getLogger(__name__)
+
+
+class AssignmentListener(Protocol):
+    """Works on the partitions while they are ours."""
+
+    def begin_assignment(self, assignment: Assignment) -> None:
+        """The partitions are ours, their tables restored, their positions set."""
+        ...
+
+    async def end_assignment(self, assignment: Assignment) -> None:
+        """Drain within a deadline, abandon the rest; no effect may follow but a commit."""
+        ...
+
+
+class Assignments:
+    """One assignment after the other, of which at most one is in force.
+
+    ``events``: the topic whose partitions' lives an assignment tells. ``session_alive``: whether
+    the group must still hold our partitions for us. ``fence``: called when an assignment is
+    revoked, and holds back what is queued for Kafka.
+    """
+
+    def __init__(
+        self, *, events: str, session_alive: Callable[[], bool], fence: Callable[[], None]
+    ) -> None:
+        self._events = events
+        self._session_alive = session_alive
+        self._fence = fence
+        self._listeners: list[AssignmentListener] = []
+        self._current: Assignment | None = None
+        self._drained: Assignment | None = None
+        self._begun = 0
+
+    def add_listener(self, listener: AssignmentListener) -> None:
+        """Have it told of each assignment from now on."""
+        self._listeners.append(listener)
+
+    @property
+    def current(self) -> Assignment | None:
+        """The last one that began, which may be ending or revoked by now; None before the first."""
+        return self._current
+
+    @property
+    def in_force(self) -> Assignment | None:
+        """The current one, or None while partitions come and go."""
+        assignment = self._current
+        return None if assignment is None or assignment.ending.is_set() else assignment
+
+    @property
+    def begun(self) -> int:
+        """How many there were so far."""
+        return self._begun
+
+    def held_in(self, generation: int) -> Assignment | None:
+        """The current one, if it is of that generation and not revoked."""
+        assignment = self._current
+        if assignment is None or assignment.generation != generation or assignment.revoked:
+            return None
+        return assignment
+
+    def taken_up(self) -> Mapping[TP, int]:
+        """Of each partition that is ours now, the next offset expected. For any thread."""
+        assignment = self.in_force
+        if assignment is None:
+            return {}
+        return {tp: frontier.expected for tp, frontier in assignment.frontiers.items()}
+
+    @property
+    def given_up(self) -> bool:
+        """Nothing is held: no partitions yet, or all given up in good order, but for a last commit
+        that Kafka may not answer."""
+        return self._current is None or self._current.revoked or self._drained is self._current
+
+    def begin(self, generation: int, starts: Mapping[TP, Start]) -> Assignment:
+        """Called after each seek; a second seek in one generation changes nothing."""
+        held = self.held_in(generation)
+        if held is not None:
+            return held
+        self.revoke()
+        assignment = Assignment(
+            generation,
+            {tp: start.offset for tp, start in starts.items()},
+            lives={
+                tp.partition: start.life for tp, start in starts.items() if tp.topic == self._events
+            },
+            session_alive=self._session_alive,
+            on_revoked=self._fence,
+        )
+        for listener in self._listeners:
+            listener.begin_assignment(assignment)
+        self._current = assignment
+        self._begun += 1
+        return assignment
+
+    async def end(self, commit: Callable[[], Awaitable[bool]]) -> None:
+        """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
+        assignment = self._current
+        if assignment is None or assignment.revoked:
+            return
+        try:
+            for listener in self._listeners:
+                await listener.end_assignment(assignment)
+            self._drained = assignment
+            if not await commit() and (untaken := assignment.uncommitted()):
+                log.warning(
+                    "Kafka did not take the last offsets: what was told since is told again",
+                    extra={"generation": assignment.generation, "partitions": len(untaken)},
+                )
+        finally:
+            assignment.revoke()
+
+    def revoke(self) -> None:
+        """From now on nothing of the current one may have an effect."""
+        if self._current is not None:
+            self._current.revoke()

@@ -1,0 +1,31 @@
+"""Which worker gets which partitions: Faust's assignor, and what it can not do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faust.assignor.client_assignment import ClientMetadata
+from faust.assignor.partition_assignor import PartitionAssignor
+from yarl import URL
+
+
+class MovableAssignor(PartitionAssignor):
+    """Faust's assignor for static members that may come back at another address.
+
+    The broker answers such a member with the assignment it had, old URL and all, and Faust asserts
+    that the URL is its own: the coordination task would end there.
+    """
+
+    _assigned_url: URL | None = None
+
+    def on_assignment(self, assignment: Any) -> None:
+        told: Any = ClientMetadata.loads(self._decompress(assignment.user_data))
+        self._assigned_url = URL(told.url)
+        try:
+            super().on_assignment(assignment)
+        finally:
+            self._assigned_url = None
+
+    @property
+    def _url(self) -> URL:
+        return self._assigned_url or super()._url
