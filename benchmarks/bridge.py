@@ -29,7 +29,7 @@ from benchmarks.throughput import ROOT, broker, process
 from benchmarks.watch import Memory
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.workers import eventually, free_port
+from tests.support.workers import eventually, free_port
 
 KEY = "right"
 JSON = {"Content-Type": "application/json"}

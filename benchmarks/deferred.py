@@ -49,9 +49,9 @@ from streams.local.simulator.api import Simulator
 from streams.local.simulator.latency import Latency
 from streams.local.simulator.server import serving
 from streams.settings import Settings
-from tests.journey import UNLIMITED
-from tests.oracle import outcomes_by_place, read_all
-from tests.workers import eventually, free_port
+from tests.support.journey import UNLIMITED
+from tests.support.oracle import outcomes_by_place, read_all
+from tests.support.workers import eventually, free_port
 
 GOAL = 0.95
 

@@ -39,8 +39,8 @@ from streams.local.simulator.latency import Latency
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import application
 from streams.settings import Settings
-from tests.journey import CODE, UNLIMITED, Journey
-from tests.workers import WorkerProcess, free_port, workers
+from tests.support.journey import CODE, UNLIMITED, Journey
+from tests.support.workers import WorkerProcess, free_port, workers
 
 SEED = 11
 EVENTS_AN_INTERACTION = 8

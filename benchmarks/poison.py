@@ -4,8 +4,8 @@
 
 The generator's stream goes into the topic at a steady rate, one worker on it. Twice: nine in ten
 records are events at the same times, and the tenth is nothing, or garbage of every kind that
-hypothesis finds (tests/garbage.py). Four times a second, from outside: the end of each partition
-less its committed offset. Exit 1 unless
+hypothesis finds (tests/support/garbage.py). Four times a second, from outside: the end of each
+partition less its committed offset. Exit 1 unless
 
 * with garbage, lag in the last third of the stream is not above that of the first third, and over
   all of it not above that of the run without, in seconds of the stream: by more than NOISE standard
@@ -39,10 +39,10 @@ from streams.local.simulator.api import Simulator
 from streams.local.simulator.latency import Latency
 from streams.local.simulator.server import serving
 from streams.settings import Settings
-from tests.garbage import Garbage, garbage
-from tests.journey import CODE, UNLIMITED
-from tests.poisoned import ONE_IN, Poisoned, mixed
-from tests.workers import eventually, free_port, workers
+from tests.support.garbage import Garbage, garbage
+from tests.support.journey import CODE, UNLIMITED
+from tests.support.poisoned import ONE_IN, Poisoned, mixed
+from tests.support.workers import eventually, free_port, workers
 
 SEED = 17
 EVENTS_AN_INTERACTION = 8

@@ -18,8 +18,8 @@ from streams.core.records import PutOff, Reason, Source
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
 from streams.wire.retries import retry_headers
-from tests.oracle import committed
-from tests.workers import eventually
+from tests.support.oracle import committed
+from tests.support.workers import eventually
 
 # An outage's records, after an hour of it: the eighth deferral takes half an hour to one.
 ATTEMPT = 8

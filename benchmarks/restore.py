@@ -35,7 +35,7 @@ from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from streams.worker.state.table import changelog
-from tests.workers import free_port
+from tests.support.workers import free_port
 
 # Longest start that is waited for.
 READY_SECONDS = 300.0

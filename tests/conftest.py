@@ -17,7 +17,7 @@ import pytest
 
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
-from tests.clusters import KafkaCluster, RunningKafka, kafka_cluster
+from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
 
 KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 

@@ -22,9 +22,9 @@ from streams.core.records import Decision, Reason
 from streams.errors import EnvelopeError
 from streams.settings import Settings
 from streams.worker.state.table import changelog as changelog_topic
-from tests.journey import Journey
-from tests.oracle import Place, Record, outcomes_by_place, read_all
-from tests.schemas import validator
+from tests.support.journey import Journey
+from tests.support.oracle import Place, Record, outcomes_by_place, read_all
+from tests.support.schemas import validator
 
 # Kafka's own default for a topic is 1 MiB.
 MOST_CHANGELOG_BYTES = 768 * 1024

@@ -19,7 +19,7 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import PutOff, Source
 from streams.kafka.reader import partition_of
 from streams.wire.retries import retry_headers
-from tests.raw_records import KNOWN_CODECS, HeaderPair, RawRecord, batch
+from tests.support.raw_records import KNOWN_CODECS, HeaderPair, RawRecord, batch
 
 # Of the fuzzed records, those that go into `retries`.
 RETRIES_SHARE = 0.1

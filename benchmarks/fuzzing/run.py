@@ -23,10 +23,10 @@ from streams.local.generator.population import population
 from streams.local.generator.stream import stream
 from streams.local.simulator.api import Simulator
 from streams.settings import Settings
-from tests.any_time import take_any_time
-from tests.journey import CODE, UNLIMITED
-from tests.raw_records import RawProducer
-from tests.workers import WorkerProcess, free_port, workers
+from tests.support.any_time import take_any_time
+from tests.support.journey import CODE, UNLIMITED
+from tests.support.raw_records import RawProducer
+from tests.support.workers import WorkerProcess, free_port, workers
 
 EVENTS_AN_INTERACTION = 8
 

@@ -1,8 +1,8 @@
 """Values that are nearly events, drawn from a seed.
 
-``tests/garbage.py`` has hypothesis find hard ones by the thousand; these are plain and many. None
-of them names an interaction of the generator's, so what becomes of those is still the model's to
-say.
+``tests/support/garbage.py`` has hypothesis find hard ones by the thousand; these are plain and
+many. None of them names an interaction of the generator's, so what becomes of those is still the
+model's to say.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class StateServer:
         routes.add_routes(
             [
                 *health_routes(
-                    not_ready=self._monitor.not_ready, metrics=self._registry, also=self._breaker
+                    not_ready=self._not_ready, metrics=self._registry, also=self._breaker
                 ),
                 web.get("/interactions/{id}", self._interaction),
             ]
@@ -87,6 +87,9 @@ class StateServer:
             await self._runner.cleanup()
         if self._peers is not None:
             await self._peers.close()
+
+    def _not_ready(self) -> str | None:
+        return self._monitor.not_ready()
 
     def _breaker(self) -> dict[str, str]:
         """An API that fails makes no worker unfit: what the table settles goes on, and another

@@ -17,7 +17,7 @@ from streams.settings import Settings
 from tests.chaos.field import OURS, PROGRAMS
 from tests.chaos.schedule import draw
 from tests.chaos.storm import EVENTS_PER_SECOND, QUIET_SECONDS, Plan, storm
-from tests.clusters import kafka_cluster
+from tests.support.clusters import kafka_cluster
 
 HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 

@@ -21,8 +21,8 @@ from streams.kafka.connection import librdkafka_options
 from streams.local.simulator.faults import Fault as ApiFault
 from streams.settings import Settings
 from tests.chaos.schedule import BROKER_FAULTS, BROKERS, Fault, Strike
-from tests.clusters import KafkaCluster
-from tests.workers import WorkerProcess, eventually, free_port
+from tests.support.clusters import KafkaCluster
+from tests.support.workers import WorkerProcess, eventually, free_port
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 from streams.core.records import Decision, Reason
 from streams.local.model import Expected, ExpectedInteraction, Rules, expected
 from tests.chaos.ledger import Ledger
-from tests.oracle import Place, agrees
+from tests.support.oracle import Place, agrees
 
 
 class Wrong(StrEnum):

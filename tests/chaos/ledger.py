@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tests.chaos.poison import HEADER
-from tests.oracle import Place, Record
+from tests.support.oracle import Place, Record
 
 GENERATION = "worker.generation"
 SOURCE_PARTITION = "dlq.source.partition"

@@ -33,7 +33,7 @@ from tests.chaos.poison import spread_poison
 from tests.chaos.report import Report, counted, examples
 from tests.chaos.schedule import KILLS, Weather, draw
 from tests.chaos.watch import LOOK_SECONDS, Watch
-from tests.clusters import KafkaCluster
+from tests.support.clusters import KafkaCluster
 
 log = logging.getLogger(__name__)
 

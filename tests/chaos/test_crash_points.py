@@ -29,10 +29,10 @@ from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from tests.chaos.crashing import Boundary
-from tests.clusters import RunningKafka
-from tests.journey import CODE, NOT_CALLED, Journey
-from tests.oracle import Place, read_all
-from tests.workers import WorkerProcess, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import CODE, NOT_CALLED, Journey
+from tests.support.oracle import Place, read_all
+from tests.support.workers import WorkerProcess, free_port, workers
 
 log = logging.getLogger(__name__)
 

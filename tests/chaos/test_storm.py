@@ -10,7 +10,7 @@ import pytest
 
 from streams.settings import Settings
 from tests.chaos.storm import Plan, storm
-from tests.clusters import KafkaCluster
+from tests.support.clusters import KafkaCluster
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
 from tests.chaos.ledger import Ledger
-from tests.oracle import Place, Record, partitions_of, record_of
+from tests.support.oracle import Place, Record, partitions_of, record_of
 
 log = logging.getLogger(__name__)
 

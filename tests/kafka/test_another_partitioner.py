@@ -13,9 +13,9 @@ from confluent_kafka import Producer
 
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.journey import journey
-from tests.workers import eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import journey
+from tests.support.workers import eventually, free_port, workers
 
 
 @pytest.fixture

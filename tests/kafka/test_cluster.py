@@ -7,8 +7,8 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.clusters import KafkaCluster, RunningKafka
-from tests.workers import eventually
+from tests.support.clusters import KafkaCluster, RunningKafka
+from tests.support.workers import eventually
 
 PARTITION = 0
 

@@ -15,9 +15,9 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.settings import Settings
-from tests.journey import journey
-from tests.oracle import read_all
-from tests.workers import free_port, workers
+from tests.support.journey import journey
+from tests.support.oracle import read_all
+from tests.support.workers import free_port, workers
 
 # Calls of each row. Of those that are well there are by far more, or it would be an outage and the
 # circuit breaker would have a say.

@@ -11,7 +11,7 @@ from benchmarks.fuzzing.records import Role
 from benchmarks.fuzzing.run import Amounts, run
 from streams.core.records import Decision
 from streams.settings import Settings
-from tests.clusters import RunningKafka
+from tests.support.clusters import RunningKafka
 
 AMOUNTS = Amounts(records=3_000, good=500, answers=500, seed=29, seconds=180.0)
 

@@ -20,10 +20,10 @@ from confluent_kafka.admin import AdminClient
 from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.kafka.topics import TopicsAdmin, apply_topics
 from streams.settings import Settings
-from tests.clusters import KafkaCluster, RunningKafka, kafka_cluster
-from tests.journey import Journey, journey
-from tests.oracle import committed
-from tests.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
+from tests.support.journey import Journey, journey
+from tests.support.oracle import committed
+from tests.support.workers import WorkerProcess, eventually, free_port, workers
 
 PAST_THE_END = "the committed offset is past the end"
 ANOTHER_TOPIC = "belongs to another topic"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.garbage import garbage, kinds
-from tests.journey import journey
-from tests.oracle import committed
-from tests.poisoned import ONE_IN, Poisoned, mixed
-from tests.workers import eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.garbage import garbage, kinds
+from tests.support.journey import journey
+from tests.support.oracle import committed
+from tests.support.poisoned import ONE_IN, Poisoned, mixed
+from tests.support.workers import eventually, free_port, workers
 
 SEED = 21
 SECONDS = 8.0

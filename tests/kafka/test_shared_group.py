@@ -15,8 +15,8 @@ from streams.kafka.connection import librdkafka_options
 from streams.kafka.group import look
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.workers import WorkerProcess, eventually, free_port, workers
 
 END_SECONDS = 40.0
 

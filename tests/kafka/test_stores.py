@@ -22,10 +22,10 @@ from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from streams.worker.state.datadir import ORIGIN
 from streams.worker.state.table import changelog
-from tests.clusters import RunningKafka
-from tests.journey import Journey, journey
-from tests.oracle import Record, read_all
-from tests.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import Journey, journey
+from tests.support.oracle import Record, read_all
+from tests.support.workers import WorkerProcess, eventually, free_port, workers
 
 SESSION_SECONDS = 6.0
 

@@ -20,8 +20,8 @@ from streams.kafka.topics import (
     verify_topics,
 )
 from streams.settings import Settings
-from tests.clusters import KafkaCluster, RunningKafka
-from tests.workers import eventually
+from tests.support.clusters import KafkaCluster, RunningKafka
+from tests.support.workers import eventually
 
 MakeSettings = Callable[..., Settings]
 

@@ -11,10 +11,10 @@ import msgspec
 
 from streams.kafka.connection import aiokafka_options
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.journey import journey
-from tests.oracle import read_all
-from tests.workers import eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import journey
+from tests.support.oracle import read_all
+from tests.support.workers import eventually, free_port, workers
 
 STALL_SECONDS = 3.0
 

@@ -25,10 +25,10 @@ from confluent_kafka.admin import (
 from streams.kafka import codecs
 from streams.kafka.reader import partition_of
 from streams.settings import Settings
-from tests.clusters import KafkaCluster, RunningKafka, kafka_cluster
-from tests.journey import Journey, journey
-from tests.oracle import outcomes_by_place, read_all
-from tests.raw_records import (
+from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
+from tests.support.journey import Journey, journey
+from tests.support.oracle import outcomes_by_place, read_all
+from tests.support.raw_records import (
     KNOWN_CODECS,
     Codec,
     RawRecord,
@@ -37,7 +37,7 @@ from tests.raw_records import (
     produce_raw,
     stored_batches,
 )
-from tests.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.workers import WorkerProcess, eventually, free_port, workers
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "unreadable-records.md").read_text()
 

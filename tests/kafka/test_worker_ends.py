@@ -9,8 +9,8 @@ from pathlib import Path
 
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.clusters import KafkaCluster, RunningKafka
-from tests.workers import eventually, free_port, workers
+from tests.support.clusters import KafkaCluster, RunningKafka
+from tests.support.workers import eventually, free_port, workers
 
 # What the operator is promised.
 END_SECONDS = 30.0

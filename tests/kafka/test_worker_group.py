@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient
 from streams.kafka.connection import librdkafka_options
 from streams.kafka.topics import look
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.journey import Journey, journey
-from tests.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import Journey, journey
+from tests.support.workers import WorkerProcess, eventually, free_port, workers
 
 SESSION_SECONDS = 6.0
 

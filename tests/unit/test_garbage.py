@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
-from tests.garbage import LARGEST_BYTES, garbage, kinds
+from tests.support.garbage import LARGEST_BYTES, garbage, kinds
 
 EVENTS = list(stream(population(3, 20), 3))
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaError
 
-from tests.oracle import partitions_of
+from tests.support.oracle import partitions_of
 
 
 class Brokers:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.raw_records import (
+from tests.support.raw_records import (
     KNOWN_CODECS,
     Codec,
     RawProducer,

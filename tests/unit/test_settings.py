@@ -23,7 +23,7 @@ from streams.kafka.connection import aiokafka_options, librdkafka_options
 from streams.settings import Settings
 from streams.telemetry import otel
 from streams.worker.start_line import start_line
-from tests.examples import times
+from tests.support.examples import times
 
 SECRET = "hush-0f7a"
 

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 from streams.bridge.http import TRACE_BYTES, Limits
 from streams.core.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
 from streams.errors import PublishError
-from tests.examples import times
 from tests.integration.bridge.gated import Record, Scene, serving
 from tests.integration.bridge.running import event
+from tests.support.examples import times
 
 KEY = "right"
 

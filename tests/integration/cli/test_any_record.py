@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
 from streams.settings import Settings
-from tests.any_time import take_any_time
-from tests.workers import environment
+from tests.support.any_time import take_any_time
+from tests.support.workers import environment
 
 EXAMPLE = json.loads((declared_directory() / "examples" / "outcome.patched.json").read_text())
 CALL = EXAMPLE["interactionId"]

@@ -17,10 +17,10 @@ import pytest
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Rate
 from streams.settings import Settings
-from tests.clusters import RunningKafka
-from tests.journey import CODE, Journey, journey
-from tests.oracle import committed, read_all
-from tests.workers import environment, eventually, free_port, workers
+from tests.support.clusters import RunningKafka
+from tests.support.journey import CODE, Journey, journey
+from tests.support.oracle import committed, read_all
+from tests.support.workers import environment, eventually, free_port, workers
 
 LONG, SHORT, CHATS = 10, 40, 5
 # That a replay has printed when it is killed.

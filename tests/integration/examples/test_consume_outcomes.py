@@ -16,7 +16,7 @@ from streams.kafka.declaration import declared_directory
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.workers import environment, eventually
+from tests.support.workers import environment, eventually
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "consume_outcomes.py"
 OUTCOMES = [

@@ -11,8 +11,8 @@ from streams.errors import OwnershipLost, PublishError
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
-from tests.oracle import read_all
-from tests.workers import eventually
+from tests.support.oracle import read_all
+from tests.support.workers import eventually
 
 MakeSettings = Callable[..., Settings]
 

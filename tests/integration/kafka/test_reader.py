@@ -17,9 +17,9 @@ from streams.kafka.reader import partition_of, read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
-from tests.any_time import take_any_time
-from tests.raw_records import Codec, RawRecord, batch, produce_raw
-from tests.workers import eventually
+from tests.support.any_time import take_any_time
+from tests.support.raw_records import Codec, RawRecord, batch, produce_raw
+from tests.support.workers import eventually
 
 MakeSettings = Callable[..., Settings]
 

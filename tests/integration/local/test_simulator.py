@@ -19,7 +19,7 @@ from streams.local.simulator.faults import Fault
 from streams.local.simulator.latency import Latency
 from streams.local.simulator.server import serving
 from streams.local.simulator.tokens import Client
-from tests.workers import eventually
+from tests.support.workers import eventually
 
 TRUTH = {"id": "i-1", "type": "voice", "state": "completed"}
 ROUTE = "/api/v2/interactions/i-1"

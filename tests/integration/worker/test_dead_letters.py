@@ -18,9 +18,9 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.simulator.faults import Fault, FaultPlan, Rate
 from streams.settings import Settings
 from streams.worker.dead_letter_limit import FEWEST_DEAD
-from tests.journey import Journey, journey
-from tests.oracle import read_all
-from tests.workers import environment, eventually, free_port, workers
+from tests.support.journey import Journey, journey
+from tests.support.oracle import read_all
+from tests.support.workers import environment, eventually, free_port, workers
 
 CALLS = 120
 # In flight when the limit is passed: these may die too.

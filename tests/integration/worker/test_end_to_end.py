@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 
 from streams.settings import Settings
-from tests.journey import journey
-from tests.workers import eventually, free_port, workers
+from tests.support.journey import journey
+from tests.support.workers import eventually, free_port, workers
 
 
 async def test_every_event_gets_the_outcome_that_the_model_gives(

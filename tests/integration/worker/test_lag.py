@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from streams.settings import Settings
-from tests.journey import Journey, journey
-from tests.oracle import outcomes_by_place, read_all
-from tests.workers import eventually, free_port, workers
+from tests.support.journey import Journey, journey
+from tests.support.oracle import outcomes_by_place, read_all
+from tests.support.workers import eventually, free_port, workers
 
 CALL = "call-that-shows-late"
 RIGHT: dict[str, Any] = {

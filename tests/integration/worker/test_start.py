@@ -14,7 +14,7 @@ import pytest
 from streams.errors import SettingsError
 from streams.settings import Settings
 from streams.worker.http import StateServer, check_worker_address
-from tests.workers import WorkerProcess
+from tests.support.workers import WorkerProcess
 
 GENESYS: dict[str, Any] = {
     "genesys_cloud_base_url": "http://127.0.0.1:1",

@@ -12,7 +12,7 @@ import pytest
 from tests.chaos.judge import Wrong, judge
 from tests.chaos.ledger import GENERATION, Answer, Ledger
 from tests.chaos.poison import HEADER
-from tests.oracle import Record
+from tests.support.oracle import Record
 
 ELIGIBLE = {
     "id": "call",

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.ledger import GENERATION, Answer, Finished, Ledger, digest
 from tests.chaos.poison import HEADER
-from tests.oracle import Record
+from tests.support.oracle import Record
 
 
 def source(

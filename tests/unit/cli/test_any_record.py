@@ -31,7 +31,7 @@ from streams.operator.replay.replay import Stretch, survey
 from streams.settings import Settings
 from streams.wire.reading import read_outcome
 from streams.wire.retries import read_returned
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 from tests.unit.operator.test_redrive import Recording
 
 TOPICS = TopicNames("genesys.interaction.")

@@ -11,7 +11,7 @@ from streams.clock import rfc3339
 from streams.core.records import Basis, Decision, Reason, Source, Verdict
 from streams.operator.replay.past import Question
 from streams.operator.replay.rehearsal import Rehearsed
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 
 KNOWN = Verdict(Decision.WOULD_PATCH, Reason.ELIGIBLE, Basis.API)
 PUT_OFF = Verdict(Decision.DEFERRED, Reason.SERVER_ERROR, Basis.API)

@@ -28,7 +28,7 @@ from streams.errors import ApiError, ApiTimeout, BadRequest, Conflict, NotFound,
 from streams.genesys.answers import Answer
 from streams.genesys.interactions import Interactions
 from streams.local.model import Expected, ExpectedInteraction, Rules, expected
-from tests.examples import times
+from tests.support.examples import times
 
 CODE = "code-1"
 

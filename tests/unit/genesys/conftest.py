@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.genesys.scripted import LeapingClock, Recorder, ScriptedGenesys
+from tests.support.scripted import LeapingClock, Recorder, ScriptedGenesys
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from streams.errors import ApiError
 from streams.settings import GenesysSettings
-from tests.unit.genesys.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, VOICE
+from tests.support.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, VOICE
 
 # Characters of the longest error there is.
 LONGEST_ERROR = 1500

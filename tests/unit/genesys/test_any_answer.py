@@ -20,7 +20,8 @@ from streams.errors import ApiError, Unauthorized
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
-from tests.examples import times
+from tests.support.examples import times
+from tests.support.scripted import LeapingClock, Recorder
 from tests.unit.genesys.raw_server import (
     BODY,
     GOOD,
@@ -31,7 +32,6 @@ from tests.unit.genesys.raw_server import (
     http,
     raw_server,
 )
-from tests.unit.genesys.scripted import LeapingClock, Recorder
 
 DAYS = 200_000.0
 

@@ -27,7 +27,7 @@ from streams.errors import (
 )
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient
-from tests.unit.genesys.scripted import (
+from tests.support.scripted import (
     VOICE,
     LeapingClock,
     Recorder,

@@ -22,7 +22,7 @@ from streams.errors import ApiError, ApiTimeout, NotFound
 from streams.genesys.api import CallContext
 from streams.genesys.client import open_client
 from streams.worker.metrics import WorkerMetrics
-from tests.unit.genesys.scripted import (
+from tests.support.scripted import (
     CLIENT_ID,
     CLIENT_SECRET,
     LeapingClock,

@@ -18,7 +18,7 @@ from streams.genesys.gate import (
     Permit,
     Turn,
 )
-from tests.unit.genesys.scripted import Recorder, SteppedClock, gate_of
+from tests.support.scripted import Recorder, SteppedClock, gate_of
 
 Entry = asyncio.Task[Permit]
 

@@ -24,6 +24,7 @@ from streams.errors import (
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.transport import BODY_LIMIT
+from tests.support.scripted import CLIENT_SECRET, LeapingClock, Recorder
 from tests.unit.genesys.raw_server import (
     BODY,
     RawServer,
@@ -32,7 +33,6 @@ from tests.unit.genesys.raw_server import (
     http,
     raw_server,
 )
-from tests.unit.genesys.scripted import CLIENT_SECRET, LeapingClock, Recorder
 
 
 @asynccontextmanager

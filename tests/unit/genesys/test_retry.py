@@ -22,7 +22,7 @@ from streams.errors import (
     Unauthorized,
 )
 from streams.genesys.retry import persist, worth_repeating
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 
 TRANSIENT = [
     ServerError("x"),

@@ -21,7 +21,7 @@ from streams.genesys.breaker import BreakerPolicy
 from streams.genesys.gate import Gate
 from streams.genesys.token import REFUSED, TokenSource
 from streams.genesys.transport import Transport
-from tests.unit.genesys.scripted import (
+from tests.support.scripted import (
     CLIENT_ID,
     CLIENT_SECRET,
     LeapingClock,

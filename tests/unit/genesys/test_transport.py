@@ -21,7 +21,7 @@ from yarl import URL
 
 from streams.errors import ApiError, ApiTimeout, ConnectionLost
 from streams.genesys.transport import Request, Transport
-from tests.unit.genesys.scripted import LeapingClock, Recorder
+from tests.support.scripted import LeapingClock, Recorder
 
 TOKEN = "t0k3n-very-secret-1"
 URL_ = URL("https://api.example/x")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.kafka import codecs
 from streams.kafka.batches import Batch, read_batches
 from streams.kafka.decoding import HEADER, Header, Unreadable, _Tolerant
-from tests.raw_records import (
+from tests.support.raw_records import (
     CONTROL,
     KNOWN_CODECS,
     TRANSACTIONAL,

@@ -15,7 +15,7 @@ from streams.kafka.topics import apply_topics
 from streams.kafka.unreadable import unreadable_source
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
-from tests.raw_records import CONTROL, Codec, RawRecord, batch, produce_raw
+from tests.support.raw_records import CONTROL, Codec, RawRecord, batch, produce_raw
 
 ANSWER_SECONDS = 10.0
 

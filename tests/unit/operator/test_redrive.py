@@ -11,7 +11,7 @@ from streams.kafka.settings import TopicNames
 from streams.operator.letter import Letter
 from streams.operator.redrive import redrive
 from streams.wire.retries import read_returned
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 from tests.unit.operator.test_letter import TOPIC, body, letter
 
 TOPICS = TopicNames("genesys.interaction.")

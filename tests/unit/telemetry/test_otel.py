@@ -16,7 +16,7 @@ from opentelemetry import trace
 from streams.errors import SettingsError
 from streams.telemetry import otel
 from streams.telemetry.tracing import configure
-from tests.examples import times
+from tests.support.examples import times
 
 SECRET = "hush-0f7a"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.schemas import validator
+from tests.support.schemas import validator
 
 Schema = Callable[..., Draft202012Validator]
 

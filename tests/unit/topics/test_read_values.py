@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE, parse
 from streams.errors import EnvelopeError
-from tests.examples import times
+from tests.support.examples import times
 
 Schema = Callable[..., Draft202012Validator]
 

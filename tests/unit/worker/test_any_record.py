@@ -35,10 +35,10 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
-from tests.examples import times
-from tests.schemas import validator
-from tests.unit.genesys.scripted import until
-from tests.unit.worker.world import (
+from tests.support.examples import times
+from tests.support.schemas import validator
+from tests.support.scripted import until
+from tests.support.world import (
     CODE,
     EVENTS,
     RETRIES,

@@ -30,8 +30,8 @@ from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
-from tests.unit.genesys.scripted import LeapingClock, SteppedClock, until
-from tests.unit.worker.world import EVENTS, RETRIES, TOPICS, event, samples
+from tests.support.scripted import LeapingClock, SteppedClock, until
+from tests.support.world import EVENTS, RETRIES, TOPICS, event, samples
 
 OTHER = TP(EVENTS.topic, 4)
 

@@ -19,7 +19,7 @@ from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
 from streams.wire.retries import retry_headers
 from streams.worker import incoming
-from tests.unit.worker.world import EVENTS, RETRIES, TOPICS, event
+from tests.support.world import EVENTS, RETRIES, TOPICS, event
 
 NOW = 1_765_552_507.0
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -17,8 +17,7 @@ from streams.clock import epoch_ms, rfc3339
 from streams.core.decision import Policy
 from streams.core.records import Source, outcome_id
 from streams.errors import ApiError, Conflict, Forbidden, NotFound, OwnershipLost, PublishError
-from tests.unit.topics.conftest import schema as schema_fixture
-from tests.unit.worker.world import (
+from tests.support.world import (
     CODE,
     EVENTS,
     TOPICS,
@@ -28,6 +27,7 @@ from tests.unit.worker.world import (
     lost_once_applied,
     samples,
 )
+from tests.unit.topics.conftest import schema as schema_fixture
 
 schema = schema_fixture
 Schema = Callable[..., Draft202012Validator]

@@ -46,7 +46,7 @@ from streams.errors import (
 )
 from streams.genesys.api import CallContext
 from streams.wire.retries import retry_headers
-from tests.unit.worker.world import (
+from tests.support.world import (
     CODE,
     ELIGIBLE,
     EVENTS,

@@ -31,7 +31,7 @@ from streams.genesys.api import CallContext, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
-from tests.unit.worker.world import (
+from tests.support.world import (
     CODE,
     ELIGIBLE,
     TOPICS,

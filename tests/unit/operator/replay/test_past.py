@@ -11,7 +11,7 @@ from streams.core.decision import Policy
 from streams.core.envelope import parse
 from streams.core.records import Basis, Decision, Outcome, Reason, Source, outcome_id
 from streams.operator.replay.past import Past, Question, asks
-from tests.unit.worker.world import COMPLETED, event
+from tests.support.world import COMPLETED, event
 
 TOPIC = "genesys.interaction.events"
 RECORD = Source(TOPIC, 3, 41)

@@ -15,7 +15,7 @@ from streams.errors import ApiError, Forbidden, NotFound, ServerError
 from streams.genesys.api import CallContext
 from streams.operator.replay.past import Question
 from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
-from tests.unit.worker.world import CODE, ELIGIBLE, event
+from tests.support.world import CODE, ELIGIBLE, event
 
 POLICY = Policy(code=CODE, dry_run=True)
 

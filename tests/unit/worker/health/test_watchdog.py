@@ -16,7 +16,7 @@ from streams.worker.health.watchdog import (
     Vitals,
     Watchdog,
 )
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 
 STALL_SECONDS = 120.0
 IDLE = Vitals(

@@ -36,7 +36,7 @@ from streams.worker.state.table import (
     changelog,
     declare,
 )
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 
 TTL_SECONDS = 1000.0
 PARTITION = 1

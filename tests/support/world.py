@@ -38,7 +38,7 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.frontier import Frontier
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
-from tests.unit.genesys.scripted import LeapingClock
+from tests.support.scripted import LeapingClock
 
 TOPICS = TopicNames("test.")
 EVENTS = TP(TOPICS.events, 3)

@@ -37,7 +37,7 @@ def environment(settings: Settings) -> dict[str, str]:
         if value is not None:
             plain = value.get_secret_value() if isinstance(value, SecretStr) else value
             named[name.upper()] = str(plain)
-    return {**needed, **named, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    return {**needed, **named, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
 def free_port() -> int:

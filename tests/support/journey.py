@@ -20,7 +20,7 @@ from streams.local.model import Expected, Rules, expected
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.server import serving
 from streams.settings import Settings
-from tests.oracle import (
+from tests.support.oracle import (
     Place,
     agrees,
     committed,
@@ -28,7 +28,7 @@ from tests.oracle import (
     outcomes_by_place,
     read_all,
 )
-from tests.workers import eventually
+from tests.support.workers import eventually
 
 CODE = "11111111-2222-4333-8444-555555555555"
 

@@ -16,9 +16,9 @@ import msgspec
 
 from streams.core.records import Basis, Decision, Reason, Stage
 from streams.kafka.connection import librdkafka_options
-from tests.garbage import Garbage
-from tests.journey import Journey
-from tests.oracle import Place, Record, outcomes_by_place, read_all
+from tests.support.garbage import Garbage
+from tests.support.journey import Journey
+from tests.support.oracle import Place, Record, outcomes_by_place, read_all
 
 Sent = dict[str, Any] | Garbage
 

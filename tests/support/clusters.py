@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "kafka"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kafka"
 
 # What scripts/kafka exits with when Java or Maven is missing.
 MISSING = 69
