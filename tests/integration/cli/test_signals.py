@@ -78,16 +78,16 @@ def leaves(process: subprocess.Popen[str], number: signal.Signals) -> None:
     assert time.monotonic() - began < LEAVE_SECONDS
 
 
-@pytest.mark.parametrize("number", STOP_SIGNALS)
+# All signals go one way, so the worker gets each and the other commands one.
 @pytest.mark.parametrize(
-    ("args", "module"),
+    ("args", "module", "number"),
     [
-        (["worker"], "streams.settings"),
-        (["worker"], "faust.types.settings"),
-        (["worker"], "streams.worker.run"),
-        (["bridge", "http"], "streams.bridge.run"),
-        (["topics", "list"], "streams.settings"),
-        (["generate"], "streams.local.generator.stream"),
+        *((["worker"], "streams.worker.run", number) for number in STOP_SIGNALS),
+        (["worker"], "streams.settings", signal.SIGTERM),
+        (["worker"], "faust.types.settings", signal.SIGINT),
+        (["bridge", "http"], "streams.bridge.run", signal.SIGTERM),
+        (["topics", "list"], "streams.settings", signal.SIGHUP),
+        (["generate"], "streams.local.generator.stream", signal.SIGINT),
     ],
 )
 def test_while_it_still_imports(
@@ -99,8 +99,14 @@ def test_while_it_still_imports(
     leaves(process, number)
 
 
-@pytest.mark.parametrize("number", STOP_SIGNALS)
-@pytest.mark.parametrize("args", [["worker"], ["bridge", "http"], ["topics", "list"]])
+@pytest.mark.parametrize(
+    ("args", "number"),
+    [
+        *((["worker"], number) for number in STOP_SIGNALS),
+        (["bridge", "http"], signal.SIGTERM),
+        (["topics", "list"], signal.SIGINT),
+    ],
+)
 def test_while_kafka_is_away(
     tmp_path: Path, no_kafka: socket.socket, args: list[str], number: signal.Signals
 ) -> None:

@@ -162,7 +162,7 @@ def test_a_part_that_dies_ends_the_demo_and_is_named(
 
 
 @needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_stopped_before_the_verdict_it_leaves_nothing_and_claims_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -8,10 +8,11 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.genesys.budget import ALLOWED, COUNT, RESET, Budget, Quota, quota_of
+from tests.support.examples import times
 
 MINUTES = 5
 
@@ -173,6 +174,7 @@ def run(api: Api, workers: list[Worker], seconds: float) -> None:
             worker.step(api, tick / 100)
 
 
+@settings(max_examples=times(0.5))
 @given(
     allowed=st.sampled_from([60, 180, 300]),
     rounding=st.sampled_from(["up", "down", "near"]),
