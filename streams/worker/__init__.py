@@ -1,4 +1,4 @@
-"""The Faust worker. One way for a record:
+"""The Faust worker. Every record takes the same way:
 
 agent -> lane (one per interaction) -> parse -> sequence -> decide
       -> [fetch -> rules -> intent -> patch] -> record -> outcome -> finish

@@ -1,4 +1,4 @@
-"""The Faust app: one agent, one table, and the settings that measured well or prevent a loss."""
+"""The Faust app: its agents, its table, and the settings that measured well or prevent a loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.worker.partitions.membership import Membership
 from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
-# API outage keeps every lane busy. Progress is watched by our own watchdog instead.
+# API outage keeps every lane busy. Our own watchdog watches the progress instead.
 MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
 
 # Records that Faust may hold between its fetcher and the agent, for each partition.
@@ -46,7 +46,7 @@ def build_app(
     group: JoinedGroup | None,
     on_failure: Callable[[BaseException], None],
 ) -> StreamsApp:
-    """A new app; Faust's are good for one start. The table is declared, the agent is not."""
+    """A new app. A Faust app can be started only once. The caller declares its table and agents."""
     return StreamsApp(
         settings.app_id,
         membership=membership,
@@ -76,13 +76,16 @@ def build_app(
         store="rocksdb://",
         datadir=str(stores),
         table_standby_replicas=0,
-        # Blind where a topic was made anew and has one record. InteractionStore looks instead.
+        # Faust's check does not notice a recreated topic that holds a single record.
+        # InteractionStore checks instead.
         recovery_consistency_check=False,
-        # All topics are there, and Faust's way of making one ends the app when a broker is down.
+        # All topics exist already, and Faust's own creation of a topic ends the app when a broker
+        # is down.
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=topics.partitions,
-        # The worker's own server answers instead: Faust's has no authentication and binds to all.
+        # The worker's own server answers instead. Faust's has no authentication and binds to all
+        # addresses.
         web_enabled=False,
         canonical_url=settings.advertised_url(),
     )
@@ -94,9 +97,10 @@ def declare_agents(
     dispatcher: Dispatcher,
     on_failure: Callable[[BaseException], None],
 ) -> None:
-    """An agent for each topic, that does nothing but hand records to their lanes.
+    """Declare an agent for each source topic. It only hands records to the dispatcher.
 
-    Raw bytes: a value that Faust can not decode would restart the agent and stall its partition.
+    Keys and values are raw bytes: a value that Faust can not decode would restart the agent and
+    stall its partition.
     """
 
     async def take_up(stream: StreamT[bytes]) -> None:
@@ -105,7 +109,7 @@ def declare_agents(
             try:
                 await dispatcher.take_up(event.message)
             except Exception as failure:
-                # Faust would log it, restart the agent and go on behind the record.
+                # Faust would log the error, restart the agent and skip the record.
                 on_failure(failure)
                 raise
 

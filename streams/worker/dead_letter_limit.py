@@ -1,7 +1,8 @@
-"""Stops a worker that would dead-letter a whole day, because a scope was removed, say. Pure.
+"""Stops a worker that would dead-letter a whole day's records, say because a scope was removed.
 
-What counts are records that Genesys Cloud was asked about: garbage from a producer and events that
-the table settles say nothing of whether the worker can do its job. Times are monotonic seconds.
+Only records that Genesys Cloud was asked about are counted. Garbage from a producer, and events
+that the table settles, do not show whether the worker can do its job. No I/O; times are monotonic
+seconds.
 """
 
 from __future__ import annotations
@@ -10,25 +11,26 @@ from streams.rolling_window import RollingWindow
 
 WINDOW_SECONDS = 60.0
 
-# Fewer prove nothing: one interaction in a division that the client may not see is no reason to
-# stop. It is also what each start costs while the cause is not mended.
+# Fewer failures prove nothing: one interaction in a division that the client may not see is no
+# reason to stop. Each start also costs this many dead letters while the cause is not mended.
 FEWEST_DEAD = 20
 
 
 class DeadLetterLimit:
     """``limit``: share of the records of a window that may fail (DEAD_LETTER_LIMIT).
 
-    Once passed it stays passed: whoever mends the cause starts the worker again.
+    Once the limit is passed it stays passed: the operator mends the cause and starts the worker
+    again.
     """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._asked = RollingWindow(WINDOW_SECONDS)
         self.passed: str | None = None
-        """Why nothing more is taken up, once it is so."""
+        """Why no more records are taken up; None while they are."""
 
     def count(self, reason: str | None, now: float) -> None:
-        """A record is decided. ``reason``: why it failed, None when it did not."""
+        """Count a decided record. ``reason``: why it failed, or None when it did not fail."""
         self._asked.count(now, bad=reason is not None)
         asked = sum(each.number for each in self._asked.newest_first())
         dead = sum(each.bad for each in self._asked.newest_first())

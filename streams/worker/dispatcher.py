@@ -1,4 +1,4 @@
-"""Takes records up and gives partitions back: the agent on one side, the lanes on the other."""
+"""Takes records up from the agents into the lanes, and drains the lanes before a partition goes."""
 
 from __future__ import annotations
 
@@ -28,21 +28,22 @@ from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
 
-# How long lanes may finish what they have in hand, and what lies below it in its partition, before
-# that is given up. Longer would keep the whole group waiting in the rebalance, and a SIGTERM from
-# being obeyed within 10 s.
+# How long lanes may finish the records in hand, and those below them in their partition, before
+# these are abandoned. A longer drain would keep the whole group waiting in the rebalance, and the
+# worker would not obey a SIGTERM within 10 s.
 DRAIN_SECONDS = 5.0
 
-# Of MAX_IN_FLIGHT, for records that come back: what fails again and again takes so much of the
-# API's time from the others at most, and what an outage has put off is still settled in minutes.
+# Share of MAX_IN_FLIGHT for records that come back from `retries`. Records that fail again and
+# again take at most this share of the API's time from the others, and records that an outage has
+# put off are still settled within minutes.
 RETURNED_SHARE = 0.05
 
 
 class HoleInspector(Protocol):
-    """Asks the broker what there really is."""
+    """Asks the broker which records a partition really has."""
 
     async def first_at_or_after(self, tp: TP, offset: int) -> First:
-        """The first record that a fetch from there gives."""
+        """The first record that a fetch from ``offset`` returns."""
         ...
 
 
@@ -50,16 +51,17 @@ class Partitions(Protocol):
     """The source partitions as the consumer reads them."""
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
-        """Read these no further, or read on."""
+        """Stop reading these partitions while ``held``, else read on."""
         ...
 
     def misplaced(self, tp: TP, key: bytes | None) -> bool:
-        """Whether the record's producer places keys otherwise than the default partitioner."""
+        """Whether the record lies in another partition than the default partitioner gives its
+        key."""
         ...
 
 
 class Dispatcher:
-    """An AssignmentListener, and where the agent hands its records in."""
+    """The AssignmentListener to which the agents hand their records."""
 
     def __init__(
         self,
@@ -121,14 +123,15 @@ class Dispatcher:
 
     @property
     def held(self) -> Collection[TP]:
-        """Partitions that are read no further, for too many of their records wait."""
+        """Partitions whose reading is held back because too many of their records wait."""
         return self._of_retries() if self.waiting.full else ()
 
     async def take_up(self, message: Message) -> None:
-        """Put the next record of a partition into its lane; waits while memory is full, and until
-        the partitions go when too many records have failed.
+        """Put the next record of a partition into its lane, or into the waiting room if it is from
+        ``retries``.
 
-        Raises OffsetHole when records are missing in between.
+        Waits while memory is full. Once too many records have failed, waits until the partitions
+        are to be given up. Raises OffsetHole when the broker has records that were not delivered.
         """
         assignment = self._assignments.current
         if (
@@ -158,7 +161,8 @@ class Dispatcher:
             await self.lanes.put(work)
 
     async def _inspect_hole(self, assignment: Assignment, message: Message) -> None:
-        """A jump is legitimate only where the broker has no record (design, promise 2)."""
+        """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
+        where it has one."""
         frontier = assignment.frontiers[message.tp]
         expected = frontier.expected
         self._metrics.hole(message.tp.partition)
@@ -215,7 +219,7 @@ class Dispatcher:
         )
 
     async def _admit(self, work: SourceRecord) -> None:
-        """Its time has come: from here on it is as any other."""
+        """Hand a record whose ``not_before`` has passed to its lane."""
         await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
 
     async def _process(self, work: SourceRecord, resting: Resting) -> None:

@@ -24,27 +24,27 @@ from streams.worker.state.table import TABLE_NAME, InteractionTable
 
 log = logging.getLogger(__name__)
 
-# What to name when the address cannot be listened on.
+# The settings that an error names when the address cannot be listened on.
 VARIABLES = "WORKER_HOST, WORKER_PORT"
 
-# Marks a question that another worker has passed on, so that two workers whose view of the group
-# differs during a rebalance do not pass it back and forth.
+# Marks a request that another worker has forwarded. Otherwise two workers whose views of the group
+# differ during a rebalance would forward it back and forth.
 FORWARDED = "X-Genesys-Streams-Forwarded"
 
 NOT_REMEMBERED = "no event of this interaction is remembered"
 
-# A worker that does not answer in this time is as good as one that does not have the record.
+# How long another worker may take to answer a forwarded request. After that it counts as silent.
 FORWARD_SECONDS = 5.0
 
 
 async def check_worker_address(host: str, port: int) -> None:
-    """Said before anything is started. Raises SettingsError, as the server's start does when the
-    port is taken after all."""
+    """Check the address before anything is started. Raises SettingsError when it cannot be listened
+    on; the server's start raises it too, when the port was taken meanwhile."""
     await check_address(host, port, variables=VARIABLES)
 
 
 class StateServer:
-    """Serves ``WORKER_HOST:WORKER_PORT``. ``port`` is the real one once started."""
+    """Serves ``WORKER_HOST:WORKER_PORT``. Once started, ``port`` is the real port."""
 
     def __init__(
         self,
@@ -92,8 +92,9 @@ class StateServer:
         return self._monitor.not_ready()
 
     def _breaker(self) -> dict[str, str]:
-        """An API that fails makes no worker unfit: what the table settles goes on, and another
-        worker would fare no better. So this is told, and is no reason not to be ready."""
+        """The breaker's state. It is shown, but is no reason not to be ready: while the API fails,
+        the events that the table settles are still decided, and another worker would fare no
+        better."""
         return {"breaker": self._monitor.breaker.value}
 
     def _registry(self) -> CollectorRegistry:
@@ -108,7 +109,8 @@ class StateServer:
         partition = self._partition_of(interaction_id)
         if assignment is None or partition is None:
             return _problem(503, "partitions are being assigned; ask again in a moment")
-        # Its producer may have placed it otherwise than Kafka's default partitioner would.
+        # A producer may place keys otherwise than Kafka's default partitioner: look in all
+        # partitions.
         looked_in = sorted(assignment.partitions, key=lambda held: held != partition)
         try:
             record = self._look_up(looked_in, interaction_id)
@@ -129,13 +131,14 @@ class StateServer:
         return self._app.partition_of(self._table.changelog, interaction_id.encode())
 
     def _others(self) -> list[URL]:
-        """Where the other workers are reached, as the group's leader has told."""
+        """The URLs of the other workers, as the group's leader has distributed them."""
         ours = str(self._app.conf.canonical_url)
         told = map(str, self._app.router.table_metadata(TABLE_NAME))
         return [URL(url) for url in told if url != ours]
 
     async def _ask_others(self, interaction_id: str, looked_in: set[int]) -> web.Response:
-        """What the worker that has it says. 404 only when every partition was looked in."""
+        """The answer of the worker that has the record. 404 only when every partition was looked
+        in."""
         silent: list[str] = []
         for answer in await asyncio.gather(
             *(self._ask(url, interaction_id) for url in self._others())
@@ -157,8 +160,9 @@ class StateServer:
         return _problem(503, "partitions are moving between workers; ask again in a moment")
 
     async def _ask(self, url: URL, interaction_id: str) -> web.Response | set[int] | str:
-        """The record as that worker has it, or the partitions that it has looked in in vain; or
-        who did not answer, and how."""
+        """Ask one worker. Returns the response with the record; or the partitions that it has
+        looked in without finding it (none when it could not look); or, when it did not answer, its
+        URL and the error."""
         assert self._peers is not None
         at = url / "interactions" / interaction_id
         try:
@@ -169,12 +173,12 @@ class StateServer:
                     return set()
                 return set((await answer.json())["lookedIn"])
         except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as failure:
-            # The last three: something else answers at that address.
+            # The last three errors mean that another program answers at that address.
             return f"{url} ({type(failure).__name__})"
 
 
 def _not_http() -> None:
-    # Nothing is lost by it, so it is no more than a remark.
+    # Nothing is lost by such a request, so DEBUG is enough.
     log.debug("a request was no valid HTTP")
 
 

@@ -1,7 +1,7 @@
-"""A record as Kafka hands it out, made into our own values.
+"""Converts a record, as Kafka delivers it, into our own values.
 
 Any producer may have written it: its key, its value, its headers and its time may be anything that
-Kafka stores. What they are to us is decided here, once; this never raises.
+Kafka stores. What they mean is decided here, once. Nothing here raises.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ Skipped = frozenset[tuple[str, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """What one record is to us.
+    """One record as this program understands it.
 
-    ``headers``: those that have a value, their names as they came. ``timestamp``: when it was
-    written, epoch seconds: never later than now. ``event``: the event, or why it is not handled as
-    one. ``source``: the record in ``events`` that it is, or is a copy of. ``put_off``: its deferral
-    so far, attempt 0 for none. ``redriven``: how often it was sent back from the dead letters.
-    ``not_before``: not to be decided earlier, epoch seconds.
+    ``headers``: those that have a value, with their names unchanged. ``timestamp``: when the record
+    was written, epoch seconds, never later than now. ``event``: the event, or why the record is not
+    handled as one. ``source``: the record in ``events`` that this one is, or is a copy of.
+    ``put_off``: its last deferral, attempt 0 for none. ``redriven``: how often it was sent back
+    from the dead letters. ``not_before``: the record is not decided earlier, epoch seconds.
     """
 
     key: bytes | None
@@ -52,7 +52,7 @@ class Incoming:
 
 
 def read(message: Message, now: float, *, events: str, retries: str, skipped: Skipped) -> Incoming:
-    """``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
+    """Convert a message. ``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
     tp = message.tp
     source = Source(tp.topic, tp.partition, message.offset)
     key, value = _bytes(message.key), _bytes(message.value)
@@ -79,19 +79,19 @@ def read(message: Message, now: float, *, events: str, retries: str, skipped: Sk
         returned.source,
         returned.put_off,
         returned.redriven,
-        # A stranger's header must not hold a record back for years.
+        # A header that another producer wrote must not hold a record back for years.
         min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER),
     )
 
 
 def _event(tp: TP, offset: int, value: bytes | None) -> InteractionEvent | RecordError:
-    """The event, or why the record is none (contract, ``malformed-event``)."""
+    """The event, or the error why the record holds none (contract, ``malformed-event``)."""
     try:
         event = parse(value or b"")
     except EnvelopeError as error:
         return error
     except Exception as fault:
-        # No bytes are known that do this. If there are, they must not stop the partition.
+        # No bytes are known to cause this. If some do, they must not stop the partition.
         log.exception(
             "a fault of this program: reading a record failed, so it is dead",
             extra={"topic": tp.topic, "partition": tp.partition, "offset": offset},
@@ -107,15 +107,16 @@ def _bytes(value: Any) -> bytes | None:
 
 
 def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:
-    """A header whose value is null says nothing to us, so it counts as missing."""
+    """The headers that have a value. A header whose value is null counts as missing."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     named = ((name, _bytes(value)) for name, value in pairs)
     return tuple((str(name), value) for name, value in named if value is not None)
 
 
 def _timestamp(timestamp: float | None, now: float) -> float:
-    """Kafka stores any 64 bits as a time. Before 1970, after now, or none at all is taken as now:
-    nothing may wait for a time that does not come, or be written as a date that there is not."""
+    """The record's time, epoch seconds. Kafka stores any 64 bits as a time: one before 1970, one
+    after now, or none at all becomes now. Nothing may wait for a time that never comes, or be
+    written as a date that does not exist."""
     if timestamp is None or not math.isfinite(timestamp) or not 0 < timestamp <= now:
         return now
     return timestamp

@@ -12,15 +12,15 @@ from streams import __version__
 from streams.core.records import Outcome
 from streams.genesys.breaker import State
 
-# One call and one record: from a cache hit to a record that waited out a throttle.
+# Buckets for one call or one record: from a cache hit to a record that waited out a throttle.
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
 
-# From the event's own time on: EventBridge may come a day late.
+# Buckets from the event's own time on: EventBridge may deliver a day late.
 _END_TO_END_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400)
 
 
 class WorkerMetrics:
-    """Metrics of one worker on the registry handed in. An ApiObserver too."""
+    """The metrics of one worker, on the registry handed in. Also an ApiObserver."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -168,7 +168,7 @@ class WorkerMetrics:
         ).labels(__version__, platform.python_version()).set(1)
 
     def record_finished(self, outcome: Outcome) -> None:
-        """A record has its outcome."""
+        """The outcome of a record was published."""
         self._records.labels(outcome.decision.value, outcome.reason.value).inc()
         self._process_duration.observe(outcome.latency_ms / 1000)
         self._end_to_end.observe(outcome.end_to_end_ms / 1000)
@@ -183,24 +183,26 @@ class WorkerMetrics:
         self._throttle_wait.inc(seconds)
 
     def gate(self, *, waiting: int, breaker: State, opened: int) -> None:
-        """Requests that wait for their turn, and the circuit breaker, as they are now."""
+        """Requests that wait for their turn now, the breaker's state, and how often it has
+        opened."""
         self._throttle_waiting.set(waiting)
         self._breaker.state(breaker.value)
         self._breaker_opened.set(opened)
 
     def lanes(self, *, in_flight: int, waiting: int) -> None:
-        """Interactions worked on, and records that wait in their lane, as they are now."""
+        """Interactions worked on now, and records that wait in their lanes now."""
         self._in_flight.set(in_flight)
         self._lanes_waiting.set(waiting)
 
     def frontier_lags(self, lags: Mapping[TP, int]) -> None:
-        """Lag of every partition that this worker has now; the others are shown no more."""
+        """The lag of every partition that this worker has now. Other partitions are no longer
+        shown."""
         self._frontier_lag.clear()
         for tp, lag in lags.items():
             self._frontier_lag.labels(tp.topic, tp.partition).set(lag)
 
     def state_size(self, interactions: int) -> None:
-        """Interactions in the table, as it is now."""
+        """The number of interactions in the table now."""
         self._state_size.set(interactions)
 
     def sequence_gaps(self, more: int) -> None:
@@ -212,11 +214,11 @@ class WorkerMetrics:
         self._holes.labels(partition).inc()
 
     def log_cut(self, tp: TP) -> None:
-        """A partition ends below what the group had read of it."""
+        """A partition's log was cut below what the group had read, or is another topic's."""
         self._log_cuts.labels(tp.topic, tp.partition).inc()
 
     def deleted_undecided(self, tp: TP, offsets: int) -> None:
-        """Retention deleted so many offsets of records that nobody had decided."""
+        """Retention deleted this many offsets before their records were decided."""
         self._deleted_undecided.labels(tp.topic, tp.partition).inc(offsets)
 
     def repeated(self, partition: int) -> None:
@@ -236,11 +238,11 @@ class WorkerMetrics:
         self._deferred.labels(reason).inc()
 
     def deferred_waiting(self, records: int) -> None:
-        """Records read from the retries topic whose time has not come, as it is now."""
+        """The number of records read from the retries topic whose time has not come."""
         self._deferred_waiting.set(records)
 
     def ready(self, ready: bool) -> None:
-        """Whether the worker can do its job, as it is now."""
+        """Whether the worker can do its job now."""
         self._ready.set(ready)
 
     def rebalanced(self) -> None:

@@ -1,4 +1,4 @@
-"""What the rest of the world learns of a record: its span, its outcome, its dead letter."""
+"""Publishes the outcome, dead letter or deferral of a record, and traces the work on it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ _UNSAMPLED_TRACE = 0
 
 
 class OutcomePublisher:
-    """Publishes outcomes and dead letters, each acknowledged, and keeps the record's span."""
+    """Publishes outcomes, dead letters and deferrals, waits for each acknowledgement, and keeps the
+    record's span."""
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class OutcomePublisher:
             try:
                 yield span
             except OwnershipLost:
-                # Not an error of the record: its next owner decides it.
+                # Not an error of the record: its partition's next owner decides it.
                 span.set_attribute("worker.ownership_lost", True)
                 raise
             except Exception as failure:
@@ -115,13 +116,16 @@ class OutcomePublisher:
                 raise
 
     async def tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> None:
-        """Publish the dead letter of a failure, then the outcome, then what is put off.
+        """Publish the dead letter of a failed record, then the outcome, then the copy of a record
+        put off.
 
-        In this order: what comes back from ``retries`` proves that its deferral was told. The
-        caller has asked for ownership. Raises OwnershipLost, PublishError.
+        The order matters: a record that comes back from ``retries`` proves that the outcome of its
+        deferral was published. The caller has checked ownership. Raises OwnershipLost,
+        PublishError.
         """
         if work.source.topic == self._topics.retries:
-            # Somebody else has put it there: it is no event's, so there is no outcome to tell.
+            # Another producer wrote this record to `retries`: it belongs to no event, so it has no
+            # outcome.
             await self._bury(work, verdict)
             return
         outcome = self._outcome(work, verdict, span)
@@ -146,7 +150,8 @@ class OutcomePublisher:
             await self._put_off(work, verdict, verdict.put_off)
 
     async def _put_off(self, work: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
-        """Into ``retries``, to the partition of the same number: its table is there."""
+        """Publish a copy to ``retries``, to the partition of the same number: its table is
+        there."""
         told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
         headers = [*told, *inject_context()]
         await self._publisher.publish(
@@ -190,8 +195,9 @@ class OutcomePublisher:
         )
 
     async def _bury_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
-        """A compressed record may be far larger than what Kafka takes. Its letter then says where
-        the bytes are for as long as ``events`` keeps them."""
+        """Publish the dead letter without key and value: a compressed record may be far larger than
+        Kafka accepts. The letter names the source record, which is there for as long as ``events``
+        keeps it."""
         log.error(
             "a dead letter without its bytes: the record is too large for dead-letters",
             extra={"source": letter.source, "error": str(error)},
@@ -227,7 +233,8 @@ class OutcomePublisher:
             try:
                 at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
             except RecordTooLarge:
-                # A record's own key, larger than Kafka takes from us. ``source`` says whose it is.
+                # The record's own key is larger than Kafka accepts from us. ``source`` still names
+                # the record.
                 at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
             span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
             span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)

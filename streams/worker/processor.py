@@ -1,8 +1,9 @@
-"""One record's processor, from its lane to the frontier (design, One way through).
+"""Processes one record, from its lane to the frontier (design, One way through).
 
-The order of what is acknowledged is the guarantee: intent before the PATCH leaves (promise 4), the
-verdict in the table before its outcome is told (promise 6: told again, it is the same), and all of
-it before the record is finished (promise 3). Ownership is asked before each effect (promise 8).
+The guarantees rest on the order in which writes are acknowledged: the intent before the PATCH
+leaves (promise 4); the verdict in the table before its outcome is published, so that an outcome
+published again is the same (promise 6); all of them before the record is finished (promise 3).
+Ownership is checked before each effect (promise 8).
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
 
-# What ends the worker, and is no fault of the record in hand: a lost partition, a full disk, a
-# Kafka that does not acknowledge, a process out of memory.
+# Errors that are no fault of the record in hand, and never become its outcome: a lost partition, a
+# full disk, a Kafka that does not acknowledge, a process out of memory.
 _NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
 
 
@@ -78,13 +79,14 @@ class RecordProcessor:
         self._dead_letter_limit = dead_letter_limit
 
     async def process(self, work: SourceRecord, resting: Resting = nullcontext) -> None:
-        """Bring the record to its outcome, final or put off, and finish it.
+        """Decide the record, publish its outcome, final or deferred, and finish it.
 
         ``resting``: entered for the waits between its tries.
 
-        Whatever the record brings, it ends here: a fault of this program in the work on it is told
-        as its outcome (promise 14). Raises OwnershipLost when its partition is given up, with
-        nothing finished; StoreError and PublishError when disk or Kafka fail, which end the worker.
+        No content of a record makes this raise: a fault of this program in the work on it becomes
+        its outcome (promise 14). Raises OwnershipLost when its partition is given up; the record is
+        not finished then. Raises StoreError and PublishError when disk or Kafka fail, which end the
+        worker.
         """
         with self._outcomes.process(work) as span:
             verdict = await self._verdict(work, resting)
@@ -98,7 +100,7 @@ class RecordProcessor:
         self._count(verdict)
 
     async def _verdict(self, work: SourceRecord, resting: Resting) -> Verdict | None:
-        """What becomes of the record; None when it has been told already (promise 6)."""
+        """The record's verdict; None when its outcome was published already (promise 6)."""
         if isinstance(work.event, RecordError):
             return self._timed(work, unread(work.event, dry_run=self._policy.dry_run))
         try:
@@ -111,7 +113,8 @@ class RecordProcessor:
     async def _settle_fault(
         self, work: SourceRecord, event: InteractionEvent, fault: Exception
     ) -> Verdict:
-        """The verdict on a record that met a fault of this program: put off, and at last dead."""
+        """The verdict on a record that met a fault of this program: deferred, or failed when it was
+        put off too often."""
         error = self._internal_error(work, fault)
         try:
             record = self._record(work, event)
@@ -120,16 +123,18 @@ class RecordProcessor:
         except _NOT_THE_RECORDS:
             raise
         except Exception as again:  # noqa: BLE001 - told as the record's outcome
-            # Its interaction's record can not be read or written, so nothing can be kept of it.
+            # The interaction's record can not be read or written, so the table can not keep the
+            # verdict.
             error = self._internal_error(work, again)
             return self._timed(work, unread(error, dry_run=self._policy.dry_run))
 
     async def _tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
-        """Have the verdict told; the one that was told in the end."""
+        """Publish the verdict. Returns the one that was published last."""
         try:
             await self._outcomes.tell(work, verdict, span)
         except RecordTooLarge as error:
-            # Told as deferred, and `retries` does not take it: its final outcome comes now.
+            # Its deferral was published, but `retries` does not accept the record: its final
+            # outcome follows now.
             assert isinstance(work.event, InteractionEvent), "only an event is put off"
             dead = too_large(error, dry_run=self._policy.dry_run)
             verdict = await self._write(work, work.event, self._record(work, work.event), dead)
@@ -143,7 +148,8 @@ class RecordProcessor:
         return verdict
 
     def _internal_error(self, work: SourceRecord, fault: Exception) -> InternalError:
-        """Say it in the log; the traceback the first time that the record is worked on."""
+        """Log the fault, with the traceback only the first time that the record is worked on.
+        Returns the error that becomes the record's outcome."""
         log.error(
             "a fault of this program in the work on a record",
             exc_info=fault if work.attempt == 0 else None,
@@ -160,8 +166,9 @@ class RecordProcessor:
         )
 
     def _count(self, verdict: Verdict) -> None:
-        """For DEAD_LETTER_LIMIT: what failed of the records that Genesys Cloud was asked about. One
-        that is to be looked at again has no answer yet."""
+        """Count the record for DEAD_LETTER_LIMIT, if Genesys Cloud was asked about it or this
+        program failed on it. A record that is to be looked at again has no answer yet and is not
+        counted."""
         internal = verdict.reason is Reason.INTERNAL_ERROR
         if (verdict.basis is not Basis.API and not internal) or (
             verdict.reason is Reason.NOT_YET_VISIBLE
@@ -175,8 +182,9 @@ class RecordProcessor:
     async def _settle(
         self, work: SourceRecord, event: InteractionEvent, resting: Resting
     ) -> Verdict | None:
-        """The verdict, in the table; None for a record that has been told already, as the table
-        proves (promise 6)."""
+        """Decide the record, unless it was decided before, and write the verdict into the table.
+        Returns None when the table proves that the record's outcome was published already (promise
+        6)."""
         await work.assignment.owned()
         record = self._record(work, event)
         again = told_before(record, event, work.appearance)
@@ -197,7 +205,8 @@ class RecordProcessor:
         return await self._write(work, event, record, verdict)
 
     def _record(self, work: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-        """What the table knows of the interaction, as far as it holds in this life of the log."""
+        """The interaction's record in the table, as far as it is valid in this life of the log;
+        else a new one."""
         record = self._table.get(work.tp.partition, event.interaction_id)
         return _new_record(work, event) if record is None else of_life(record, work.life)
 
@@ -208,7 +217,7 @@ class RecordProcessor:
         record: InteractionRecord,
         verdict: Verdict,
     ) -> Verdict:
-        """Put the verdict into the table; returned with the times of the decision."""
+        """Write the verdict into the table. Returns it with the times of the decision."""
         verdict = self._timed(work, verdict)
         after = decision.apply(
             record,
@@ -224,7 +233,7 @@ class RecordProcessor:
         return verdict
 
     def _timed(self, work: SourceRecord, verdict: Verdict) -> Verdict:
-        """The verdict with when it was decided, and how long that took."""
+        """The verdict with the time of the decision, and how long it took."""
         now = self._clock.time()
         return msgspec.structs.replace(
             verdict,
@@ -240,7 +249,7 @@ class RecordProcessor:
         record: InteractionRecord,
         resting: Resting,
     ) -> tuple[Verdict, InteractionRecord]:
-        """The verdict, and the record with the intent that was written on the way."""
+        """The verdict, and the interaction's record with any intent that was written on the way."""
         offset = work.source.offset
         context = CallContext(guard=work.assignment.check, resting=resting)
         inquiry = Inquiry(
@@ -258,14 +267,15 @@ class RecordProcessor:
             try:
                 await self._take(work, event, inquiry, context)
             except OwnershipLost:
-                # In doubt right before a request left: known by the time this returns.
+                # Ownership was in doubt right before a request left. It is certain once this
+                # returns.
                 await work.assignment.owned()
                 inquiry.stopped()
             except ApiError as error:
                 if inquiry.failed(error):
                     put_off = self._put_off(work, error, inquiry.record)
                 elif error.retriable:
-                    # It failed on the PATCH: it is given time before it is looked at.
+                    # The PATCH failed: wait for a time before the interaction is looked at.
                     async with resting():
                         wait = self._patches.look.wait(inquiry.patches, self._random)
                         await self._clock.sleep(max(wait, error.retry_after))
@@ -279,7 +289,7 @@ class RecordProcessor:
     async def _take(
         self, work: SourceRecord, event: InteractionEvent, inquiry: Inquiry, context: CallContext
     ) -> None:
-        """Do what the step says: the GET; or the intent, acknowledged, and the PATCH."""
+        """Carry out the inquiry's step: the GET, or the PATCH once its intent is acknowledged."""
         if not isinstance(patch := inquiry.step, Patch):
             inquiry.fetched(await self._api.fetch(event.interaction_id, context))
             return

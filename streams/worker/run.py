@@ -51,31 +51,32 @@ from streams.worker.state.table import InteractionTable, changelog, declare
 
 log = logging.getLogger(__name__)
 
-# A worker that can not do its job must not hang on its way out either: Faust's stop has been seen
-# to wait for ever in a rebalance, and whoever started the worker waits for its end.
+# For the whole way out of a worker that can not do its job. It must not hang there either: Faust's
+# stop has been seen to wait for ever in a rebalance, and the supervisor waits for the worker's end.
 LEAVE_SECONDS = 15.0
 
-# For Faust to stop, the drain included; and, after another second to leave the group, to flush and
-# close what is ours. Together less than the 10 s after a SIGTERM: a stop that meets a rebalance
-# hangs once in twenty times.
+# STOP_SECONDS: for Faust to stop, the drain included. LAST_SECONDS: if it hangs, to flush and close
+# our own parts, after another second to leave the group. Together less than the 10 s after a
+# SIGTERM: a stop that meets a rebalance hangs once in twenty times.
 STOP_SECONDS = 6.5
 LAST_SECONDS = 1.0
 
-# For the whole way out, what is ours to close included: a producer that still has a record for
-# brokers that are gone waits for them much longer than the 10 s after a SIGTERM.
+# For the whole way out if Faust has stopped, closing our own parts included. A producer that still
+# has a record for unreachable brokers would wait for them much longer than the 10 s after a
+# SIGTERM.
 GONE_SECONDS = 9.0
 
 HANGS = "Kafka does not answer, or Faust hangs in a rebalance, on its way out"
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """SourceRecord until ``stop`` is set, then drain and leave the group.
+    """Work until ``stop`` is set, then drain and leave the group.
 
     Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
     with the reason when the worker can no longer do its job.
     """
     genesys, policy = settings.genesys(), settings.policy()
-    proxies_for(genesys.base_url, genesys.login_url)  # refused before Kafka is asked
+    proxies_for(genesys.base_url, genesys.login_url)  # refuses bad settings before Kafka is asked
     prepared = await unless_stopped(stop, _prepared(settings.kafka))
     if prepared is None:
         return
@@ -129,7 +130,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """What is known of Kafka before anything is started. ``group``: None on the embedded broker,
-    which has one group at a time and tells nothing of it."""
+    which has one group at a time and does not describe it."""
 
     topics: VerifiedTopics
     admin: TopicsAdmin
@@ -138,8 +139,8 @@ class _Prepared:
 
 
 async def _prepared(settings: KafkaSettings) -> _Prepared:
-    """The topics as they are, the changelog made where it is missing. Kafka may be away for as long
-    as it likes: a worker that is told to stop meanwhile waits for no answer."""
+    """Verify the topics, and create the changelog where it is missing. Kafka may be unreachable for
+    any time: a worker that is told to stop meanwhile does not wait for its answer."""
     topics = await in_daemon_thread(verify_topics, settings)
     kept_in = changelog(settings.app_id)
     group = None
@@ -154,7 +155,7 @@ async def _prepared(settings: KafkaSettings) -> _Prepared:
 
 
 class Worker:
-    """Everything wired together; good for one run."""
+    """All parts of the worker, wired together. It can be run once."""
 
     def __init__(
         self,
@@ -264,7 +265,7 @@ class Worker:
         self._ttl_seconds = settings.state_ttl_seconds
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Start, work, and give everything back in order. Raises WorkerError."""
+        """Start, work, and release everything in order. Raises WorkerError or SettingsError."""
         self._app.finalize()
         await self._server.start()
         start = start_line(self._settings, port=self._server.port)
@@ -332,8 +333,9 @@ class Worker:
     async def _leave(
         self, starting: asyncio.Task[WorkerError | None], reason: BaseException | None
     ) -> None:
-        """Give everything back. Kafka may not answer any more: what is left then is told again
-        after the next start, and is no reason to exit otherwise than with the code that is due."""
+        """Give the partitions back and stop Faust. Kafka may not answer any more: outcomes whose
+        offsets are not committed then are published again after the next start, and the exit code
+        stays the one that is due."""
         began = self._clock.monotonic()
         if not starting.done():
             starting.cancel()

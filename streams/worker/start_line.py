@@ -1,5 +1,5 @@
-"""What a worker says of itself once it listens: enough to see from its first line that it works on
-the wrong org, the wrong topics, or in earnest."""
+"""The log line that a worker writes once it listens. It shows an operator whether the worker works
+on the wrong org or the wrong topics, and whether it is in dry run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streams.settings import Settings
 
 
 def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
-    """The fields by name, none of them a secret. ``port``: the one listened on."""
+    """The fields by name, none of them a secret. ``port``: the port listened on."""
     genesys = settings.genesys()
     return {
         "url": http_url(settings.worker_host, port),

@@ -1,1 +1,1 @@
-"""Whether the worker can do its job, what keeps it from it, and when it ends (promise 13)."""
+"""Judges whether the worker can do its job, why it can not, and when it ends (promise 13)."""

@@ -1,7 +1,7 @@
-"""Asks the brokers, through the client that does the work, what can be reached (promise 13).
+"""Asks the brokers what can be reached, through the client that does the work (promise 13).
 
-aiokafka logs what it can not reach and goes on asking for ever. What is found out here is written
-down in a BrokerView, in the thread of the client, and judged elsewhere (``fitness.py``).
+aiokafka logs what it can not reach and goes on asking for ever. The probe runs in the client's
+thread and writes its findings into a BrokerView; ``fitness.py`` judges them.
 """
 
 from __future__ import annotations
@@ -24,21 +24,22 @@ from streams.kafka.bootstrap import ANSWER_SECONDS, describe
 
 log = logging.getLogger(__name__)
 
-# Often enough to tell of a change within 30 s, and seldom enough to cost nothing.
+# Often enough to notice a change within 30 s, and seldom enough to cost nothing.
 PROBE_SECONDS = 5.0
 
-# How soon partitions that were assigned just now are looked at.
+# How soon newly assigned partitions are probed.
 NEW_PARTITIONS_SECONDS = 0.25
 
-# A broker that has just started may not have heard of a topic yet, and a new leader may not know
-# yet how far the log goes.
+# How long a missing topic or a log that is too short must last to be believed. A broker that has
+# just started may not have heard of a topic yet, and a new leader may not know yet how far the log
+# goes.
 SETTLE_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
 NO_POSITION = "it is not known where to read on"
 
-# The begin of a partition is told from this version of the answer to a fetch on.
+# From this version on, the answer to a fetch tells where the partition begins.
 _TELLS_BEGIN = 5
 
 # Kafka's number for "no replica".
@@ -47,12 +48,13 @@ _NOBODY = -1
 
 @dataclass(frozen=True, slots=True)
 class PartitionView:
-    """What is known of one assigned partition.
+    """What is known of one assigned partition; times are monotonic seconds.
 
-    ``answered_at``: when a fetch from where we stand last succeeded, or the partition was first
-    asked for. ``trouble``: why the last one did not, or None. ``begin`` and ``end``: as it said.
-    ``short_since``: since when its end lies below what had been taken up before it was asked.
-    ``taken_up``: what that was.
+    ``answered_at``: when a fetch from our position last succeeded, or, before that, when the
+    partition was first probed. ``trouble``: why the last fetch failed, or None. ``begin``, ``end``:
+    the partition's, as the last successful fetch told them. ``short_since``: since when ``end`` has
+    been below ``taken_up``, or None. ``taken_up``: the next offset expected, as it was before that
+    fetch.
     """
 
     answered_at: float
@@ -74,28 +76,28 @@ class PartitionView:
 
 
 class BrokerView:
-    """What one client has found out. Written by its probe, read from the main thread."""
+    """What one client's probe has found out. The probe writes it, the main thread reads it."""
 
     def __init__(self) -> None:
         self.answered_at: float | None = None
         """When any broker last answered; None until the probe has begun."""
         self.counts: Mapping[str, int] | None = None
-        """How many partitions each of our topics has, as it was last told; those that are missing
-        are not in it. None until a broker has told."""
+        """The number of partitions of each of our topics, as a broker last told it. A missing topic
+        is not in it. None until a broker has told."""
         self.counts_since = 0.0
-        """When they were first told so."""
+        """When ``counts`` last changed."""
         self.leaderless: Mapping[TP, float] = {}
-        """Partitions that no broker leads, each with the time since when."""
+        """Partitions that no broker leads, each with the time since which it has no leader."""
         self.partitions: Mapping[TP, PartitionView] = {}
 
     def is_short(self, tp: TP, now: float) -> bool:
-        """Whether the log ends below what was taken up of it, for long enough to be believed."""
+        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
         seen = self.partitions.get(tp)
         since = None if seen is None else seen.short_since
         return since is not None and now - since >= SETTLE_SECONDS
 
     def described_as(self, cluster: ClusterMetadata, topics: Collection[str], now: float) -> None:
-        """A broker has told of our topics."""
+        """Note what a broker has told of our topics."""
         counts: dict[str, int] = {}
         leaderless: dict[TP, float] = {}
         for topic in topics:
@@ -113,9 +115,9 @@ class BrokerView:
 
 
 class BrokerProbe:
-    """Looks every few seconds, for as long as it runs.
+    """Probes the brokers every few seconds.
 
-    ``taken_up``: of each partition that is ours now, the next offset expected.
+    ``taken_up``: returns the next offset expected of each partition that is ours now.
     """
 
     def __init__(
@@ -132,13 +134,13 @@ class BrokerProbe:
         self._monotonic = monotonic
 
     async def run(self, client: Callable[[], Any], consumer: Any = None) -> None:
-        """Look for ever. ``client``: the AIOKafkaClient in use, or None while there is none;
-        ``consumer``: the AIOKafkaConsumer that reads the partitions, if any."""
+        """Probe for ever. ``client``: returns the AIOKafkaClient in use, or None while there is
+        none; ``consumer``: the AIOKafkaConsumer that reads the partitions, if any."""
         while True:
             try:
                 await self.look(client(), consumer)
             except Exception:
-                # The view grows old then, which ends the worker; this is why.
+                # The view grows old then, which ends the worker. This line tells why.
                 log.exception("the brokers could not be probed")
             due = self._monotonic() + PROBE_SECONDS
             while self._monotonic() < due and not self._has_new():  # noqa: ASYNC110
@@ -146,7 +148,7 @@ class BrokerProbe:
                 await asyncio.sleep(NEW_PARTITIONS_SECONDS)
 
     async def look(self, client: Any, consumer: Any = None) -> None:
-        """Once."""
+        """Probe once."""
         view, now = self._view, self._monotonic()
         if view.answered_at is None or client is None:
             view.answered_at = now  # nothing is in use that could fail to answer
@@ -159,15 +161,16 @@ class BrokerProbe:
             await self._fetch_all(client, consumer, cluster)
 
     def _has_new(self) -> bool:
-        """Whether partitions are ours that were not looked at yet."""
+        """Whether partitions are ours that were not probed yet."""
         return not self._taken_up().keys() <= self._view.partitions.keys()
 
     def is_short(self, tp: TP) -> bool:
-        """Whether the log ends below what was taken up of it, for long enough to be believed."""
+        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
         return self._view.is_short(tp, self._monotonic())
 
     async def _fetch_all(self, client: Any, consumer: Any, cluster: ClusterMetadata | None) -> None:
-        """Whether each partition can be fetched from where it stands."""
+        """Fetch each partition from its position, and write into the view whether that
+        succeeded."""
         taken_up, now = self._taken_up(), self._monotonic()
         before = self._view.partitions
         views = {tp: before.get(tp, PartitionView(now)) for tp in taken_up}
@@ -197,7 +200,7 @@ class BrokerProbe:
 
 
 def _position(consumer: Any, tp: TP) -> int | None:
-    """Where the consumer reads on; None while it does not know."""
+    """The offset that the consumer fetches next; None while it does not know."""
     subscription = consumer._subscription.subscription
     assignment = None if subscription is None else subscription.assignment
     at = aiokafka.TopicPartition(tp.topic, tp.partition)
@@ -212,8 +215,8 @@ async def _fetch(
 ) -> dict[TP, tuple[int | None, int] | str]:
     """Begin and end of each partition, or why it can not be fetched from that position.
 
-    A fetch of one byte: the broker answers at once, with one batch at most, and checks all that it
-    checks when it is fetched in earnest.
+    The fetch asks for one byte: the broker answers at once, with at most one batch, and makes the
+    same checks as for a real fetch.
     """
     topics: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for tp, position in positions.items():

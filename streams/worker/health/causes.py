@@ -9,14 +9,14 @@ from aiokafka import errors
 from streams.core.foreign_text import foreign_text
 from streams.errors import StreamsError
 
-# A line that is still read at a glance; what libraries say may quote a whole record.
+# A line of this length is still read at a glance; a library's message may quote a whole record.
 MOST_CHARACTERS = 400
 
 CREDENTIALS_REFUSED = (
     "Kafka does not accept our credentials; check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD"
 )
 
-# What to do about those errors that say no more than their name.
+# What an operator can do about errors whose message is no more than their name.
 CURES: dict[type[BaseException], str] = {
     errors.TopicAuthorizationFailedError: (
         "this client lacks the right to read or describe the topic; give its principal READ and "
@@ -67,7 +67,7 @@ def in_words(failure: BaseException) -> str:
 
 def _parts(error: BaseException) -> Iterator[str]:
     yield type(error).__name__
-    # aiokafka puts number and name of the error in front of what it was given.
+    # aiokafka puts the error's number and name in front of its arguments: take the arguments alone.
     if said := ", ".join(str(part) for part in error.args):
         yield said
 
@@ -77,7 +77,7 @@ def _cure(error: BaseException) -> str | None:
 
 
 def _causes(failure: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, down to the first cause."""
+    """The error and each error that it was raised from, down to the first cause."""
     seen: set[int] = set()
     error: BaseException | None = failure
     while error is not None and id(error) not in seen:

@@ -1,6 +1,6 @@
 """What is wrong between this worker and Kafka right now, and how long that may last (promise 13).
 
-Plain judgement of what the brokers' view and the membership say; no I/O, and the time is handed in.
+It judges what the brokers' views and the membership say. No I/O; the time is handed in.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from faust.types import TP
 from streams.kafka.topics import no_topics, unequal
 from streams.worker.health.broker_probe import SETTLE_SECONDS, BrokerView, PartitionView
 
-# A broker is restarted within this, or another takes over from it: no reason to be called unfit.
+# A broker restarts, or another takes over from it, within this time: the worker is not unfit yet.
 UNFIT_SECONDS = 15.0
 
-# Nothing of Kafka has answered for this long: it will not by waiting, and whoever started the
-# worker is to be told within a minute. A storm's longest freeze or restart takes 20 s.
+# When no broker has answered for this long, waiting does not help, and the operator is to be told
+# within a minute. A storm's longest freeze or restart takes 20 s.
 SILENT_SECONDS = 50.0
 
-# A partition alone: its leader may be restarted while the others work on.
+# For a single partition: its leader may be restarted while the other brokers work on.
 UNREADABLE_SECONDS = 55.0
 
-# A heartbeat that is missed is not one lost: not unfit before this, unless the session is shorter.
+# One missed heartbeat does not make the worker unfit: it stays fit for at least this long without
+# an answer, or for the session if that is shorter.
 HEARTBEAT_SECONDS = 25.0
 
-# A log that was cut ends the worker by way of the seam, which first commits where the next start is
-# to go on. This is for the day when it can not.
+# A log that was cut ends the worker through SourceConsumer, which first commits the offset where
+# the next start goes on. This limit is for the case that it can not.
 CUT_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the work needs of Kafka. ``alike``: the topics that have as many partitions as
-    ``events``; ``written``: those that any partition of may be written to at any time."""
+    """What the work needs of Kafka. ``alike``: the topics that must have as many partitions as
+    ``events``. ``written``: the topics of which any partition may be written to at any time."""
 
     servers: str
     events: str
@@ -50,11 +51,11 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is wrong ``since`` then.
+    """Something that has been wrong since ``since``, in monotonic seconds.
 
-    ``what`` is one line; in it ``{seconds}`` stands for how long. The worker is not ready once it
-    has lasted ``unfit_after`` seconds, and ends once it has lasted ``ends_after``. ``explains``: it
-    is what made Faust or aiokafka give up, where they have.
+    ``what`` is one line; in it ``{seconds}`` stands for how long the fault has lasted. The worker
+    is not ready once it has lasted ``unfit_after`` seconds, and ends once it has lasted
+    ``ends_after``. ``explains``: if Faust or aiokafka has given up, this fault is the reason.
     """
 
     what: str
@@ -70,14 +71,14 @@ class Fault:
         return now - self.since >= self.unfit_after
 
     def ends(self, now: float, thawed_at: float = -math.inf) -> bool:
-        """``thawed_at``: when the process was last seen to go on after it had stood still. While it
-        stood nobody could answer it, so that time does not count."""
+        """``thawed_at``: when the process was last seen to go on after a freeze. Nobody could
+        answer a frozen process, so the time before does not count."""
         return now - max(self.since, thawed_at) >= self.ends_after
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Of our membership: its time-out, and when the last heartbeat that was answered left."""
+    """Our session in the group: its time-out, and when the last answered heartbeat was sent."""
 
     timeout: float
     answered_at: float
@@ -92,8 +93,8 @@ def faults(
     held: Collection[TP] | None,
     now: float,
 ) -> list[Fault]:
-    """Everything that is wrong, or will be unless it changes soon; the cause before what follows
-    from it. ``held``: the partitions that are ours, or None while they come and go."""
+    """All faults, also those that have not lasted long enough yet; causes before their effects.
+    ``held``: the partitions that are ours, or None during a rebalance."""
     return [
         *_brokers(needs, consumer, "consumer"),
         *_brokers(needs, producer, "producer"),
@@ -117,7 +118,8 @@ def _brokers(needs: Needs, view: BrokerView, who: str) -> Iterator[Fault]:
 
 
 def _heartbeat(needs: Needs, session: Session) -> Iterator[Fault]:
-    # The coordinator is asked several times within a session: a long one takes longer to judge.
+    # The coordinator is asked several times within a session, so a long session takes longer to
+    # judge.
     unfit_after = min(session.timeout, max(HEARTBEAT_SECONDS, session.timeout / 3))
     yield Fault(
         "no heartbeat was answered for {seconds}: the group may have given our partitions away; "

@@ -1,4 +1,4 @@
-"""What the worker's state is, read from its parts for the watchdog, the metrics and the server."""
+"""Reads the worker's state from its parts, for the watchdog, the metrics and the server."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from streams.worker.state.table import InteractionTable
 
 
 class Monitor:
-    """Reads; changes nothing but gauges. ``refused``: why Genesys Cloud takes no token of ours.
-    ``faults``: what is wrong between us and Kafka at that time; see ``fitness.py``."""
+    """Reads the state, and changes nothing but gauges. ``refused``: returns why Genesys Cloud
+    refuses us a token, or None. ``faults``: returns what is wrong between us and Kafka at that time
+    (``fitness.py``)."""
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class Monitor:
         self._dead_letter_limit = dead_letter_limit
         self._metrics = metrics
         self.ending: str | None = None
-        """Why the worker is about to end, once it is."""
+        """Why the worker is about to end; None while it is not."""
 
     @property
     def breaker(self) -> State:
@@ -124,12 +125,13 @@ class Monitor:
         return None
 
     def _unfinished(self, assignment: Assignment | None) -> int:
-        """Records taken up, but for those whose time has not come."""
+        """Unfinished records, without those that wait for their time."""
         frontiers = assignment.frontiers.values() if assignment is not None else ()
         return sum(each.unfinished for each in frontiers) - len(self._dispatcher.waiting)
 
     def _unfetched(self, assignment: Assignment | None) -> int:
-        """Offsets that the broker has told of and that were never fetched."""
+        """Offsets that the broker has told of and that were not fetched yet, except in partitions
+        held back."""
         consumer = self._consumer()
         if assignment is None or consumer is None:
             return 0

@@ -1,7 +1,7 @@
 """No living corpse (promise 13): a worker that can not do its job says so and ends.
 
-Faust and aiokafka log one line when they have given up, and idle for ever. What can be seen from
-outside is looked at here, once a second.
+When Faust or aiokafka gives up, it logs one line and idles for ever. The watchdog looks for the
+visible signs of that, once a second.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from streams.worker.health.fitness import Fault
 
 CHECK_SECONDS = 1.0
 
-# A first join waits for the members that are there already to finish what they have in hand. A
-# group that gives us nothing for this long, with no table being restored, gives us nothing.
+# A first join waits until the present members have finished the records in hand. A group that has
+# assigned no partitions for this long, while no table is being restored, will assign none.
 JOIN_SECONDS = 60.0
 
-# Between two looks nothing but a process that stood still takes this long (stopped, suspended, its
-# machine asleep). Kafka had no chance to answer it meanwhile: it is given the whole time anew.
+# Two looks are this far apart only when the process was frozen (stopped, suspended, its machine
+# asleep). Kafka could not answer it meanwhile, so every fault is given its whole time again.
 FROZEN_SECONDS = 10.0
 
 
@@ -30,13 +30,14 @@ FROZEN_SECONDS = 10.0
 class Vitals:
     """The worker's state at one moment.
 
-    ``broken``: why the table's stores can not be used, or a partition not be read.
-    ``faults``: what is wrong between us and Kafka, the cause before what follows from it.
-    ``progress``: grows with every record finished or taken up, and with every assignment.
-    ``restoring``: changes still to be read from the changelog, while there is no assignment.
-    ``waiting``: records taken up and not finished, but for those put off
-    whose time has not come. ``excuse``: what they wait for, if it is something that has a name: the
-    throttle, the breaker.
+    ``fatal``: why the consumer is out of the group for good. ``broken``: why the table's stores can
+    not be used, or a partition can not be read. ``crashed``: the error that Faust has crashed with.
+    ``assignment``: whether one is in force. ``progress``: grows with every record finished or taken
+    up, and with every assignment. ``restoring``: changes still to be read from the changelog, while
+    there is no assignment. ``waiting``: records not fetched yet, or taken up and not finished,
+    without those put off whose time has not come. ``excuse``: the known cause for which they wait,
+    such as the throttle or the breaker. ``faults``: what is wrong between us and Kafka, causes
+    before their effects.
     """
 
     fatal: str | None
@@ -73,7 +74,7 @@ class Watchdog:
         self._thawed_at = -math.inf
 
     async def watch(self) -> WorkerError:
-        """Returns the reason to end, whenever there is one."""
+        """Look once a second, and return the reason to end once there is one."""
         while True:
             reason = self.judge()
             if reason is not None:
@@ -81,7 +82,7 @@ class Watchdog:
             await self._clock.sleep(CHECK_SECONDS)
 
     def judge(self) -> WorkerError | None:
-        """One look."""
+        """Look once. Returns the reason to end, or None."""
         vitals, now = self._vitals(), self._clock.monotonic()
         if now - self._looked_at > FROZEN_SECONDS:
             self._thawed_at = now
@@ -121,7 +122,7 @@ class Watchdog:
 
 
 def _given_up(vitals: Vitals, now: float) -> WorkerError | None:
-    """Why Faust, aiokafka or the table goes on no more, if one of them does not."""
+    """Why Faust, aiokafka or the table has given up; None while none has."""
     if vitals.fatal is None and vitals.broken is None and vitals.crashed is None:
         return None
     if vitals.broken is not None:

@@ -1,1 +1,2 @@
-"""Records on their way: one lane for each interaction, and a room for those that wait."""
+"""Records being worked on: a lane for each interaction, and the waiting room for records put
+off."""

@@ -1,7 +1,7 @@
 """Lanes (promise 1): one per interaction, strictly in order inside, all of them side by side.
 
-Different lanes never wait for one another but for two shared limits: how many interactions are
-worked on at once, and how many records may be in memory (promise 11).
+Lanes wait for one another only at two shared limits: how many interactions are worked on at once,
+and how many records may be in memory (promise 11).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ BACKLOG_PER_SLOT = 10
 
 
 class InLane(Protocol):
-    """A piece of work knows its lane, and when not even a drain may leave it."""
+    """A piece of work that knows its lane, and whether a drain still has to finish it."""
 
     @property
     def lane(self) -> Hashable: ...
 
     @property
     def owed(self) -> bool:
-        """Left behind, it would have others done again that are done."""
+        """Whether later ones would have to be done again if this one were left unfinished."""
         ...
 
 
@@ -37,8 +37,8 @@ W = TypeVar("W", bound=InLane)
 class Lanes(Generic[W]):
     """Runs ``work(item, resting)`` for each item put, one at a time within a lane.
 
-    ``work`` must handle its own errors: one that escapes closes the lanes, so that nothing starts
-    behind it, and is given to ``on_failure``, which must end the worker, for an item that was
+    ``work`` must handle its own errors. An error that escapes closes the lanes, so that nothing
+    starts behind it, and is given to ``on_failure``. That must end the worker: an item that was
     neither finished nor given up would hold the frontier for ever.
     """
 
@@ -70,7 +70,7 @@ class Lanes(Generic[W]):
         return len(self._queues)
 
     async def put(self, item: W) -> bool:
-        """Queue an item behind its lane; waits while memory is full.
+        """Append an item to its lane; waits while memory is full.
 
         Returns False, and drops the item, when the lanes were closed meanwhile.
         """
@@ -94,10 +94,10 @@ class Lanes(Generic[W]):
         return True
 
     async def drain(self, seconds: float) -> bool:
-        """Let every lane end its record in hand, and what is owed of those queued behind it; drop
-        the rest; then cancel what is left.
+        """Let every lane finish its record in hand and the owed ones queued behind it; drop the
+        rest. After ``seconds``, cancel the lanes that still run.
 
-        Returns whether all ended by themselves. Afterwards nothing runs and nothing is taken.
+        Returns whether all ended by themselves. Afterwards nothing runs and nothing is accepted.
         """
         self._draining = True
         self._closed.set()
@@ -122,7 +122,8 @@ class Lanes(Generic[W]):
                 self.backlog -= 1
                 self._room.release()
         except Exception:
-            # A later record of this lane, told, would pass for proof that this one was told too.
+            # If a later record of this lane were published, that would pass for proof that this one
+            # was too.
             self._closed.set()
             raise
         finally:

@@ -11,10 +11,11 @@ _Queue = deque[asyncio.Future[None]]
 
 
 class Slots:
-    """Given out first come, first served; but who comes back from a rest goes first.
+    """Slots are given first come, first served, but a lane that comes back from a rest is served
+    first.
 
-    A lane that only waits to try its call again would otherwise keep others from theirs, and behind
-    all of them it would be the one that nobody has time for.
+    A lane that only waits to try its call again gives its slot to others meanwhile. If it then had
+    to wait behind all of them, its turn might never come.
     """
 
     def __init__(self, number: int) -> None:
@@ -28,7 +29,7 @@ class Slots:
         return self._number - self._free
 
     async def take(self) -> None:
-        """Wait for a slot; ``give_back`` it."""
+        """Wait for a slot. The caller must ``give_back`` it."""
         await self._take(self._new)
 
     def give_back(self) -> None:
@@ -42,8 +43,8 @@ class Slots:
 
     @asynccontextmanager
     async def resting(self) -> AsyncIterator[None]:
-        """Others have the slot for as long as this takes; it is taken again on the way out, after
-        a cancellation too, so that whoever gives it back has one."""
+        """Give the slot to others for the duration of the block. It is taken again on the way out,
+        also after a cancellation, so that the caller always has one to give back."""
         self.give_back()
         try:
             yield
@@ -60,6 +61,6 @@ class Slots:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                # Given in the same moment.
+                # The slot was given in the same moment: pass it on.
                 self.give_back()
             raise

@@ -17,12 +17,13 @@ from streams.worker.partitions.assignment import Assignment
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """A record taken up, from ``events`` or, put off before, from ``retries``.
+    """A record taken up from ``events``, or from ``retries`` when it was put off before.
 
-    ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that it is, or is a
-    copy of. ``attempt``: how often it was put off. ``not_before``: not to be decided earlier, epoch
-    seconds. ``redriven``: how often it was sent back from the dead letters. ``timestamp`` is its
-    own in Kafka, ``taken_at`` monotonic; seconds. ``event``: or why it is not handled as one.
+    ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that this one is, or
+    is a copy of. ``attempt``: how often it was put off. ``not_before``: it is not decided earlier,
+    epoch seconds. ``redriven``: how often it was sent back from the dead letters. ``timestamp``:
+    its time in Kafka, epoch seconds. ``taken_at``: monotonic seconds. ``event``: the event, or why
+    the record is not handled as one.
     """
 
     assignment: Assignment
@@ -41,17 +42,17 @@ class SourceRecord:
 
     @property
     def taken(self) -> int | None:
-        """Its offset in ``retries``; None for one from ``events``."""
+        """Its offset in ``retries``; None for a record from ``events``."""
         return None if self.source.topic == self.tp.topic else self.offset
 
     @property
     def life(self) -> str:
-        """The life of the log that its offset is of (see ``streams.core.redelivery``)."""
+        """The life of the log that its offset belongs to (see ``streams.core.redelivery``)."""
         return self.assignment.lives.get(self.tp.partition, "")
 
     @property
     def appearance(self) -> Appearance:
-        """What its redelivery is judged by."""
+        """The facts that tell whether it is a redelivery."""
         return Appearance(
             offset=self.source.offset,
             life=self.life,
@@ -63,14 +64,14 @@ class SourceRecord:
 
     @property
     def occurred_at(self) -> float:
-        """The event's own time, else when it was written to Kafka; epoch seconds."""
+        """The event's own time, or else when the record was written to Kafka; epoch seconds."""
         event = self.event if isinstance(self.event, InteractionEvent) else None
         occurred_ms = epoch_ms(event.event_time) if event is not None else None
         return self.timestamp if occurred_ms is None else occurred_ms / 1000
 
     @property
     def interaction_id(self) -> str | None:
-        """None where its bytes are no event."""
+        """The interaction's id; None where the record holds no event."""
         return self.event.interaction_id if isinstance(self.event, InteractionEvent) else None
 
     @property
@@ -80,18 +81,19 @@ class SourceRecord:
 
     @property
     def lane(self) -> Hashable:
-        """One lane an interaction and partition; what has no interaction waits for nobody."""
+        """One lane per interaction and partition. A record without an interaction has a lane of its
+        own."""
         if self.interaction_id is not None:
             return (self.tp.partition, self.interaction_id)
         return (self.tp.partition, self.offset)
 
     @property
     def owed(self) -> bool:
-        """A later one of its partition is done by now, or under way."""
+        """Whether a later record of its partition is finished or being worked on."""
         return self.assignment.frontiers[self.tp].owes(self.offset)
 
     def begin(self) -> None:
-        """Its lane has come to it."""
+        """Note that its lane now works on it."""
         self.assignment.frontiers[self.tp].begin(self.offset)
 
     def finish(self) -> None:

@@ -1,5 +1,8 @@
-"""Records put off, until their time has come: in no lane, in no slot. And then a few at a time, for
-an API that fails some interactions for good would else be asked for them in everybody's time."""
+"""Holds records that were put off until their time has come, in no lane and no slot.
+
+Then it admits a few at a time. Otherwise records that the API fails for good would take its time
+from all others.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from streams.clock import Clock
 from streams.worker.lanes.source_record import SourceRecord
 
-# Records in memory that wait. From then on the partitions of `retries` are read no further: what
-# lies behind waits in Kafka, and a million of them cost no more.
+# The most records that wait in memory. When they are reached, the partitions of `retries` are read
+# no further: later records wait in Kafka, where a million of them cost no more.
 ROOM = 5_000
 
-# And their bytes: events are a kilobyte, but may be a thousand.
+# The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
 
 # Longest sleep before the clock is looked at again: an earlier record may have come.
@@ -22,10 +25,11 @@ LOOK_SECONDS = 0.25
 
 
 class WaitingRoom:
-    """Gives each record to ``admit`` when its time has come; within one time, as they came.
+    """Gives each record to ``admit`` once its ``not_before`` has passed, ordered by that, then by
+    partition and offset.
 
-    No more than ``at_once`` are out at a time: each is to be told ``settled``. ``hold`` is told
-    True when no more may come, and False when they may again.
+    At most ``at_once`` admitted records are out at a time: ``settled`` reports the end of one.
+    ``hold`` is called with True while no more may come, and with False when they may again.
     """
 
     def __init__(
@@ -55,24 +59,25 @@ class WaitingRoom:
         return self._full
 
     def put(self, work: SourceRecord) -> None:
-        """Never waits: who is full says so, and takes what was on its way."""
+        """Never blocks. When full it holds the partitions back, but still accepts records already
+        fetched."""
         entry = (work.not_before, work.tp.partition, work.offset, work)
         heapq.heappush(self._waiting, entry)
         self._bytes += work.size
         if self._fills(1.0):
             self._full = True
-            # Said each time: Faust goes on reading by itself once its own queue is empty.
+            # Repeated each time: Faust goes on reading by itself once its own queue is empty.
             self._hold(True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
             self._looking.add_done_callback(self._ended)
 
     def settled(self) -> None:
-        """One that was let out is decided, or left: another may go."""
+        """An admitted record was decided, or left to the next owner: another may be admitted."""
         self._doors.release()
 
     def close(self) -> None:
-        """Nobody is admitted any more; who waits is left to the partition's next owner."""
+        """Admit no more. Records that wait are left to the partition's next owner."""
         self._waiting.clear()
         self._bytes = 0
         if self._looking is not None:

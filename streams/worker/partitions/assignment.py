@@ -1,8 +1,8 @@
 """Ownership (promise 8): which partitions are ours, since when, and whether that still holds.
 
-One assignment a consumer generation. Whoever is about to write or call for a partition asks
-``check`` first. After a revocation, or when the group may have thrown us out without our knowing (a
-worker frozen for longer than its session), the answer is OwnershipLost.
+There is one assignment for each consumer generation. Code that is about to write or call for a
+partition calls ``check`` first. It raises OwnershipLost after a revocation, or when the group may
+have removed us without our knowing (a worker frozen for longer than its session).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from streams.errors import OwnershipLost
 from streams.kafka.publisher import Headers
 from streams.worker.partitions.frontier import Frontier
 
-# On every outcome and state record: the consumer generation it was written in. In one partition it
-# only grows; where it does not, a worker has written that no longer owned the partition.
+# Header of every outcome and state record: the consumer generation in which it was written. Within
+# one partition it only grows; where it does not, a worker that no longer owned the partition has
+# written.
 GENERATION_HEADER = "worker.generation"
 
-# How soon a lane that waits for a heartbeat's answer goes on after it.
+# How soon a lane that waits for the answer to a heartbeat goes on after it.
 OWNERSHIP_POLL_SECONDS = 0.05
 
 
@@ -68,7 +69,7 @@ class Assignment:
 
     @property
     def headers(self) -> Headers:
-        """What tells a record of this assignment from one that a later owner wrote."""
+        """Headers that tell a record of this assignment from one that a later owner wrote."""
         return ((GENERATION_HEADER, str(self.generation).encode()),)
 
     def check(self) -> None:
@@ -82,10 +83,11 @@ class Assignment:
             )
 
     async def owned(self) -> None:
-        """Wait until it is known whether the partitions are ours. Raises OwnershipLost if not.
+        """Wait until it is known whether the partitions are ours. Raises OwnershipLost if they are
+        not.
 
-        A broker that does not answer for a while leaves it open, until the worker has joined the
-        group again: that revokes them here.
+        When no heartbeat was answered for a session, ownership is open until the worker has joined
+        the group again, which revokes the partitions here.
         """
         while not self.ending.is_set() and not self._session_alive():  # noqa: ASYNC110
             # The heartbeat is answered in the consumer's thread: there is no event to wait for.
@@ -93,7 +95,8 @@ class Assignment:
         self.check()
 
     def uncommitted(self) -> dict[TP, int]:
-        """What to commit: the partitions whose frontier has moved since the last commit."""
+        """The offsets to commit, of the partitions whose frontier has moved since the last
+        commit."""
         return {
             tp: frontier.committable
             for tp, frontier in self.frontiers.items()
@@ -106,6 +109,6 @@ class Assignment:
         self._cut.add(tp)
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
-        """Kafka has taken these."""
+        """Note that these offsets are committed."""
         for tp, offset in offsets.items():
             self.frontiers[tp].committed = offset

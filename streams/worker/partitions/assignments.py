@@ -1,7 +1,7 @@
-"""The current assignment: who has it, and in which order it begins and ends (promise 8).
+"""Keeps the current assignment, and the order in which it begins and ends (promise 8).
 
-Made before all others, for they all ask for it: Faust's app and consumer, which begin and end it;
-the dispatcher, which works on it; whoever watches, sweeps or looks a record up.
+It is made before all parts that ask for the assignment: Faust's app and consumer, which begin and
+end it; the dispatcher, which works on it; and the monitor, the sweeper and the server.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ class AssignmentListener(Protocol):
         ...
 
     async def end_assignment(self, assignment: Assignment) -> None:
-        """Drain within a deadline, abandon the rest; no effect may follow but a commit."""
+        """Drain within a deadline and abandon the rest. Afterwards no effect may follow but a
+        commit."""
         ...
 
 
 class Assignments:
     """One assignment after the other, of which at most one is in force.
 
-    ``events``: the topic whose partitions' lives an assignment tells. ``session_alive``: whether
-    the group must still hold our partitions for us. ``fence``: called when an assignment is
-    revoked, and holds back what is queued for Kafka.
+    ``events``: the topic whose partitions' lives an assignment keeps. ``session_alive``: returns
+    whether the group must still hold our partitions for us. ``fence``: called when an assignment is
+    revoked; it holds back the records queued for Kafka.
     """
 
     def __init__(
@@ -50,34 +51,35 @@ class Assignments:
         self._begun = 0
 
     def add_listener(self, listener: AssignmentListener) -> None:
-        """Have it told of each assignment from now on."""
+        """Tell the listener of each assignment from now on."""
         self._listeners.append(listener)
 
     @property
     def current(self) -> Assignment | None:
-        """The last one that began, which may be ending or revoked by now; None before the first."""
+        """The last assignment that began, which may be ending or revoked by now; None before the
+        first."""
         return self._current
 
     @property
     def in_force(self) -> Assignment | None:
-        """The current one, or None while partitions come and go."""
+        """The current assignment, or None when it is ending or revoked."""
         assignment = self._current
         return None if assignment is None or assignment.ending.is_set() else assignment
 
     @property
     def begun(self) -> int:
-        """How many there were so far."""
+        """How many assignments have begun so far."""
         return self._begun
 
     def held_in(self, generation: int) -> Assignment | None:
-        """The current one, if it is of that generation and not revoked."""
+        """The current assignment, if it is of that generation and not revoked."""
         assignment = self._current
         if assignment is None or assignment.generation != generation or assignment.revoked:
             return None
         return assignment
 
     def taken_up(self) -> Mapping[TP, int]:
-        """Of each partition that is ours now, the next offset expected. For any thread."""
+        """The next offset expected of each partition that is ours now. Any thread may call this."""
         assignment = self.in_force
         if assignment is None:
             return {}
@@ -85,12 +87,13 @@ class Assignments:
 
     @property
     def given_up(self) -> bool:
-        """Nothing is held: no partitions yet, or all given up in good order, but for a last commit
-        that Kafka may not answer."""
+        """Whether no partition is held: none was assigned yet, or all were revoked or drained. A
+        last commit may still be unanswered."""
         return self._current is None or self._current.revoked or self._drained is self._current
 
     def begin(self, generation: int, starts: Mapping[TP, Start]) -> Assignment:
-        """Called after each seek; a second seek in one generation changes nothing."""
+        """Begin an assignment. Called after each seek; a second seek in one generation changes
+        nothing."""
         held = self.held_in(generation)
         if held is not None:
             return held
@@ -111,7 +114,8 @@ class Assignments:
         return assignment
 
     async def end(self, commit: Callable[[], Awaitable[bool]]) -> None:
-        """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
+        """Give the partitions up in good order: drain, commit, and revoke, so that no effect
+        follows."""
         assignment = self._current
         if assignment is None or assignment.revoked:
             return
@@ -128,6 +132,6 @@ class Assignments:
             assignment.revoke()
 
     def revoke(self) -> None:
-        """From now on nothing of the current one may have an effect."""
+        """From now on nothing of the current assignment may have an effect."""
         if self._current is not None:
             self._current.revoke()

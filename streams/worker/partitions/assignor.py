@@ -1,4 +1,4 @@
-"""Which worker gets which partitions: Faust's assignor, and what it can not do."""
+"""Faust's partition assignor, corrected for static members whose address has changed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from yarl import URL
 class MovableAssignor(PartitionAssignor):
     """Faust's assignor for static members that may come back at another address.
 
-    The broker answers such a member with the assignment it had, old URL and all, and Faust asserts
-    that the URL is its own: the coordination task would end there.
+    The broker answers such a member with its old assignment, which contains the old URL. Faust
+    asserts that the URL is its own, and the failed assertion would end the coordination task.
     """
 
     _assigned_url: URL | None = None

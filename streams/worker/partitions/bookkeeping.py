@@ -1,4 +1,4 @@
-"""What Faust keeps of flow and read offsets, so that no record is lost by it (promise 2)."""
+"""Replaces Faust's flow control and read offsets, which would lose records (promise 2)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mode.utils.queues import FlowControlEvent
 class GentleFlowControl(FlowControlEvent):
     """Flow control whose ``resume`` clears the queues only when the flow was suspended.
 
-    Faust's recovery resumes twice; the second time the queues hold records already fetched, and
-    clearing them loses those.
+    Faust's recovery resumes twice. The second time the queues hold records already fetched, and
+    Faust's own flow control would clear and lose them (shown by test_bookkeeping.py).
     """
 
     def resume(self) -> None:
@@ -25,10 +25,10 @@ class GentleFlowControl(FlowControlEvent):
 
 
 class NoReadOffsets(dict[TP, int | None]):
-    """Faust's memory of read offsets, blind for source topics.
+    """Faust's memory of read offsets, which ignores source topics.
 
-    A read offset may be written after its partition was revoked; the next owner's first records
-    would then be dropped as already read.
+    Faust may write a read offset after its partition was revoked. The first records of the next
+    assignment would then be dropped as already read.
     """
 
     def __init__(self, is_source: Callable[[TP], bool]) -> None:

@@ -1,4 +1,4 @@
-"""What the seam to Faust and Kafka asks of the rest of the worker."""
+"""What Faust's app and consumer (``consumer.py``) need from the rest of the worker."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class JoinedGroup(Protocol):
     """The consumer group that the worker has joined."""
 
     async def after_joining(self) -> None:
-        """Raises SettingsError when the group is not ours alone."""
+        """Check the group. Raises SettingsError when somebody else is in it by now."""
         ...
 
 
 class SourceLogs(Protocol):
-    """Knows which log each source partition is, and what befell it."""
+    """Knows the log of each source partition, and what has happened to it."""
 
     async def starting_points(self, found: Mapping[TP, Found]) -> Mapping[TP, Start]:
         """Where each source partition is to be read from."""
         ...
 
     async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
-        """The log of a partition was cut while it was read: where the next start is to go on, and
-        why this worker ends."""
+        """The log of a partition was cut while it was read. Returns where the next start is to go
+        on, and the reason why this worker ends."""
         ...
 
 
@@ -38,6 +38,6 @@ class RestoredTable(Protocol):
     """The app's table, whose stores say from where they are to be restored."""
 
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
-        """Up to which offset each changelog is applied, -1 for none. ``kept``: what the broker
+        """The offset up to which each changelog is applied, -1 for none. ``kept``: what the broker
         has of it. Raises StoreError."""
         ...

@@ -6,16 +6,17 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 
 * a fetch and a seek never overlap, and a batch fetched before the last seek is not delivered;
 * no source record is delivered between an assignment and the seek that follows it;
-* nothing is fetched while the flow is suspended: Faust drops it, and where it was the changelog's,
-  behind the seek that begins a recovery, that recovery waits for it for ever;
-* Faust's read offsets (``bookkeeping``), gaps and acks play no part for source topics: what is
-  delivered is checked, and what is committed is computed, by our own frontier, which starts at the
-  committed offset;
-* a log that was cut, which aiokafka reads from its beginning without a word, ends the worker: once
-  it is committed where the next start is to go on;
-* a commit is never taken for done because another is on its way;
+* nothing is fetched while the flow is suspended: Faust drops such a batch, and a recovery would
+  wait for ever for changelog records that were fetched and dropped after the seek that begins it;
+* Faust's read offsets (``bookkeeping``), gaps and acks play no part for source topics: our own
+  frontier, which starts at the committed offset, checks the records delivered and computes the
+  offsets to commit;
+* a log that was cut ends the worker, once the offset where the next start goes on is committed:
+  aiokafka would read such a log from its beginning without a word;
+* a commit is never taken for done because another one is under way;
 * resuming a flow that is not suspended clears no queue (``bookkeeping``);
-* a batch that can not be read is told with its place, and raises nothing (streams.kafka.fetching).
+* a batch that can not be read is reported with its place, and raises nothing
+  (``streams.kafka.fetching``).
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ from streams.worker.partitions.starting_point import Start
 
 log = logging.getLogger(__name__)
 
-# A seek waits for the fetch under way. Faust's own second would lengthen every rebalance by it.
+# How long a fetch may take. A seek waits for the fetch under way, and Faust's own second would
+# lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
 
-# How often it is looked whether a log was cut of which no record tells.
+# How often the worker looks for a log that was cut although no record has shown it.
 LOOK_SECONDS = 1.0
 
 
@@ -61,7 +63,7 @@ class SourceConsumer(driver.Consumer):
     _thread: SourceThread
 
     unreadable: WorkerError | None = None
-    """Where a partition can not be read, once there is such a place. Set by the thread."""
+    """The first place where a partition can not be read, or None. Set by the consumer's thread."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,15 +87,15 @@ class SourceConsumer(driver.Consumer):
         return self.app.membership.lost or self._thread.fatal_error()
 
     def behind(self, tp: TP) -> int:
-        """Offsets that the broker has told of and that were never fetched."""
+        """Offsets that the broker has told of and that were not fetched yet."""
         return self._thread.behind(tp)
 
     def end(self, tp: TP) -> int | None:
-        """The end of the partition that the broker told us last; None while it has not."""
+        """The end of the partition, as the broker told it last; None before that."""
         return self._thread.end(tp)
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
-        """Read these no further, or read on."""
+        """Stop reading these partitions while ``held``, else read on."""
         for tp in tps:
             if held:
                 self.on_buffer_full(tp)
@@ -111,8 +113,8 @@ class SourceConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
-        """Put every source partition where it is to be read from: at its committed offset if that
-        means anything in the log that the broker has, else at its beginning."""
+        """Seek every source partition to where it is to be read from: to its committed offset if
+        that is valid in the log that the broker has, else to the beginning of the log."""
         generation, rebalances = self.app.consumer_generation_id, self._rebalances
         async with self._fetching:
             self._seeks += 1
@@ -124,12 +126,13 @@ class SourceConsumer(driver.Consumer):
             for tp, start in starts.items():
                 await self._seek(tp, start.offset)
             self._expected = {tp: start.offset for tp, start in starts.items()}
-            # At once, or a crash would have the same noticed again, and begin another life. Before
-            # anything is fetched: what comes until the assignment has begun is dropped, and the
-            # position would be behind it.
+            # Commit at once: after a crash the same would be noticed again, and begin another life.
+            # Commit before anything is fetched: records that come before the assignment has begun
+            # are dropped, and the position would be past them.
             await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
         if rebalances != self._rebalances:
-            # Overtaken: these are not the partitions that we have now, and theirs is yet to come.
+            # Another rebalance came meanwhile: these partitions are out of date, and the seek for
+            # the new ones is yet to come.
             return
         self.app.assignments.begin(generation, starts)
         self._awaiting_seek = False
@@ -153,16 +156,17 @@ class SourceConsumer(driver.Consumer):
             await self._thread.sign({tp: start.offset for tp, start in starts.items()})
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Where the restoration of a table begins: set while no fetch is under way.
+        """Seek to where the restoration of the table begins, while no fetch is under way.
 
-        Faust asks for the last offset applied, waits for ever for records that retention has
-        deleted, and drops the first one that it seeks to.
+        Faust would seek to the last offset applied, wait for ever for records that retention has
+        deleted, and drop the first record after the seek.
         """
         async with self._fetching:
             try:
                 applied = self.app.begin_restoration(await self._thread.kept(partitions))
             except StoreError:
-                # The watchdog sees it too, and says it better than a crash of Faust's.
+                # The watchdog sees the failure too, and reports it better than a crash of Faust
+                # would.
                 raise ServiceStopped from None
             await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
             for tp in applied:
@@ -177,7 +181,7 @@ class SourceConsumer(driver.Consumer):
             return batch
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Fetch a batch and hand out what may be handed out, fairly among partitions."""
+        """Fetch a batch and deliver the records that may be delivered, fairly among partitions."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
@@ -205,9 +209,9 @@ class SourceConsumer(driver.Consumer):
                 await self.look_for_cuts()
 
     async def look_for_cuts(self) -> None:
-        """End the worker where a log was cut. A record may have told, below those delivered before;
-        where none was written since, aiokafka has begun anew by itself, or stands behind the end.
-        """
+        """End the worker when a log was cut. A record below those delivered before may have shown
+        it (``getmany``). If no record was written since, aiokafka's position has gone back by
+        itself, or it lies past the log's end."""
         if self._cut is None and not self._awaiting_seek:
             self._cut = next(filter(self._is_cut, self._expected), None)
         if self._cut is not None and self._cut in self._expected:
@@ -218,11 +222,11 @@ class SourceConsumer(driver.Consumer):
         return (at is not None and at < self._expected[tp]) or self.app.probe.is_short(tp)
 
     async def _end_of_log(self, tp: TP) -> None:
-        """Without a seek of ours a partition goes on below what was read of it: the log was cut,
-        or is another one. Nothing more is delivered, nothing of the old log committed.
+        """Commit where the next start goes on, and end the worker, because a log was cut or is
+        another one. Nothing more is delivered, and no offset of the old log is committed.
 
-        What befell one partition may have befallen all of its broker: theirs are put right with it,
-        for by the next start they may have grown past their old offsets again.
+        All logs of a broker may have been cut with this one. Those that end too early are put right
+        too: by the next start they may have grown past their old offsets again.
         """
         self._awaiting_seek = True
         try:
@@ -247,28 +251,30 @@ class SourceConsumer(driver.Consumer):
             reasons.append(reason)
         self._thread.lives = {**self._thread.lives, **{at: s.life for at, s in starts.items()}}
         await self._sign(starts)
-        # Last: the end of the worker cancels whatever is under way here.
+        # This comes last: the end of the worker cancels everything under way here.
         self.app.fail(reasons[0])
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Faust counts every offset of a gap as acknowledged. We count none."""
+        """Do nothing. Faust counts every offset of a gap as acknowledged; we count none."""
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust takes a partition that is held back for one that hangs, and says so every other
-        second. Whether records wait and nothing moves is for the watchdog to say."""
+        """Do nothing. Faust takes a partition that is held back for one that hangs, and logs that
+        every other second. The watchdog reports records that wait while nothing moves."""
 
     async def wait_empty(self) -> None:
-        """Give the partitions up in good order: drain, commit, and have no effect afterwards."""
+        """Give the partitions up in good order: drain, commit, and revoke, so that no effect
+        follows."""
         await self.app.assignments.end(self.commit)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit behind any commit under way. Faust takes that one for both: the last before a
-        partition goes would leave out what was finished while the one before it was on its way."""
+        """Commit once any commit under way has ended. Faust would let that one count for both: the
+        last commit before a partition is revoked would leave out records finished during the one
+        before it."""
         async with self._committing:
             return await self.force_commit(topics, start_new_transaction)
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Commit what the frontiers say, and nothing else."""
+        """Commit the frontiers' offsets, and nothing else. Returns whether any were committed."""
         assignment = self.app.assignments.current
         if assignment is None or assignment.generation != self.app.consumer_generation_id:
             return False
@@ -282,7 +288,7 @@ class SourceConsumer(driver.Consumer):
 class StreamsApp(MemberApp):
     """A Faust app whose partitions are an Assignment, begun and ended by its consumer.
 
-    ``group``: None where there is none to look at. ``on_failure``: ends the worker.
+    ``group``: None where the broker does not describe groups. ``on_failure``: ends the worker.
     """
 
     def __init__(
@@ -306,7 +312,8 @@ class StreamsApp(MemberApp):
 
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
-        # Faust asks the instance for the class to make; there is no setting for it.
+        # Faust reads the consumer's class from the transport's instance; there is no setting for
+        # it.
         vars(transport)["Consumer"] = SourceConsumer
         return transport
 
@@ -317,8 +324,8 @@ class StreamsApp(MemberApp):
         return consumer._thread.key_partition(topic, key)
 
     def misplaced(self, tp: TP, key: bytes | None) -> bool:
-        """Whether the record's producer places keys otherwise than the default partitioner. A
-        record without a key has no place of its own."""
+        """Whether the record lies in another partition than the default partitioner gives its key.
+        A record without a key is never misplaced."""
         return key is not None and self.partition_of(tp.topic, key) not in {None, tp.partition}
 
     @property
@@ -326,7 +333,8 @@ class StreamsApp(MemberApp):
         return self._gentle_flow
 
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
-        """Have Faust's recovery go by what the stores say."""
+        """Set the offsets of Faust's recovery to those that the stores have applied. Raises
+        StoreError."""
         tables = self.tables
         assert isinstance(tables, TableManager)
         (table,) = tables.values()
@@ -347,7 +355,8 @@ class StreamsApp(MemberApp):
         consumer.hold_back(tps, held)
 
     async def leave_group(self) -> None:
-        """For a stop that hangs: the others need not wait for the end of our session."""
+        """Leave the group when the stop hangs, so that the others need not wait for the end of our
+        session."""
         consumer = self.consumer
         assert isinstance(consumer, SourceConsumer)
         await consumer._thread.leave_group()

@@ -1,5 +1,5 @@
-"""Listening in on aiokafka's coordinator, which keeps to itself what it learns from heartbeats and
-joins: four of its private methods are replaced."""
+"""Observes aiokafka's coordinator, which has no public way to tell what it learns from heartbeats
+and joins: four of its private methods are replaced."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from streams.worker.partitions.membership import Membership
 
 
 def listen(coordinator: Any, membership: Membership) -> None:
-    """Have aiokafka's coordinator tell what it learns of our place in the group."""
+    """Make aiokafka's coordinator report to ``membership`` what it learns of our place in the
+    group."""
     heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation
     join, send = coordinator._do_rejoin_group, coordinator._send_req
 
@@ -34,8 +35,8 @@ def listen(coordinator: Any, membership: Membership) -> None:
     async def send_req(request: Any) -> Any:
         sent_at = time.monotonic()
         response = await send(request)
-        # The last request of a join: no heartbeat runs meanwhile, and what is done with the
-        # assignment afterwards may take long.
+        # This is the last request of a join. Its answer counts as a heartbeat's: none is sent
+        # during a join, and taking over the assignment afterwards may take long.
         if isinstance(request, SyncGroupRequest) and response.error_code == 0:
             membership.admitted(sent_at)
         return response

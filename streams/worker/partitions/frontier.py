@@ -1,8 +1,8 @@
 """The commit frontier of one partition in one generation (promise 2).
 
-The committed offset never passes the lowest unfinished record. The frontier starts at the
-committed offset, so a first record above it is a hole like any other; its memory is bounded by what
-is unfinished.
+The committed offset never passes the lowest unfinished record. The frontier starts at the committed
+offset, so a first record above that is a hole like any other. Its memory grows only with unfinished
+records.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from enum import Enum, auto
 
 
 class Taken(Enum):
-    """What the next offset from the broker is to the frontier."""
+    """How the next offset from the broker relates to the frontier."""
 
     NEXT = auto()
-    """The one expected; now unfinished until ``finish``."""
+    """The offset expected; it is unfinished until ``finish``."""
     REPEATED = auto()
-    """Below the one expected: seen in this generation, to be dropped."""
+    """Below the offset expected: seen in this generation, to be dropped."""
     HOLE = auto()
-    """Above the one expected: records in between never reached us. Nothing changed."""
+    """Above the offset expected: records in between never reached us. Nothing changed."""
 
 
 class Frontier:
-    """Offsets taken up and not finished, and the one expected next."""
+    """The offsets taken up and not finished, and the offset expected next."""
 
     __slots__ = ("_begun", "_expected", "_unfinished", "committed")
 
@@ -32,7 +32,7 @@ class Frontier:
         self._unfinished: OrderedDict[int, None] = OrderedDict()
         self._begun = -1
         self.committed = committed
-        """What Kafka has been told, as an offset to go on from."""
+        """The offset committed to Kafka, from which a next owner goes on."""
 
     @property
     def expected(self) -> int:
@@ -45,8 +45,8 @@ class Frontier:
         return next(iter(self._unfinished), self._expected)
 
     def lag(self, end: int | None = None) -> int:
-        """Offsets that the committed one has not passed yet: of what was taken up, and of all there
-        is where the partition's end is known."""
+        """The number of offsets from the committed one to the partition's end, or to the next
+        expected one when that is higher or the end is unknown."""
         return max(self._expected, end or 0) - self.committed
 
     @property
@@ -55,16 +55,16 @@ class Frontier:
 
     @property
     def progress(self) -> int:
-        """Grows with every record taken up and with every one finished, whichever it is."""
+        """Grows with every record taken up and with every record finished, in any order."""
         return 2 * self._expected - len(self._unfinished)
 
     def begin(self, offset: int) -> None:
-        """A record that was taken up is worked on from now."""
+        """Note that a record taken up is now being worked on."""
         self._begun = max(self._begun, offset)
 
     def owes(self, offset: int) -> bool:
-        """Whether a later record than this one is worked on, or finished: as long as this one is
-        not, the committed offset stays below, and the later one is to be done again."""
+        """Whether a later record is being worked on or finished. The committed offset stays below
+        it until this one is finished, and the next owner would do the later one again."""
         return offset < self._begun
 
     def take_up(self, offset: int) -> Taken:

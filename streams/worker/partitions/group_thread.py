@@ -1,5 +1,5 @@
-"""The consumer's thread: its coordinator is listened to, and what it knows of the broker's offsets
-is read from the main thread."""
+"""The consumer's thread, which observes the coordinator, and from which the main thread reads the
+broker's offsets."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
-# How long a broker may sit on a fetch that it has nothing for. Faust asks for 1.5 s; the embedded
-# broker then waits it out even when records come, which would delay each of them by half of it.
+# How long a broker may hold a fetch for which it has no records. Faust asks for 1.5 s; the embedded
+# broker then waits for all of it even when records come, which would delay each of them by half of
+# it.
 EMPTY_FETCH_MS = 100
 
-# For the broker to take our leave, on the way out of a process that hangs.
+# How long the broker may take to confirm that we leave, when the process hangs on its way out.
 LEAVE_SECONDS = 1.0
 
 
@@ -54,8 +55,8 @@ class MemberApp(faust.App):
 
 
 class GroupThread(driver.AIOKafkaConsumerThread):
-    """The consumer's thread, its coordinator listened to, its brokers probed, its fetches read by
-    ourselves."""
+    """The consumer's thread. It observes its coordinator, probes its brokers, and decodes its
+    fetches with our own code."""
 
     app: MemberApp
     _probing: asyncio.Task[None] | None = None
@@ -84,7 +85,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             line = unreadable_changelog(topic, partition, lost)
         else:
             line = unreadable_source(topic, partition, lost, unnamed)
-        # Of several, the first is the one to begin with; the next start names the next.
+        # The first of several places is reported; once it is mended, the next start names the next
+        # one.
         consumer: Any = self.consumer
         consumer.unreadable = consumer.unreadable or UnreadableRecords(line)
 
@@ -105,11 +107,11 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         return None
 
     async def leave_group(self) -> None:
-        """Say that we go, where Faust's stop hangs before it does. A static member stays."""
+        """Leave the group when Faust's stop hangs before it does so. A static member stays."""
         if self._consumer is None or self._consumer._coordinator is None:
             return
         if self.thread_loop.is_closed():
-            return  # it hangs elsewhere: this thread has ended, and left
+            return  # the stop hangs elsewhere: this thread has left the group and ended
         leaving = asyncio.run_coroutine_threadsafe(
             leave(self._consumer._coordinator), self.thread_loop
         )
@@ -121,7 +123,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
     def behind(self, tp: TP) -> int:
         """Offsets between our fetch position and the end that the broker told us last.
 
-        The position passes transaction markers, which no record ever comes for.
+        The position also passes transaction markers, for which no record ever comes.
         """
         state = self._state(tp)
         if state is None or state.highwater is None or not state.has_valid_position:
@@ -135,7 +137,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         return None if state is None else state.highwater
 
     def _state(self, tp: TP) -> Any:
-        """What aiokafka knows of a partition that is assigned to us, or None."""
+        """aiokafka's state of a partition that is assigned to us, or None."""
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = None if subscription is None else subscription.assignment
         at = aiokafka.TopicPartition(tp.topic, tp.partition)

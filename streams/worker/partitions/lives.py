@@ -1,7 +1,7 @@
-"""Says where each source partition starts, and tells people when that is not where it should be.
+"""Finds where each source partition starts, and reports a start that is not where it should be.
 
-The judgement is ``starting_point``'s; here the topics' ids are asked for, and what was noticed
-becomes a line in the log and a metric.
+``starting_point`` judges. This module asks for the topics' ids, and turns each notice into a log
+line and a metric.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 
 class Lives:
-    """``ask``: the ids of the source topics by name, as the cluster has them now. It may block, and
-    raises KafkaError; a topic whose id is not to be had is left out."""
+    """``ask``: returns the ids of the source topics by name, as the cluster has them now. It may
+    block, and raises KafkaError. A topic whose id is unknown is left out."""
 
     def __init__(
         self, ask: Callable[[], Mapping[str, str]], *, clock: Clock, metrics: WorkerMetrics
@@ -46,8 +46,9 @@ class Lives:
         return starts
 
     async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
-        """The log of a partition was cut while it was read: where the next start is to go on, and
-        the reason to end. ``stood``: the offset expected next. ``kept``: what is left of it."""
+        """The log of a partition was cut while it was read. Returns where the next start is to go
+        on, and the reason to end. ``stood``: the offset expected next. ``kept``: what is left of
+        the log."""
         await self._learn_ids()
         self._metrics.log_cut(tp)
         reason = LogCut(

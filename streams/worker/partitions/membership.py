@@ -1,6 +1,6 @@
 """Our place in the consumer group: whether it is known to hold, why it is lost (promises 8, 13).
 
-The coordinator tells it, in its own thread (``coordinator``); it is read from the main one.
+The consumer's thread writes it (``coordinator.py``); the main thread reads it.
 """
 
 from __future__ import annotations
@@ -22,19 +22,20 @@ class Membership:
 
     @property
     def session(self) -> Session:
-        """How long it is, and when the last request that renewed it left."""
+        """Our session: its time-out, and when the last request that renewed it was sent."""
         return Session(self._session_timeout, self._answered_at)
 
     def admitted(self, sent_at: float) -> None:
-        """The group answered the last request of a join, which left at that monotonic time."""
+        """The group answered the last request of a join, which was sent at that monotonic time."""
         self._answered_at = sent_at
 
     def vouched_for(self, sent_at: float) -> bool:
-        """It answered a heartbeat that left then; False when that proves nothing.
+        """The group answered a heartbeat that was sent at that monotonic time. Returns False when
+        that proves nothing.
 
-        A broker that has just become the coordinator and still loads the group says yes to every
-        heartbeat, also to that of a member that was thrown out before. Nobody was while the answer
-        before this one still held; once it does not, only a join tells.
+        A broker that has just become the coordinator and still loads the group accepts every
+        heartbeat, also that of a member that was removed before. While the session since the last
+        answer that counted lasts, no member was removed; after that only a join is proof.
         """
         if not self._alive_at(sent_at):
             return False
@@ -42,8 +43,9 @@ class Membership:
         return True
 
     def member_reset(self) -> None:
-        """The broker no longer knows this member. A dynamic one joins again; so does a static one
-        whose session ran out. Else another process has joined with the same instance id."""
+        """The broker no longer knows this member. A dynamic member joins again; so does a static
+        one whose session ran out. Otherwise another process has joined with the same instance
+        id."""
         if self._static and self.session_alive():
             self.lost = (
                 "another process joined the group with the same WORKER_INSTANCE_ID; give each "

@@ -1,4 +1,4 @@
-"""Asks the broker what is really in a partition, apart from the group's own consumer."""
+"""Asks the broker which records a partition really has, apart from the group's own consumer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ANSWER_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first record from some offset on, and where its partition begins: what lies below the
-    beginning was deleted, by retention or by hand; above it, it was never a record or is
+    """The offset of the first record found, and where its partition begins. Missing offsets below
+    the beginning were deleted, by retention or by hand; those above it never had a record, or were
     compacted."""
 
     offset: int
@@ -42,7 +42,8 @@ class BrokerHoleInspector:
             **self._options, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await consumer.start()
-        # It sees what the group's own consumer sees; that one tells what can not be read.
+        # This consumer skips what the group's own consumer skips; that one reports what can not be
+        # read.
         read_on(consumer, lambda *_: None, self._skipped)
         try:
             partition = aiokafka.TopicPartition(tp.topic, tp.partition)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 
 class OffsetRange(NamedTuple):
-    """From the first offset that is still there up to the one that the next record will get."""
+    """``begin``: the first offset that is still there. ``end``: the offset that the next record
+    will get."""
 
     begin: int
     end: int

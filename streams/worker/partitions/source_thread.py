@@ -1,4 +1,4 @@
-"""The consumer's thread, where a committed offset carries the life of its log."""
+"""The consumer's thread, which commits each offset with the life of its log."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from streams.worker.partitions.starting_point import Found
 
 log = logging.getLogger(__name__)
 
-# How long an assignment waits for all partitions to tell their beginning and end. One that has no
+# How long an assignment waits for the beginning and end of all partitions. A partition that has no
 # leader does not tell, and must not keep the others from being read.
 TELL_SECONDS = 10.0
 
-# How long it waits for the offsets that were put right to be committed. Without it the next start
-# only puts them right again.
+# How long an assignment waits for the commit of the offsets that were put right. If that fails, the
+# next start puts them right again.
 SIGN_SECONDS = 5.0
 
 
 class SourceThread(GroupThread):
-    """``lives``: the life to commit with an offset of each source partition."""
+    """``lives``: the life that is committed with the offset of each source partition."""
 
     lives: Mapping[TP, str] = {}
 
@@ -50,7 +50,7 @@ class SourceThread(GroupThread):
         consumer.commit = commit_with_lives
 
     async def found(self, tps: Iterable[TP]) -> dict[TP, Found]:
-        """What is committed for each partition, and what the broker has of it."""
+        """The committed offset of each partition, and what the broker has of the partition."""
         committed = await self.call_thread(self._committed, list(tps))
         try:
             kept = await asyncio.wait_for(self.kept(committed), TELL_SECONDS)
@@ -68,7 +68,7 @@ class SourceThread(GroupThread):
         }
 
     async def sign(self, offsets: Mapping[TP, int]) -> None:
-        """Commit these with their lives. What can not be committed is only told."""
+        """Commit these offsets with their lives. A failure is only logged."""
         if not offsets:
             return
         try:

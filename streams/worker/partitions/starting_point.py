@@ -1,14 +1,14 @@
-"""Where a partition is read from when it is taken over: pure judgement, no broker, no clock.
+"""Decides where a partition is read from when it is assigned. No I/O, and no clock.
 
 A committed offset means something only in the log that it was committed for. Topics are deleted and
 made anew under their old name, logs lose their tail in an unclean election, retention deletes what
-nobody has read, and people set offsets by hand. aiokafka resets the position by itself then and
-says nothing, and records below the committed offset pass for repeats. So the committed offset is
-held here against what the broker has.
+nobody has read, and people set offsets by hand. aiokafka then resets the position silently, and
+records below the committed offset would pass for repeats. So the committed offset is compared here
+with what the broker has.
 
 A *life* names the log that offsets refer to: the topic's id, and ``@<epoch ms>`` behind it when the
-log was cut at that time. It travels in the metadata of each offset that a worker commits. Offsets
-of different lives cannot be compared.
+log was cut at that time. It is in the metadata of each offset that a worker commits. Offsets of
+different lives cannot be compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streams.core.records import CUT
 _LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
 
 
-# A life's time has so many digits at most.
+# The time in a life has at most 19 digits.
 _END_OF_TIME = 10**19
 
 
@@ -43,8 +43,8 @@ class Notice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the broker tells of one partition. ``committed`` is None where nothing is; ``metadata``
-    is what was committed with it; ``end`` is the offset that the next record will get."""
+    """What the broker tells of one partition. ``committed``: None where nothing is. ``metadata``:
+    what was committed with the offset. ``end``: the offset that the next record will get."""
 
     committed: int | None
     metadata: str
@@ -62,9 +62,9 @@ class Start:
 
 
 def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
-    """Where to go on, so that no record of this log is passed over that has no outcome.
+    """Where to go on, so that no record of this log is passed over without an outcome.
 
-    ``topic_id`` is empty where the broker does not tell: nothing is concluded from it then.
+    ``topic_id`` is empty where the broker does not tell it; then nothing is concluded from it.
     """
     if found.committed is None:
         return Start(found.beginning, topic_id)
@@ -82,14 +82,14 @@ def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
 
 
 def cut_life(life: str, now_ms: int, topic_id: str = "") -> str:
-    """The life that begins when the log named by ``life`` was cut: another one, also where a clock
-    was set back. ``topic_id``: where it is known by now."""
+    """A new life for the log named by ``life``, which was cut at ``now_ms``. It differs from
+    ``life`` even when a clock was set back. ``topic_id``: the topic's id, empty if unknown."""
     topic, _, before = life.partition(CUT)
     cut_at = max(now_ms, (int(before or 0) + 1) % _END_OF_TIME)
     return f"{topic_id or topic}{CUT}{cut_at}"
 
 
 def _another(life: str, topic_id: str) -> bool:
-    """Whether both name their topic, and not the same one."""
+    """Whether both name their topic, and the topics differ."""
     of = life.partition(CUT)[0]
     return bool(of and topic_id) and of != topic_id

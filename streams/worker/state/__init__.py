@@ -1,1 +1,1 @@
-"""What is known of each interaction: the table, its stores on disk, and what is forgotten."""
+"""What is known of each interaction: the table, its stores on disk, and the sweep that forgets."""

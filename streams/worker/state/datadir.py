@@ -17,34 +17,35 @@ from streams.errors import SettingsError
 log = logging.getLogger(__name__)
 
 
-# Beside the stores: what they are the image of.
+# File beside the stores that names the cluster and the changelog from which they were built.
 ORIGIN = "origin.json"
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The ids of the cluster and of the changelog topic; empty where the broker does not tell."""
+    """The ids of the cluster and of the changelog topic; empty where the broker does not tell
+    them."""
 
     cluster: str = ""
     changelog: str = ""
 
     def differs(self, other: Origin) -> bool:
-        """Whether one of the ids that both know is not the same."""
+        """Whether an id that both know differs."""
         return _differ(self.cluster, other.cluster) or _differ(self.changelog, other.changelog)
 
     def completed(self, other: Origin) -> Origin:
-        """With what only the other one knows."""
+        """This origin, completed with the ids that only the other one knows."""
         return Origin(self.cluster or other.cluster, self.changelog or other.changelog)
 
 
 @contextmanager
 def claim(directory: Path, *, embedded: bool, origin: Origin) -> Iterator[Path]:
-    """The worker's own directory, under ``DATA_DIR``. Raises SettingsError when it is not to be
-    had.
+    """The worker's own directory, under ``DATA_DIR``. Raises SettingsError when it can not be
+    written to, or is in use by another worker.
 
-    The lock goes with the process, however it ends. Stores kept from an ``embedded`` broker are
-    thrown away: that broker's memory is gone when it is started again, and records of another life
-    would pass for records of this one. So would those of another cluster or of a changelog that was
-    deleted and made anew: such stores are thrown away too, to be read again from the changelog.
+    The lock ends with the process, however that ends. Stores from an ``embedded`` broker are thrown
+    away: that broker's memory is gone when it is started again, and records of another life would
+    pass for records of this one. Stores of another cluster, or of a changelog that was deleted and
+    made anew, are thrown away for the same reason, and restored from the changelog.
     """
     path = directory.absolute()
     try:
@@ -70,10 +71,10 @@ def claim(directory: Path, *, embedded: bool, origin: Origin) -> Iterator[Path]:
 
 
 def _match(stores: Path, file: Path, origin: Origin) -> None:
-    """Throw the stores away unless they are of this origin, and write down what they are of.
+    """Throw the stores away if they are of another origin, and write this origin down.
 
-    Stores that an older release left have no such file. They are taken for what they should be:
-    whether their offsets fit the changelog is looked at later.
+    Stores that an older release left have no such file. They are taken to be of this origin;
+    whether their offsets fit the changelog is checked later (``stores.py``).
     """
     try:
         before = _written(file)

@@ -1,9 +1,9 @@
-"""The stores of the table on disk: what is kept, thrown away or refused when disk and changelog
+"""The stores of the table on disk: which are kept, thrown away or refused when disk and changelog
 disagree.
 
-The changelog is the truth, and a store never holds what it has not got. So a store that is damaged,
-or older than what the changelog still has, is thrown away and read anew. Only when the changelog is
-the one that has lost something does the worker stop and ask.
+The changelog is the truth, and a store never holds anything that the changelog lacks. So a store
+that is damaged, or that ends before the changelog begins, is thrown away and restored. Only when
+the changelog itself has lost records does the worker stop and ask.
 """
 
 from __future__ import annotations
@@ -26,27 +26,30 @@ from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
-# How RocksDB begins to say that files are damaged or missing. Anything else (no space, no right, no
-# descriptors) would not be mended by reading it all again.
+# How RocksDB's messages about damaged or missing files begin. Other errors (no space, no right, no
+# descriptors) would not be mended by restoring the store.
 _DAMAGE = ("Corruption", "IO error: No such file or directory")
 
-# What Faust goes by to open a store again that it has just let go.
+# The word in an error at which Faust tries again to open a store that it has just released.
 _LOCKED = "lock"
 
 
 class InteractionStore(Store):
-    """Faust's RocksDB stores, one for each partition, each of which can be lost."""
+    """Faust's RocksDB stores, one for each partition; each can be discarded and rebuilt from the
+    changelog."""
 
     failure: StoreError | None = None
-    """Why the worker can not go on, once it can not: Faust only logs what fails in a recovery."""
+    """Why the worker can not go on, or None. It is kept because Faust only logs an error in a
+    recovery."""
 
     @contextmanager
     def using(self, partition: int) -> Iterator[rocksdict.Rdict]:
-        """The store of a partition. Raises StoreError when the disk fails while it is in use, and
-        ever after: what a store has missed by then must not be taken for unknown.
+        """The store of a partition. Raises StoreError when the disk fails while the store is in
+        use, and on every later use: a value that the store has missed must not pass for one that
+        does not exist.
 
-        A damaged one is thrown away for the next start to read it anew. This one has no way back
-        to the position that it was restored from.
+        A damaged store is thrown away, and the next start restores it. This run can not go back to
+        the position from which it was restored.
         """
         if self.failure is not None:
             raise self.failure.with_traceback(None)
@@ -60,10 +63,10 @@ class InteractionStore(Store):
             raise self._failed(partition, error) from error
 
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> dict[TP, int]:
-        """Up to which offset each partition's changelog is applied, or gone: from the next one on
-        it is to be read; -1 when that is all. ``kept``: what the broker has of it.
+        """The offset up to which each partition's changelog is applied or gone; reading begins at
+        the next one. It is -1 when all of it is to be read. ``kept``: what the broker has of it.
 
-        Raises StoreError when it ends below what the store has applied.
+        Raises StoreError when a changelog ends before an offset that its store has applied.
         """
         applied = {tp: self._applied(tp, each.begin) for tp, each in kept.items()}
         ahead = {tp: offset for tp, offset in applied.items() if offset >= kept[tp].end}
@@ -73,8 +76,8 @@ class InteractionStore(Store):
         return applied
 
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
-        """Faust's, in a recovery, which goes on whatever becomes of the batch: a disk that fails is
-        remembered as ``failure``, and every later use raises it."""
+        """Called by Faust in a recovery, which goes on whatever this raises. So a disk error is
+        kept as ``failure``, and every later use raises it."""
         of_partition: defaultdict[int, list[Any]] = defaultdict(list)
         for event in batch:
             of_partition[event.message.partition].append(event)
@@ -87,7 +90,7 @@ class InteractionStore(Store):
             db: rocksdict.Rdict = super()._open_for_partition(partition)
         except Exception as error:  # rocksdict has no finer one
             if _LOCKED in str(error):
-                raise  # by this process, a moment ago: Faust tries again
+                raise  # this process had the lock a moment ago: Faust tries again
             if not _damaged(error):
                 raise self._failed(partition, error) from error
             self._throw_away(partition, error)
@@ -110,14 +113,14 @@ class InteractionStore(Store):
         db = self._dbs.pop(partition, None)
         if db is not None:
             db.close()
-        # What can not be removed fails again, and is told, when it is opened.
+        # A file that can not be removed fails again, and is reported, when the store is opened.
         shutil.rmtree(self.partition_path(partition), ignore_errors=True)
 
     def _applied(self, tp: TP, beginning: int) -> int:
         with self.using(tp.partition):
             applied = self.persisted_offset(tp)
             if applied is not None and applied + 1 < beginning:
-                # It may hold what the changelog has forgotten or replaced since.
+                # The store may hold values that the changelog has forgotten or replaced since.
                 self._throw_away(tp.partition, f"the changelog begins at {beginning} by now")
                 applied = None
             if applied is None and beginning:

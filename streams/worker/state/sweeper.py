@@ -16,9 +16,9 @@ from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
 
-# A sweep reads the whole store: ten of them in a TTL keep small what is kept too long, and never
-# oftener than this keeps the reading small. The first one of an assignment comes at once, for it
-# also counts what is there.
+# A sweep reads the whole store. Ten sweeps in a TTL limit how long an interaction is kept too long;
+# the shortest interval limits the reading. The first sweep of an assignment comes at once, because
+# it also counts the interactions.
 SHORTEST_INTERVAL_SECONDS = 1.0
 LONGEST_INTERVAL_SECONDS = 600.0
 

@@ -26,8 +26,8 @@ from streams.worker.state.stores import InteractionStore, StoredTable
 TABLE_NAME = "interactions"
 
 # Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
-# store; with a dozen partitions a worker would grow until it is killed. What the cache has not got
-# the system's has.
+# store; with a dozen partitions a worker would grow until it is killed. Blocks that are not in this
+# cache may still be in the operating system's.
 BLOCK_CACHE_BYTES = 1 << 20
 WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
@@ -44,7 +44,8 @@ def changelog(app_id: str) -> str:
 
 
 def declare(app: faust.App, partitions: int) -> StoredTable:
-    """The table as Faust knows it; values are bytes, encoded here. Its changelog is there."""
+    """The table as Faust knows it. Values are bytes, encoded here. Its changelog topic exists
+    already."""
     table = app.Table(
         TABLE_NAME,
         key_type=bytes,
@@ -80,7 +81,7 @@ class InteractionTable:
 
     @property
     def size(self) -> int:
-        """Interactions remembered, as of the last sweep plus what came since."""
+        """Interactions remembered: those of the last sweep, and those added since."""
         return sum(self._sizes.values())
 
     @property
@@ -89,20 +90,21 @@ class InteractionTable:
         return self._stores.failure
 
     def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
-        """The record, or None. The caller owns the partition, or Faust would open its store."""
+        """The record, or None. The caller must own the partition, or Faust would open its store."""
         with self._stores.using(partition) as store:
             value = store.get(interaction_id.encode())
         return None if value is None else decode_record(value)
 
     def expired(self, record: InteractionRecord) -> bool:
-        """Past its TTL. A source record that was put off keeps it, for it comes back; so does the
-        intent of one that has no verdict yet, for forgetting it could repeat a PATCH."""
+        """Whether the record is past its TTL. It never is while a source record is put off, for
+        that one comes back, or while an intent has no verdict, for forgetting the intent could
+        repeat a PATCH."""
         age_ms = self._clock.time() * 1000 - record.updated_at
         return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
 
     async def put(self, assignment: Assignment, partition: int, record: InteractionRecord) -> None:
-        """Write, and wait until the changelog has it. Raises OwnershipLost, PublishError,
-        StoreError."""
+        """Write the record, and wait until the changelog has it. Raises OwnershipLost,
+        PublishError, StoreError."""
         await assignment.owned()
         key, value = record.interaction_id.encode(), encode_record(record)
         with self._stores.using(partition) as store:
@@ -111,15 +113,16 @@ class InteractionTable:
         acknowledged = await self._publisher.enqueue(
             self.changelog, key=key, value=value, partition=partition, headers=assignment.headers
         )
-        # Shielded: a lane abandoned here must leave no gap in the store behind a later offset.
+        # Shielded: a lane abandoned here must not leave its value out of the store, below a later
+        # offset.
         await asyncio.shield(self._apply(assignment, key, value, acknowledged))
 
     async def sweep(self, assignment: Assignment, partition: int) -> int:
-        """Forget what is past its TTL; returns how many. Raises OwnershipLost.
+        """Forget the interactions past their TTL. Returns how many. Raises OwnershipLost.
 
-        Here alone: the changelog topic forgets by its own retention, which is the TTL too. Nothing
-        is awaited between looking at a record and deleting it, so a write that is under way comes
-        after it and stays.
+        They are forgotten in the store alone: the changelog topic forgets by its own retention,
+        which is the TTL too. Nothing is awaited between looking at a record and deleting it, so a
+        write that is under way comes afterwards and stays.
         """
         kept = forgotten = 0
         start: bytes | None = None
@@ -152,13 +155,13 @@ class InteractionTable:
         acknowledged: asyncio.Future[Acknowledged],
     ) -> None:
         at = await acknowledged
-        # A late acknowledgement of a partition given up meanwhile: whoever owns it now has read
-        # the value from the changelog, or will process its source record again.
+        # An acknowledgement that came after the partition was given up: its owner has read the
+        # value from the changelog, or will process its source record again.
         if assignment.revoked:
             return
         place = TP(at.topic, at.partition)
         with self._stores.using(at.partition) as store:
-            # Both or none, wherever the process dies.
+            # One batch: the store gets both or neither, wherever the process dies.
             written = rocksdict.WriteBatch(raw_mode=True)
             written.put(key, value)
             persisted = self._stores.persisted_offset(place)
