@@ -1,4 +1,4 @@
-"""Hosts and URLs of settings: what a client can really use, and what stays on this machine."""
+"""Checks hosts and URLs in settings: can a client use them, and do they stay on this machine?"""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from urllib.parse import SplitResult, urlsplit
 
 from streams.errors import SettingsError
 
-# DNS takes no label above 63 characters and no name above 253. Python's resolver raises an error of
-# its own over others, in the middle of a connection attempt.
+# DNS accepts labels of up to 63 characters and names of up to 253. Over any other name Python's
+# resolver raises an error of its own, in the middle of a connection attempt.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*\.?")
 
-# An URL ends up in logs, spans and the group's metadata, so it is short.
+# A URL ends up in logs, spans and the group's metadata, so its length is limited.
 MAX_URL = 500
 
 _WRONG = re.compile(r"[^!-~]|[@?#\\]")
 
 
 def is_host(text: str) -> bool:
-    """Whether it is a name or an IPv4 address; an IPv6 address without its brackets."""
+    """Whether the text is a host name, an IPv4 address, or an IPv6 address without its brackets."""
     return _NAME.fullmatch(text) is not None or is_ipv6(text)
 
 
@@ -32,12 +32,13 @@ def is_ipv6(text: str) -> bool:
 
 
 def http_url(host: str, port: int) -> str:
-    """Where a server of ours is reached; an IPv6 address goes in brackets."""
+    """The URL of one of our servers; an IPv6 address is put in brackets."""
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent there never leaves this machine: 127.0.0.0/8, ::1 and localhost."""
+    """Whether the host is this machine (127.0.0.0/8, ::1, localhost), so that data sent to it never
+    leaves the machine."""
     if host.lower() == "localhost":
         return True
     try:
@@ -47,11 +48,11 @@ def is_loopback(host: str) -> bool:
 
 
 def checked_url(name: str, text: str) -> SplitResult:
-    """The URL of a setting, that paths are appended to and that is logged: so it has neither user
-    nor query nor fragment. Raises SettingsError."""
+    """The URL of a setting, in its parts. Paths are appended to it and it is logged, so it must
+    have no user, query or fragment. Raises SettingsError."""
     try:
         parts = urlsplit(text)
-        # `port` raises ValueError when it is none.
+        # `port` raises ValueError when the text is not a port.
         valid = parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         valid = False
@@ -72,8 +73,8 @@ def checked_url(name: str, text: str) -> SplitResult:
 def api_url(name: str, text: str, *, insecure: bool) -> str:
     """Scheme and host of an API. Raises SettingsError.
 
-    With a path every call would be answered 404, for the path of the API is appended to it. And
-    the client's secret is sent there, so it goes in clear only where that was asked for.
+    The API's own path is appended, so a URL with a path would get 404 for every call. The client's
+    secret is sent there, so it goes to another machine in clear only if ``insecure`` allows it.
     """
     parts = checked_url(name, text)
     origin = f"{parts.scheme}://{parts.netloc.lower()}"

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-# Entered for a wait, so that others may go on meanwhile.
+# Makes a context manager that is entered around a wait, so that other work may go on meanwhile.
 Resting = Callable[[], AbstractAsyncContextManager[None]]
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -21,14 +21,14 @@ _LATEST = 253_402_300_799
 
 
 class Clock(Protocol):
-    """What the program asks of time. All figures are in seconds."""
+    """The time functions that the program uses. All numbers are in seconds."""
 
     def monotonic(self) -> float:
         """Seconds since some fixed point; never goes backwards. For durations and deadlines."""
         ...
 
     def time(self) -> float:
-        """Seconds since the epoch. For what is written down; never for durations."""
+        """Seconds since the epoch. For times that are written down; never for durations."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -52,10 +52,11 @@ class SystemClock:
 def rfc3339(epoch_seconds: float) -> str:
     """``1765552507.657`` -> ``2025-12-12T15:15:07.657Z``: UTC, milliseconds (contract, outcome).
 
-    Never raises: a time outside the years 1 to 9999 is written as the nearest one within them, and
-    what is no number as the earliest.
+    Never raises: a time outside the years 1 to 9999 is written as the nearest time within them, and
+    NaN as the earliest.
     """
-    # In this order NaN, which is greater and smaller than nothing, becomes the earliest.
+    # NaN is neither greater nor smaller than any number. In this order of arguments it becomes the
+    # earliest time.
     writable = min(max(_EARLIEST, epoch_seconds), _LATEST)
     at = datetime.fromtimestamp(writable, UTC).replace(tzinfo=None)
     return f"{at.isoformat(timespec='milliseconds')}Z"
@@ -64,8 +65,8 @@ def rfc3339(epoch_seconds: float) -> str:
 def epoch_ms(timestamp: str | None) -> int | None:
     """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparsable.
 
-    A time without an offset is taken as UTC, which is what Genesys Cloud means by it. One whose
-    offset takes it out of the years 1 to 9999 is none: ``rfc3339`` could not write it.
+    A time without an offset is taken as UTC, which is what Genesys Cloud means by it. A time whose
+    offset moves it out of the years 1 to 9999 gives None, because ``rfc3339`` could not write it.
     """
     if not timestamp:
         return None

@@ -1,9 +1,9 @@
-"""The one place that reads ``.env``, strictly: a line that can not be read is refused.
+"""The only module that reads ``.env``. A line that can not be read is refused.
 
-A line that is skipped with a warning may be the one that says DRY_RUN, and the worker then sends
-what it was told not to send. So what leaves a doubt is refused in one line: a quotation mark that
-is not closed, a name without a value, a name that is set twice. No value is ever quoted, for it may
-be a secret.
+If such a line were skipped with a warning it could be the one that sets DRY_RUN, and the worker
+would send what it was told not to send. So every doubtful line is refused with one line of error: a
+quotation mark that is not closed, a name without a value, a name that is set twice. No value is
+ever quoted, because it may be a secret.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from streams.errors import SettingsError
 
 ENV_FILE = Path(".env")
 
-# A file of settings is a few kilobytes. Keeps whatever else is called .env out of memory.
+# A settings file is a few kilobytes. The limit keeps any large file that is called .env out of
+# memory.
 MAX_BYTES = 1024 * 1024
 
-# Of a file that is no .env at all, so that what is told of it stays one line.
+# How many lines with problems are named, so that the error stays short for a file that is not a
+# .env file at all.
 MOST_TOLD = 5
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\s*=(?P<rest>.*)")
-# Told of a line that can not be read. A line of a key or a token is mostly in both cases, and is
-# no name.
+# The name that is shown for a line that can not be read. A line of a key or token mostly mixes
+# upper and lower case, so it does not pass for a name.
 _NAME = re.compile(
     r"(?:export\s+)?(?P<name>[A-Z][A-Z0-9_]{0,63}(?=[\s=:]|$)|[a-z][a-z0-9_]{0,63}(?=\s*=))"
 )
@@ -46,7 +48,7 @@ class _NotReadable(ValueError):
 
 
 def read_env_file(path: Path | str = ENV_FILE) -> dict[str, str]:
-    """The variables of a ``.env`` file; none when there is no file.
+    """The variables of a ``.env`` file; empty when there is no file.
 
     Raises SettingsError that names the file, the lines and, where they can be read, the variables.
     """
@@ -73,8 +75,9 @@ def read_env_file(path: Path | str = ENV_FILE) -> dict[str, str]:
 
 
 def merged(environment: Mapping[str, str], behind: Mapping[str, str]) -> dict[str, str]:
-    """What both say of each variable, its name in lower case. The environment wins, a name in
-    capitals wins over one that is not, and what is blank is not set."""
+    """The variables of both mappings, their names in lower case. ``environment`` wins over
+    ``behind``, a name in capitals wins over one that is not, and a blank value counts as not set.
+    """
     return {
         name.lower(): value
         for source in (behind, environment)
@@ -151,7 +154,7 @@ def _closed(match: re.Match[str] | None) -> str:
 
 
 def _filled_in(text: str, known: Mapping[str, str]) -> str:
-    """With ``${NAME}`` and ``${NAME:-default}`` replaced."""
+    """The text with ``${NAME}`` and ``${NAME:-default}`` replaced. Raises _NotReadable."""
 
     def replacement(reference: re.Match[str]) -> str:
         value = known.get(reference["name"]) or reference["default"]

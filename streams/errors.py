@@ -45,9 +45,9 @@ class StreamsError(Exception):
 
 
 class SettingsError(StreamsError):
-    """Settings are missing or wrong: one problem each, that begins with the variable's name and
-    fits on one line. All of them are told in one line, so that one start shows all there is to do.
-    """
+    """Settings are missing or wrong. Each problem begins with the variable's name and fits on one
+    line. The text of the error has all problems on one line, so that one start shows everything
+    there is to do."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__(*problems)
@@ -62,7 +62,8 @@ class RecordError(StreamsError):
 
 
 class EnvelopeError(RecordError):
-    """Bytes that are no event. ``field`` is the path of what is wrong, or None for the whole."""
+    """Bytes that are not an event. ``field``: path of the wrong field, None when the whole is
+    wrong."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -70,18 +71,18 @@ class EnvelopeError(RecordError):
 
 
 class RecordSkipped(RecordError):
-    """An operator has named the record in SKIP_RECORDS, so nothing of it was read."""
+    """An operator has named the record in SKIP_RECORDS, so it was not read at all."""
 
 
 class InternalError(RecordError):
-    """A fault of this program in the work on one record. A later try, or a later release, may not
-    have it, so the record is put off, and at last dead."""
+    """A fault of this program in the work on one record. A later try or a later release may not
+    have it, so the record is put off, and becomes a dead letter when it fails too often."""
 
     retriable = True
 
 
 class KafkaError(StreamsError):
-    """Something about Kafka."""
+    """Base of the errors about Kafka."""
 
 
 class PublishError(KafkaError):
@@ -91,7 +92,7 @@ class PublishError(KafkaError):
 
 
 class RecordTooLarge(PublishError):
-    """A record that Kafka takes from nobody, however often it is sent."""
+    """Kafka never accepts the record, however often it is sent."""
 
     retriable = False
 
@@ -105,8 +106,8 @@ class ApiError(StreamsError):
 
     ``status``: HTTP status or None. ``code``: Genesys' error code. ``correlation_id``: the
     ``ININ-Correlation-Id`` to quote to Genesys support. ``maybe_applied``: the request may have
-    taken effect although it failed, so a PATCH must be looked at before it is repeated.
-    ``retry_after``: seconds that the API asked to wait; 0 when it said nothing.
+    taken effect although it failed, so the interaction must be read before a PATCH is repeated.
+    ``retry_after``: seconds that the API asked to wait; 0 when it did not ask.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class ApiError(StreamsError):
 
 
 class Unauthorized(ApiError):
-    """401 with a token fetched just before, or the token endpoint refuses."""
+    """401 with a token that was fetched just before, or the token endpoint refuses."""
 
     retriable = True
 
@@ -169,8 +170,8 @@ class RateLimited(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx. Its ``retry_after`` is for this interaction alone: that the API as a whole is down the
-    circuit breaker finds out."""
+    """5xx. Its ``retry_after`` is for this interaction alone. The circuit breaker finds out whether
+    the API as a whole is down."""
 
     retriable = True
 
@@ -182,7 +183,8 @@ class ApiTimeout(ApiError):
 
 
 class CircuitOpen(ApiError):
-    """Not sent: Genesys Cloud fails, and the circuit breaker has kept the call waiting too long."""
+    """The request was not sent: Genesys Cloud fails, and the circuit breaker has kept the call
+    waiting too long."""
 
     retriable = True
 
@@ -198,11 +200,11 @@ class BadRequest(ApiError):
 
 
 class WorkerError(StreamsError):
-    """The worker can not do its job; whoever started it starts it again."""
+    """The worker can not do its job and ends. Its supervisor starts it again."""
 
 
 class OwnershipLost(WorkerError):
-    """The partition was revoked, or may have been: nothing may be written or called for it."""
+    """The partition was revoked, or may have been: no write and no call may be made for it."""
 
 
 class OffsetHole(WorkerError):
@@ -210,20 +212,22 @@ class OffsetHole(WorkerError):
 
 
 class LogCut(WorkerError):
-    """The log of a partition ends below what was read of it: cut, or another one by now."""
+    """The log of a partition ends below an offset that was read already: the log was cut, or
+    replaced by another one."""
 
 
 class MembershipLost(WorkerError):
-    """Thrown out of the consumer group for good, or never let in."""
+    """The worker was thrown out of the consumer group for good, or never let in."""
 
 
 class KafkaUnfit(WorkerError):
-    """Brokers do not answer, a partition can not be read, or a topic is not what it was at the
-    start. The message names what to mend."""
+    """Brokers do not answer, a partition can not be read, or a topic is no longer what it was at
+    the start. The message names what to mend."""
 
 
 class UnreadableRecords(WorkerError):
-    """A partition goes on behind records only once an operator has named them (SKIP_RECORDS)."""
+    """A partition has records that can not be read. It goes on behind them only after an operator
+    has named them in SKIP_RECORDS."""
 
 
 class StoreError(WorkerError):
@@ -231,7 +235,7 @@ class StoreError(WorkerError):
 
 
 class Stalled(WorkerError):
-    """Records wait and the frontier stands still with no cause that can be named."""
+    """Records wait and the frontier stands still, and no cause can be named."""
 
 
 class DemoError(StreamsError):

@@ -1,6 +1,5 @@
-"""The routes that an orchestrator and Prometheus ask: ``/healthz``, ``/readyz``, ``/metrics``. The
-bridge's and the worker's.
-"""
+"""The routes for an orchestrator and Prometheus: ``/healthz``, ``/readyz``, ``/metrics``. The
+bridge and the worker both serve them."""
 
 from __future__ import annotations
 
@@ -17,8 +16,9 @@ def health_routes(
     metrics: Callable[[], CollectorRegistry],
     also: Callable[[], Mapping[str, str]] = dict,
 ) -> list[web.RouteDef]:
-    """``not_ready``: why, or None when it is. ``metrics``: the registry, its gauges up to date.
-    ``also``: what ``/readyz`` tells beside that, whether ready or not."""
+    """``not_ready``: returns why the program is not ready, or None when it is. ``metrics``: returns
+    the registry with its gauges up to date. ``also``: further fields of the ``/readyz`` answer,
+    ready or not."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})

@@ -1,4 +1,4 @@
-"""The end of a process that hangs on its way out."""
+"""Ends a process that hangs on its way out."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import threading
 
 
 def leave_within(seconds: float, why: str, code: int = 1) -> None:
-    """End the process with that exit code after that time, unless it is gone by then.
+    """End the process with exit code ``code`` after ``seconds``, unless it has ended by then.
 
-    A thread, because what hangs may be the event loop; never cancelled, because what hangs may also
-    be the interpreter waiting for somebody's thread at its own end.
+    It uses a thread, because the event loop may be what hangs. The thread is never cancelled,
+    because the interpreter may hang too, when it waits at its end for another thread.
     """
     timer = threading.Timer(seconds, leave_now, [why, code])
     timer.daemon = True
@@ -18,10 +18,10 @@ def leave_within(seconds: float, why: str, code: int = 1) -> None:
 
 
 def leave_now(why: str, code: int = 1) -> None:
-    """End the process at once. Code 1: what was not finished is left to be done again."""
+    """End the process at once. Code 1 means that unfinished work is left to be done again."""
     # Not through sys.stderr: its lock may be held by the very code that hangs.
     left = "ending now with work unfinished" if code else "ending now"
     try:
         os.write(2, f"genesys-streams: {why}: {left}\n".encode())
-    finally:  # also where the log is on the disk that is full
+    finally:  # also when the disk of the log is full
         os._exit(code)

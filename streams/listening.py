@@ -1,7 +1,6 @@
-"""An HTTP server on a port of this machine: bound or refused in one line, silent about what
-strangers send that is no HTTP, and unmoved by how many connections they open. The bridge's and the
-worker's.
-"""
+"""An HTTP server on a port of this machine, for the bridge and the worker. A failure to bind is
+told in one line. Bytes that are not HTTP are never logged. However many connections strangers open,
+the process keeps the descriptors that it needs."""
 
 from __future__ import annotations
 
@@ -22,50 +21,52 @@ from streams.errors import SettingsError
 
 log = logging.getLogger(__name__)
 
-# What aiohttp raises for bytes that are no HTTP, in a head or in the framing of a body. Their
-# message has those bytes in it, and so the API key when it is the key's line that is broken.
+# What aiohttp raises for bytes that are not HTTP, in a head or in the framing of a body. The
+# message has those bytes in it, and so the API key when the key's line is the broken one.
 _SENDERS_FAULT = (HttpProcessingError, web.RequestPayloadError)
 
-# The one thing that a client may expect of a server by HTTP's `Expect`.
+# The only value that HTTP defines for a client's `Expect` header.
 CONTINUE = "100-continue"
 
-# Descriptors that no connection may take: those are for Kafka (two clients, each with a connection
-# to every broker), files, and connections that are accepted and not yet counted.
+# Descriptors that no connection may take. They are for Kafka (two clients, each with a connection
+# to every broker), for files, and for connections that are accepted but not yet counted.
 KEPT_BACK = 128
 
-# Connections that the system holds for us until they are accepted. With fewer, senders that come
-# all at once are let in a second later.
+# Connections that the system holds for us until we accept them. With a shorter queue, senders that
+# come all at once are let in a second later.
 QUEUE = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Descriptors that a server may take. ``connections``: open at once; ``accepted_at_once``: in
-    one turn of the loop, four of which may pass before a connection too many is closed again."""
+    """Descriptors that a server may take. ``connections``: how many may be open at once.
+    ``accepted_at_once``: how many are accepted in one turn of the loop. Four turns may pass before
+    a connection too many is closed again."""
 
     connections: int
     accepted_at_once: int
 
     @classmethod
     def within(cls, descriptors: int) -> Self:
-        """Of a process that may have so many: all but ``KEPT_BACK``, or half of a few."""
+        """For a process that may have that many descriptors: all but ``KEPT_BACK``, or half of them
+        when they are few."""
         kept_back = min(KEPT_BACK, descriptors // 2)
         return cls(descriptors - kept_back, max(1, kept_back // 8))
 
     @classmethod
     def of_this_process(cls) -> Self:
-        """As ``ulimit -n`` says."""
+        """For the descriptors that ``ulimit -n`` allows this process."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return cls.within(limit if limit != resource.RLIM_INFINITY else sys.maxsize)
 
 
 class Runner(web.AppRunner):
-    """Runs an application. Neither its log nor its answers have a byte of what is no HTTP.
+    """Runs an application. Neither its log nor its answers quote a request that is not HTTP.
 
-    ``on_not_http`` is called for each request that is none, ``on_no_room`` for each connection that
-    is closed at once because there are as many as there may be: the process must not run out of
-    descriptors, or it could not reach Kafka any more. ``options``: aiohttp's own, of
-    ``web.AppRunner``. Bodies are handed on as they came, and aiohttp logs no requests.
+    ``on_not_http`` is called for each such request. ``on_no_room`` is called for each connection
+    that is closed at once because the limit is reached: if the process ran out of descriptors it
+    could not reach Kafka any more. ``options``: those of aiohttp's ``web.AppRunner``. Bodies are
+    handed on as they arrived, and aiohttp logs no requests.
     """
 
     def __init__(
@@ -90,11 +91,11 @@ class Runner(web.AppRunner):
 
     @property
     def connections(self) -> int:
-        """How many are open."""
+        """How many connections are open."""
         return len(self.server.connections) if self.server is not None else 0
 
     def no_room(self) -> bool:
-        """Told to each new connection, which is not among the open ones yet."""
+        """Whether a new connection must be closed at once. It does not count as open yet."""
         if self.connections < self._room.connections:
             return False
         log.warning(
@@ -112,7 +113,7 @@ class Runner(web.AppRunner):
 
 
 class _Server(web.Server):
-    """Routes as the server that it is made from, on connections of our own."""
+    """Routes requests as the server ``made`` does, on connections of class _Connection."""
 
     def __init__(self, made: web.Server, runner: Runner, options: dict[str, Any]) -> None:
         super().__init__(self._handle, request_factory=made.request_factory)
@@ -124,7 +125,7 @@ class _Server(web.Server):
         return _Connection(self, self._runner, self._options)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        # aiohttp would quote the header in its answer, and fail over one that is not UTF-8.
+        # aiohttp would quote the header in its answer, and would fail when it is not UTF-8.
         if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
             self._runner.not_http()
             return _refusal("this server can only be expected to say 100-continue", 417)
@@ -139,8 +140,8 @@ class _Connection(web.RequestHandler):
         self._runner = runner
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Those that are open are served on, whoever comes: an idle one of them is closed when its
-        # time is up. The other end sees its connection closed, and tries again.
+        # Open connections are still served, however many new ones come, and an idle one is closed
+        # when its time is up. The client of a refused connection sees it closed, and tries again.
         if self._runner.no_room():
             assert isinstance(transport, asyncio.Transport)
             transport.abort()
@@ -148,8 +149,8 @@ class _Connection(web.RequestHandler):
             super().connection_made(transport)
 
     async def start(self) -> None:
-        # A request that the parser lets pass and that no Request can be made of, such as one for a
-        # host that is no name, ends the task of its connection.
+        # A request can pass the parser although no Request can be made of it, for example when its
+        # host is not a valid name. The error then ends the task of the connection.
         try:
             await super().start()
         except Exception as error:  # noqa: BLE001 - its text may be what the sender sent
@@ -164,7 +165,7 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if isinstance(exc, ClientConnectionResetError):  # gone before it was told to continue
+        if isinstance(exc, ClientConnectionResetError):  # gone before 100 Continue
             return _refusal("the connection was closed", 400)
         if not isinstance(exc, _SENDERS_FAULT):
             return super().handle_error(request, status, exc, message)
@@ -172,7 +173,8 @@ class _Connection(web.RequestHandler):
         return _refusal("that is no valid HTTP request", status if status < 500 else 400)
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
-        # Comes a second time, when the rest of a badly framed body is read and thrown away.
+        # aiohttp reports the error a second time, when it reads and discards the rest of a badly
+        # framed body.
         if not isinstance(kwargs.get("exc_info"), _SENDERS_FAULT):
             super().log_exception(*args, **kwargs)
 
@@ -186,7 +188,7 @@ def _refusal(error: str, status: int) -> web.Response:
 
 
 async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tuple[str, int]:
-    """Bind; returns the address and the port, the real one when ``port`` is 0.
+    """Bind the port. Returns the address and the port, the real one when ``port`` is 0.
 
     Raises SettingsError that names ``variables``; the runner is cleaned up then.
     """
@@ -198,9 +200,10 @@ async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tup
             sockets = [each.dup() for each in bound.sockets]
             bound.close()
             for each in sockets:
-                # To asyncio the backlog is the length of the queue and how many it accepts in one
-                # turn of the loop; for each that it has no descriptor for, it logs an error and
-                # tries again. The queue is made as long as it should be afterwards.
+                # For asyncio the backlog is both the length of the queue and the number of
+                # connections it accepts in one turn of the loop. For each one that it has no
+                # descriptor for it logs an error and tries again. The queue gets its right length
+                # afterwards.
                 await web.SockSite(runner, each, backlog=runner.room.accepted_at_once).start()
                 each.listen(QUEUE)
     except SettingsError:
@@ -211,7 +214,7 @@ async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tup
 
 
 async def check_address(host: str, port: int, *, variables: str) -> None:
-    """Raises SettingsError where ``listen`` would, as long as nobody takes the port meanwhile."""
+    """Raises SettingsError when ``listen`` would, unless somebody takes the port in between."""
     loop = asyncio.get_running_loop()
     with _binding(host, port, variables):
         bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
@@ -232,7 +235,7 @@ def _binding(host: str, port: int, variables: str) -> Iterator[None]:
 def _reason(failure: OSError | UnicodeError) -> str:
     if isinstance(failure, UnicodeError):
         return "that is no name of a host"
-    # asyncio repeats the address in its text; a look-up that failed has no number of the system's.
+    # asyncio's own text repeats the address. A failed look-up has no error number of the system.
     if failure.errno is not None and failure.errno > 0:
         return os.strerror(failure.errno)
     return failure.strerror or str(failure)

@@ -1,5 +1,5 @@
-"""What is said of settings that are missing or wrong. Never what is there: it may be a secret that
-has gone astray."""
+"""Error texts for settings that are missing or wrong. They never quote a value: it may be a secret
+that was put in the wrong place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://.*", re.DOTALL)
 
 
 def all_of(*checks: Callable[[], T]) -> list[T]:
-    """What the checks come to. Raises one SettingsError with the problems of all of them."""
+    """The results of the checks. Raises one SettingsError with the problems of all of them."""
     results: list[T] = []
     problems: list[str] = []
     for check in checks:
@@ -32,7 +32,7 @@ def all_of(*checks: Callable[[], T]) -> list[T]:
 
 
 def first_of_each(problems: Iterable[str]) -> list[str]:
-    """One problem for each variable: what else is wrong with it follows from the first."""
+    """The first problem of each variable: its other problems follow from the first."""
     told: dict[str, str] = {}
     for problem in problems:
         told.setdefault(problem.partition(": ")[0], problem)
@@ -47,7 +47,7 @@ def required(name: str, value: T | None, hint: str = "") -> T:
 
 
 def wrong(name: str, field: FieldInfo, value: object) -> str:
-    """What may be there, and what to do."""
+    """The problem in words: which values the variable may have, and what to do."""
     variable = name.upper()
     if name.endswith("_port") and isinstance(value, str) and _SERVICE_LINK.fullmatch(value):
         service = name.removesuffix("_port").replace("_", "-")

@@ -1,6 +1,5 @@
-"""How many there were of late, and how many of them were bad. Pure: times are monotonic seconds and
-handed in.
-"""
+"""Counts recent events, and how many of them were bad. Pure: times are monotonic seconds that the
+caller hands in."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Second:
-    """All that was counted in one second, ``at``."""
+    """The events counted in the second ``at``."""
 
     at: int
     number: int = 0
@@ -19,14 +18,14 @@ class Second:
 
 
 class RollingWindow:
-    """Counted by the second: a window of all that was counted would grow with its number."""
+    """Counts by the second. A window that kept every event would grow with their number."""
 
     def __init__(self, seconds: float) -> None:
         self._length = seconds
         self._seconds: deque[Second] = deque()
 
     def count(self, now: float, *, bad: bool) -> None:
-        """One more, and what has become too old is forgotten."""
+        """Count one event, and forget those that have become too old."""
         if not self._seconds or self._seconds[-1].at != int(now):
             self._seconds.append(Second(int(now)))
         self._seconds[-1].number += 1

@@ -1,4 +1,4 @@
-"""The environment (and ``.env``) into one frozen value, checked before anything is started."""
+"""Reads the environment (and ``.env``) into one frozen value, checked before any start."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from streams.kafka.settings import (
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 
-# Kafka allows these and no other characters in a topic name; it refuses longer ones.
+# Kafka allows only these characters in a topic name, and refuses names that are too long.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
 
-# Goes into HTTP Basic and the API keys' header, which take no other characters.
+# The text goes into HTTP Basic or the header for API keys, which take no other characters.
 _HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
 
 _NO_BLANK = re.compile(r"[!-~]{1,255}")
 
-# RFC 6749, scope: they go into a form, and a token server that is sent others answers 400.
+# RFC 6749, scope. The scopes go into a form; a token server answers 400 to other characters.
 _SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
 
 _HOST = "a host's name or address"
@@ -42,13 +42,14 @@ _HEADER = "1 to 1024 printable ASCII characters"
 _PATH = "a path of at most 1024 printable characters"
 _PRINTABLE = "1 to 1024 printable characters"
 
-# An hour, a day, ten years: more is a slip of the finger, and overflows what is computed from it.
+# An hour, a day, ten years, in seconds. A larger value is a typing error, and would overflow later
+# calculations.
 _HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
 
 
 @dataclass(frozen=True, slots=True)
 class GenesysSettings:
-    """What it takes to talk to one Genesys Cloud org. Times in seconds."""
+    """The settings needed to talk to one Genesys Cloud org. Times in seconds."""
 
     base_url: str
     login_url: str
@@ -72,7 +73,7 @@ class Settings(BaseModel):
         hide_input_in_errors=True,
         # A secret read from a file often ends in a line feed.
         str_strip_whitespace=True,
-        # No deadline would ever pass.
+        # With an infinite number no deadline would ever pass.
         allow_inf_nan=False,
     )
 
@@ -89,7 +90,7 @@ class Settings(BaseModel):
     genesys_api: Literal["interactions", "conversations"] = "interactions"
     allow_insecure_http: bool = False
     disposition_code_id: str | None = Field(
-        # In every outcome and every record of the table, whose sizes are bounded.
+        # The code is in every outcome and every record of the table, and their sizes are bounded.
         None,
         pattern=r"^[!-~]{1,128}$",
         description="1 to 128 printable ASCII characters without a blank",
@@ -111,7 +112,7 @@ class Settings(BaseModel):
     kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
     kafka_ssl_certfile: Path | None = Field(None, description=_PATH)
     kafka_ssl_keyfile: Path | None = Field(None, description=_PATH)
-    # Kafka's protocol has it in 32 bits of milliseconds.
+    # Kafka's protocol has this time in 32 bits, in milliseconds.
     kafka_session_timeout_seconds: float = Field(10.0, gt=0, le=_DAY)
 
     topic_prefix: str = Field(
@@ -126,7 +127,7 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(Path("data"), description=_PATH)
     worker_instance_id: str | None = Field(
-        # As Kafka wants a group.instance.id; it is in the worker's traces as well.
+        # The form that Kafka requires for a group.instance.id. The worker's traces have it as well.
         None,
         pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$",
         description="1 to 200 letters, digits, dots, underscores or hyphens, no dot at its "
@@ -137,7 +138,7 @@ class Settings(BaseModel):
     genesys_requests_per_minute: int = Field(300, ge=1, le=10_000_000)
     genesys_budget_shared_by: int = Field(1, ge=1, le=100_000)
     api_timeout_seconds: float = Field(10.0, gt=0, le=_HOUR)
-    # The waits double with each: beyond a thousand no float holds them.
+    # The wait doubles with each attempt: beyond a thousand attempts no float holds it.
     retry_max_attempts: int = Field(10, ge=0, le=1000)
     retry_first_seconds: float = Field(30.0, gt=0, le=_DAY)
     lag_window_seconds: float = Field(60.0, ge=0, le=_HOUR)
@@ -173,7 +174,8 @@ class Settings(BaseModel):
     @field_validator("bridge_host", "worker_host")
     @classmethod
     def _host(cls, value: str) -> str:
-        # Whether it can be listened on shows at the attempt, whose refusal has it in its line.
+        # Only the attempt to bind shows whether the host can be used, and its error line quotes the
+        # host.
         if not _NO_BLANK.fullmatch(value):
             raise ValueError("no host")
         return value
@@ -191,7 +193,7 @@ class Settings(BaseModel):
     )  # fmt: skip
     @classmethod
     def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
-        # A path is named in errors and in the log.
+        # A path is quoted in errors and in the log.
         if value is not None and not (_plain(value).isprintable() and len(_plain(value)) <= 1024):
             raise ValueError("not printable")
         return value
@@ -205,8 +207,8 @@ class Settings(BaseModel):
     ) -> Settings:
         """Read the environment and, behind it, ``.env``.
 
-        ``needed``: what a command will ask of the settings, such as ``Settings.genesys``. Raises
-        one SettingsError that has everything that is missing or wrong.
+        ``needed``: the methods that a command will call, such as ``Settings.genesys``. Raises one
+        SettingsError with everything that is missing or wrong.
         """
         behind = {} if _env_file is None else read_env_file(_env_file)
         given = merged(os.environ, behind) | overrides
@@ -221,7 +223,7 @@ class Settings(BaseModel):
                 for name, field in cls.model_fields.items()
                 if name in refused
             ]
-            # The others are looked at as if these were not set.
+            # The other variables are checked as if the wrong ones were not set.
             settings = cls.model_validate(values)
         checks = (cls._check_kafka, cls.skipped_records, *needed)
         for check in checks:
@@ -239,7 +241,7 @@ class Settings(BaseModel):
 
     @property
     def kafka(self) -> KafkaSettings:
-        """What the rooms that talk to Kafka need to know."""
+        """The settings for the modules that talk to Kafka."""
         password = self.kafka_sasl_password
         return KafkaSettings(
             bootstrap_servers=self.kafka_bootstrap_servers,
@@ -259,14 +261,14 @@ class Settings(BaseModel):
         self.kafka.check()
 
     def skipped_records(self) -> frozenset[Place]:
-        """Topic, partition and offset of the records that are to end unread. Raises
+        """Topic, partition and offset of the records that are to be skipped unread. Raises
         SettingsError."""
         return skipped_records(
             self.skip_records or "", events=self.topics.events, retries=self.topics.retries
         )
 
     def genesys(self) -> GenesysSettings:
-        """The API settings. Raises SettingsError with all that is missing or wrong with them."""
+        """The API settings. Raises SettingsError with all that is missing or wrong in them."""
         dialect, base_url, login_url, client_id, secret = all_of(
             self._dialect, self._base_url, self._login_url, self._client_id, self._client_secret
         )
@@ -285,7 +287,7 @@ class Settings(BaseModel):
 
     def _dialect(self) -> str:
         if self.genesys_api != "interactions":
-            # Better said here than found out from a thousand answers of 404.
+            # An error here is better than a thousand answers of 404.
             raise SettingsError(
                 "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
             )
@@ -299,7 +301,8 @@ class Settings(BaseModel):
         )
 
     def _login_url(self) -> str:
-        """As told, or ``https://login.…`` for a base of ``https://api.…``, else the base."""
+        """The login URL that is set. Without one: ``https://login.…`` for a base of
+        ``https://api.…``, else the base."""
         if self.genesys_cloud_login_url:
             return self._api_url("GENESYS_CLOUD_LOGIN_URL", self.genesys_cloud_login_url)
         base_url, prefix = self._base_url(), "https://api."
@@ -328,10 +331,10 @@ class Settings(BaseModel):
         return required("DISPOSITION_CODE_ID", self.disposition_code_id, "unless DRY_RUN=true")
 
     def policy(self, *, rehearsal: bool = False) -> Policy:
-        """What is decided by. Raises SettingsError when the code is missing.
+        """The values that decisions depend on. Raises SettingsError when the code is missing.
 
-        ``rehearsal``: of calls long over. It sets no code, so it needs none, and what the API does
-        not know of them by now it is not about to hear.
+        ``rehearsal``: for calls that were over long ago. It sets no code, so it needs none. It has
+        no lag window, because the API will not learn anything new of such calls.
         """
         return Policy(
             code=self.disposition_code_id if rehearsal else self.disposition_code(),
@@ -342,7 +345,8 @@ class Settings(BaseModel):
         )
 
     def bridge_api_keys(self) -> tuple[str, ...]:
-        """The accepted keys, several in a rotation. Raises SettingsError when one is needed."""
+        """The accepted keys; there are several during a rotation. Raises SettingsError when a key
+        is needed and none is set."""
         text = self.bridge_api_key.get_secret_value() if self.bridge_api_key else ""
         keys = tuple(key.strip() for key in text.split(",") if key.strip())
         if not keys and not is_loopback(self.bridge_host):
@@ -352,7 +356,7 @@ class Settings(BaseModel):
         return keys
 
     def advertised_url(self) -> str:
-        """Where the other workers of the group reach this one's HTTP endpoint. Raises
+        """The URL at which the other workers of the group reach this one's HTTP endpoint. Raises
         SettingsError."""
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
@@ -362,7 +366,7 @@ class Settings(BaseModel):
             checked_url("WORKER_ADVERTISED_URL", text)
         else:
             text = made
-            # Port 0 is one that the system has yet to pick.
+            # With port 0 the system has not picked the port yet.
             checked_url("WORKER_HOST, WORKER_ADVERTISED_URL", made.removesuffix(":0"))
         return text.rstrip("/")
 

@@ -1,4 +1,4 @@
-"""``SKIP_RECORDS``: the records that end unread, because no program can read them."""
+"""Reads ``SKIP_RECORDS``: the records to skip unread, because no program can read them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ Place = tuple[str, int, int]
 
 _ENTRY = re.compile(r"(?P<topic>[^/]*)/\s*(?P<partition>[0-9]{1,10})\s*/\s*(?P<offset>[0-9]{1,19})")
 
-# Kafka has partitions in 32 bits and offsets in 64.
+# Kafka numbers partitions with 32 bits and offsets with 64.
 _MOST_PARTITION, _MOST_OFFSET = 2**31 - 1, 2**63 - 1
 
 
 def skipped_records(text: str, *, events: str, retries: str) -> frozenset[Place]:
-    """``TOPIC/PARTITION/OFFSET``, separated by commas, blanks where anybody may put them.
+    """The records in the text: ``TOPIC/PARTITION/OFFSET``, separated by commas; blanks may surround
+    an entry.
 
-    Raises SettingsError for an entry that names no record of these two topics: it would skip
-    nothing, and nobody would be told.
+    Raises SettingsError for an entry that does not name a record of these two topics: it would skip
+    nothing, and nobody would notice.
     """
     entries = filter(None, (entry.strip() for entry in text.split(",")))
     return frozenset(

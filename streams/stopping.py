@@ -1,4 +1,4 @@
-"""Work that must not hold up an end: given up when the program is told to stop."""
+"""Work that must not delay the program's end: it is given up when the program is told to stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ P = ParamSpec("P")
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work comes to; None when ``stop`` is set first, and then the work is cancelled."""
+    """The result of the work. None when ``stop`` is set first; the work is then cancelled."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -27,10 +27,10 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T
 
 
 async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """As ``asyncio.to_thread``, for a call that waits for somebody who may never answer.
+    """Like ``asyncio.to_thread``, for a call that may never return.
 
-    asyncio, and the interpreter at its end, wait for the threads of ``to_thread``; for this one
-    nobody does.
+    At their end asyncio and the interpreter wait for the threads of ``to_thread``. Nobody waits for
+    this thread.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
@@ -52,7 +52,7 @@ async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.
         try:
             loop.call_soon_threadsafe(settle, result, failure)
         except RuntimeError:
-            return  # the loop has ended meanwhile, and whoever waited with it
+            return  # the loop has ended, and the coroutine that waited with it
 
     threading.Thread(target=run, name="asks Kafka", daemon=True).start()
     return await done

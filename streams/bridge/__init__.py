@@ -1,1 +1,1 @@
-"""EventBridge into Kafka: what is acknowledged to the sender is on the brokers."""
+"""EventBridge into Kafka: an event that is acknowledged to its sender is on the brokers."""

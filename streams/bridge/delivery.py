@@ -1,4 +1,5 @@
-"""One body on its way into Kafka, whatever brought it here: judged, published, acknowledged."""
+"""Takes one body into Kafka: judges it, publishes it, waits for the acknowledgement. It does not
+know how the body came."""
 
 from __future__ import annotations
 
@@ -26,12 +27,13 @@ class RecordPublisher(Protocol):
     async def publish(
         self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
     ) -> Acknowledged:
-        """Returns once it is acknowledged. Raises PublishError."""
+        """Returns once the record is acknowledged. Raises PublishError."""
         ...
 
 
 class Delivery:
-    """Puts events into ``events`` and what is no event into ``dead-letters``, byte for byte."""
+    """Puts events into ``events`` and bodies that are not events into ``dead-letters``, byte for
+    byte."""
 
     def __init__(
         self,
@@ -49,10 +51,11 @@ class Delivery:
         self._clock = clock
 
     async def deliver(self, body: bytes, sender: Context) -> Acknowledged | Skipped | Malformed:
-        """Returns when the bytes are where they belong, acknowledged: the sender may forget them.
+        """Returns when the sender may forget the body: Kafka has acknowledged it, or it was
+        skipped.
 
-        ``sender``: the trace context that came with the body. Raises PublishError; the body is
-        then still the sender's to send again.
+        ``sender``: the trace context that came with the body. Raises PublishError; the sender then
+        has to send the body again.
         """
         match judge(body):
             case Accepted(event):

@@ -1,4 +1,4 @@
-"""The bridge's HTTP face (contract, HTTP): reads requests and answers them."""
+"""The bridge's HTTP server (contract, HTTP): reads requests and answers them."""
 
 from __future__ import annotations
 
@@ -26,30 +26,31 @@ from streams.telemetry.tracing import extract_context
 
 log = logging.getLogger(__name__)
 
-# Of a sender's `tracestate`, which goes into Kafka with each record: W3C asks for no more than this
-# to be passed on, and a header may have 8 KB. The trace goes on without it.
+# Longest `tracestate` of a sender that is kept: it goes into Kafka with each record. W3C asks for
+# no more than this to be passed on, and a header may have 8 KB. The trace goes on without it.
 TRACE_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, and all of them together, may take."""
+    """Limits for one request, and for all requests together."""
 
-    # EventBridge gives up after 5 s and the contract promises an answer within 4; what is left of
-    # those is for the way there and back.
+    # EventBridge gives up after 5 s and the contract promises an answer within 4 s. The rest of the
+    # 4 s is for the network in both directions.
     answer_seconds: float = 3.7
     # The contract's limit. EventBridge itself sends at most 256 KiB.
     body_bytes: int = 1024 * 1024
-    # With Kafka away every request stays for the whole 3.7 s: this many hold at most 256 MiB of
-    # bodies. With Kafka there it is no limit: at 10 ms a record it is 25,000 records a second.
+    # While Kafka is away every request stays for the whole 3.7 s; this many hold at most 256 MiB of
+    # bodies. While Kafka is there the limit is not reached: at 10 ms a record it allows 25,000
+    # records a second.
     in_flight: int = 256
-    # EventBridge waits this long before it comes again; a leader election is over by then.
+    # EventBridge waits this long before it sends again; a leader election is over by then.
     retry_after_seconds: int = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered. ``name`` is how the metrics know it."""
+    """The answer to a request. ``name``: its label in the metrics."""
 
     name: Answered
     status: int
@@ -66,16 +67,17 @@ class Answer:
 
 
 class BodyTooLarge(Exception):
-    """Seen while reading; the rest is not read."""
+    """Noticed while the body is read; the rest of it is not read."""
 
 
-# What a sender is told who is at the wrong door, which may be the rule in EventBridge that sends
-# all events there.
+# The hint for a sender at the wrong address. The sender may be the EventBridge rule that sends all
+# events there.
 WHERE = "events go to POST /events"
 
 
 class HttpBridge:
-    """``POST /events`` and what an operator asks. ``not_ready``: why, or None when it is."""
+    """``POST /events`` and the routes for operators. ``not_ready``: returns why the bridge is not
+    ready, or None when it is."""
 
     def __init__(
         self,
@@ -94,12 +96,14 @@ class HttpBridge:
         self._in_flight = 0
 
     def application(self) -> web.Application:
-        """The routes; serve them by ``listening.Runner``, or bytes are not what arrived."""
+        """The application with its routes. It must be served by ``listening.Runner``: otherwise a
+        body may not be the bytes that arrived."""
         app = web.Application(middlewares=[self._elsewhere])
         app.add_routes(
             [
-                # An address that ends in a slash, and a path that begins or ends with one, come
-                # to `//events` or `/events/`. EventBridge drops what is answered 404.
+                # When a configured address ends in a slash, or a path begins or ends with one, the
+                # request is for `//events` or `/events/`. EventBridge drops an event that is
+                # answered 404.
                 web.post("/{before:/*}events{behind:/*}", self._events),
                 *health_routes(not_ready=self._not_ready, metrics=self._registry),
             ]
@@ -107,18 +111,18 @@ class HttpBridge:
         return app
 
     def not_http(self) -> None:
-        """Something came that is no HTTP; it is answered already. Not a byte of it is logged: it
-        may be an API key whose line is broken."""
+        """Counts a request that is not HTTP; it is answered already. Not a byte of it is logged,
+        because it may be an API key whose line is broken."""
         self._metrics.requests.labels("not-http").inc()
         log.warning("a request was no valid HTTP and was not taken")
 
     def no_room(self) -> None:
-        """A connection was closed at once, for there are as many as there may be."""
+        """Counts a connection that was closed at once because the limit is reached."""
         self._metrics.connections_refused.inc()
 
     @web.middleware
     async def _elsewhere(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answers what is for no path or method that there is."""
+        """Answers a request for a path or method that does not exist."""
         try:
             return await handler(request)
         except web.HTTPNotFound:
@@ -127,7 +131,7 @@ class HttpBridge:
             allowed = ", ".join(sorted(exc.allowed_methods))
             problem = _problem(f"this path takes {allowed} and no other method; {WHERE}")
             answer = Answer("method-not-allowed", 405, problem, {"Allow": allowed})
-        # Neither path nor method are logged: a stranger wrote them, or a key is in them.
+        # Neither path nor method is logged: a stranger wrote them, or a key is in them.
         log.warning(
             "a request was for no path and method of the bridge and was not taken: %s",
             WHERE,
@@ -143,8 +147,8 @@ class HttpBridge:
         return answer.response()
 
     def _refusal(self, request: web.Request) -> Answer | None:
-        """What can be said before the body is read. Its warnings come once in ten seconds, with
-        how many there were (see RepeatFilter): there may be thousands a second."""
+        """The refusal that is possible before the body is read, or None. Its warnings come once in
+        ten seconds, with their number (see RepeatFilter): there may be thousands a second."""
         if not is_authorized(request.headers.get("X-Api-Key"), self._api_keys):
             error = "X-Api-Key is missing or wrong"
             log.warning("a request is refused: %s", error, extra={"sender": request.remote})
@@ -161,7 +165,7 @@ class HttpBridge:
         return None
 
     async def _take(self, request: web.Request) -> Answer:
-        """Read and deliver, both before one deadline."""
+        """Read the body and deliver it, both before one deadline."""
         deadline = asyncio.get_running_loop().time() + self._limits.answer_seconds
         with self._counted():
             try:
@@ -169,7 +173,7 @@ class HttpBridge:
                     body = await self._read(request)
             except BodyTooLarge:
                 return self._too_large()
-            # EventBridge comes again after a 503, and drops the event after a 400 or 408.
+            # EventBridge sends an event again after a 503, and drops it after a 400 or 408.
             except TimeoutError:
                 return self._unavailable("the body did not arrive in time", "body-late")
             except (web.RequestPayloadError, HttpProcessingError, ConnectionError):

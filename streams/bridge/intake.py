@@ -1,4 +1,4 @@
-"""What the bridge makes of a request: plain functions, no sockets, no Kafka, no clock."""
+"""Judges a request to the bridge. Plain functions: no sockets, no Kafka, no clock."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An event of another detail-type, which is none of our business."""
+    """An event of another detail-type, which the bridge does not handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Bytes that are no event. ``field``: path of what is wrong, None for the whole.
-    ``interaction_id``: of the interaction that they are about, where that can be read."""
+    """Bytes that are not an event. ``field``: path of the wrong field, None when the whole is
+    wrong. ``interaction_id``: the interaction that the bytes are about, where it can be read."""
 
     error: str
     field: str | None
@@ -38,7 +38,8 @@ class Malformed:
     def dead_letter(self, body: bytes, now: float) -> DeadLetter:
         """The record for ``dead-letters``, bytes untouched. ``now``: seconds since the epoch.
 
-        Its key is the interaction, so that whoever looks for that finds what was refused of it.
+        Its key is the interaction's id, so that a search for the interaction finds its refused
+        bodies.
         """
         return DeadLetter(
             key=self.interaction_id.encode() if self.interaction_id is not None else None,
@@ -61,8 +62,9 @@ def judge(body: bytes) -> Accepted | Skipped | Malformed:
 
 
 def is_json(media_type: str, content_encoding: str | None) -> bool:
-    """Whether a body is said to be JSON: ``application/json`` or, by RFC 6839, any
-    ``application/…+json``. A compressed body is not taken: what is stored is what arrived."""
+    """Whether a body is declared as JSON: ``application/json`` or, by RFC 6839, any
+    ``application/…+json``. A compressed body is not taken, because bodies are stored as they
+    arrive."""
     if (content_encoding or "identity").strip().lower() != "identity":
         return False
     media_type = media_type.lower()
@@ -72,9 +74,9 @@ def is_json(media_type: str, content_encoding: str | None) -> bool:
 
 
 def is_authorized(presented: str | None, keys: Sequence[str]) -> bool:
-    """Whether ``X-Api-Key`` is one of the accepted keys; any will do when there are none.
+    """Whether ``X-Api-Key`` is one of the accepted keys; any value is accepted when there are none.
 
-    Takes the same time wherever the difference is and whichever key it is.
+    The check takes the same time whichever key matches, and wherever a wrong key differs.
     """
     if not keys:
         return True
@@ -84,5 +86,6 @@ def is_authorized(presented: str | None, keys: Sequence[str]) -> bool:
 
 
 def _octets(text: str) -> bytes:
-    # Header bytes that are not UTF-8 reach us as lone surrogates, and are never another text's.
+    # Header bytes that are not UTF-8 arrive as lone surrogates. Encoded like this they never equal
+    # the bytes of another text.
     return text.encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""The bridge's connection to Kafka: kept up in the background, and known to be up or not."""
+"""The bridge's connection to Kafka. It is kept up in the background, and its state is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Probe = Callable[[], Awaitable[None]]
 
 
 class ConnectingPublisher(Publisher, Protocol):
-    """Collaborator: a publisher that can be connected, and again after it was stopped."""
+    """Collaborator: a publisher that can be connected, and connected again after it was stopped."""
 
     async def start(self) -> None:
         """Connect. Raises PublishError."""
@@ -33,19 +33,22 @@ class ConnectingPublisher(Publisher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LinkPolicy:
-    """Seconds throughout."""
+    """Times of the link, all in seconds."""
 
-    # A broker that takes the connection and then says nothing may not hold up the next attempt.
+    # A broker that accepts the connection and then says nothing must not delay the next attempt.
     connect: float = 10.0
-    # Between attempts: soon at first, for compose starts all at once; then without a hail of them.
+    # The wait between attempts. Short at first, because compose starts everything at once; then
+    # longer, so that there are not too many attempts.
     first_wait: float = 0.5
     longest_wait: float = 5.0
-    # Between looks at Kafka: how long /readyz may be behind while no event comes.
+    # The time between two checks of Kafka: /readyz may be this far behind while no event comes.
     look: float = 2.0
-    # A leader election is over by then. A producer that gets no acknowledgement for longer,
-    # although the brokers answer, is broken for good (fenced, or its id forgotten): take a new one.
+    # A leader election takes less time than this. A producer that gets no acknowledgement for
+    # longer, although the brokers answer, is broken for good (fenced, or its id forgotten) and is
+    # replaced.
     broken: float = 10.0
-    # Flushing what nobody waits for any more: a drain has to fit into 9.5 s (see server).
+    # The time to flush records that nobody waits for any more: a drain has to fit into 9.5 s (see
+    # run).
     flush: float = 2.0
 
 
@@ -103,7 +106,7 @@ class Link:
             async with asyncio.timeout(self._policy.flush):
                 await self._publisher.stop()
         except TimeoutError:
-            # Each of those records was answered 503, so their sender has them still.
+            # Each of those records was answered 503, so its sender still has it.
             log.warning("Kafka did not take the last records; they were never acknowledged")
 
     async def _connect(self) -> None:
@@ -149,9 +152,9 @@ class Link:
 
 
 class TopicsProbe:
-    """Asks the brokers whether they are there and have the bridge's topics."""
+    """Checks that the brokers answer and have the bridge's topics."""
 
-    # Short, because it runs in a thread that the end of the process waits for.
+    # Short, because the check runs in a thread that the end of the process waits for.
     SECONDS = 2.0
 
     def __init__(self, settings: KafkaSettings) -> None:

@@ -11,9 +11,9 @@ Answered = Literal[
     "accepted",
     # 200: another detail-type
     "skipped",
-    # 400: no event; in dead-letters
+    # 400: not an event; it is in dead-letters
     "malformed",
-    # 400: no HTTP, whatever it was meant for; in no topic
+    # 400: not HTTP, whatever it was meant to be; it is in no topic
     "not-http",
     # 404: another path
     "not-found",
@@ -27,15 +27,15 @@ Answered = Literal[
     "unsupported-media-type",
     # 503: Kafka did not acknowledge it in time
     "unavailable",
-    # 503: the body did not arrive in time, or what came of it is framed so badly that it never will
+    # 503: the body did not arrive in time, or its framing is so broken that it never will
     "body-late",
-    # 503: as many requests in flight as there may be
+    # 503: the limit of requests in flight is reached
     "overloaded",
     # 503: the sender went away in the middle of the body
     "cut-off",
 ]
 
-# One acknowledgement: from a broker next door to the deadline of the answer.
+# Time to one acknowledgement: from that of a nearby broker to the deadline of the answer.
 _PUBLISH_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4)
 
 
@@ -50,7 +50,7 @@ class BridgeMetrics:
             ["answer"],
             registry=registry,
         )
-        # From 0, or an alert on their growth never sees the first of a kind.
+        # Each counter starts at 0; otherwise an alert on growth never sees the first of a kind.
         for answered in get_args(Answered):
             self.requests.labels(answered)
         self.publish_duration = Histogram(

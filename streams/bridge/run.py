@@ -20,25 +20,25 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# Every request has its answer within 4 s. Flushing the records and the last spans takes up to 2 s
-# each on top, and all of it has 9.5 s.
+# Every request is answered within 4 s. After that, flushing the records and the last spans takes up
+# to 2 s each. The whole drain has 9.5 s.
 DRAIN_SECONDS = 4.0
 
-# How long what is still sent after a 413 or 401 is read and thrown away, for a sender that reads
-# the answer only when it has sent all. Not longer: it could hold up the drain.
+# After a 413 or 401 the rest of the body is read and thrown away for this long, because some
+# senders read the answer only when they have sent everything. A longer time could delay the drain.
 LINGER_SECONDS = 2.0
 
-# A connection that sends no whole request header is closed after this, or slow senders would take
-# all descriptors. Longer than the minute after which load balancers give up an idle connection of
-# theirs: the other way round they send into one that has just been closed.
+# A connection that sends no whole request header is closed after this time; otherwise slow senders
+# could take all descriptors. It is longer than the minute after which load balancers close an idle
+# connection. If it were shorter they would send into a connection that has just been closed.
 IDLE_SECONDS = 75.0
 
 
 async def run_bridge(settings: Settings, stop: asyncio.Event) -> None:
-    """Serve until ``stop`` is set, then answer what is in flight and flush.
+    """Serve until ``stop`` is set, then answer the requests in flight and flush.
 
     Raises SettingsError when a key is needed, or when the address can't be listened on. Kafka may
-    come later, and go: the bridge answers 503 meanwhile.
+    come later, or go away: the bridge answers 503 meanwhile.
     """
     clock = SystemClock()
     api_keys = settings.bridge_api_keys()

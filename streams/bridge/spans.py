@@ -1,4 +1,4 @@
-"""The span of one record into Kafka, after OpenTelemetry's messaging conventions."""
+"""The span of one record published to Kafka, after OpenTelemetry's messaging conventions."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from streams.kafka.publisher import Acknowledged
 def publishing(
     tracer: Tracer, topic: str, event: InteractionEvent | None, parent: Context
 ) -> Iterator[Callable[[Acknowledged], None]]:
-    """The span ``publish <topic>``, current inside; call what it yields with where the record is.
+    """The span ``publish <topic>``, current inside the block. Yields a function to call with the
+    place of the acknowledged record.
 
-    ``parent`` is the sender's context: with a ``traceparent`` of its own the trace goes on.
+    ``parent``: the sender's context. When it has a ``traceparent`` the sender's trace goes on.
     """
     attributes: dict[str, str] = {
         MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,

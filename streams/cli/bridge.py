@@ -24,7 +24,7 @@ def http() -> None:
         from streams.settings import Settings
         from streams.telemetry import otel
 
-        # Whatever is missing is said before anything is started.
+        # Missing settings are reported before anything is started.
         settings = Settings.load(Settings.bridge_api_keys, otel.settle)
         from streams.bridge.run import run_bridge
         from streams.telemetry import logging, tracing

@@ -1,6 +1,5 @@
-"""Tables of plain text, made a line at a time: the next row may be an hour away, and a line that is
-wider than the terminal must stay one line for the programs that read it.
-"""
+"""Tables of plain text, made a line at a time, because the next row may be an hour away. A line
+wider than the terminal stays one line, for the programs that read it."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``width``: cells are padded to it; a wider one pushes its own line aside. ``most``: cells are
-    cut to so many characters."""
+    """``width``: cells are padded to it; a wider cell pushes its own line aside. ``most``: cells
+    are cut to that many characters."""
 
     heading: str
     width: int
@@ -27,7 +26,7 @@ def heading_line(columns: Sequence[Column]) -> str:
 
 
 def row_line(columns: Sequence[Column], cells: Iterable[object]) -> str:
-    """One row. Whatever the cells hold, it is one line that a terminal can be given."""
+    """One row, as one line that is safe for a terminal, whatever the cells hold."""
     shown = (
         printable(cell, column.most).ljust(column.width)
         for cell, column in zip(cells, columns, strict=True)

@@ -1,4 +1,4 @@
-"""``genesys-streams dead-letters``: what could not be handled, and sending it back."""
+"""``genesys-streams dead-letters``: lists, shows and sends back what could not be handled."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from streams.operator.letter import REASONS, Letter, Standing, Wanted, in_turn, 
 from streams.operator.redrive import read_letters, read_sent, redrive
 from streams.settings import Settings
 
-# A gentle default: what is sent back competes with the live events for the API's budget.
+# A gentle default: records that are sent back compete with live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
 
-# What is wider is cut, for show and --json tell all of it. The offset never is: show asks for it.
+# A wider cell is cut, because show and --json print all of it. The offset is never cut, because
+# show asks for it.
 COLUMNS = (
     Column("OFFSET", 8),
     Column("FAILED AT", 24, most=24),
@@ -55,7 +56,7 @@ def dead_letters() -> None:
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which letters are meant; the command is handed ``wanted``."""
+    """Adds the options that select letters. The command gets them as ``wanted``."""
 
     @functools.wraps(command)
     def selected(
@@ -210,12 +211,13 @@ async def _read(settings: Settings) -> list[Letter]:
 
 
 async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
-    """Every letter, and how it stands."""
+    """Every letter and its standing."""
     letters = await _read(settings)
     retries = await partitions_of(settings.kafka, settings.topics.retries)
 
     def is_absent(source: Source) -> bool:
-        """A record goes back to the partition of ``retries`` that has its own number."""
+        """Whether ``retries`` lacks the partition with the record's own number, to which it would
+        go back."""
         return source.topic == settings.topics.events and source.partition >= retries
 
     return standings(letters, await read_sent(settings.kafka, retries), is_absent)
@@ -240,13 +242,13 @@ def _line(letter: Letter, standing: Standing) -> str:
 def _style(letter: Letter, standing: Standing) -> str:
     if not standing.open:
         return "dim"
-    # Sent back and dead again: it goes round in circles until its cause is mended.
+    # It was sent back and died again, and will do so until its cause is mended.
     return "yellow" if letter.redriven else ""
 
 
 def _counted(found: Sequence[tuple[Letter, Standing]]) -> Iterator[str]:
-    """``32  forbidden, 8 open``, the most frequent reason first; without the second number where
-    all of them are."""
+    """``32 forbidden, 8 open``, the most frequent reason first. The second number is left out where
+    all of them are open."""
     still_open = Counter(letter.reason for letter, standing in found if standing.open)
     for name, number in Counter(letter.reason for letter, _ in found).most_common():
         line = f"{number:8}  {name or '-'}"

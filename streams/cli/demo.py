@@ -15,7 +15,7 @@ DEFAULT_INTERACTIONS = 150
 # with 2,600 interactions the first ones were gone before the end.
 MOST_INTERACTIONS = 2_000
 
-# Of a line where the width is not a terminal's: two tables side by side fit.
+# Width of a line when the output is not a terminal: two tables fit side by side.
 LOG_WIDTH = 120
 
 
@@ -57,7 +57,7 @@ def demo(*, interactions: int, seed: int, chaos: bool, keep_running: bool) -> in
             param_hint="'--interactions'",
         )
     errors = Console(stderr=True)
-    # Where nobody looks at it a line may be as long as it is.
+    # Output that is not a terminal has no width of its own.
     console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
     org = Org(interactions, seed, chaos)
     return asyncio.run(run_demo(org, keep_running=keep_running, console=console, errors=errors))

@@ -1,4 +1,4 @@
-"""The root of the command line, and what every error of a command comes out as."""
+"""The root of the command line. Turns every error of a command into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from streams.telemetry.otel import drop_plug_ins
 
 PROGRAM = "genesys-streams"
 
-# Of what is said at the end: every setting that can be wrong fits in.
+# Limit of an error's text: a problem with every setting fits in.
 MOST_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a command is, as ``module:attribute``, and its line in ``--help``."""
+    """Where a command is defined, as ``module:attribute``, and its line in ``--help``."""
 
     path: str
     summary: str
@@ -50,10 +50,10 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command when it is run, so that none pays for what the others need."""
+    """Imports a command only when it is run, so that no command waits for what others import."""
 
     def __init__(self, *, targets: Mapping[str, Target], help: str) -> None:
-        # Sub-commands inherit the names of the option.
+        # Sub-commands inherit these names of the help option.
         super().__init__(help=help, context_settings={"help_option_names": ["-h", "--help"]})
         self._targets = targets
 
@@ -85,7 +85,7 @@ click.version_option(streams.__version__, prog_name=PROGRAM)(root)
 
 def main() -> NoReturn:
     """The console script."""
-    # Until a command drains by itself (see serving).
+    # In force until a command drains by itself (see serving).
     unwind()
     _open_standard_files()
     guard_stdout()
@@ -117,14 +117,15 @@ def run(args: list[str]) -> int:
 
 
 def _failed(message: str, code: int) -> int:
-    with suppress(OSError):  # where nobody hears it the exit code still says it
+    with suppress(OSError):  # without a reader the exit code still says it
         click.echo(f"{PROGRAM}: {foreign_text(message, MOST_CHARACTERS)}", err=True)
     return code
 
 
 def _open_standard_files() -> None:
-    """A process that was started without stderr would give its number to the next file it opens,
-    and what is said at last would be written into that: a socket, or a store."""
+    """Opens /dev/null for each standard file that is closed. In a process that was started without
+    stderr the next file opened, a socket or a store, would get its number, and the last error
+    message would be written into it."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -133,7 +134,8 @@ def _open_standard_files() -> None:
 
 
 def _flush_stderr() -> None:
-    """Python ends with 120 when it cannot write what is left, whatever the command came to."""
+    """Python exits with 120 when it can not write the rest of stderr, whatever the command's exit
+    code. This prevents it."""
     try:
         if sys.stderr is not None:
             sys.stderr.flush()

@@ -25,7 +25,7 @@ MOMENT = Moment()
 
 
 def in_order(first: int | None, last: int | None, *, named: str, after: str) -> None:
-    """Raises BadParameter when ``last``, the option ``named``, is not later than ``first``, the
-    option ``after``: such a stretch of time is a slip, and finds nothing without saying why."""
+    """Raises BadParameter when ``last`` (the option ``named``) is not later than ``first`` (the
+    option ``after``). Such a stretch of time is a slip: it finds nothing, without saying why."""
     if first is not None and last is not None and last <= first:
         raise click.BadParameter(f"must be later than {after}.", param_hint=f"'{named}'")

@@ -1,6 +1,7 @@
-"""``genesys-streams outcomes``: what was decided and why, from the topic that others read too.
+"""``genesys-streams outcomes``: the decisions and their reasons, from the topic that others read
+too.
 
-Whatever lies there is shown: a record that is no outcome is told with its place and the reason.
+Every record there is shown: one that is not an outcome is named with its place and the reason.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ STYLES = {
     Decision.FAILED: "bold red",
 }
 
-# What is wider pushes its own line aside instead of being cut off.
+# A wider cell pushes its own line aside instead of being cut off.
 COLUMNS = (
     Column("DECIDED AT", 24),
     Column("INTERACTION", 36),
@@ -48,7 +49,7 @@ COLUMNS = (
 
 Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
 
-# Characters of the value of a record that is no outcome: enough to see what it is.
+# How many characters are shown of a value that is not an outcome: enough to see what it is.
 UNREADABLE_LENGTH = 1_000
 
 
@@ -102,7 +103,8 @@ def _json(record: ConsumerRecord, found: Outcome | Unreadable) -> None:
 
 
 def _unreadable(record: ConsumerRecord, found: Unreadable) -> dict[str, object]:
-    """What ``--json`` has of a record that is no outcome; no outcome has a field of these names."""
+    """What ``--json`` prints for a record that is not an outcome. No outcome has fields of these
+    names."""
     return {
         "unreadable": found.why,
         "topic": record.topic,

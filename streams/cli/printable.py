@@ -1,27 +1,28 @@
-"""What comes from outside, made fit for a terminal and for the programs that read our output.
+"""Makes text from outside fit for a terminal and for the programs that read our output.
 
-Everything that a command prints of a record goes through one of these: a text may not move the
-cursor, colour the terminal, turn the line around or break it, whoever wrote the record.
+Everything that a command prints of a record goes through one of these functions. Whoever wrote the
+record, its text must not move the cursor, colour the terminal, reverse the line or break it.
 """
 
 from __future__ import annotations
 
 from streams.core.foreign_text import ELLIPSIS
 
-# Of any cell of a table and any name in a sentence. An interaction's id and a topic's name are
-# shorter; what a record of somebody else's has in their place may be a megabyte.
+# Limit for a cell of a table and for a name in a sentence. Interaction ids and topic names are
+# shorter; another producer's record may have a megabyte in their place.
 CELL_LENGTH = 256
 
 
 def printable(value: object, most: int | None = None) -> str:
-    """One line. What can not be printed is escaped as Python does it, so that it can be told.
+    """One line. Characters that can not be printed are escaped as Python does it, so that they can
+    be shown.
 
-    ``most``: cut to so many characters; an ellipsis, which is one of them, says so.
+    ``most``: cut to that many characters, the last of which is then an ellipsis.
     """
     if value is None:
         return "-"
     text = str(value)
-    # Cut first: a megabyte of which some characters are kept is not worth escaping.
+    # Cut first: it is not worth escaping a megabyte of which only some characters are kept.
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in text[:most]
@@ -37,11 +38,11 @@ def text_of(content: bytes | None) -> str | None:
 
 
 def json_line(encoded: bytes) -> bytes:
-    """JSON, valid as it is, on one line without a control character; it reads as the same value.
+    """Valid JSON on one line, without a control character; it still reads as the same value.
 
     Between the values the only characters of this kind are white space, which becomes blanks. The
-    others, DEL and U+0080 to U+009F and U+2028 and those that turn the line around, can only be in
-    strings, where they are escaped.
+    others (DEL, U+0080 to U+009F, U+2028 and those that reverse the line) can only be in strings,
+    where they are escaped.
     """
     text = encoded.decode().strip()
     if not text.isprintable():

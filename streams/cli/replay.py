@@ -24,7 +24,7 @@ from streams.operator.replay.replay import Stretch, Survey, make_good, survey
 from streams.settings import Settings
 from streams.telemetry import logging
 
-# A look at how far it is: the API's budget makes a day's calls a matter of hours.
+# Time between two lines of progress: because of the API's budget a day's calls take hours.
 PROGRESS_SECONDS = 10.0
 
 
@@ -43,13 +43,13 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
     """
     in_order(since, until, named="--to", after="--from")
     settings = Settings.load()
-    settings.genesys()  # wrong ones are told before anything is read
+    settings.genesys()  # wrong settings are reported before anything is read
     logging.configure(settings.log_format, settings.log_level)
     return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
 
 
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
-    """How many interactions nothing is known of."""
+    """Returns the number of interactions of which nothing is known."""
     policy = settings.policy(rehearsal=True)
     found = await survey(settings.kafka, stretch, policy)
     _say(
@@ -92,7 +92,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
 
 
 class _Back:
-    """The way back to the workers. ``sent``: how many have gone it."""
+    """Sends records back to the workers. ``sent``: how many were sent."""
 
     def __init__(self, settings: Settings, past: Past) -> None:
         self.sent = 0
@@ -111,7 +111,7 @@ class _Back:
         await self._publisher.stop()
 
     async def send(self, question: Question) -> bool:
-        """False for one that has been sent before and waits there."""
+        """Returns False for a question that was sent back before and waits to be decided."""
         topics = self._settings.topics
         if await make_good(question, self._past, self._earlier, self._publisher, topics):
             self.sent += 1
@@ -121,7 +121,7 @@ class _Back:
 
 
 class _Calls:
-    """An ApiObserver that counts."""
+    """An ApiObserver that counts calls."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -130,15 +130,15 @@ class _Calls:
         self.number += 1
 
     def throttled(self, seconds: float) -> None:
-        """Of no interest here."""
+        """Not counted."""
 
 
 class Progress:
-    """Says now and then how far it is of ``number`` questions, the oldest first, and with that
-    where to go on after a Ctrl-C.
+    """Reports now and then how many of ``number`` questions are done, the oldest first, and from
+    which time to go on after a Ctrl-C.
 
-    ``unknown``: of how many nothing is known. ``go_on``: no later than the earliest of those, for a
-    replay from there on would leave it out.
+    ``unknown``: the number of questions of which nothing is known. ``go_on``: never later than the
+    earliest of those, because a replay from a later time would leave it out.
     """
 
     def __init__(self, number: int, clock: Clock) -> None:
@@ -189,8 +189,8 @@ def _told(each: Rehearsed, past: Past) -> bytes:
 
 
 def say_unread(found: Survey) -> None:
-    """Which records could not be read, and how many. A call among them may be one that is missed,
-    and an outcome among them one of a call that has its code."""
+    """Names and counts the records that could not be read. An unread event may be of a call that is
+    missed, and an unread outcome of a call that has its code."""
     for what, unread in (("events", found.unread_events), ("outcomes", found.unread_outcomes)):
         for each in unread.named:
             _say(f"unreadable: {each}")

@@ -1,4 +1,4 @@
-"""Run until told to stop, drain, leave: what every command that takes its time has in common."""
+"""Run until told to stop, drain, exit: the common part of all commands that run for long."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from streams.last_resort import leave_now, leave_within
 # just before, so that no supervisor has to resort to SIGKILL and no process is left behind.
 DRAIN_SECONDS = 9.5
 
-# A terminal sends Ctrl-C to every process of the command, and those that started others pass it on:
-# the same press may come twice. What comes later than this is a second press.
+# A terminal sends Ctrl-C to every process of the command, and a process that started others passes
+# it on, so one press may come twice. A Ctrl-C that comes later than this is a second press.
 SECOND_PRESS_SECONDS = 1.0
 
 T = TypeVar("T")
 
 
 def serve(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Run ``main(stop)``; SIGTERM, SIGHUP or Ctrl-C sets ``stop``, upon which it has to drain and
+    """Run ``main(stop)``. SIGTERM, SIGHUP or Ctrl-C sets ``stop``; ``main`` then has to drain and
     return.
 
     Returns when ``main`` does and raises what it raises. 9.5 s after the first signal the process
-    ends with exit code 1: what was not finished is left to be done again. Nothing else hurries it
-    but Ctrl-C, pressed again after a second: supervisors repeat SIGTERM, and mean the same.
+    ends with exit code 1, and unfinished work is left to be done again. Only a second Ctrl-C, more
+    than a second after the first, ends it sooner. A repeated SIGTERM does not, because supervisors
+    repeat it and mean the same.
     """
     stopping = _Stopping()
     try:
@@ -43,8 +44,8 @@ def serve(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
 
 
 def complete(work: Coroutine[Any, Any, T]) -> T:
-    """Run the work to its end and return what it comes to. Raises click.Abort when a signal ends
-    it in between."""
+    """Run the work to its end and return its result. Raises click.Abort when a signal ends it
+    before."""
     results: list[T] = []
 
     async def until_stopped(stop: asyncio.Event) -> None:
@@ -52,9 +53,9 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
         assert working is not None, "a loop runs it"
         stopping = asyncio.create_task(_cancel(working, stop))
         try:
-            # Not in a task of its own: asyncio ends the loop over a SystemExit in whatever task it
-            # is raised, and when that is not the main one it is told as a lost exception. Rich
-            # raises one when nobody reads its output any more.
+            # Not in a task of its own: asyncio ends the loop over a SystemExit in any task, and
+            # reports it as a lost exception when that is not the main task. Rich raises SystemExit
+            # when nobody reads its output any more.
             results.append(await work)
         except asyncio.CancelledError:
             if not stop.is_set():
@@ -75,8 +76,8 @@ async def _cancel(task: asyncio.Task[Any], when: asyncio.Event) -> None:
 class _Stopping:
     """The signals' handler, from before the loop runs to the end of the process.
 
-    One handler for all of them, of Python and not of the loop: between taking one away and putting
-    up the next, the signal would kill.
+    All signals share one handler, of Python and not of the loop: between the removal of one handler
+    and the setting of the next, a signal would kill the process.
     """
 
     def __init__(self) -> None:
@@ -86,8 +87,8 @@ class _Stopping:
         self._interrupted_at: float | None = None
         self._before = {number: signal.getsignal(number) for number in signals.taken()}
         self._heard, self._tell = os.pipe()
-        # A thread, because the loop may be what hangs, and not started in the handler, which may
-        # interrupt whoever holds the locks that takes.
+        # A thread, because the loop may be what hangs. It is not started in the handler, which may
+        # interrupt code that holds the locks needed to start a thread.
         threading.Thread(target=self._hard_end, name="hard-end", daemon=True).start()
         for number in self._before:
             signal.signal(number, self._on_signal)
@@ -99,7 +100,8 @@ class _Stopping:
         await main(self._stop)
 
     def close(self) -> None:
-        """Once a signal has come, further ones change nothing up to the end of the process."""
+        """Restore the handlers. Once a signal has come they are kept: further signals then change
+        nothing up to the end of the process."""
         if not self._signalled:
             for number, handler in self._before.items():
                 signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Signals before a command drains by itself (see ``serving``)."""
+"""Handles signals until a command drains by itself (see ``serving``)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def taken() -> tuple[signal.Signals, ...]:
-    """Those that end this program. ``nohup`` has a process ignore SIGHUP, and so it stays."""
+    """The signals that end this program. Under ``nohup`` a process ignores SIGHUP, and that is left
+    so."""
     return tuple(
         number
         for number in STOP_SIGNALS
@@ -21,7 +22,7 @@ def taken() -> tuple[signal.Signals, ...]:
 
 
 def unwind() -> None:
-    """From now on a signal ends what runs as Ctrl-C does: what is open is closed."""
+    """From now on a signal ends the program as Ctrl-C does: everything that is open is closed."""
     for number in taken():
         signal.signal(number, signal.default_int_handler)
 

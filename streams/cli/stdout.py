@@ -1,8 +1,8 @@
-"""Where a command's data goes, and what is said when it does not get there.
+"""A command's standard output, and the error when it can not be written.
 
-A full disk, a terminal that is gone, a stdout that was closed: Python tells of each by a traceback,
-and of what is left in a buffer once more at its own end, with exit code 120. Here it becomes one
-error of ours, whoever wrote: click, rich or the interpreter.
+A full disk, a terminal that is gone, a stdout that was closed: Python reports each with a
+traceback, and reports what is left in a buffer once more at its own end, with exit code 120. Here
+each becomes one error of ours, whether click, rich or the interpreter wrote.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # collections.abc has it from Python 3.12 on
 
 
 class StdoutLost(click.ClickException):
-    """What a command prints does not arrive."""
+    """The output of a command does not arrive."""
 
     def __init__(self, cause: OSError) -> None:
         super().__init__(
@@ -32,9 +32,10 @@ class StdoutLost(click.ClickException):
 
 def guard_stdout() -> None:
     """From here on a failing stdout raises StdoutLost. A reader that is gone, as behind ``| head``,
-    raises BrokenPipeError as ever: it has read enough, and nothing is said of it.
+    still raises BrokenPipeError: it has read enough, and no error is reported.
 
-    What the encoding of stdout lacks is escaped. JSON is UTF-8 whatever the encoding is.
+    Characters that the encoding of stdout lacks are escaped. JSON is UTF-8 whatever the encoding
+    is.
     """
     old = sys.stdout
     sys.stdout = io.TextIOWrapper(
@@ -46,9 +47,9 @@ def guard_stdout() -> None:
 
 
 class _Guarded(io.RawIOBase):
-    """The descriptor below all buffers. Once a write has failed the others are dropped, for the
-    error has been told, and the interpreter flushes what is left when it ends. ``descriptor``: None
-    for a stdout that was closed from the start."""
+    """The descriptor below all buffers. After one failed write the later ones are dropped: the
+    error was reported already, and the interpreter still flushes the rest when it ends.
+    ``descriptor``: None for a stdout that was closed from the start."""
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
@@ -83,5 +84,5 @@ class _Guarded(io.RawIOBase):
         while True:
             try:
                 return os.write(self._descriptor, data)
-            except BlockingIOError:  # a pipe that whoever started us has made non-blocking
+            except BlockingIOError:  # a pipe that our parent process made non-blocking
                 select.select([], [self._descriptor], [])

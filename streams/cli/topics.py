@@ -85,7 +85,7 @@ def list_(file: Path | None) -> None:
 
 
 def _concessions(declared: DeclaredTopic, fitted: DeclaredTopic, state: State) -> str:
-    """In what the cluster could not have the topic as it is declared."""
+    """How the topic differs from its declaration because the cluster could not do more."""
     cluster = state.cluster
     said = f", {fitted.partitions} partitions, replication factor {fitted.replication_factor}"
     if cluster.embedded:

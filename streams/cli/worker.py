@@ -17,7 +17,7 @@ def worker() -> None:
         from streams.settings import Settings
         from streams.telemetry import otel
 
-        # Whatever is missing is said before anything is started.
+        # Missing settings are reported before anything is started.
         settings = Settings.load(
             Settings.genesys, Settings.disposition_code, Settings.advertised_url, otel.settle
         )

@@ -1,7 +1,8 @@
 """The embedded broker: librdkafka's mock cluster, real protocol over TCP, in memory, no Java.
 
-Good for a demo and quick tests. It keeps about 5 MiB a partition and then drops silently, has four
-partitions a topic and no CreateTopics: rebalances and crashes are tried on Apache Kafka instead.
+It is good for a demo and quick tests. It keeps about 5 MiB a partition and then drops records
+silently. It has four partitions a topic and no CreateTopics. So rebalances and crashes are tested
+on Apache Kafka instead.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from types import TracebackType
 
 from confluent_kafka.admin import AdminClient
 
-# Any address will do: with a mock cluster the client talks to the brokers it made itself.
+# Any address will do: with a mock cluster the client talks to the brokers that it made itself.
 _UNUSED_ADDRESS = "127.0.0.1:1"
 
-# A syslog level. librdkafka warns on stderr that the address above is not used, which is the point.
+# A syslog level. Otherwise librdkafka would warn on stderr that the address above is not used,
+# which is intended.
 _ERRORS_ONLY = 3
 
 START_TIMEOUT_SECONDS = 10.0

@@ -1,8 +1,8 @@
-"""The reference model: what the contract and the design say shall become of each event.
+"""The reference model: what the contract and the design say must become of each event.
 
-Slow and obvious on purpose, and written apart from the worker: it remembers everything, knows no
-offsets, no crashes and no errors that pass, and shares no code with what it is the measure of. The
-demo's summary and the tests hold the worker's outcomes against it.
+It is slow and obvious on purpose, and was written apart from the worker, which it checks and shares
+no code with. It remembers everything, and knows no offsets, no crashes and no errors that pass. The
+demo's summary and the tests compare the worker's outcomes with it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,8 @@ class Expected:
 
 @dataclass(slots=True)
 class ExpectedInteraction:
-    """The outcomes of one interaction's events in the order in which they came, and what that cost.
-
-    ``gets`` and ``patches``: requests when none has to be repeated.
-    """
+    """The outcomes of one interaction's events in the order in which they came, and the requests
+    for them. ``gets`` and ``patches``: how many when none has to be repeated."""
 
     outcomes: list[Expected] = field(default_factory=list)
     gets: int = 0
@@ -49,11 +47,11 @@ class ExpectedInteraction:
 def expected(
     events: Iterable[Json], truths: Mapping[str, Json], rules: Rules
 ) -> dict[str, ExpectedInteraction]:
-    """What shall become of ``events``, by interaction.
+    """The outcomes that ``events`` must have, by interaction.
 
-    ``events``: EventBridge events (or bare details), those of one interaction in the order in which
-    they lie in the partition. ``truths``: interactions as GET tells them before the first event, by
-    id; one that is missing is unknown to the API.
+    ``events``: EventBridge events (or bare details), those of one interaction in their order in the
+    partition. ``truths``: interactions by id, as GET returns them before the first event; one that
+    is missing is unknown to the API.
     """
     interactions: dict[str, _Interaction] = {}
     for event in events:
@@ -66,7 +64,7 @@ def expected(
 
 
 class _Interaction:
-    """All that is known of one interaction while its events are gone through."""
+    """All that is known of one interaction while its events are handled."""
 
     def __init__(self, truth: Json | None, rules: Rules) -> None:
         self.truth = truth
@@ -99,7 +97,7 @@ class _Interaction:
         self.result.outcomes.append(outcome)
 
     def decide(self, event_type: str | None, completed: bool) -> Expected:
-        """What the event and the table settle; the rest asks the API."""
+        """The outcome, if event and table settle it; otherwise the API is asked."""
         if event_type and event_type != "voice":
             return self.settle("non-voice-interaction", "event")
         if not event_type and self.known_type and self.known_type != "voice":
@@ -128,7 +126,8 @@ class _Interaction:
             if not ended(truth):  # there may still be an end, so nothing is settled for good
                 return Expected("ineligible", "duration-below-threshold", "api")
             return self.settle("duration-below-threshold", "api")
-        # From now on it has its code, or would have: the next completed event is told so.
+        # From now on it has its code, or would have: this is the reason for the next completed
+        # event.
         self.settled_reason = "disposition-already-set"
         if self.rules.dry_run:
             return Expected("would-patch", "eligible", "api")
@@ -136,20 +135,20 @@ class _Interaction:
         return Expected("patched", "eligible", "api")
 
     def settle(self, reason: str, basis: str) -> Expected:
-        """Ineligible for good: nothing that may still come changes the first such reason."""
+        """Ineligible for good: whatever comes later, the first such reason stays."""
         if self.settled_reason is None:
             self.settled_reason = reason
         return Expected("ineligible", reason, basis)
 
 
 def ended(truth: Json) -> bool:
-    """Whether an end time is given that can be read."""
+    """Whether there is an end time that can be read."""
     segments = [truth.get("metadata") or {}, *(truth.get("timeline") or [])]
     return any(_epoch_ms(one.get("endTime")) is not None for one in segments)
 
 
 def duration_ms(truth: Json) -> int:
-    """Length of an interaction: from its metadata, else from first start to last end of its
+    """Length of an interaction: from its metadata, else from the first start to the last end of its
     timeline; 0 when missing, unreadable or negative."""
     metadata = truth.get("metadata") or {}
     timeline = truth.get("timeline") or []

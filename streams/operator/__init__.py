@@ -1,1 +1,1 @@
-"""What an operator does with what is past: dead letters sent back, events replayed."""
+"""What an operator does with past records: redrive of dead letters, replay of events."""

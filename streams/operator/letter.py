@@ -1,9 +1,8 @@
-"""A record of the ``dead-letters`` topic, which of them an operator means, and which are open.
-Pure.
+"""Reads a record of ``dead-letters``, selects letters, and finds out which of them are open. Pure.
 
-Anybody who may write to the topic can put any record there. ``read_letter`` makes our own value of
-it, whatever it is: behind it nobody meets a header's bytes, a null, or a text that is not fit to be
-printed.
+Anybody who may write to the topic can put any record there. ``read_letter`` turns every record into
+a Letter of ours. No code behind it meets raw header bytes, an unexpected null, or a text that is
+not fit to be printed.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from streams.core.foreign_text import foreign_text
 from streams.core.records import Reason, Source
 from streams.wire.reading import read_event
 
-# As they lie in Kafka: a name as often as the producer liked, and null for a value.
+# Headers as they lie in Kafka: a name may be there several times, and a value may be null.
 Headers = Iterable[tuple[str, bytes | None]]
 
-# Those of a `failed` outcome (contract): nothing of ours dies of any other.
+# The reasons of a `failed` outcome (contract). No record of ours becomes a dead letter for another.
 REASONS = (
     Reason.FORBIDDEN,
     Reason.UNAUTHORIZED,
@@ -34,19 +33,19 @@ REASONS = (
     Reason.INTERNAL_ERROR,
 )
 
-# Together they say which record a letter is of.
+# These headers together say which record a letter is of.
 SOURCE = ("dlq.source.topic", "dlq.source.partition", "dlq.source.offset")
 
-# The longest name that a topic of Kafka can have; a reason and a stage of ours are shorter. It
-# keeps one letter from filling the screen, and from being sent back with a megabyte of a reason.
+# The longest name that a topic of Kafka can have; our reasons and stages are shorter. The limit
+# keeps one letter from filling the screen, and from being sent back with a reason of a megabyte.
 NAME_LENGTH = 249
 
-# The same for a message, and for the headers of somebody else's that ``show`` tells. Ours quote the
-# answers of an API, and are shorter.
+# The same for a message, and for other producers' headers that ``show`` prints. Our own messages
+# quote the answers of an API, and are shorter.
 MESSAGE_LENGTH = 4_000
 
-# What Kafka numbers its partitions and its records with. A larger number is none of its own, and
-# could not be written back.
+# The largest partition number and offset in Kafka. A larger number is not from Kafka, and could not
+# be written back.
 _LARGEST_PARTITION = 2**31 - 1
 _LARGEST_OFFSET = 2**63 - 1
 
@@ -56,15 +55,15 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter as it lies in the topic. ``key`` and ``value`` are untouched, for they are sent
-    back; every text is one printable line of bounded length.
+    """A dead letter as it lies in the topic. ``key`` and ``value`` are untouched, because they are
+    sent back; every text is one printable line of bounded length.
 
-    ``headers``: all of them, in their order; None for a value that is null. ``source``: the record
-    in ``events`` that it is of; None of one from the bridge. ``source_unreadable``: it says that it
-    is of a record, but not of which. ``event``: what its bytes are today, None when they are no
-    event. ``redriven``: how often it had been sent back when it died. ``failed_at``: epoch
-    milliseconds, None when it does not say. ``reason``, ``message``, ``stage``: empty when it does
-    not say.
+    ``headers``: all of them, in their order; None for a null value. ``source``: the record in
+    ``events`` that the letter is of; None for a letter from the bridge. ``source_unreadable``: the
+    letter says that it is of a record, but its source can not be read. ``event``: the event that is
+    read from its bytes today, None when they are not an event. ``redriven``: how often the record
+    had been sent back when it died. ``failed_at``: epoch milliseconds, None when the letter does
+    not say. ``reason``, ``message``, ``stage``: empty when the letter does not say.
     """
 
     partition: int
@@ -90,16 +89,17 @@ class Letter:
         return self.event.interaction_id if self.event is not None else None
 
     def is_of(self, interaction_id: str) -> bool:
-        """Of this interaction, or under its key: bytes that are no event have nothing else."""
+        """Whether the letter is of this interaction or has its id as key. Bytes that are not an
+        event have only the key."""
         return self.interaction_id == interaction_id or self.key == interaction_id.encode()
 
 
 def read_letter(
     partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Headers
 ) -> Letter:
-    """Whatever the record is: a header that is missing, null or nonsense reads as empty, none or 0.
-    Of a header that is there more than once the last one counts, as it does for Kafka's own
-    clients; but for a source, which nobody may have to guess."""
+    """Reads any record: a header that is missing, null or nonsense becomes empty, None or 0. When a
+    header is there more than once the last one counts, as it does for Kafka's own clients. A source
+    is the exception, because it must not be guessed."""
     named = [(name, _shown(content)) for name, content in headers]
     texts = {name: text or "" for name, text in named}
     source = _source(named)
@@ -123,7 +123,7 @@ def read_letter(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters are meant: all that meet every condition given. Times in epoch milliseconds."""
+    """Selects the letters that meet every condition given. Times in epoch milliseconds."""
 
     reasons: frozenset[str] = frozenset()
     stage: str | None = None
@@ -145,10 +145,11 @@ class Wanted:
 class Standing(StrEnum):
     """What has become of a letter.
 
-    ``OPEN``: a redrive sends it back. ``NO_EVENT``: it never will, and nothing else settles it.
-    ``NO_SOURCE``: neither, for where in ``events`` it belongs can not be read, or is not there.
-    ``SENT_BACK``: and not dead again. ``REPLACED``: a later letter is of the same record, told
-    again after a crash, or sent back and dead once more.
+    ``OPEN``: a redrive sends it back. ``NO_EVENT``: its bytes are not an event, so no redrive sends
+    it back, and nothing else settles it. ``NO_SOURCE``: the same, because its place in ``events``
+    can not be read or does not exist. ``SENT_BACK``: it was sent back, and has not died again.
+    ``REPLACED``: a later letter is of the same record, which was written again after a crash, or
+    was sent back and died once more.
     """
 
     OPEN = "open"
@@ -167,9 +168,9 @@ def standings(
     sent: Container[tuple[Source | None, int]],
     is_absent: Callable[[Source], bool] = lambda _: False,
 ) -> list[tuple[Letter, Standing]]:
-    """How each letter stands, given all that there are.
+    """The standing of each letter, given all letters.
 
-    ``sent``: what has been sent back already, and for each the number of times. ``is_absent``:
+    ``sent``: the (source, redrive count) pairs that have been sent back already. ``is_absent``:
     whether a source is in a partition that ``events`` does not have.
     """
     by_death = sorted(letters, key=lambda letter: letter.redriven)
@@ -192,8 +193,9 @@ def standings(
 
 
 def in_turn(letters: Sequence[Letter]) -> list[Letter]:
-    """The order to send them back in: those of one interaction in the order of their records in
-    ``events``, which need not be the one in which they died; for the rest as they lie."""
+    """The letters in the order in which to send them back. Those of one interaction come in the
+    order of their records in ``events``, which may differ from the order in which they died.
+    Otherwise the order stays."""
     turns: defaultdict[str | None, deque[Letter]] = defaultdict(deque)
     for letter in sorted(letters, key=lambda each: each.source.offset if each.source else -1):
         turns[letter.interaction_id].append(letter)
@@ -205,8 +207,8 @@ def _shown(content: bytes | None) -> str | None:
 
 
 def _source(headers: Iterable[tuple[str, str | None]]) -> Source | None:
-    """None when one of its headers is missing or nonsense, or is there twice and says two things:
-    sent back to a wrong place, it would be decided in the place of another record."""
+    """The source. None when one of its headers is missing or nonsense, or is there twice with two
+    values: sent back to a wrong place, the record would be decided in the place of another one."""
     said: defaultdict[str, set[str]] = defaultdict(set)
     for name, text in headers:
         said[name].add(text or "")

@@ -1,9 +1,9 @@
-"""Dead letters back to where they are decided (``genesys-streams dead-letters redrive``).
+"""Sends dead letters back to where they are decided (``genesys-streams dead-letters redrive``).
 
-A record of the worker's goes to ``retries``, with its place in ``events`` and how often it was sent
-back: the worker decides it anew, whatever it has seen since, and twice the same is dropped. What
-never was in ``events``, the bridge's and what a stranger put into ``retries``, goes there. Safe to
-be killed and run again.
+A record of the worker's goes to ``retries``, with its place in ``events`` and its redrive count.
+The worker decides it anew, whatever it has seen since, and drops a second copy of the same redrive.
+A record that never was in ``events`` goes to ``events``: it comes from the bridge, or a stranger
+put it into ``retries``. A redrive may be killed and run again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from streams.wire.retries import read_returned, retry_headers
 
 
 async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]:
-    """Every dead letter there is, in order. Raises KafkaError."""
+    """All dead letters, in order. Raises KafkaError."""
     topic = settings.topics.dead_letters
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
         return [
@@ -32,17 +32,17 @@ async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]
 
 
 async def read_sent(settings: KafkaSettings, partitions: int) -> frozenset[tuple[Source, int]]:
-    """What is in ``retries`` because it was sent back: its source, and the number of times."""
+    """The (source, redrive count) pairs of the records in ``retries`` that were sent back."""
     sent = set()
     topic = settings.topics.retries
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
         async for record in records:
-            # A null has no text to read, so such a header is as good as none.
+            # A null has no text to read, so a header with a null is ignored.
             headers = [(name, text) for name, text in record.headers if text is not None]
             try:
                 returned = read_returned(headers)
             except EnvelopeError:
-                continue  # somebody else's: the worker buries it
+                continue  # not ours: the worker makes it a dead letter
             if returned.redriven:
                 sent.add((returned.source, returned.redriven))
     return frozenset(sent)
@@ -56,9 +56,9 @@ async def redrive(
     *,
     per_second: float,
 ) -> AsyncGenerator[Letter]:
-    """Send them back one after the other, each acknowledged before the next, so in their order.
+    """Send the letters back in their order; each is acknowledged before the next one is sent.
 
-    Yields each once it is sent. Raises PublishError.
+    Yields each letter once it is sent. Raises PublishError.
     """
     due = clock.monotonic()
     for letter in letters:
@@ -93,9 +93,10 @@ async def send_back(
     reason: str,
     times: int,
 ) -> None:
-    """A record of ``events`` back to its worker, to be decided anew for the ``times``-th time.
+    """Send a record of ``events`` back to its worker, to be decided anew for the ``times``-th time.
 
-    To the partition of ``retries`` with its own number: its table is there. Raises PublishError.
+    It goes to the partition of ``retries`` with its own partition's number, because its table is
+    there. Raises PublishError.
     """
     headers = retry_headers(source, PutOff(0, 0), reason, redriven=times)
     await publisher.publish(

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from streams.clock import rfc3339
 from streams.telemetry.repeats import RepeatFilter
 
-# Their debug lines cost a sixth of the worker's CPU, and their info lines repeat what ours say.
+# The debug lines of these loggers cost a sixth of the worker's CPU; their info lines repeat ours.
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -25,11 +25,11 @@ _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 def configure(
     log_format: Literal["console", "json"], level: str, stream: TextIO | None = None
 ) -> None:
-    """Send the whole process' log to ``stream`` (stderr). Replaces what was configured before.
+    """Send the log of the whole process to ``stream`` (stderr). Replaces an earlier configuration.
 
     ``level``: debug, info, warning or error.
     """
-    # A process that was started without stderr has None there.
+    # sys.stderr is None in a process that was started without stderr.
     handler = LogHandler(stream or sys.stderr or _nowhere())
     coloured = handler.stream.isatty() and "NO_COLOR" not in os.environ
     handler.setFormatter(JsonFormatter() if log_format == "json" else ConsoleFormatter(coloured))
@@ -41,21 +41,21 @@ def configure(
 
 
 class LogHandler(logging.StreamHandler[TextIO]):
-    """Never raises, and says nothing of its own: a log on a full disk, or a value that cannot be
-    shown, ends no work."""
+    """Never raises, and prints no message of its own: a full disk, or a value that can not be
+    shown, must not end any work."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
         except Exception as exc:  # noqa: BLE001 - from the text of any value that was logged
             line = self._told(record, exc)
-        # Nobody can be told that nothing can be told.
+        # When this write fails there is no place left to report it.
         with suppress(OSError, ValueError):
             self.stream.write(line + self.terminator)
             self.flush()
 
     def _told(self, record: logging.LogRecord, failure: Exception) -> str:
-        """The line without its values."""
+        """The log line without its values."""
         template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
         why = f"(its values cannot be shown: {type(failure).__name__})"
         plain = logging.LogRecord(
@@ -80,15 +80,15 @@ class ConsoleFormatter(logging.Formatter):
         for name, value in _extras(record).items():
             line += f" {name}={_quoted(_escaped(str(value)))}"
         if record.exc_info:
-            # Indented: a line of an exception's text can not pass for a line of the log.
+            # Indented, so that a line of an exception's text can not pass for a line of the log.
             traceback = self.formatException(record.exc_info).split("\n")
             line += "".join(f"\n  {_escaped(part)}" for part in traceback)
         return line
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: ts, level, logger, message, the current span's ids, extra fields. All that
-    is not plain ASCII is escaped, so no terminal obeys it."""
+    """One object a line: ts, level, logger, message, the current span's ids, extra fields. All
+    characters but plain ASCII are escaped, so that no terminal obeys them."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
@@ -111,7 +111,8 @@ def _nowhere() -> TextIO:
 
 
 def _escaped(text: str) -> str:
-    """Text that came from outside may not break a line, nor move or colour the terminal."""
+    """Escaped, because text from outside must not break a line, nor move the cursor or colour the
+    terminal."""
     if text.isprintable():
         return text
     return "".join(

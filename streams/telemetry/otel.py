@@ -1,8 +1,9 @@
-"""``OTEL_*`` before the SDK sees it: what it would not take is a setting that is wrong.
+"""Checks ``OTEL_*`` before the SDK sees it: a value that the SDK would not accept is a wrong
+setting.
 
-Left to itself the SDK ends the program over some values, prints a traceback and goes on with others
-over others, and its warnings quote what may be a secret. This module imports nothing of it, because
-it reads some of its variables as soon as it is imported.
+Without this check the SDK ends the program over some values, prints a traceback and goes on over
+others, and its warnings quote text that may be a secret. This module imports nothing of the SDK,
+because the SDK reads some of its variables as soon as it is imported.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from streams.addresses import is_host
 from streams.environment import read_env_file
 from streams.errors import SettingsError
 
-# Parts of OpenTelemetry that this program brings itself: another context would mix up the traces of
-# its coroutines, another provider would leave outcomes without a trace id.
+# Parts of OpenTelemetry that this program provides itself. Another context would mix up the traces
+# of its coroutines; another provider would leave outcomes without a trace id.
 PLUG_INS = (
     "OTEL_PYTHON_CONTEXT",
     "OTEL_PYTHON_TRACER_PROVIDER",
@@ -32,7 +33,8 @@ EXPORTERS = ("otlp", "console", "none")
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 
-# A queue is allocated for them, and longer waits do not fit into a thread's time-out.
+# Upper limits: a queue is allocated for the spans, and a longer wait does not fit into a thread's
+# time-out.
 _MOST_SPANS = 1_000_000
 _MOST_MS = 86_400_000
 _MOST_SECONDS = 1_000_000
@@ -44,37 +46,37 @@ Problem = str | None
 
 
 def drop_plug_ins(environment: MutableMapping[str, str]) -> None:
-    """Takes out what would replace parts that this program brings itself."""
+    """Removes the variables that would replace parts that this program provides itself."""
     for name in PLUG_INS:
         environment.pop(name, None)
 
 
 def settle(_: object = None) -> None:
-    """Make the process' ``OTEL_*`` fit for the SDK, with ``.env`` behind them.
+    """Make the ``OTEL_*`` variables of the process fit for the SDK, with ``.env`` behind them.
 
-    Raises SettingsError with all that is wrong; nothing of the SDK is imported.
+    Raises SettingsError with everything that is wrong. Imports nothing of the SDK.
     """
     for name, value in read_env_file().items():
         if name.startswith("OTEL_") and not os.environ.get(name, "").strip():
             os.environ[name] = value
     drop_plug_ins(os.environ)
-    # The SDK reads a blank one as a number, and fails.
+    # The SDK reads a blank value as a number, and fails.
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         if not os.environ[name].strip():
             del os.environ[name]
     if problems := list(wrong(os.environ)):
         raise SettingsError(*problems)
     if os.environ.pop("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        # Every outcome has its trace id all the same; nothing leaves the process.
+        # Every outcome still has its trace id, but no span leaves the process.
         os.environ["OTEL_TRACES_EXPORTER"] = "none"
     if "OTEL_RESOURCE_ATTRIBUTES" in os.environ:
-        # The SDK warns of a comma at the end.
+        # The SDK warns of a comma at the end of the list.
         entries = os.environ["OTEL_RESOURCE_ATTRIBUTES"].split(",")
         os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(filter(str.strip, entries))
 
 
 def wrong(environment: Mapping[str, str]) -> Iterator[str]:
-    """What the SDK, as this program uses it, would not take."""
+    """The problems with values that the SDK, as this program uses it, would not accept."""
     for name, check in _CHECKS.items():
         value = environment.get(name, "")
         if not value.strip():
@@ -92,7 +94,7 @@ def wrong(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def exporters(environment: Mapping[str, str]) -> list[str]:
-    """Those to build: ``otlp``, ``console``; an endpoint alone asks for ``otlp``."""
+    """The exporters to build: ``otlp``, ``console``. An endpoint alone asks for ``otlp``."""
     text = environment.get("OTEL_TRACES_EXPORTER", "")
     if not text.strip() and any(environment.get(name, "").strip() for name in ENDPOINTS):
         text = "otlp"
@@ -162,7 +164,7 @@ def _headers(text: str) -> Problem:
         if not entry.strip():
             continue
         match = _HEADER.fullmatch(entry.strip())
-        # Their percent signs are decoded, and a line break in there would end the header.
+        # Percent signs in a header are decoded, and a decoded line break would end the header.
         if match is None or not re.fullmatch(r"[ -~]*", unquote(match["value"])):
             return f"be NAME=VALUE, separated by commas, in printable ASCII: entry {number} is not"
         if not re.fullmatch(_KEY, unquote(match["name"])):

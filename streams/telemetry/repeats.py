@@ -1,4 +1,5 @@
-"""One line of a kind in ten seconds: trouble that lasts does not bury what else is said."""
+"""Lets one line of a kind through in ten seconds, so that lasting trouble does not bury other
+lines."""
 
 from __future__ import annotations
 
@@ -11,12 +12,12 @@ from dataclasses import dataclass
 
 REPEAT_SECONDS = 10.0
 
-# Kinds of line remembered: keeps messages that were put together before they were logged, each a
-# kind of its own, from filling memory.
+# How many kinds of line are remembered. A message that was put together before it was logged is a
+# kind of its own each time. The limit keeps those from filling memory.
 REMEMBERED_KINDS = 500
 
-# Our own loggers that say something for every request, record or connection. With Kafka or the API
-# down those are thousands, and the outcomes and the metrics have every one.
+# Our own loggers that write a line for every request, record or connection. With Kafka or the API
+# down those are thousands of lines, and the outcomes and the metrics have every one.
 NOISY_LOGGERS = (
     "streams.bridge",
     "streams.kafka.fetching",
@@ -27,17 +28,17 @@ NOISY_LOGGERS = (
 
 OURS = "streams"
 
-# Of our other loggers each line counts: a partition given back, a worker that ends. So many of a
-# kind in ten seconds are trouble that repeats itself all the same.
+# With our other loggers each line counts, such as a revoked partition or a worker that ends. But
+# this many of a kind in ten seconds are trouble that repeats itself.
 BURST = 50
 
-# asyncio and others put the address of an object into the first line of what they say.
+# asyncio and others put the address of an object into the first line of their messages.
 _ADDRESS = re.compile(r"\b0x[0-9a-f]+")
 
 
 @dataclass(slots=True)
 class _Window:
-    """Since when, how many were let through, and how many were left out."""
+    """Lines of one kind from ``since`` on: how many were let through and how many left out."""
 
     since: float
     shown: int = 0
@@ -46,8 +47,9 @@ class _Window:
 
 class RepeatFilter(logging.Filter):
     """Lets one line of a kind (logger, level, first line of the message's template) through in
-    ``REPEAT_SECONDS``, ``BURST`` of those of ours that each count; the next one says in
-    ``suppressed`` how many were left out. A traceback is part of its line."""
+    ``REPEAT_SECONDS``, or ``BURST`` lines for those of our loggers where each line counts. The next
+    line let through says in ``suppressed`` how many were left out. A traceback is part of its line.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -84,7 +86,7 @@ def _within(logger: str, parents: tuple[str, ...]) -> bool:
 
 
 def _template(record: logging.LogRecord) -> str:
-    # Whatever was logged in the place of a text may fail to become one.
+    # An object that was logged in the place of a text may fail to become text.
     if not isinstance(record.msg, str):
         return type(record.msg).__name__
     return _ADDRESS.sub("0x", record.msg[:500].partition("\n")[0])

@@ -1,5 +1,5 @@
-"""Traces: a provider that always makes ids, exporters only as ``OTEL_*`` says, W3C context in and
-out of Kafka headers."""
+"""Traces: a provider that always makes ids, exporters only when ``OTEL_*`` asks for them, and W3C
+context in Kafka headers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from streams.telemetry import otel
 
 log = logging.getLogger(__name__)
 
-# A collector that is gone may not hold up the end of the process: the whole of it has 10 s.
+# A collector that is gone must not delay the end of the process: shutdown as a whole must take less
+# than 10 s.
 SHUTDOWN_SECONDS = 2.0
 
 _W3C = TraceContextTextMapPropagator()
 
 
 def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
-    """Set up tracing for the whole process, once; every ``trace.get_tracer`` uses it from then on.
+    """Set up tracing for the whole process, once. Every ``trace.get_tracer`` uses it from then on.
 
-    Spans are always made, so that every outcome has a trace id; they leave the process only when
-    ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The
-    SDK's own variables win over the arguments. Raises SettingsError for what the SDK would not
-    take, or could not do.
+    Spans are always made, so that every outcome has a trace id. They leave the process only when
+    ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The SDK's
+    own variables win over the arguments. Raises SettingsError for a value that the SDK would not
+    accept, or could not act on.
     """
     otel.settle()
     try:
@@ -58,7 +59,7 @@ def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
     if instance_id is not None:
         defaults["service.instance.id"] = instance_id
     resource = Resource.create(defaults).merge(OTELResourceDetector().detect())
-    # The SDK's own hook at exit waits 30 s and more for a collector that does not answer.
+    # The SDK's own exit hook waits 30 s and more for a collector that does not answer.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -66,11 +67,11 @@ def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
 
 
 def shutdown(seconds: float = SHUTDOWN_SECONDS) -> None:
-    """Export what is left and stop; returns within that time whatever the collector does."""
+    """Export the remaining spans and stop, within ``seconds`` whatever the collector does."""
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):
         return
-    # A daemon: what is stuck in there may not keep the process alive either.
+    # A daemon thread: an export that is stuck must not keep the process alive either.
     last = threading.Thread(target=provider.shutdown, name="last-spans", daemon=True)
     last.start()
     last.join(seconds)
@@ -79,7 +80,7 @@ def shutdown(seconds: float = SHUTDOWN_SECONDS) -> None:
 
 
 def inject_context(context: Context | None = None) -> list[tuple[str, bytes]]:
-    """``traceparent`` and ``tracestate`` of a context, the current one by default, as Kafka
+    """``traceparent`` and ``tracestate`` of a context (by default the current one) as Kafka
     headers; empty outside of any span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, context)
@@ -89,9 +90,9 @@ def inject_context(context: Context | None = None) -> list[tuple[str, bytes]]:
 def extract_context(
     headers: Iterable[tuple[str, bytes | None]] | Mapping[str, bytes | None] | None,
 ) -> Context:
-    """The context that a record's headers carry; an empty one when they carry none that can be
-    read, so that the record starts a trace of its own. Of a header that is there twice the last
-    one counts, as everywhere in Kafka."""
+    """The context in a record's headers. It is empty when none can be read, so that the record
+    starts a trace of its own. When a header is there twice the last one counts, as everywhere in
+    Kafka."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     carrier = {
         name.lower(): value.decode("ascii", "replace")

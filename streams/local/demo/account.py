@@ -1,4 +1,4 @@
-"""Every event accounted for: what was sent and seen, held against what the model says. Pure."""
+"""Accounts for every event: compares what was sent and seen with what the model says. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.local.demo.ledger import Answer, Ledger, Percentiles, Place
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.model import Expected
 
-# Named for each deviation: enough to start looking, not a page of ids.
+# How many examples are named for each deviation: enough to start looking, not a page of ids.
 EXAMPLES = 3
 
 
@@ -32,7 +32,7 @@ class Account:
 
     ``calls_per_eligible``, ``calls_per_other_voice``: API requests on average, None without such
     interactions. ``seconds``: from the first event sent to the last outcome. ``example``: an
-    interaction worth a look, one that got its code if there is any.
+    interaction worth a look; one that got its code, if there is any.
     """
 
     sent: int
@@ -75,10 +75,10 @@ def settle(
     api: Mapping[str, ApiCounts],
     seconds: float,
 ) -> Account:
-    """Close the books.
+    """Make the account.
 
-    ``truths``: every interaction as the API told it at the start, by id. ``api``: what the API saw
-    of each that it was asked for.
+    ``truths``: every interaction by id, as the API returned it at the start. ``api``: what the API
+    saw of each interaction that it was asked for.
     """
     expected, eligible = _expectations(ledger, truths)
     decided = [place for place in ledger.records if place in ledger.final]
@@ -141,12 +141,12 @@ def _expectations(
 
 
 def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
-    """The bridge's answers against what is in Kafka."""
+    """The deviations between the bridge's answers and the records in Kafka."""
     sent = Counter(ledger.sent)
     there = Counter(record.event_id for record in ledger.records.values())
     not_accepted = len(ledger.sent) - delivery.accepted
     lost = sorted((sent - there).elements())
-    # A bridge that could not tell whether Kafka had the event is sent it again, and rightly so.
+    # When the bridge could not tell whether Kafka had an event, the event is rightly sent again.
     surplus = sorted((there - sent).elements())
     return [
         *_told("events that the bridge did not accept", delivery.refusals, not_accepted),

@@ -45,9 +45,9 @@ class Told:
 class Ledger:
     """Filled while the demo runs, judged when it is over.
 
-    ``sent``: the id of every event taken up for the bridge, a duplicate's as often as it was.
-    ``final``: final outcomes under the record they speak of; there should be one for each.
-    ``answers``: how many final outcomes say what.
+    ``sent``: the id of every event taken up for the bridge; the id of a duplicate is there more
+    than once. ``final``: final outcomes by the place of their record; there should be one for each.
+    ``answers``: the number of final outcomes by decision and reason.
     """
 
     sent: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Ledger:
     answers: Counter[Answer] = field(default_factory=Counter)
 
     def tell(self, told: Told) -> None:
-        """Enter an outcome; one that is not final settles nothing."""
+        """Enter an outcome; one that is not final is ignored."""
         outcome = told.outcome
         if outcome.final:
             self.final[outcome.source.partition, outcome.source.offset].append(told)
@@ -64,11 +64,12 @@ class Ledger:
 
     @property
     def complete(self) -> bool:
-        """Every record in Kafka has a final outcome."""
+        """Whether every record in Kafka has a final outcome."""
         return self.records.keys() <= self.final.keys()
 
     def latencies_ms(self) -> list[int]:
-        """From an event being in Kafka to its outcome being there, for each that has one."""
+        """The time from an event's arrival in Kafka to that of its outcome, for each event that has
+        one."""
         return [
             told[0].timestamp_ms - self.records[place].timestamp_ms
             for place, told in self.final.items()
@@ -78,7 +79,7 @@ class Ledger:
 
 @dataclass(slots=True)
 class Readings:
-    """What was last read off the running parts. ``api``: answers of the API by route and status."""
+    """The last readings of the running parts. ``api``: answers of the API by route and status."""
 
     api: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     in_flight: int = 0
@@ -86,7 +87,7 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Milliseconds; None while there is nothing to tell."""
+    """Percentiles in milliseconds; None while there are no values."""
 
     p50: int | None
     p95: int | None

@@ -56,7 +56,7 @@ class Observer:
         await asyncio.wait(self._tasks)
 
     def check(self) -> None:
-        """Raise what made the observer stop observing, if anything did."""
+        """Raise the error that made the observer stop observing, if there is one."""
         for task in self._tasks:
             if task.done():
                 task.result()
@@ -90,7 +90,7 @@ class Observer:
 
     async def _poll(self) -> None:
         while True:
-            # A part that is gone is known from its process, and a reading less harms nobody.
+            # The death of a part is seen from its process, and one reading less harms nobody.
             with suppress(aiohttp.ClientError, TimeoutError):
                 await self._read()
             await asyncio.sleep(POLL_SECONDS)

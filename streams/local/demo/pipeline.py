@@ -1,4 +1,4 @@
-"""The four parts, brought up so that each finds the others."""
+"""Starts the four parts so that each finds the others."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ DISPOSITION_CODE = "de300000-0000-4000-8000-000000000001"
 LATENCY_MS = 40
 LATENCY_SPREAD = 0.5
 
-# Far above what the demo needs: it is to show the pipeline, not the wait for a quota.
+# Far above what the demo needs: the demo shows the pipeline, not the wait for a quota.
 REQUESTS_PER_MINUTE = 600_000
 
-# Some of its interactions never show what their event says. The contract's minute of looking again
-# would make up most of the demo.
+# For some interactions the API never shows what their event says. The contract's minute of looking
+# again would make up most of the demo.
 LAG_WINDOW_SECONDS = 2
 
-# With faults some requests are never answered. The contract's 10 s for each would make up most of
-# the demo; without faults they are left, for a slow machine is no fault.
+# With faults some requests are never answered, and the contract's 10 s for each would make up most
+# of the demo. Without faults the 10 s stay, because a slow machine is no fault.
 CHAOS_API_TIMEOUT_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Org:
-    """What the simulated Genesys Cloud is to be: a seed's first interactions, faults or not."""
+    """The simulated Genesys Cloud: the first interactions of a seed, with faults or without."""
 
     interactions: int
     seed: int
@@ -44,7 +44,7 @@ class Org:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Where everything is. ``settings``: to reach Kafka with, free of the caller's own."""
+    """The addresses of the parts. ``settings``: for access to Kafka, free of the caller's own."""
 
     kafka: str
     simulator: str
@@ -54,7 +54,8 @@ class Pipeline:
 
 
 async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Path) -> Pipeline:
-    """Start all four and wait until they are able to do their job; ``data`` is the worker's.
+    """Start all four parts and wait until they can do their job. ``data`` is the worker's
+    directory.
 
     Raises DemoError when one does not come up.
     """
@@ -97,7 +98,8 @@ async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Pa
 
 
 def demo_settings(kafka: str) -> Settings:
-    """Every setting its default but the broker: what the caller has set is for another Kafka."""
+    """Every setting has its default, except the broker: the caller's settings are for another
+    Kafka."""
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     return Settings.load(**(defaults | {"kafka_bootstrap_servers": kafka}), _env_file=None)
 

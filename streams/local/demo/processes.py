@@ -21,8 +21,8 @@ from streams.errors import DemoError
 
 T = TypeVar("T")
 
-# What a process needs from its surroundings. Settings are not among it: the caller's GENESYS_* and
-# KAFKA_* may well point to the real thing.
+# The variables that a process needs from its surroundings. Settings are not among them: the
+# caller's GENESYS_* and KAFKA_* may well point to the real systems.
 _SURROUNDINGS = (
     "PATH",
     "HOME",
@@ -35,26 +35,26 @@ _SURROUNDINGS = (
     "PYTHONPATH",
 )
 
-# For one part to come up on a busy machine; starting Python and its imports takes about a second.
+# The time for one part to come up on a busy machine; Python and its imports take about a second.
 START_SECONDS = 60.0
 
-# Between two looks at whether it has.
+# The time between two checks whether it has come up.
 POLL_SECONDS = 0.05
 
-# For all parts together to leave once the demo is told to. A command has 10 s for that; here nobody
-# loses anything by a kill.
+# The time for all parts together to leave once the demo is told to. A command has 10 s for that;
+# here nobody loses anything by a kill.
 STOP_SECONDS = 7.0
 
-# Of a dead part's log: the end of a traceback and what led to it.
+# Lines of a dead part's log that are shown: the end of a traceback and what led to it.
 LAST_LINES = 15
 
-# Characters of each; a traceback may quote a record.
+# Characters of each of those lines; a traceback may quote a record.
 LINE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One process and where it writes. ``name`` is what the demo calls it."""
+    """One process and the files that it writes. ``name`` is what the demo calls it."""
 
     name: str
     process: asyncio.subprocess.Process
@@ -66,13 +66,13 @@ class Part:
         return self.process.returncode is None
 
     def announced(self, name: str) -> str | None:
-        """What its first line on stdout, ``name=value``, says; None before it is there."""
+        """The value in its first line on stdout, ``name=value``; None before the line is there."""
         line, newline, _ = self.out.read_text().partition("\n")
         key, _, value = line.partition("=")
         return value if newline and key == name else None
 
     def end(self) -> str:
-        """How it ended: ``exit code 1``, ``killed by SIGKILL``."""
+        """How the process ended: ``exit code 1``, ``killed by SIGKILL``."""
         code = self.process.returncode
         if code is not None and code < 0:
             return f"killed by {signal.Signals(-code).name}"
@@ -87,8 +87,8 @@ class Part:
 class Parts:
     """Starts the parts and leaves none behind. Async context manager.
 
-    ``directory``: where they run, so that no ``.env`` of the caller's is read; logs go to ``logs``
-    in it.
+    ``directory``: where the parts run, so that no ``.env`` of the caller's is read. Their logs go
+    to ``logs`` in it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -120,7 +120,8 @@ class Parts:
         await asyncio.gather(*self._waits)
 
     async def start(self, name: str, command: Iterable[str], settings: Mapping[str, str]) -> Part:
-        """Run ``genesys-streams COMMAND``, which is to go on, with these settings and no others."""
+        """Run ``genesys-streams COMMAND``, a command that goes on, with these settings and no
+        others."""
         part = await self._spawn(name, command, settings)
         self._waits.append(asyncio.create_task(self._wait(part)))
         return part
@@ -154,7 +155,7 @@ class Parts:
         return part
 
     async def first_death(self) -> Part:
-        """Wait until one of the parts, of those started meanwhile too, has ended."""
+        """Wait until one of the parts has ended, including parts that are started meanwhile."""
         return await self._dead.get()
 
     async def _wait(self, part: Part) -> None:
@@ -168,7 +169,8 @@ class Parts:
 
 
 def environment(surroundings: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a part: what any process needs, the way to this very package, settings."""
+    """The variables of a part: those that any process needs, the path of this very package, and the
+    settings."""
     kept = {name: surroundings[name] for name in _SURROUNDINGS if name in surroundings}
     path = [str(Path(streams.__file__).parents[1]), kept.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, path))} | dict(settings)
@@ -200,7 +202,7 @@ async def ready(session: aiohttp.ClientSession, part: Part, url: str) -> None:
 
 
 def _indented(line: str) -> str:
-    """Fit for a terminal, and indented as a traceback's lines are."""
+    """The line, made fit for a terminal and indented as a traceback's lines are."""
     text = line.lstrip(" ")
     return f"  {' ' * (len(line) - len(text))}{foreign_text(text, LINE_LENGTH)}"
 

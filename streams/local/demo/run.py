@@ -26,30 +26,31 @@ from streams.local.generator.delivery import Delivery
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
 
-# What the events are spread over: long enough to watch, short enough to wait for.
+# The events are spread over this time: long enough to watch, short enough to wait for.
 STREAM_SECONDS = 12.0
 
-# Events a second at least, for a handful of interactions need not take that long; and at most, for
-# on two cores the four parts and the demo decide some 700 a second, and more would only queue up.
+# The fewest and the most events a second. The fewest, because a handful of interactions need not
+# take the whole time. The most, because on two cores the four parts and the demo decide some 700 a
+# second, and more would only queue up.
 LEAST_RATE = 100.0
 MOST_RATE = 600.0
 
-# With no outcome for so long, those that are missing will not come: a record that is held because
+# After this time without an outcome the missing ones will not come: a record that is held because
 # of a fault is tried again within a few seconds.
 PATIENCE_SECONDS = 60.0
 
-# For what must not come any more: a second outcome of some record.
+# The wait for what must not come any more: a second outcome of some record.
 AFTERMATH_SECONDS = 1.0
 
-# The last one: the terminal was closed, and nobody else would end the parts.
+# SIGHUP: the terminal was closed, and nobody else would end the parts.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_demo(org: Org, *, keep_running: bool, console: Console, errors: Console) -> int:
     """Returns the exit code: 0 only if every event and every interaction is as the model says.
 
-    Raises DemoError when a part does not come up, or ends. However it ends, no process and no file
-    is left, but for the logs of a demo that failed; ``errors`` is told where they are.
+    Raises DemoError when a part does not come up, or ends. However the demo ends, no process and no
+    file is left, except the logs of a demo that failed; ``errors`` is told where they are.
     """
     directory = Path(tempfile.mkdtemp(prefix="genesys-streams-demo-"))
     demo = Demo(org, directory, keep_running=keep_running, console=console)
@@ -70,7 +71,8 @@ async def run_demo(org: Org, *, keep_running: bool, console: Console, errors: Co
 
 
 async def _play(demo: Demo, parts: Parts, errors: Console) -> None:
-    """Until it is over or stopped. Raises what it raises, and DemoError when a part ends."""
+    """Play the demo until it is over or stopped. Raises what the demo raises, and DemoError when a
+    part ends."""
     stop = _stop_on_signals(parts)
     playing = asyncio.create_task(demo.play(parts))
     dying = asyncio.create_task(parts.first_death())
@@ -91,7 +93,7 @@ async def _play(demo: Demo, parts: Parts, errors: Console) -> None:
 
 
 def _stop_on_signals(parts: Parts) -> asyncio.Event:
-    """Set by the first signal; one more, and the parts are not waited for."""
+    """An event that the first signal sets. One more signal kills the parts."""
     stop = asyncio.Event()
 
     def signalled() -> None:
@@ -119,7 +121,7 @@ class Demo:
         self._screen = Screen(console, title, self._clock)
 
     async def play(self, parts: Parts) -> None:
-        """Start, send, wait, settle; and go on for ever if it is to keep running."""
+        """Start, send, wait, account; then go on for ever if the demo is to keep running."""
         async with aiohttp.ClientSession() as session:
             with self._screen.doing("starting broker, simulator, bridge and worker"):
                 running = await pipeline.start(parts, session, self._org, self.data)
@@ -158,8 +160,8 @@ class Demo:
         )
 
     async def _last_outcome(self, observer: Observer, accepted: int) -> float:
-        """Wait until every event has its outcome, or until there is no hope; returns when the last
-        one came."""
+        """Wait until every event has its outcome, or until there is no hope. Returns the time of
+        the last outcome."""
         ledger, clock = observer.ledger, self._clock
         decided, at = len(ledger.final), clock.monotonic()
         while clock.monotonic() - at < PATIENCE_SECONDS:

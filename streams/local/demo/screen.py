@@ -1,4 +1,4 @@
-"""Where the demo shows itself: a terminal that is drawn on, or a log that gets a few lines."""
+"""Where the demo shows itself: a terminal with a live view, or a log that gets a few lines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from streams.local.demo.ledger import Ledger, Percentiles, Readings
 
 DRAW_SECONDS = 0.25
 
-# Between two lines where nothing can be drawn.
+# The time between two lines where nothing can be drawn.
 PRINT_SECONDS = 5.0
 
-# What the rate is taken over: long enough to stand still, short enough to tell.
+# The rate is taken over this time: long enough to be steady, short enough to be recent.
 RATE_SECONDS = 3.0
 
 
@@ -32,12 +32,12 @@ class Screen:
         self._clock = clock
 
     def say(self, text: str) -> None:
-        """One or more plain lines."""
+        """Print one or more plain lines."""
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def doing(self, what: str) -> Iterator[None]:
-        """A sign of life for as long as the block takes."""
+        """Show a sign of life for as long as the block takes."""
         if not self._console.is_terminal:
             self.say(f"{self._title}: {what}")
             yield
@@ -47,7 +47,7 @@ class Screen:
             yield
 
     async def follow(self, ledger: Ledger, readings: Readings, planned: int) -> None:
-        """Show how it goes until cancelled. ``planned``: events that will be sent."""
+        """Show the progress until cancelled. ``planned``: how many events will be sent."""
         film = Film(ledger, readings, planned, self._clock)
         if not self._console.is_terminal:
             while True:
@@ -73,7 +73,7 @@ class Film:
         self._planned = planned
         self._clock = clock
         self._began = clock.monotonic()
-        # When, and how many events were decided by then; the oldest is RATE_SECONDS ago.
+        # Pairs of a time and the number of events decided by then; the oldest is RATE_SECONDS ago.
         self._frames = deque([(self._began, 0)])
 
     def take(self) -> view.Snapshot:

@@ -32,7 +32,7 @@ _STYLES = {
 
 _BAR_WIDTH = 40
 
-# The simulator's names of its routes, in the order in which a column is given to them.
+# The simulator's names of its routes, in the order of their columns.
 _ROUTES = ("GET", "PATCH", "token")
 
 ApiAnswers = Mapping[str, Mapping[str, int]]
@@ -41,7 +41,7 @@ ApiAnswers = Mapping[str, Mapping[str, int]]
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The demo at one moment. ``api``: answers by route and status. ``rate``: events decided a
-    second, of late. ``elapsed``: seconds since the first event."""
+    second, recently. ``elapsed``: seconds since the first event."""
 
     planned: int
     sent: int
@@ -55,7 +55,7 @@ class Snapshot:
 
 
 def live(now: Snapshot) -> RenderableType:
-    """The view that is drawn over and over."""
+    """The live view, drawn again and again."""
     bars = Table.grid(padding=(0, 2))
     for name, count in (("events sent", now.sent), ("events decided", now.decided)):
         bar = ProgressBar(now.planned, count, width=_BAR_WIDTH, complete_style="green")
@@ -119,7 +119,7 @@ def summary(account: Account, api: ApiAnswers) -> RenderableType:
 
 
 def verdict(account: Account) -> Text:
-    """One line, and one for each deviation."""
+    """The verdict on one line, with one more line for each deviation."""
     if account.passed:
         return Text(
             "PASS: every event has its one final outcome, every eligible interaction exactly one "

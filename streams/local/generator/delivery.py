@@ -1,4 +1,4 @@
-"""Events to a bridge over HTTP, as EventBridge's API destination would bring them."""
+"""Sends events to a bridge over HTTP, as EventBridge's API destination does."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from streams.clock import Clock
 # arrive in the order of the stream.
 _SENDERS = 32
 
-# Events waiting for a sender: keeps a stream of a million from being held in memory.
+# How many events may wait for a sender. The limit keeps a stream of a million out of memory.
 _WAITING = 64
 
-# EventBridge gives up on one request after this.
+# EventBridge gives up on one request after this time.
 _TIMEOUT_SECONDS = 5.0
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
 
-# How long one event is tried again; Delivery says why so long.
+# How long one event is tried again; Delivery says why.
 PATIENCE_SECONDS = 120.0
 
-# A bridge that is away is spoken of at once, and then as often as shows that the wait goes on.
+# A bridge that is away is reported at once, and then this often, to show that the wait goes on.
 SAID_EVERY = 10.0
 
-# Refusals told word for word; a thousand equal ones help nobody.
+# How many refusals are quoted; a thousand equal ones help nobody.
 _EXAMPLES = 5
 
-# Of the 4xx, those that pass: the body did not arrive in time, or there are too many requests.
+# The 4xx that pass: the body did not arrive in time, or there are too many requests.
 _PASSING = frozenset({408, 429})
 
 _STOP: Final = None
@@ -73,7 +73,7 @@ class _Answer:
 
     @property
     def passing(self) -> bool:
-        """The same event may be taken a little later."""
+        """Whether the same event may be taken a little later."""
         return self.status is None or self.status >= 500 or self.status in _PASSING
 
     @property
@@ -82,20 +82,22 @@ class _Answer:
 
 
 class _Ended(Exception):
-    """One refusal was enough."""
+    """Ends the delivery, because one refusal was enough."""
 
 
 class Delivery:
     """POSTs events to ``url`` (a bridge's base URL), each interaction's in order.
 
-    An event that the bridge refuses (4xx) is given up at once; without an answer, or while the
+    An event that the bridge refuses (4xx) is given up at once. Without an answer, or while the
     bridge can not take it (5xx, 408, 429), it is tried again for two minutes. A bridge is back in
-    seconds, a Kafka behind it that is started with it, or elects new leaders, in less than one:
-    what takes longer waits for a person. EventBridge goes on for a day, but nobody watches it.
+    seconds. A Kafka behind it that is started with it, or elects new leaders, is back in less than
+    a minute. A longer trouble waits for a person. EventBridge goes on for a day, but nobody watches
+    it.
 
     ``rate``: events a second, or None for as fast as the bridge takes them. ``firm``: the first
-    event given up ends the delivery, for the next ones would go the same way; otherwise it is only
-    counted. ``say`` is told why events are tried again, at once and then now and then.
+    event given up ends the delivery, because the next ones would fail the same way; otherwise it is
+    only counted. ``say`` is called with the reason why events are tried again, at once and then now
+    and then.
     """
 
     def __init__(
@@ -124,7 +126,7 @@ class Delivery:
     async def deliver(
         self, events: Iterable[dict[str, Any]], stop: asyncio.Event
     ) -> DeliveryReport:
-        """Send them all, or those under way when ``stop`` is set; waits for their answers."""
+        """Send all events, or only those under way when ``stop`` is set. Waits for the answers."""
         self._report = DeliveryReport()
         began = self._clock.monotonic()
         queues = [asyncio.Queue[bytes | None](_WAITING) for _ in range(_SENDERS)]

@@ -14,12 +14,13 @@ from typing import Any
 
 from streams.clock import rfc3339
 
-# What `simulator` and `generate` use when nothing is said: they must agree, or the simulator knows
-# none of the interactions that the events speak of.
+# The defaults of `simulator` and `generate`. They must agree, or the simulator knows none of the
+# interactions that the events are about.
 DEFAULT_SEED = 1
 DEFAULT_INTERACTIONS = 1_000
 
-# The centre opens on this fixed day: with the day of the run, two runs of one seed would differ.
+# The centre opens on this fixed day. If it were the day of the run, two runs of one seed would
+# differ.
 OPENING_MS = round(datetime(2026, 1, 5, 8, 0, tzinfo=UTC).timestamp() * 1000)
 
 # One interaction every 1.5 s gives some 100 at a time: enough for their events to interleave.
@@ -48,7 +49,7 @@ _SEQUENCES = {
 }
 _ENDINGS = {"completed": 80, "then-after-call-work": 9, "then-completed-again": 8, "unfinished": 3}
 
-# A partial update names no type: what the table remembers has to serve.
+# A partial update names no type, so the type in the table has to serve.
 _TYPELESS_EVENTS = 0.03
 
 # Genesys Cloud gives the times of some interactions in their timeline alone.
@@ -57,7 +58,7 @@ _TIMELINE_ONLY = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One state change, and the event that tells of it.
+    """One state change, and the event that reports it.
 
     ``at_ms``: epoch milliseconds. ``interaction_type`` is None in an event that does not name it.
     """

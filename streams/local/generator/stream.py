@@ -40,8 +40,9 @@ def stream(
 
     ``duplicates``: share of the events that are delivered twice, the same envelope each time.
     ``late``: share of the events that come after at least one later event of their interaction.
-    Both from 0 to 1. ``now`` (epoch seconds): the envelopes' ``time`` is when they are first taken
-    from the stream, as of a centre at work now; without it, it is that of the centre's fixed day.
+    Both are from 0 to 1. ``now`` (epoch seconds): the ``time`` of an envelope is when it is first
+    taken from the stream, as in a centre that is at work now. Without ``now`` it is a time of the
+    centre's fixed day.
     """
     deliveries: list[_Delivery] = []
     for number, interaction in enumerate(interactions):
@@ -62,7 +63,7 @@ def stream(
 
 
 def _delivery_times(steps: Sequence[Step], late: float, random: Random) -> list[float]:
-    # The last one can not be late: the others take its share.
+    # The last event can not be late, so the others take its share.
     share = late * len(steps) / (len(steps) - 1)
     is_late = [random.random() < share for _ in steps[:-1]] + [False]
     times = [float(step.at_ms) for step in steps]

@@ -51,10 +51,11 @@ _decode_change = msgspec.json.Decoder(_Change).decode
 
 
 class Simulator:
-    """One org. ``truths``: interactions as GET tells them. Without ``client`` any client is let in.
+    """One org. ``truths``: interactions as GET returns them. Without ``client`` any client is let
+    in.
 
     ``one_budget``: all tokens count against one rate limit, not each against its own. ``plan`` and
-    ``latency`` are what it starts with; the control API changes and resets them.
+    ``latency``: the values at the start; the control API changes and resets them.
     """
 
     def __init__(
@@ -85,11 +86,12 @@ class Simulator:
         self.traffic = Traffic(self._clock.monotonic)
 
     def fail(self, fault: Fault | None) -> None:
-        """From now on every request meets this fault; with None no more."""
+        """From now on every request meets this fault; None ends it."""
         self.faults.outage = fault
 
     def reset(self) -> None:
-        """As it was started: interactions, faults, latency, limit; no counters, no tokens."""
+        """Restore interactions, faults, latency and limit as at the start. Clear counters and
+        tokens."""
         plan, self.latency, self.limit.allowed = self._initial
         self.faults.plan(plan)
         self.faults.outage = None
@@ -98,7 +100,7 @@ class Simulator:
             part.reset()
 
     async def close(self) -> None:
-        """Nothing takes effect any more."""
+        """Cancels what was delayed, so that nothing takes effect any more."""
         left = list(self._regardless)
         for task in left:
             task.cancel()
@@ -165,7 +167,8 @@ class Simulator:
             return await self._refuse(call, Fault(status=429, retry_after=quota.reset))
         fault = self.faults.draw(call.route, call.interaction_id, nth)
         pause = self.latency.seconds(self._random)
-        # A client that leaves in the first half leaves before the effect, in the second after it.
+        # A client that leaves in the first half of the pause leaves before the effect; in the
+        # second half it leaves after it.
         await self._sleep(pause / 2)
         answer = await self._effect_or_fault(call, fault)
         await self._sleep(pause / 2)
@@ -183,7 +186,7 @@ class Simulator:
         return answer or await self._effect(call)
 
     async def _effect_regardless(self, call: _Call, fault: Fault) -> web.Response:
-        """As a server does that has the whole request: a client that leaves stops nothing."""
+        """Like a server that has the whole request: it takes effect even when the client leaves."""
         await call.request.read()
 
         async def later() -> web.Response:

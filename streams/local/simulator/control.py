@@ -14,7 +14,7 @@ from streams.local.simulator.latency import Latency
 
 
 class RateLimitSetting(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """What ``PUT /_simulator/rate-limit`` takes."""
+    """The body of ``PUT /_simulator/rate-limit``."""
 
     requests_per_minute: int
 
@@ -24,7 +24,8 @@ class RateLimitSetting(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
 
 
 class Control:
-    """Handlers; a body that is not what is wanted is 400 ``{"error": …}``, success is 200 JSON."""
+    """Handlers of the control API. A wrong body is answered 400 ``{"error": …}``, success is 200
+    JSON."""
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
@@ -44,7 +45,7 @@ class Control:
         ]
 
     async def register(self, request: web.Request) -> dict[str, Any]:
-        """A JSON array of interactions as GET shall tell them; those known are changed."""
+        """Takes a JSON array of interactions as GET shall return them; known ones are changed."""
         truths = await _body(request, list[dict[str, Any]])
         if not all(isinstance(truth.get("id"), str) and truth["id"] for truth in truths):
             raise ValueError("every interaction needs an id")
@@ -72,40 +73,40 @@ class Control:
         return counted
 
     async def faults(self, request: web.Request) -> dict[str, Any]:
-        """A FaultPlan, in the place of the one before; ``{}`` ends all faults."""
+        """Takes a FaultPlan that replaces the earlier one; ``{}`` ends all faults."""
         plan = await _body(request, FaultPlan)
         self._simulator.faults.plan(plan)
         return {"rates": len(plan.rates), "scripts": len(plan.scripts)}
 
     async def outage(self, request: web.Request) -> dict[str, Any]:
-        """A Fault that strikes every request from now on."""
+        """Takes a Fault that strikes every request from now on."""
         self._simulator.faults.outage = await _body(request, Fault)
         return {"outage": True}
 
     async def outage_over(self, request: web.Request) -> dict[str, Any]:
-        """Requests are answered again."""
+        """Ends the outage: requests are answered again."""
         self._simulator.faults.outage = None
         return {"outage": False}
 
     async def latency(self, request: web.Request) -> dict[str, Any]:
-        """A Latency."""
+        """Takes a Latency."""
         latency = await _body(request, Latency)
         self._simulator.latency = latency
         return {"medianMs": latency.median_ms, "spread": latency.spread}
 
     async def rate_limit(self, request: web.Request) -> dict[str, Any]:
-        """A RateLimitSetting; counts for the windows that are open as well."""
+        """Takes a RateLimitSetting. It applies to the windows that are open as well."""
         setting = await _body(request, RateLimitSetting)
         self._simulator.limit.allowed = setting.requests_per_minute
         return {"requestsPerMinute": setting.requests_per_minute}
 
     async def revoke(self, request: web.Request) -> dict[str, Any]:
-        """No token issued so far is good any more."""
+        """Makes every token issued so far invalid."""
         self._simulator.tokens.revoke()
         return {}
 
     async def reset(self, request: web.Request) -> dict[str, Any]:
-        """Everything as it was started."""
+        """Brings everything back to the start."""
         self._simulator.reset()
         return {}
 

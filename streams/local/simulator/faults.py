@@ -1,4 +1,5 @@
-"""Faults of the simulated API: by script, one after the other, or at a rate drawn from the seed."""
+"""Faults of the simulated API: from a script, one after the other, or at a rate drawn from the
+seed."""
 
 from __future__ import annotations
 
@@ -14,14 +15,14 @@ from streams.local.simulator.route import Route
 class Fault(
     msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True
 ):
-    """One thing going wrong. The empty one lets a request through: in a script, the next one waits.
+    """One fault. An empty one lets a request through; in a script the next fault waits meanwhile.
 
-    ``status``: answer with it; with ``retry_after`` (seconds) in a Retry-After, as an HTTP date if
-    ``retry_after_date``. ``timeout``: never answer. ``drop``: close the connection before or after
-    the request took effect. ``delay_ms``: answer that much later. ``after_apply``: the status, the
-    time-out or the delay comes only after the request took effect. ``regardless``: after the delay
-    it takes effect even if the client has left by then. ``times``: in a script, so many requests in
-    a row.
+    ``status``: answer with it. ``retry_after``: seconds in a Retry-After header of that answer, as
+    an HTTP date if ``retry_after_date``. ``timeout``: never answer. ``drop``: close the connection
+    before or after the request took effect. ``delay_ms``: answer that much later. ``after_apply``:
+    the status, the time-out or the delay comes only after the request took effect. ``regardless``:
+    after the delay the request takes effect even if the client has left by then. ``times``: in a
+    script, how many requests in a row it strikes.
     """
 
     status: int | None = None
@@ -55,8 +56,8 @@ class Fault(
 
 
 class Rate(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``fault`` strikes this share (0 to 1) of a route's requests; without a route, of GET and of
-    PATCH."""
+    """``fault`` strikes this share (0 to 1) of the requests of ``route``. Without a route it
+    strikes GET and PATCH."""
 
     rate: float
     fault: Fault
@@ -71,8 +72,8 @@ class Rate(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=Tr
 
 
 class Script(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``faults`` strike the next requests one by one: those for one interaction or for any, on one
-    route or on GET and PATCH."""
+    """``faults`` strike the next requests one by one. Those are requests for one interaction or for
+    any, on one route or on GET and PATCH."""
 
     faults: tuple[Fault, ...]
     interaction_id: str | None = None
@@ -80,14 +81,14 @@ class Script(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=
 
 
 class FaultPlan(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """All that is to go wrong."""
+    """All faults that shall happen."""
 
     rates: tuple[Rate, ...] = ()
     scripts: tuple[Script, ...] = ()
 
 
-# What `--chaos` and the demo's chaos put up with: every kind of trouble that passes, none that a
-# record could end by. Shares are small because a time-out costs the client its whole patience.
+# The faults of `--chaos` and of the demo's chaos: every kind that passes, and none that ends a
+# record. The shares are small because a time-out costs the client its whole patience.
 CHAOS = FaultPlan(
     rates=(
         Rate(0.010, Fault(status=429, retry_after=1)),
@@ -110,10 +111,11 @@ _ScriptKey = tuple[Route | None, str | None]
 
 
 class Faults:
-    """Decides what goes wrong with a request. ``outage`` strikes every one until it is None again.
+    """Decides which fault strikes a request. ``outage`` strikes every request until it is None
+    again.
 
-    A rate is drawn from the seed, the interaction and the how-manyth request it is: the same seed
-    hits the same requests, in whatever order they come.
+    A rate is drawn from the seed, the interaction and the number of the request. The same seed hits
+    the same requests, in whatever order they come.
     """
 
     def __init__(self, plan: FaultPlan = NO_FAULTS, seed: int = 0) -> None:
@@ -122,7 +124,7 @@ class Faults:
         self.plan(plan)
 
     def plan(self, plan: FaultPlan) -> None:
-        """Put this plan in the place of the one before."""
+        """Replace the earlier plan with this one."""
         self._rates = {
             route: tuple(rate for rate in plan.rates if rate.strikes(route)) for route in Route
         }
@@ -135,8 +137,8 @@ class Faults:
     def draw(self, route: Route, interaction_id: str, nth: int) -> Fault | None:
         """The fault for the ``nth`` request of this route for this interaction, or None.
 
-        A script for the interaction comes before one for any, one for the route before one for
-        both, and every script before the rates.
+        A script for the interaction comes before one for any interaction, a script for the route
+        before one for both routes, and every script before the rates.
         """
         if self.outage is not None:
             return self.outage

@@ -9,8 +9,8 @@ import msgspec
 
 
 class Latency(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Log-normal around ``median_ms``; ``spread`` is the sigma, 0 makes it fixed. A spread of 0.5
-    has one answer in a hundred take three times the median."""
+    """Log-normal around ``median_ms``. ``spread`` is the sigma; 0 makes the time fixed. With a
+    spread of 0.5 one answer in a hundred takes three times the median."""
 
     median_ms: float = 0.0
     spread: float = 0.0

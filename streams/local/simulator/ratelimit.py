@@ -1,4 +1,4 @@
-"""The API's rate limit: so many requests per token in a fixed window, told in every answer."""
+"""The API's rate limit: so many requests per token in a fixed window, reported in every answer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# High enough never to be what a demo waits for. Not "none": the real API always sends the headers,
-# and a client is steered by them.
+# High enough that a demo never waits for it. There always is a limit, because the real API always
+# sends the headers and they steer the client.
 DEFAULT_REQUESTS_PER_MINUTE = 600_000
 
 WINDOW_SECONDS = 60.0
 
-# The limit of Genesys Cloud that a client with client credentials meets first.
+# The Genesys Cloud limit that a client with client credentials reaches first.
 LIMIT_KEY = "client.credentials.token.rate.per.minute"
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Where a token stands. ``reset``: whole seconds until the window ends, at least 1."""
+    """How much of its window a token has used. ``reset``: whole seconds until the window ends, at
+    least 1."""
 
     count: int
     allowed: int

@@ -14,7 +14,7 @@ from streams.local.simulator.control import Control
 # A hundred thousand interactions registered in one request are some 70 MB.
 _MAX_BODY_BYTES = 256 * 1024 * 1024
 
-# Requests that wait for ever (a time-out fault) are cut off after this when the server ends.
+# When the server ends, requests that wait for ever (a time-out fault) are cut off after this time.
 _SHUTDOWN_SECONDS = 0.5
 
 
@@ -32,12 +32,12 @@ def application(simulator: Simulator) -> web.Application:
 async def serving(
     simulator: Simulator, *, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[str]:
-    """Serve until the block is left; gives the base URL. Port 0 has the system pick one.
+    """Serve until the block is left. Yields the base URL. With port 0 the system picks a port.
 
     Raises OSError when the port is taken.
     """
-    # Cancelling a request whose client has left is what makes a time-out end with the client, and
-    # decides whether a PATCH took effect before its client was gone.
+    # A request is cancelled when its client leaves. So a time-out ends with the client, and it is
+    # decided whether a PATCH took effect before its client was gone.
     runner = web.AppRunner(
         application(simulator),
         access_log=None,

@@ -15,15 +15,15 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class InteractionCounters:
-    """Requests for one interaction. ``patches_applied``: those that took effect, whatever the
-    client got to hear of it."""
+    """Requests for one interaction. ``patches_applied``: those that took effect, whatever answer
+    the client got."""
 
     gets: int = 0
     patches_received: int = 0
     patches_applied: int = 0
 
     def told(self) -> dict[str, int]:
-        """As the control API tells them."""
+        """The counters as the control API returns them."""
         return {
             "gets": self.gets,
             "patchesReceived": self.patches_received,
@@ -32,7 +32,7 @@ class InteractionCounters:
 
 
 class StoredInteraction:
-    """One interaction as GET tells it, and its version."""
+    """One interaction as GET returns it, and its version."""
 
     __slots__ = ("_body", "_registered", "_truth", "version")
 
@@ -52,7 +52,7 @@ class StoredInteraction:
 
     @property
     def body(self) -> bytes:
-        # Kept until it changes: this is what a benchmark asks for a thousand times a second.
+        # Kept until the interaction changes: a benchmark asks for it a thousand times a second.
         if self._body is None:
             self._body = _encode(self._truth)
         return self._body
@@ -61,12 +61,13 @@ class StoredInteraction:
         self._change({**self._truth, "dispositionCode": {"id": code}})
 
     def replace(self, truth: dict[str, Any]) -> None:
-        """Somebody else changed it: what a client has read before is now stale."""
+        """Somebody else changed the interaction: what a client has read before is now stale."""
         self._registered = truth
         self._change(truth)
 
     def restore(self) -> None:
-        """As it was registered; a new version, so that an ETag never means two things."""
+        """Back to the registered interaction, as a new version, so that an ETag never means two
+        things."""
         if self._truth is not self._registered:
             self._change(self._registered)
 
@@ -98,7 +99,8 @@ class Store:
         return self._interactions.get(interaction_id)
 
     def count(self, route: Route, interaction_id: str) -> int:
-        """Count one request, whatever will come of it; returns the how-manyth it is."""
+        """Count one request, whatever will come of it. Returns its number among the interaction's
+        requests on this route, from 1."""
         counters = self.counters(interaction_id)
         if route is Route.GET:
             counters.gets += 1
@@ -125,7 +127,7 @@ class Store:
         }
 
     def reset(self) -> None:
-        """Every interaction as registered, no counters."""
+        """Bring every interaction back to how it was registered, and clear the counters."""
         self._counters.clear()
         self.patches_applied = 0
         for interaction in self._interactions.values():

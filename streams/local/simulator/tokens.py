@@ -21,7 +21,7 @@ class Client:
 
 
 class Tokens:
-    """Issues bearer tokens and knows which are good. Without ``client`` any is let in.
+    """Issues bearer tokens and knows which are valid. Without ``client`` any client is let in.
 
     ``lifetime`` is in seconds of ``monotonic``.
     """
@@ -62,7 +62,7 @@ class Tokens:
         return ends_at is not None and self._monotonic() < ends_at
 
     def revoke(self) -> None:
-        """No token is good any more: as when the OAuth client was edited."""
+        """Makes all tokens invalid, as when the OAuth client was edited."""
         self._ends_at.clear()
 
     def reset(self) -> None:

@@ -1,4 +1,4 @@
-"""What the simulated API saw, for tests and the demo to hold against what the worker claims."""
+"""What the simulated API saw. Tests and the demo compare it with what the worker claims."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any
 
 from streams.local.simulator.route import Route
 
-# What was on its way when a 429 went out is not held against the client.
+# A request that arrives this soon after a 429 went out was already on its way, and is not held
+# against the client.
 ON_ITS_WAY_SECONDS = 0.25
 
-# Stands for a status where the client never got an answer.
+# Used for the status when the client never got an answer.
 UNANSWERED = "unanswered"
 
 
 class Traffic:
-    """Counts of requests, by route and status, and of those that should not have been sent."""
+    """Counts requests by route and status, and requests that should not have been sent."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -30,7 +31,7 @@ class Traffic:
         self._max_concurrent = self._in_flight
 
     def arrived(self, token: str) -> None:
-        """One request for an interaction, with this bearer token, has come in."""
+        """A request for an interaction, with this bearer token, has come in."""
         self._in_flight += 1
         self._max_concurrent = max(self._max_concurrent, self._in_flight)
         if token in self._quiet:
@@ -42,7 +43,7 @@ class Traffic:
                 self._inside_retry_after += 1
 
     def left(self) -> None:
-        """That request is done with."""
+        """A request has ended."""
         self._in_flight -= 1
 
     def answered(self, route: Route, status: str) -> None:
@@ -55,7 +56,7 @@ class Traffic:
         self._quiet[token] = (now + ON_ITS_WAY_SECONDS, max(ends, now + seconds))
 
     def counted(self) -> dict[str, Any]:
-        """Counters as the control API tells them."""
+        """The counters as the control API returns them."""
         return {
             "routes": {
                 route.value: dict(sorted(answers.items()))

@@ -1,4 +1,4 @@
-"""What the topics tell of the past: which calls were over, and what became of each. Pure."""
+"""What the topics say of the past: which calls were over, and what became of each. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from streams.core.records import Decision, InteractionRecord, Outcome, Reason, S
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An interaction that today's rules ask the API about, and the first record that makes them.
+    """An interaction that today's rules ask the API about, and the first record that makes them
+    ask.
 
     ``at``: the record's time in Kafka, epoch milliseconds. ``key``, ``value``: as they came.
     """
@@ -27,7 +28,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A final outcome, as far as it matters here. ``outcome_id`` tells how often its record had
+    """The parts of a final outcome that matter here. ``outcome_id`` shows how often its record had
     been sent back by then."""
 
     outcome_id: str
@@ -36,14 +37,14 @@ class Answered:
 
 
 def asks(event: InteractionEvent, offset: int, policy: Policy) -> bool:
-    """Whether today's rules need the API for this event. Order and repetition play no part: one
-    question is enough for an interaction, whatever the number of its events."""
+    """Whether today's rules need the API for this event. Order and repetition do not matter: one
+    question is enough for an interaction, however many events it has."""
     stranger = InteractionRecord(interaction_id=event.interaction_id)
     return isinstance(decision.begin(stranger, event, offset, policy), Fetch)
 
 
 class Past:
-    """What became of the interactions asked about, from the outcomes added in their order."""
+    """What became of the interactions asked about. Their outcomes are added in order."""
 
     def __init__(self, questions: Collection[Question]) -> None:
         self._interactions = {each.interaction_id for each in questions}
@@ -66,8 +67,8 @@ class Past:
         return told[-1] if told else None
 
     def next_time(self, question: Question) -> int:
-        """The how-manyth time it would be sent back now, from 1: each time before has its final
-        outcome, with an id of its own."""
+        """The redrive count that the record would be sent back with now, from 1. Each earlier count
+        has its final outcome, with an id of its own."""
         ids = {each.outcome_id for each in self._told[question.source]}
         times = 1
         while outcome_id(question.source, redriven=times) in ids:

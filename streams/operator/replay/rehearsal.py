@@ -1,4 +1,4 @@
-"""Today's rules on what the API says today, with nothing written and nothing changed."""
+"""Applies today's rules to what the API says today. Nothing is written and nothing is changed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from streams.errors import ApiError
 from streams.genesys.api import CallContext, GenesysApi
 from streams.operator.replay.past import Question
 
-# Questions asked at a time: the answers of a slow API overlap, and its budget lasts for the others.
+# How many questions are asked at a time: the answers of a slow API overlap, and some of its budget
+# is left for others.
 AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
-    """``verdict``: what a worker in a dry run would decide today; a ``deferred`` one says that the
-    API could not be asked."""
+    """``verdict``: what a worker in a dry run would decide today. A ``deferred`` verdict says that
+    the API could not be asked."""
 
     question: Question
     verdict: Verdict
@@ -35,14 +36,15 @@ class Rehearsed:
 
     @property
     def unanswered(self) -> bool:
-        """The API failed, or refused: nothing is known."""
+        """The API failed or refused, so nothing is known."""
         return self.verdict.decision in (Decision.DEFERRED, Decision.FAILED)
 
 
 async def rehearse(
     questions: Iterable[Question], api: GenesysApi, policy: Policy
 ) -> AsyncGenerator[Rehearsed]:
-    """Each question's answer, in their order. ``policy`` is taken for a dry run's."""
+    """Yields the answer to each question, in the order of the questions. ``policy`` is used as in a
+    dry run."""
     asked: deque[asyncio.Task[Rehearsed]] = deque()
     left = iter(questions)
     try:
@@ -73,7 +75,7 @@ async def _ask(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed
 
 
 def _inquiry(question: Question, policy: Policy) -> Inquiry:
-    """As the worker makes it of an interaction that it has never heard of, and that is over."""
+    """The inquiry that a worker would make for an unknown interaction that is over."""
     event = InteractionEvent(question.interaction_id, 0, 0, VOICE, COMPLETED, None, None)
     stranger = InteractionRecord(interaction_id=question.interaction_id)
     return Inquiry(stranger, event, question.source.offset, replace(policy, dry_run=True))

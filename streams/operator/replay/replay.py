@@ -1,8 +1,8 @@
-"""A stretch of the ``events`` topic read again (``genesys-streams replay``).
+"""Reads a stretch of the ``events`` topic again (``genesys-streams replay``).
 
-Nothing of the live workers' is touched: no group is joined, no offset committed, no table opened,
-and the API is only read. What is to be made good is sent back to them, as a dead letter is: a
-second program that PATCHes would be one that they do not know of.
+It leaves the live workers alone: it joins no group, commits no offset, opens no table, and only
+reads from the API. A record that is to be made good is sent back to the workers, as a dead letter
+is: they would not know of the PATCHes of a second program.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ REASON = "replay"
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Which records: those of ``since`` on, to before ``until``; epoch milliseconds of their time
-    in Kafka."""
+    """Which records: those from ``since`` on and before ``until``, in epoch milliseconds of their
+    time in Kafka."""
 
     since: int
     until: int | None = None
 
 
-# Records that can not be read and are named; the others are counted. They are in the dead letters
-# too, and a million of them would fill the memory and bury what is said beside them.
+# How many unreadable records are named; the others are only counted. They are in the dead letters
+# too, and the names of a million of them would fill the memory and bury the other output.
 MOST_NAMED = 100
 
 
 @dataclass(slots=True)
 class UnreadRecords:
-    """Those of one topic that can not be read. ``named``: the first of them, each its place and
-    why, in one line."""
+    """The records of one topic that can not be read. ``named``: the first of them, one line each
+    with place and reason."""
 
     number: int = 0
     named: list[str] = field(default_factory=list)
@@ -54,10 +54,11 @@ class UnreadRecords:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What there was: how many records, the interactions that were over by today's rules, the
-    oldest first, and what became of them.
+    """What was found: the number of records, the interactions that were over by today's rules
+    (oldest first), and what became of them.
 
-    ``unread_events``, ``unread_outcomes``: what could not be read, and so is not in the rest.
+    ``unread_events``, ``unread_outcomes``: the records that could not be read, so nothing is known
+    of their content.
     """
 
     records: int
@@ -68,12 +69,14 @@ class Survey:
 
     @property
     def undecided(self) -> Sequence[Question]:
-        """Without a code and without a final outcome: the live workers' still."""
+        """Questions without a code and without a final outcome: the live workers still have to
+        decide them."""
         return [each for each in self._without_code if self.past.latest(each) is None]
 
     @property
     def asked(self) -> Sequence[Question]:
-        """Decided then, and no code given: whether that would be so today the API knows."""
+        """Questions that were decided then without giving a code. Only the API knows whether they
+        would be today."""
         return [each for each in self._without_code if self.past.latest(each) is not None]
 
     @property
@@ -82,7 +85,8 @@ class Survey:
 
 
 async def survey(settings: KafkaSettings, stretch: Stretch, policy: Policy) -> Survey:
-    """Read both topics. Some kilobyte of memory a call that was over. Raises KafkaError."""
+    """Read both topics. Takes some kilobytes of memory for each call that was over. Raises
+    KafkaError."""
     questions, records, unread_events = await _read_questions(settings, stretch, policy)
     past, unread_outcomes = Past(questions), UnreadRecords()
     topic = settings.topics.outcomes
@@ -130,8 +134,10 @@ async def make_good(
     publisher: Publisher,
     topics: TopicNames,
 ) -> bool:
-    """Send the record back to its worker. False when it is there already and waits to be decided:
-    ``sent`` is what has been sent back before, each with the how-manyth time. Raises PublishError.
+    """Send the record back to its worker. Returns False when it was sent back already and waits to
+    be decided.
+
+    ``sent``: the (source, redrive count) pairs that were sent back before. Raises PublishError.
     """
     times = past.next_time(question)
     if (question.source, times) in sent:
