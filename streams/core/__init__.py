@@ -1,1 +1,1 @@
-"""The pure core: what is decided about a record, without I/O, clock or Faust."""
+"""The pure core: it decides about each record, without I/O, clock or Faust."""

@@ -1,6 +1,6 @@
 """The next step for one source record, from the interaction's record, the event and the answers.
 
-Plain functions on plain values: no I/O, no clock, no Faust. ``inquiry`` puts them in their order.
+Plain functions on plain values: no I/O, no clock, no Faust. ``inquiry`` calls them in order.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from streams.core.sequence import Standing, remember, standing
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the operator wants. ``code`` may be None only in a dry run. ``lag_window_ms``: for how
-    long the API may lag behind its own events (LAG_WINDOW_SECONDS); 0: not at all."""
+    """The operator's settings for a decision. ``code`` may be None only in a dry run.
+    ``lag_window_ms``: for how long the API may lag behind its own events (LAG_WINDOW_SECONDS);
+    0 means not at all."""
 
     code: str | None
     threshold_ms: int = 30_000
@@ -41,19 +42,19 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Decided: write it down and tell the consumers."""
+    """The record is decided: write the verdict to the table and publish its outcome."""
 
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Ask the API for the whole interaction."""
+    """GET the whole interaction from the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """Write the intent, then set the code."""
+    """Write the intent to the table, then PATCH the code."""
 
     code: str
     etag: str | None
@@ -62,19 +63,19 @@ class Patch:
 
 Step = Settle | Fetch | Patch
 
-# Records put off that are over, as many as are known, to tell copies of them from news. See
-# deferral.MOST_WAITING for those that still wait: an interaction's record has to fit into a record
-# of Kafka.
+# How many finished records that had been put off an interaction's record remembers, to recognise
+# copies of them. deferral.MOST_WAITING bounds those that are still put off. Both bounds exist
+# because an interaction's record has to fit into one Kafka record.
 MOST_REMEMBERED = 64
 
-# Reasons that nothing can change any more once they hold for an interaction.
+# Reasons that can not change any more once they hold for an interaction.
 _LASTING = frozenset(
     {Reason.NON_VOICE, Reason.DISPOSITION_SET, Reason.WRAP_UP_SET, Reason.TOO_SHORT}
 )
 
 
 def begin(record: InteractionRecord, event: InteractionEvent, offset: int, policy: Policy) -> Step:
-    """What the event and the table can settle is settled here; the rest asks the API."""
+    """The first step: settle what the event and the table can settle, else ask the API."""
     if in_doubt(record, offset):
         return Fetch()
     match standing(record.seen, event):
@@ -93,11 +94,11 @@ def resume(
     *,
     redriven: bool = False,
 ) -> Step:
-    """``begin`` for a record that was put off: its sequence has been judged. What came after it may
-    have settled the interaction, and then that is its answer.
+    """The first step for a record that was put off.
 
-    ``redriven``: an operator has sent it back. Rules and interaction may be others by now, so only
-    a code of ours settles it.
+    Its sequence was judged the first time and is not judged again. A later record may have settled
+    the interaction; then that settles this record too. ``redriven``: an operator has redriven it.
+    The rules and the interaction may have changed since, so only a code that we set settles it.
     """
     if in_doubt(record, offset):
         return Fetch()
@@ -126,7 +127,8 @@ def _evaluate(record: InteractionRecord, event: InteractionEvent, policy: Policy
 
 
 def after_fetch(interaction: Interaction, sent: Intent | None, policy: Policy) -> Step:
-    """``sent``: a PATCH of ours that may have taken effect; its code being there says it has."""
+    """The step after a GET. ``sent``: a PATCH of ours that may have taken effect; it has if the
+    interaction has its code."""
     if sent is not None and interaction.disposition_code_id == sent.disposition_code_id:
         return Settle(
             Verdict(
@@ -163,7 +165,7 @@ def after_fetch(interaction: Interaction, sent: Intent | None, policy: Policy) -
 
 
 def after_patch(patch: Patch, status: int) -> Settle:
-    """The API took the code."""
+    """The step after a PATCH that the API took."""
     return Settle(
         Verdict(
             Decision.PATCHED,
@@ -179,14 +181,14 @@ def after_patch(patch: Patch, status: int) -> Settle:
 def after_error(
     error: errors.ApiError, patch: Patch | None, sent: Intent | None, policy: Policy
 ) -> Step | None:
-    """What an error means for the record; None when it is to be put off.
+    """The step after an error; None when the record has to be put off.
 
     ``patch`` is the PATCH that failed, or None for a GET. ``sent`` as in ``after_fetch``.
     """
     if patch is not None and error.maybe_applied:
         return Fetch()
     if patch is not None and sent is not None and isinstance(error, errors.Conflict):
-        # An earlier try of ours may be the very modification that this one met.
+        # The change that this PATCH conflicts with may be an earlier PATCH of ours.
         return Fetch()
     if error.retriable:
         return None
@@ -206,13 +208,16 @@ def after_error(
 
 
 def in_doubt(record: InteractionRecord, offset: int) -> bool:
-    """Whether a PATCH for this very source record may have left before a crash (promise 5)."""
+    """Whether a PATCH for this same source record may have left before a crash (promise 5)."""
     return record.intent is not None and record.intent.offset == offset
 
 
 def doubt(record: InteractionRecord, offset: int) -> Intent | None:
-    """The PATCH whose code this source record takes for ours when it meets it: its own, or that of
-    one that is dead. Any other looks for itself."""
+    """The PATCH in doubt whose code this source record may take for ours when it finds it.
+
+    That is its own PATCH, or one whose source record will not be decided again. A source record
+    that still has to be decided looks for its PATCH itself.
+    """
     intent = record.intent
     if intent is None or in_doubt(record, offset):
         return intent
@@ -231,11 +236,11 @@ def apply(
     taken: int | None = None,
     redriven: int = 0,
 ) -> InteractionRecord:
-    """The interaction's record once this source record is decided, or decided again.
+    """The interaction's record after this verdict on this source record.
 
-    The cached type and state only move with an event that is newer, or has no order. ``taken``: the
-    record was put off before, and this is the offset in ``retries`` that brought it back.
-    ``redriven``: how often it was sent back from the dead letters.
+    The cached type and state change only with an event that is newer, or that has no order.
+    ``taken``: offset in ``retries`` from which the record came back; None when it comes from
+    ``events``. ``redriven``: how often it was redriven.
     """
     after = record
     was_put_off = taken is not None or record.deferral(offset) is not None
@@ -262,7 +267,7 @@ def apply(
 
 
 def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
-    """The record with the latest on one that was put off, at the end."""
+    """The record with this entry at the end of ``deferred``, in place of the older one."""
     others = [each for each in record.deferred if each.offset != deferred.offset]
     over = sum(not each.waits for each in others)
     entries: list[Deferred] = []
@@ -275,8 +280,12 @@ def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
 
 
 def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:
-    """The doubt that stays: another record's, and that of one that could not look, put off, or dead
-    and perhaps sent back one day. A code that is ours ends any."""
+    """The intent that is still in doubt after this verdict, or None.
+
+    The intent of another source record stays. This record's own intent stays when the record could
+    not look whether its PATCH took effect: it was put off, or it failed and may be redriven later.
+    ``patched`` ends the doubt: our code is there.
+    """
     intent = record.intent
     if intent is None or verdict.decision is Decision.PATCHED:
         return None
@@ -287,7 +296,8 @@ def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> In
 
 
 def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
-    """Lasting, and news: the first there is, or what the API says after a dry run."""
+    """Whether this verdict becomes the lasting one: it can not change any more, and it is the first
+    such verdict or comes from the API, as when a real run follows a dry run."""
     if verdict.decision is Decision.INELIGIBLE:
         lasts = verdict.reason in _LASTING and not verdict.provisional
     else:
@@ -296,7 +306,7 @@ def _settles(verdict: Verdict, record: InteractionRecord) -> bool:
 
 
 def _settled(record: InteractionRecord, policy: Policy) -> Verdict | None:
-    """The lasting decision; what a dry run would have done binds no real run."""
+    """The lasting verdict. A real run ignores one that only says what a dry run would have done."""
     settled = record.settled
     if settled is not None and settled.decision is Decision.WOULD_PATCH and not policy.dry_run:
         return None

@@ -1,7 +1,7 @@
-"""Whether a record is put off, for how many times, and until when.
+"""Whether a record is put off, how often, and until when.
 
-Plain functions on plain values. A record is put off when Genesys Cloud fails, when a fault of this
-program meets it, and when the API does not show yet what the event says.
+Plain functions on plain values. A record is put off when Genesys Cloud fails, when this program
+has an internal error on it, and while the API does not show yet what the event says.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from streams.core.foreign_text import foreign_text
 from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
 from streams.core.rules import COMPLETED
 
-# Records of one interaction that may be put off at a time. An interaction's record is written whole
-# each time and has to fit into a record of Kafka: without a limit a sender that repeats itself
-# through an outage would stop its partition for good.
+# Records of one interaction that may be put off at the same time. The interaction's record in the
+# table is always written whole, and has to fit into one Kafka record. Without this limit, a sender
+# that repeats itself during an outage would make it too large and stop its partition for good.
 MOST_WAITING = 64
 
-# When in the lag window the API is looked at again: soon, for it mostly lags by seconds, and at the
-# end, which decides. Each look costs a request out of the budget.
+# When the API is asked again, as parts of the lag window: early, because it mostly lags by seconds,
+# and at the end, which decides. Each look costs a request out of the budget.
 LOOKS = (1 / 6, 1 / 2, 1.0)
 
 
@@ -37,11 +37,11 @@ def put_off(
     looks: int = 0,
     visible_by: int = 0,
 ) -> Verdict:
-    """The verdict on a record whose tries are used up, as its deferral number ``attempt``.
+    """The verdict on a record whose tries are used up: deferral number ``attempt``, or failed.
 
-    More than ``most`` (RETRY_MAX_ATTEMPTS), ``looks`` not counted, is too often; and where
-    MOST_WAITING ``others`` of its interaction wait already there is no room: it has failed.
-    ``looks`` and ``visible_by`` are kept for the next look (see PutOff).
+    It is failed after more than ``most`` deferrals (RETRY_MAX_ATTEMPTS; ``looks`` do not count), or
+    when MOST_WAITING ``others`` of its interaction are put off already. ``looks`` and
+    ``visible_by`` are kept for the next look (see PutOff).
     """
     told, crowded = fault(error), others >= MOST_WAITING
     internal = isinstance(error, errors.InternalError)
@@ -77,11 +77,12 @@ def look_again(
     now_ms: int,
     policy: Policy,
 ) -> Verdict:
-    """The verdict, or its deferral while the API may not show yet what the event says.
+    """The verdict, or a deferral while the API may not show yet what the event says.
 
-    The event says that the interaction is over. An API that does not know it, or not as completed,
-    or gives no end time, is asked again until the lag window has passed since the first look; then
-    its last answer is the verdict. ``attempt``: the number that a deferral would have.
+    The event says that the interaction is completed. If the API does not know the interaction, does
+    not call it completed or gives no end time, it is asked again until the lag window since the
+    first look has passed. Then the verdict on its last answer stands. ``attempt``: the number that
+    a deferral would have.
     """
     if event.state != COMPLETED or not _may_be_lag(verdict):
         return verdict
@@ -92,7 +93,7 @@ def look_again(
         return verdict
     first_look = visible_by - policy.lag_window_ms
     times = [round(first_look + share * policy.lag_window_ms) for share in LOOKS]
-    # The window may be another one since a restart, so the last time may have passed.
+    # A restart may have changed the lag window, so all of these times may have passed.
     not_before = min((time for time in times if time > now_ms), default=visible_by)
     return Verdict(
         Decision.DEFERRED,
@@ -106,14 +107,15 @@ def look_again(
 
 
 def waited(record: InteractionRecord, offset: int) -> tuple[int, int]:
-    """How often a record was put off only to look again, and when that ends (see PutOff)."""
+    """``looks`` and ``visible_by`` of the record's latest deferral (see PutOff); 0 and 0 without
+    one."""
     known = record.deferral(offset)
     put_off = known.verdict.put_off if known is not None else None
     return (put_off.looks, put_off.visible_by) if put_off is not None else (0, 0)
 
 
 def _may_be_lag(verdict: Verdict) -> bool:
-    """Whether this is what an API says that has not heard of the interaction's end."""
+    """Whether an API that has not heard of the interaction's end would lead to this verdict."""
     if verdict.basis is not Basis.API or verdict.patch_status is not None:
         return False
     return verdict.provisional or verdict.reason in (Reason.NOT_FOUND, Reason.NOT_COMPLETED)

@@ -1,4 +1,4 @@
-"""EventBridge JSON into an InteractionEvent, or a named reason why not (contract, Event in)."""
+"""Parses EventBridge JSON into an InteractionEvent, or says why it can not (contract, Event in)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from streams.errors import EnvelopeError
 
 UPDATE_DETAIL_TYPE = "purecloud:v2:interaction:update"
 
-# The id goes into a URL path, so nothing that could leave its segment is let through.
+# The id goes into a URL path, so no character is allowed that could end its path segment.
 INTERACTION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-# Digits of a number, characters of a string: keeps one event from filling an interaction's record.
+# Digits of a number, or characters of a string. Keeps one event from filling the interaction's
+# record in the table.
 SEQUENCE_MAX_LENGTH = 128
 
-# Characters of any other text that is kept: an outcome or a table record that Kafka refuses for its
-# size would stop the partition at this event for good.
+# Characters of any other text that is kept. If Kafka refused an outcome or a table record for its
+# size, the partition would stop at this event for good.
 TEXT_MAX_LENGTH = 1024
 
-# Levels of JSON within JSON. Without a limit here, Python's own one would decide: 1,000 calls, of
-# which the caller has used some, so that the worker might refuse what the bridge has taken.
+# Levels of nested JSON. Python's own limit is 1,000 nested calls, of which the caller has used
+# some: with that limit alone, the worker might refuse an event that the bridge has accepted.
 DEEPEST = 500
 
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -37,9 +38,9 @@ _LEVELS = [(byte in b"[{") - (byte in b"]}") for byte in range(256)]
 class InteractionEvent:
     """One state change of one interaction.
 
-    ``sequence_id`` is the id as received; ``order`` its number, or None when it has none and
-    serves dedup alone. ``interaction_type`` and ``state`` are lower case. All texts are bounded and
-    can be encoded.
+    ``sequence_id`` is the id as received. ``order`` is its number; None when it is not a number,
+    and then it serves only to find duplicates. ``interaction_type`` and ``state`` are lower case.
+    All texts are bounded and can be encoded.
     """
 
     interaction_id: str
@@ -53,16 +54,16 @@ class InteractionEvent:
 
     @property
     def identity(self) -> int | str:
-        """What makes two deliveries the same event: the number, else the string itself."""
+        """Equal for two deliveries of the same event: the number, else the string itself."""
         return self.sequence_id if self.order is None else self.order
 
 
 def parse(body: bytes) -> InteractionEvent | None:
     """Read one event.
 
-    Returns None for an event of another detail-type, which is none of our business. Raises
-    EnvelopeError, with the field, for bytes that are not JSON or lack what is required. Its message
-    is one short line, and quotes nothing of the bytes.
+    Returns None for an event of another detail-type: this program does not handle it. Raises
+    EnvelopeError, with the field, for bytes that are not JSON or lack a required field. Its message
+    is one short line and quotes nothing of the bytes.
     """
     envelope = _object(_decode(body), None)
     detail_type = _detail_type(envelope)
@@ -88,8 +89,8 @@ def parse(body: bytes) -> InteractionEvent | None:
 
 
 def readable_interaction_id(body: bytes) -> str | None:
-    """Which interaction bytes belong to that are no event: its valid id, in the place where an
-    event has it. None when there is none, or when the bytes are no JSON."""
+    """The interaction id in bytes that are not a valid event, from the field where an event has it.
+    None when there is no valid id there, or when the bytes are not JSON."""
     try:
         return _interaction_id(_detail(_object(_decode(body), None)), "interactionId")
     except EnvelopeError:
@@ -97,10 +98,10 @@ def readable_interaction_id(body: bytes) -> str | None:
 
 
 def _decode(body: bytes) -> Any:
-    """The whole of it as JSON, for a reader of the topic must never meet bytes that are none.
+    """Parse the whole body as JSON, so that a reader of the topic never gets bytes that are not.
 
-    What nobody reads is not judged beyond that: half a surrogate pair or a number that no computer
-    can hold is legal JSON. Raises EnvelopeError.
+    Fields that nobody reads need only be legal JSON: half a surrogate pair is legal, and so is a
+    number too large for any computer. Raises EnvelopeError.
     """
     try:
         value = _JSON.decode(body.decode())
@@ -116,7 +117,8 @@ def _decode(body: bytes) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    # Python refuses to read a number of more than 4,300 digits, and longer ones are no sequenceId.
+    # Python refuses to read a number of more than 4,300 digits. A number with more digits than
+    # SEQUENCE_MAX_LENGTH is no valid sequenceId, so infinity may stand for it.
     return int(digits) if len(digits) <= SEQUENCE_MAX_LENGTH else math.inf
 
 
@@ -128,7 +130,7 @@ _JSON = json.JSONDecoder(parse_int=_integer, parse_constant=_no_number)
 
 
 def _depth(body: bytes) -> int:
-    """How deep JSON is nested. ``body`` has to be JSON."""
+    """How many levels deep the JSON is nested. ``body`` must be JSON."""
     return max(accumulate(map(_LEVELS.__getitem__, _STRING.sub(b"", body)), initial=0))
 
 
@@ -143,7 +145,7 @@ def _object(value: Any, field: str | None) -> dict[str, Any]:
 
 
 def _detail(envelope: dict[str, Any]) -> dict[str, Any]:
-    """What has the fields of the interaction: the detail, or the whole that has none."""
+    """The object with the interaction's fields: the detail, or the envelope if it has none."""
     detail = envelope.get("detail")
     return envelope if detail is None else _object(detail, "detail")
 
@@ -161,7 +163,7 @@ def _string(fields: dict[str, Any], field: str) -> str | None:
 
 
 def _text(fields: dict[str, Any], field: str) -> str | None:
-    """As received, unless that can not be encoded: then what can not be is replaced."""
+    """The text as received; characters that can not be encoded are replaced."""
     value = _string(fields, field)
     if value is not None and len(value) > TEXT_MAX_LENGTH:
         raise EnvelopeError(f"{field} must have at most {TEXT_MAX_LENGTH} characters", field)
@@ -169,7 +171,7 @@ def _text(fields: dict[str, Any], field: str) -> str | None:
 
 
 def _encodable(text: str) -> bool:
-    """JSON can escape one half of a surrogate pair; UTF-8 has no bytes for it."""
+    """Whether the text is valid in UTF-8: JSON can escape half a surrogate pair, UTF-8 can not."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -179,7 +181,8 @@ def _encodable(text: str) -> bool:
 
 def _lowered(fields: dict[str, Any], field: str) -> str | None:
     value = _text(fields, field)
-    # Some letters become two when they are lowered. What is cut off is of no word that is compared.
+    # Some letters become two in lower case, so the text may be too long now. The words that are
+    # compared with it are much shorter, so the cut does not matter.
     return None if value is None else value.lower()[:TEXT_MAX_LENGTH]
 
 
@@ -199,8 +202,8 @@ def _sequence(fields: dict[str, Any], field: str) -> tuple[int | str, int | None
     if isinstance(value, str):
         if not 0 < len(value) <= SEQUENCE_MAX_LENGTH:
             raise EnvelopeError(f"{field} must have 1 to {SEQUENCE_MAX_LENGTH} characters", field)
-        # Not replaced as in other texts: two ids could become the same, and the second event a
-        # duplicate that it is not.
+        # Not replaced as in other texts: two different ids could become equal, and the second event
+        # would wrongly be a duplicate.
         if not _encodable(value):
             raise EnvelopeError(f"{field} must not have one half of a surrogate pair", field)
         return value, int(value) if _INTEGER.fullmatch(value) else None

@@ -1,4 +1,4 @@
-"""An error as an outcome tells it: code, message and ids, each of bounded length."""
+"""An error as an outcome shows it: code, message and ids, each of bounded length."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from streams import errors
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Basis, Decision, Fault, Reason, Verdict
 
-# Characters of an error's texts. Each of those records keeps one error, so longer texts would make
-# an interaction's record too large for Kafka. A correlation id is as long as the contract allows.
+# Characters of an error's texts. An interaction's record keeps one error for each record that was
+# put off, so longer texts would make it too large for Kafka. A correlation id may be as long as the
+# contract allows.
 CODE_LENGTH = 128
 MESSAGE_LENGTH = 700
 CORRELATION_ID_LENGTH = 64
 
 
 def fault(error: errors.ApiError | errors.RecordError) -> Fault:
-    """An error as an outcome tells it, its texts within bounds."""
+    """The error as an outcome shows it, with texts of bounded length."""
     code = correlation_id = status = None
     if isinstance(error, errors.ApiError):
         code, status, correlation_id = error.code, error.status, error.correlation_id
@@ -27,7 +28,7 @@ def fault(error: errors.ApiError | errors.RecordError) -> Fault:
 
 
 def unread(error: errors.RecordError, *, dry_run: bool) -> Verdict:
-    """The verdict on a record that is not handled as an event."""
+    """The verdict on a record that could not be handled as an event, or was skipped."""
     match error:
         case errors.RecordSkipped():
             reason, code = Reason.SKIPPED, "skipped"
@@ -40,7 +41,7 @@ def unread(error: errors.RecordError, *, dry_run: bool) -> Verdict:
 
 
 def too_large(error: errors.RecordTooLarge, *, dry_run: bool) -> Verdict:
-    """The verdict on an event that was to be put off, and that ``retries`` does not take."""
+    """The verdict on an event that had to be put off but is too large for ``retries``."""
     message = f"it can not be put off: {error}"
     told = Fault(code="too-large", message=foreign_text(message, MESSAGE_LENGTH))
     return Verdict(

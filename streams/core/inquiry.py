@@ -1,11 +1,11 @@
-"""What is asked about one source record, and what comes of each answer: every rule, and no I/O.
+"""The steps that decide one source record, in their order: all the rules, and no I/O.
 
     while not isinstance(inquiry.step, Settle):
         do what ``step`` says, and tell the inquiry how it went
 
-The worker, the replay, the model's test and the textbook agent all drive this one, each with a
-table and an API of its own. ``decision`` has the single steps; here is what a step has to remember
-of those before it.
+The worker, the replay, the model's test and the textbook agent all drive the same Inquiry, each
+with a table and an API of its own. ``decision`` has the single steps; this module keeps what a step
+needs to know of the steps before it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from streams.errors import ApiError, Conflict
 class Inquiry:
     """One source record, from its first step to its verdict.
 
-    ``step``: what to do next. ``record``: the interaction's, with the intent once it is to be
-    written. ``patches``: PATCHes begun for this source record.
+    ``step``: what to do next. ``record``: the interaction's record, with the intent as soon as one
+    has to be written. ``patches``: PATCHes begun for this source record.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Inquiry:
         redriven: bool = False,
         limits: PatchPolicy = PATCHES,
     ) -> None:
-        """``offset``: of the source record in ``events``. ``returned``: it was put off before.
-        ``redriven``: an operator has sent it back from the dead letters."""
+        """``offset``: the source record's, in ``events``. ``returned``: the record was put off
+        before. ``redriven``: an operator has redriven it."""
         self.record = record
         self.patches = 0
         self._offset = offset
@@ -58,17 +58,18 @@ class Inquiry:
         """The GET was answered."""
         self.step = decision.after_fetch(interaction, self._intent_in_doubt, self._policy)
         if self._conflict is not None and isinstance(self.step, Patch):
-            # The conflict was with somebody else, not with a PATCH of ours in doubt: it stands.
+            # The GET shows no code of ours: the conflict was with a change that somebody else
+            # made, so the verdict on the conflict stands.
             self.step = self._conflict
 
     def intends(self, patch: Patch, now_ms: int) -> InteractionRecord | None:
-        """The record that has to be in the table before this PATCH leaves (promise 4); None when it
+        """The record that must be in the table before this PATCH leaves (promise 4); None when it
         is there already. ``now_ms``: epoch milliseconds."""
         intent = Intent(self._offset, patch.code)
         if self.record.intent == intent:
             return None
-        # The PATCH of an earlier source record may still arrive. When this one meets its code then,
-        # the code is ours, and one of the two says that it patched.
+        # The PATCH of an earlier source record may still arrive. If this source record then finds
+        # that PATCH's code, the code is ours, and one of the two records is decided as patched.
         self._intent_in_doubt = self._intent_in_doubt or self.record.intent
         self.record = msgspec.structs.replace(self.record, intent=intent, updated_at=now_ms)
         return self.record
@@ -78,16 +79,16 @@ class Inquiry:
         self.patches += 1
 
     def patched(self, patch: Patch, status: int) -> None:
-        """The PATCH was taken. ``status``: of the answer."""
+        """The API took the PATCH. ``status``: HTTP status of its answer."""
         self.step = decision.after_patch(patch, status)
 
     def stopped(self) -> None:
-        """A request was stopped before it left, and the partition is still ours: look again."""
+        """A request was stopped before it left, and the partition is still ours: GET again."""
         self.step = Fetch()
 
     def failed(self, error: ApiError) -> bool:
-        """The step failed. True when the record is to be put off; else ``step`` is the next one, to
-        be taken after a rest where the error is retriable."""
+        """The step failed. True when the record has to be put off. Otherwise ``step`` is the next
+        step; after a retriable error the caller waits before it takes that step."""
         patch = self.step if isinstance(self.step, Patch) else None
         after = decision.after_error(error, patch, self._intent_in_doubt, self._policy)
         if isinstance(error, Conflict):
@@ -104,6 +105,6 @@ class Inquiry:
 
     @property
     def verdict(self) -> Verdict:
-        """Once ``step`` is Settle: what was decided."""
+        """What was decided. ``step`` must be Settle."""
         assert isinstance(self.step, Settle), self.step
         return self.step.verdict

@@ -1,4 +1,4 @@
-"""One interaction as Genesys Cloud describes it, whatever the dialect of its API."""
+"""One interaction as Genesys Cloud describes it, the same for every dialect of its API."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ class Interaction:
     """One interaction as the API describes it now.
 
     ``type`` and ``state`` are lower case. ``duration_ms`` is 0 when it is missing, unparsable or
-    negative (design, Decide). ``etag`` goes back in ``If-Match``; None when none may. ``ended``:
-    the API gives a time at which it ended; one that is completed and has none is not yet all there.
+    negative (design, Decide). ``etag`` goes back in ``If-Match``; None when there is none that may.
+    ``ended``: the API gives an end time. A completed interaction without one is not yet complete in
+    the API.
     """
 
     id: str

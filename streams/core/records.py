@@ -1,4 +1,5 @@
-"""What is stored and sent: the interaction's record in the table, the outcome, the dead letter.
+"""The values that are stored and sent: the interaction's record in the table, the outcome, the dead
+letter.
 
 JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 ``topics/schemas`` describe the same shapes for readers of other languages.
@@ -19,12 +20,12 @@ SCHEMA_VERSION = 1
 OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
 
 
-# In the life of a log that was cut: what stands before it is the topic's id.
+# Separates, in the life of a log that was cut, the topic's id from the time of the cut.
 CUT = "@"
 
 
 class Decision(StrEnum):
-    """What became of one source record (contract, Outcome)."""
+    """The decision on one source record (contract, Outcome)."""
 
     PATCHED = "patched"
     WOULD_PATCH = "would-patch"
@@ -38,7 +39,7 @@ class Decision(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why (contract, Outcome)."""
+    """Why it was decided so (contract, Outcome)."""
 
     ELIGIBLE = "eligible"
     NON_VOICE = "non-voice-interaction"
@@ -65,7 +66,7 @@ class Reason(StrEnum):
 
 
 class Basis(StrEnum):
-    """What decided it."""
+    """What the decision rests on: the event, the table (``cache``) or the API."""
 
     EVENT = "event"
     CACHE = "cache"
@@ -73,7 +74,7 @@ class Basis(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a record died (``dlq.stage``)."""
+    """Where a record became a dead letter (``dlq.stage``)."""
 
     BRIDGE = "bridge"
     WORKER = "worker"
@@ -81,7 +82,7 @@ class Stage(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True, rename="camel"):
-    """An error as an outcome tells it."""
+    """An error as an outcome shows it."""
 
     code: str
     message: str
@@ -90,7 +91,7 @@ class Fault(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """The record in Kafka that an outcome speaks of."""
+    """The place in Kafka of the source record that an outcome is about."""
 
     topic: str
     partition: int
@@ -98,11 +99,11 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Deferral number ``attempt`` (from 1) of a record, not to be taken up again before
+    """Deferral number ``attempt`` (from 1) of a record, which must not be taken up again before
     ``not_before`` (epoch milliseconds).
 
     ``looks``: how many of the deferrals so far only waited for the API to show what the event says;
-    they are not counted by RETRY_MAX_ATTEMPTS. ``visible_by``: when that waiting ends, epoch
+    RETRY_MAX_ATTEMPTS does not count them. ``visible_by``: when that waiting ends, epoch
     milliseconds; 0 while it has not begun.
     """
 
@@ -113,13 +114,13 @@ class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What was decided for one source record: the part of an outcome that must come out the same
-    when the record is processed again, so it is kept in the table until the record is finished.
+    """What was decided for one source record.
 
-    ``provisional``: it rests on an answer that may still be completed, so it settles nothing about
-    the interaction for good. ``latency_ms``: from taking the record up to this decision.
-    ``end_to_end_ms``: from the event's own time to this decision. ``put_off``: with ``deferred``
-    alone.
+    This part of an outcome must be the same when the record is processed again, so the table keeps
+    it until the record is finished. ``provisional``: the API's answer may still be incomplete, so
+    the verdict settles nothing about the interaction for good. ``latency_ms``: from taking the
+    record up to this decision. ``end_to_end_ms``: from the event's own time to this decision.
+    ``put_off``: set only when the decision is ``deferred``.
     """
 
     decision: Decision
@@ -141,11 +142,11 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A source record of this interaction that was put off, or sent back, at least once.
+    """A source record of this interaction that was put off, or redriven, at least once.
 
-    ``offset``: its own, in ``events``. ``verdict``: the latest on it, a final one when it is over.
-    ``taken``: offset of the record in ``retries`` that this verdict is for; None for the first.
-    ``redriven``: how often it was sent back from the dead letters by then.
+    ``offset``: its offset in ``events``. ``verdict``: the latest verdict on it; final once the
+    record is finished. ``taken``: offset of the record in ``retries`` that this verdict is for;
+    None for the first verdict. ``redriven``: how often the record had been redriven by then.
     """
 
     offset: int
@@ -155,22 +156,25 @@ class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     @property
     def waits(self) -> bool:
-        """It is to be taken up again."""
+        """Whether the record will be taken up again."""
         return self.verdict.decision is Decision.DEFERRED
 
 
 class Intent(msgspec.Struct, frozen=True, rename="camel"):
-    """A PATCH that may have left: written to the changelog before it does (promise 4)."""
+    """A PATCH that may have left. It is in the changelog before the PATCH leaves (promise 4).
+
+    ``offset``: its source record's, in ``events``.
+    """
 
     offset: int
     disposition_code_id: str
 
 
 class Seen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """Sequences of one interaction already applied.
+    """The sequences of one interaction that were already applied.
 
     ``ranges``: inclusive, ascending, never touching, so a run without gaps is one pair.
-    ``opaque``: ids that are no numbers, oldest first.
+    ``opaque``: ids that are not numbers, oldest first.
     """
 
     ranges: tuple[tuple[int, int], ...] = ()
@@ -180,13 +184,14 @@ class Seen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One interaction as the table keeps it.
 
-    ``last_offset``: offset of the source record last decided; ``verdict`` is that decision.
-    ``settled``: the decision on the interaction itself, once nothing can change it any more.
-    ``deferred``: records put off, and the latest of those that are over; by their latest verdict.
-    ``life``: the life of the partition's log that ``last_offset`` is an offset of; empty where the
-    broker cannot tell. ``told_before``: records that Kafka got up to this time were decided in an
-    earlier life of the log; epoch milliseconds, 0 in the first one.
-    ``updated_at``: epoch milliseconds; the record is forgotten ``STATE_TTL_SECONDS`` later.
+    ``last_offset``: offset of the source record that was decided last; ``verdict`` is its verdict.
+    ``settled``: the verdict on the interaction itself, once nothing can change it any more.
+    ``deferred``: the records that are put off, and the latest ones that were and are finished now;
+    ordered by the time of their latest verdict. ``life``: the life of the partition's log in which
+    ``last_offset`` counts; empty where the broker can not tell. ``told_before``: the records that
+    Kafka had got by this time were decided in an earlier life of the log; epoch milliseconds, 0 in
+    the first life. ``updated_at``: epoch milliseconds; the record is forgotten
+    ``STATE_TTL_SECONDS`` later.
     """
 
     interaction_id: str
@@ -205,27 +210,27 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     updated_at: int = 0
 
     def deferral(self, offset: int) -> Deferred | None:
-        """What is known of a record that was put off; None when it never was."""
+        """The entry of the record with this offset; None when it was never put off."""
         return next((each for each in self.deferred if each.offset == offset), None)
 
     @property
     def waits(self) -> bool:
-        """A record of it is to be taken up again."""
+        """Whether a record of this interaction will be taken up again."""
         return any(each.waits for each in self.deferred)
 
     @property
     def undecided_intent(self) -> bool:
-        """A PATCH may have left for a record that has no verdict yet."""
+        """Whether a PATCH may have left for a source record that has no verdict yet."""
         last = -1 if self.last_offset is None else self.last_offset
         return self.intent is not None and self.intent.offset > last
 
     def waiting_beside(self, offset: int) -> int:
-        """How many records are to be taken up again, but for this one."""
+        """How many records other than this one will be taken up again."""
         return sum(each.waits and each.offset != offset for each in self.deferred)
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
-    """One decision, as other teams consume it (contract, Outcome)."""
+    """One verdict, as other teams consume it (contract, Outcome)."""
 
     outcome_id: str
     final: bool
@@ -256,7 +261,7 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel"):
 class DeadLetter(msgspec.Struct, frozen=True):
     """Bytes that could not be handled, untouched, and why (contract, dead-letter headers).
 
-    ``attempts``: times it was taken up, the first one and one for each deferral.
+    ``attempts``: how often the record was taken up: once, and once more for each deferral.
     """
 
     key: bytes | None
@@ -290,9 +295,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
 def outcome_id(
     source: Source, attempt: int | None = None, *, redriven: int = 0, life: str = ""
 ) -> str:
-    """The same source record always gives the same id; a deferral adds its attempt. What an
-    operator has sent back is decided anew, so that adds how often it was. ``life``: that of the
-    log, which counts once the log was cut: another record may lie at the same offset then."""
+    """The id of an outcome: the same source record always gives the same id.
+
+    A deferral adds its ``attempt``. A redriven record is decided anew, so ``redriven`` is added.
+    ``life`` is added once the log was cut, because another record may then lie at the same offset.
+    """
     name = f"{source.topic}/{source.partition}/{source.offset}"
     if CUT in life:
         name += f" of {life}"

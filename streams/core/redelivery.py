@@ -1,9 +1,10 @@
 """Whether a source record was decided before, as the table proves (promise 6).
 
-Kafka hands a record out again after a crash or a rebalance. That is no duplicate of EventBridge's:
-it has its outcome already, or gets the one that was decided. Offsets prove it, for an interaction's
-records are decided in their order; and offsets count within one *life* of the partition's log. When
-the log was cut, restored or made anew, other records lie at the same offsets.
+Kafka delivers a record again after a crash or a rebalance. Such a record is not one of
+EventBridge's duplicates: its outcome is published already, or the verdict that was decided is
+published now. Offsets prove which records were decided, because the records of one interaction are
+decided in offset order. Offsets can be compared only within one *life* of the partition's log:
+after the log was cut, restored or made anew, other records lie at the same offsets.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ from streams.core.envelope import InteractionEvent
 from streams.core.records import InteractionRecord, Verdict
 from streams.core.sequence import Standing, standing
 
-# The offset of an intent whose source record is in no log any more: nothing waits for its result,
-# so whoever meets its code may call it ours.
+# The offset of an intent whose source record is in no log any more. No record waits for the result
+# of that PATCH, so any record that finds its code may take the code for ours.
 _NO_OFFSET = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A record that was decided before. ``verdict``: to be told, perhaps again; None when it surely
-    was told."""
+    """A record that was decided before. ``verdict``: the verdict to publish, perhaps a second time;
+    None when its outcome was certainly published."""
 
     verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """A source record as it is handed out.
+    """One delivery of a source record.
 
-    ``offset``: its own, in ``events``, in the ``life`` of that log. ``time_ms``: when Kafka got it,
-    epoch milliseconds. ``taken``: where it lies in ``retries``; None when it comes from ``events``.
-    ``attempt``: deferrals so far. ``redriven``: how often it was sent back from the dead letters.
+    ``offset``: its offset in ``events``, in the ``life`` of that log. ``time_ms``: when Kafka got
+    it, epoch milliseconds. ``taken``: its offset in ``retries``; None when it comes from
+    ``events``. ``attempt``: deferrals so far. ``redriven``: how often it was redriven.
     """
 
     offset: int
@@ -47,15 +48,15 @@ class Appearance:
 
 
 def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
-    """The record as far as it holds in this life of the log.
+    """The record without the parts that do not hold in this life of the log.
 
-    From an earlier one no offset can be compared. What Kafka had got by the last decision is known
-    to have been decided; a PATCH that was in doubt has no record left that will look for it.
+    Offsets of an earlier life can not be compared. Every record that Kafka had by the time of the
+    last decision was decided. A PATCH in doubt has no source record left that would look for it.
     """
     if record.life == life:
         return record
     if not record.life:
-        # Written before lives were kept: its offsets are taken for this life's.
+        # Written by a version that kept no lives: its offsets are taken for those of this life.
         return msgspec.structs.replace(record, life=life)
     intent = record.intent
     return msgspec.structs.replace(
@@ -69,16 +70,16 @@ def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
 
 
 def told_before(record: InteractionRecord, event: InteractionEvent, at: Appearance) -> Told | None:
-    """What the table proves of a record that comes again; None when it is to be decided.
+    """Whether the table proves that this record was decided before; None when it has to be decided.
 
-    ``record`` is of the life that the offset is of (see ``of_life``).
+    ``record`` must be of the same life as the offset (see ``of_life``).
     """
     known = record.deferral(at.offset)
     if at.taken is not None:
         if known is None or known.redriven < at.redriven:
             return None
         if known.taken == at.taken:
-            # Decided before a crash, perhaps not told.
+            # Decided before a crash; its outcome is perhaps not published.
             return Told(known.verdict)
         put_off = known.verdict.put_off
         copy = put_off is None or put_off.attempt != at.attempt
@@ -88,7 +89,8 @@ def told_before(record: InteractionRecord, event: InteractionEvent, at: Appearan
     if record.last_offset is None or at.offset > record.last_offset:
         return None
     if at.offset == record.last_offset and record.verdict is not None:
-        # A record put off that came back: it has been in `retries`, behind its outcome.
+        # It was put off and has come back since. It went to `retries` only after its outcome was
+        # published, so the outcome is published.
         return Told(None if known is not None and known.taken is not None else record.verdict)
     return Told(None) if at.offset < record.last_offset else None
 
@@ -96,7 +98,8 @@ def told_before(record: InteractionRecord, event: InteractionEvent, at: Appearan
 def _told_in_earlier_life(
     record: InteractionRecord, event: InteractionEvent, at: Appearance
 ) -> bool:
-    """Kafka had the record by the last decision of an earlier life, and its sequence was seen."""
+    """Whether Kafka had the record by the last decision of an earlier life, and its sequence was
+    seen."""
     return 0 < at.time_ms <= record.told_before and _was_seen(record, event)
 
 

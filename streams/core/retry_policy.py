@@ -1,6 +1,6 @@
-"""How often, how long and at most: the numbers of the design's table "When the API says no".
+"""All numbers of tries, waits and limits of the design's table "When the API says no".
 
-Seconds everywhere. Each is a frozen value or a constant, so that a test can hand in another.
+All times are seconds. Each policy is a frozen value, so that a test can hand in another.
 """
 
 from __future__ import annotations
@@ -8,25 +8,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-# Seconds a lane waits for the API at most; Genesys' own SDKs give up above this. A daily limit can
-# close the gate for hours, and a lane that waited for it would hold its record all that time.
+# The longest time in seconds that a lane waits for the API; Genesys' own SDKs give up above this. A
+# daily limit can pause the gate for hours, and a lane that waited would hold its record until then.
 LONGEST_QUIET = 180.0
 
-# Seconds that a lane waits to try its own call again. A 5xx whose Retry-After is longer is put off:
-# a record held for minutes, when nothing else comes, looks like a worker that is stuck.
+# The longest time in seconds that a lane waits before it tries its own call again. After a 5xx with
+# a longer Retry-After the record is put off: a record held for minutes while no other comes looks
+# like a worker that is stuck.
 LONGEST_REST = 30.0
 
-# A day: the longest limit there is. Keeps a bogus Retry-After from closing the gate for ever.
+# A day: the longest limit there is. Keeps a wrong Retry-After from pausing the gate for ever.
 LONGEST_RETRY_AFTER = 86_400.0
 
-# Doublings after which a wait grows no more: keeps 2**n finite for one that retries for days.
+# A wait grows no more after this many doublings. Keeps 2**n finite when retries go on for days.
 _MOST_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Growing waits: at most ``base`` after the first failure in a row, twice as long after each
-    further one, never more than ``cap``."""
+    """Growing waits: at most ``base`` after the first failure in a row, at most twice as long after
+    each further one, never more than ``cap``."""
 
     base: float
     cap: float
@@ -42,10 +43,10 @@ class Backoff:
 
 @dataclass(frozen=True, slots=True)
 class CallPolicy:
-    """How often a lane tries one call, the first time included, and how long it waits between.
+    """How often a lane tries one call (the first time included), and how long it waits in between.
 
-    Three tries ride out a restart behind the load balancer; more would hold the lane's record
-    while the API is down, when it is better put off.
+    Three tries bridge a restart behind the load balancer. More tries would hold the lane's record
+    while the API is down, and then it is better to put the record off.
     """
 
     tries: int = 3
@@ -54,11 +55,12 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PatchPolicy:
-    """``tries``: PATCHes sent for one record before it is put off. Each that may have been applied
-    is looked at first, and an API that takes GETs and fails every PATCH would be asked for ever.
+    """``tries``: PATCHes sent for one record before it is put off. After a PATCH that may have been
+    applied, a GET looks whether it was; without a limit, an API that answers GETs and fails every
+    PATCH would be asked for ever.
 
-    ``look``: the wait before that look. ``longest_rest``: an API that asks for more has the record
-    put off.
+    ``look``: the wait before that GET. ``longest_rest``: if the API asks for a longer wait, the
+    record is put off.
     """
 
     tries: int = 3
@@ -68,8 +70,8 @@ class PatchPolicy:
 
 @dataclass(frozen=True, slots=True)
 class DeferralPolicy:
-    """``limit``: how often a record is put off at most (RETRY_MAX_ATTEMPTS). ``first``: how long
-    the first time; ``longest``: how long at most.
+    """``limit``: how often a record may be put off (RETRY_MAX_ATTEMPTS). ``first``: the longest
+    wait of the first deferral; ``longest``: the longest wait of any deferral.
 
     Ten deferrals take some four hours: longer than most outages, and well below the day for which
     an interaction is remembered.
@@ -80,14 +82,14 @@ class DeferralPolicy:
     longest: float = 3600.0
 
     def seconds(self, attempt: int, random: Random) -> float:
-        """Twice as long each time; the upper half is drawn, so that an outage's records do not come
-        back all at once."""
+        """The wait of deferral number ``attempt``. Its limit doubles each time. The wait is drawn
+        from the limit's upper half, so that an outage's records do not all come back at once."""
         ceiling = Backoff(self.first, self.longest).limit(attempt)
         return random.uniform(ceiling / 2, ceiling)
 
 
 PATCHES = PatchPolicy()
 
-# Waits between token requests that bring no usable token: a wrong secret must not hammer the login
-# host, which would lock the client out for longer than the mistake lasts.
+# Waits between token requests that bring no usable token. With a wrong secret, requests without a
+# wait would make the login host lock the client out for longer than the mistake lasts.
 TOKEN_BACKOFF = Backoff(base=1.0, cap=60.0)

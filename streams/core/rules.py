@@ -13,7 +13,7 @@ COMPLETED = "completed"
 
 
 def ineligibility(interaction: Interaction, threshold_ms: int) -> Reason | None:
-    """Why the interaction, as the API describes it, gets no code; None when it is eligible."""
+    """Why this interaction gets no code; None when it is eligible."""
     if interaction.type != VOICE:
         return Reason.NON_VOICE
     if interaction.state != COMPLETED:

@@ -1,7 +1,7 @@
-"""What has been seen of one interaction, and where a new event stands against it.
+"""Which sequences of one interaction were seen, and whether an event is new, a duplicate or stale.
 
-EventBridge delivers twice and out of order. Numbers have an order; ids that are no numbers serve
-deduplication alone. Gaps are counted and shown, never waited for.
+EventBridge delivers events twice and out of order. Numbers have an order; ids that are not numbers
+serve only to find duplicates. Gaps are counted and shown, but no event waits for a gap to fill.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from enum import Enum, auto
 from streams.core.envelope import InteractionEvent
 from streams.core.records import Seen
 
-# Bounds the record of an interaction whose sequences never touch, or are no numbers. A number
-# forgotten this way is reported as stale instead of duplicate when it comes again.
+# Bound the record of an interaction whose sequences never touch, or are not numbers. A number that
+# was forgotten for this reason is decided as stale instead of duplicate when it comes again.
 MAX_RANGES = 128
 MAX_OPAQUE = 128
 
 
 class Standing(Enum):
-    """Where an event stands against what was applied before."""
+    """How an event compares with the events that were applied before."""
 
     NEW = auto()
     DUPLICATE = auto()
@@ -36,7 +36,7 @@ def standing(seen: Seen, event: InteractionEvent) -> Standing:
 
 
 def remember(seen: Seen, event: InteractionEvent) -> Seen:
-    """The memory with this event in it, bounded by forgetting the oldest."""
+    """``seen`` with this event added. Bounded: numbers forget the lowest, other ids the oldest."""
     if event.order is None:
         if event.identity in seen.opaque:
             return seen
@@ -50,7 +50,7 @@ def highest(seen: Seen) -> int | None:
 
 
 def gaps(seen: Seen) -> int:
-    """How many numbers between the lowest and the highest remembered never came."""
+    """How many numbers between the lowest and the highest one remembered have not come."""
     return sum(
         after[0] - before[1] - 1
         for before, after in zip(seen.ranges, seen.ranges[1:], strict=False)

@@ -1,8 +1,8 @@
-"""An HTTP answer, made into values of ours the moment it arrives.
+"""An HTTP answer, checked as soon as it arrives.
 
-A header may hold any bytes, a body too. Here they become an ``Answer``: each value checked, bounded
-and printable, or None. Behind it nothing handles the text of a header, and what is kept of a body
-has passed ``Answer.text``.
+Headers and body may hold any bytes. Here they become an ``Answer``: each value is checked, bounded
+and printable, or None. No later code handles the text of a header, and each text that is kept of a
+body has passed ``Answer.text``.
 
 Pure: no I/O; the time is handed in.
 """
@@ -23,23 +23,23 @@ from streams.genesys.budget import Quota, quota_of
 
 CORRELATION_ID = "ININ-Correlation-Id"
 
-# Characters of the API's own words in an error: a proxy's whole error page is no message.
+# Characters of the API's own message in an error, so that a proxy's whole error page is not kept.
 DETAIL_MAX_LENGTH = 300
 
-# Characters of an id to quote to Genesys support (contract, outcome), and of an error's code. Each
-# is in every outcome; Genesys' own are a UUID and some words.
+# Characters of an id to quote to Genesys support (contract, outcome), and of an error's code. Both
+# go into outcomes. Genesys' own values are a UUID and a few words.
 CORRELATION_ID_MAX_LENGTH = 64
 CODE_MAX_LENGTH = 128
 
 # Characters of an entity-tag: it goes back as a header, and servers refuse long ones.
 ETAG_MAX_LENGTH = 256
 
-# What reading bytes that are no legal JSON may raise.
+# The errors that may be raised when bytes are not legal JSON.
 UNREADABLE = (ValueError, RecursionError)
 
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
-# Characters of a header that are looked at for a date; a date needs 40.
+# Characters of a header that are read as a date; a date needs no more than 40.
 _DATE_MAX_LENGTH = 64
 
 # A strong entity-tag (RFC 9110, 8.8.3) in ASCII: other bytes might not go back as they came.
@@ -52,10 +52,10 @@ _PLAIN = frozenset({"", "identity"})
 class Answer:
     """One HTTP answer.
 
-    ``body`` may have been cut at the size limit; what is kept of it passes ``text``. ``etag``: one
-    that may go back in ``If-Match``. ``retry_after``: seconds. ``compression``: the coding that
-    the body came in, though none was asked for, or empty. ``proxy``: what it came through, in
-    words, or empty.
+    ``body`` may have been cut at the size limit; each text that is kept of it must pass ``text``.
+    ``etag``: an entity-tag that may go back in ``If-Match``. ``retry_after``: seconds.
+    ``compression``: the body's coding if it has one, though none was asked for; else empty.
+    ``proxy``: the proxy it came through, in words, or empty.
     """
 
     status: int
@@ -79,8 +79,8 @@ class Answer:
         blotter: Blotter | None = None,
         proxy: str = "",
     ) -> Answer:
-        """An answer as it came. ``headers`` ignores case; ``now`` is epoch seconds; ``blotter``
-        knows the credentials that the other side was sent."""
+        """Make an Answer of what was received. ``headers`` must ignore case; ``now`` is epoch
+        seconds; ``blotter`` knows the credentials that the other side was sent."""
         blotter = blotter or Blotter()
         correlation_id = blotter.text(headers.get(CORRELATION_ID, ""), CORRELATION_ID_MAX_LENGTH)
         compression = blotter.text(headers.get("Content-Encoding", ""), CODE_MAX_LENGTH).lower()
@@ -106,14 +106,14 @@ class Answer:
         return self.blotter.text(value, most)
 
     def json(self) -> Any:
-        """The body as JSON. Raises what UNREADABLE names."""
+        """The body as JSON. Raises one of UNREADABLE when it is not legal JSON."""
         return legal_json(self.body)
 
 
 def _etag(header: str) -> str | None:
-    """The entity-tag if it may go into ``If-Match``. A weak one may not: it never matches there
-    (RFC 9110, 13.1.1). Neither may one that a compressing proxy has changed, which is why that of
-    a compressed answer does not get here: the API would not know it."""
+    """The entity-tag if it may go into ``If-Match``, else None. A weak entity-tag never matches
+    there (RFC 9110, 13.1.1). The caller drops that of a compressed answer: a proxy that compresses
+    changes it, and the API would not know it."""
     valid = len(header) <= ETAG_MAX_LENGTH and _STRONG_ETAG.fullmatch(header)
     return header if valid else None
 
@@ -132,9 +132,11 @@ def _seconds(header: str, now: float) -> float | None:
 
 
 def legal_json(body: bytes) -> Any:
-    """Legal JSON (RFC 8259) is read, also where msgspec is stricter: a lone surrogate in a string
-    and a number of any size are legal, and mostly in a field that nobody reads. Numbers become
-    floats, for an int of thousands of digits is an error to Python. Raises what UNREADABLE names.
+    """Read any legal JSON (RFC 8259); msgspec is stricter.
+
+    A lone surrogate in a string and a number of any size are legal, and are mostly in a field that
+    nobody reads. Numbers become floats, because Python refuses to read an int of thousands of
+    digits. Raises one of UNREADABLE when the bytes are not legal JSON.
     """
     return json.loads(body.decode("utf-8-sig"), parse_int=float, parse_constant=_no_number)
 
@@ -145,8 +147,8 @@ def _no_number(name: str) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What an error body says: Genesys' ``code``, ``message``, ``contextId``, ``limit.key``; of
-    the token endpoint ``error`` and ``error_description``. Each is None when it is not there."""
+    """The fields of an error body: Genesys' ``code``, ``message``, ``contextId``, ``limit.key``, or
+    the token endpoint's ``error`` and ``error_description``. A missing field is None."""
 
     code: str | None = None
     message: str | None = None
@@ -155,7 +157,7 @@ class Complaint:
 
 
 def complaint(answer: Answer) -> Complaint:
-    """Read an error body. Bytes that are no such thing give a Complaint that says nothing."""
+    """Read an error body. Bytes that are not an error body give a Complaint without any field."""
     try:
         said = answer.json()
     except UNREADABLE:

@@ -1,4 +1,4 @@
-"""What the worker asks of Genesys Cloud, whatever the dialect, and who is told how the calls go."""
+"""The interface of Genesys Cloud for the worker, the same for every dialect, and its observer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from streams.core.interaction import Interaction
 
 
 def _unguarded() -> None:
-    """Nothing stands against a request."""
+    """The guard that stops no request."""
 
 
 @dataclass(slots=True)
 class CallContext:
-    """What the calls for one source record share. ``calls``: requests made; ``attempts``: tries of
-    the last call.
+    """The state that all calls for one source record share. ``calls``: requests made; ``attempts``:
+    tries of the last call.
 
-    ``guard`` is asked right before each request leaves, however long it had to wait for a token or
-    the gate, and raises to stop it (promise 8). ``resting`` is entered for the waits between tries.
+    ``guard`` is called right before each request leaves, after all waiting for a token or the gate.
+    It raises to stop the request (promise 8). ``resting`` is entered for each wait between tries.
     """
 
     calls: int = 0
@@ -33,8 +33,8 @@ class CallContext:
 class GenesysApi(Protocol):
     """Collaborator: reads an interaction and sets its disposition.
 
-    Both calls try again by themselves as the design's table "When the API says no" states, count
-    every request in ``context``, and raise an ApiError when the tries are used up.
+    Both calls try again by themselves, as the design's table "When the API says no" states. They
+    count every request in ``context``, and raise an ApiError when the tries are used up.
     """
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
@@ -47,19 +47,19 @@ class GenesysApi(Protocol):
         """PATCH the disposition code; returns the HTTP status of the success.
 
         A try that may have taken effect (5xx, time-out, connection lost after the request went
-        out) is never repeated here: it is raised with ``maybe_applied``, and the caller looks
-        first (promise 5).
+        out) is never repeated here: its error is raised with ``maybe_applied``, and the caller GETs
+        the interaction first (promise 5).
         """
         ...
 
 
 class ApiObserver(Protocol):
-    """Collaborator: counts calls and waits, as the worker's metrics do. Its methods must not block
-    or raise."""
+    """Collaborator that counts calls and waits; the worker's metrics are one. Its methods must not
+    block or raise."""
 
     def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
-        """One request is over. ``route`` is the URL's template; ``status`` the HTTP status, or the
-        name of what went wrong when no answer came."""
+        """One request is over. ``route`` is the URL's template. ``status`` is the HTTP status, or
+        the name of the error when no answer came."""
         ...
 
     def throttled(self, seconds: float) -> None:

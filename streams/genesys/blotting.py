@@ -1,9 +1,9 @@
-"""Credentials kept out of every text that the other side wrote.
+"""Keeps credentials out of every text that the other side wrote.
 
-Whoever is sent a credential may write it back: as it is, escaped, encoded, split over lines, in
-capitals, or only a part of it. So a text is not searched for the credential as it stands. Both are
-first reduced to the letters and digits that they mean, and a run that the two have in common is
-blotted out where it stands in the text.
+A server that is sent a credential may write it back: unchanged, escaped, encoded, split over lines,
+in capitals, or only a part of it. So it is not enough to search a text for the credential. Both are
+first reduced to the letters and digits that they mean. A run of letters and digits that both have
+is blotted out of the text.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from streams.core.foreign_text import foreign_text
 
 BLOT = "***"
 
-# Letters and digits in common that are taken for the credential: so many are no coincidence in
-# something drawn at random, and fewer of them give nothing away.
+# A run of this many letters and digits in common is taken for the credential: in a random
+# credential so long a run is no coincidence, and a shorter run gives nothing away.
 LONGEST_LEFT = 12
 
-# A credential that has fewer letters and digits is looked for as it stands and no other way: they
-# would be found in ordinary words.
+# A credential with fewer letters and digits than this is searched for only as it stands: its
+# letters would be found in ordinary words.
 LEAST_TO_REDUCE = 6
 
-# How one character may be written in JSON, a URL or HTML; escaped once more, it is the same.
+# How one character may be written in JSON, a URL or HTML. Characters that were escaped more than
+# once match too.
 _UNIT = re.compile(
     r"\\+u(?P<u>[0-9a-f]{4})|\\+x(?P<x>[0-9a-f]{2})|&\#x(?P<h>[0-9a-f]{1,6});"
     r"|&\#(?P<d>[0-9]{1,7});|%(?:25)*(?P<byte>[0-9a-f]{2})|\\+[bfnrt]|.",
@@ -33,22 +34,24 @@ _UNIT = re.compile(
 )
 _BASE = {"u": 16, "x": 16, "h": 16, "d": 10}
 
-# Of base64 with one or two bytes before the credential: the characters that hold bits of those.
+# When 0, 1 or 2 bytes precede the credential in base64: the number of leading characters that hold
+# bits of those bytes.
 _FOREIGN_CHARACTERS = (0, 2, 3)
 
 
 class Blotter:
-    """Blots these secrets out of texts. Says nothing of them when it is printed."""
+    """Blots these secrets out of texts. Its own repr does not show them."""
 
     def __init__(self, *secrets: str) -> None:
         self._plain = [secret for secret in secrets if secret]
         self._runs = [each for secret in self._plain for each in _runs(secret)]
 
     def text(self, value: str, most: int) -> str:
-        """A text that others wrote, fit to be kept: no secret, one printable line, not too long.
+        """The text, fit to be kept: no secret, one printable line, at most ``most`` characters.
 
-        Blotted before it is cut to its length, or a part of a secret could be left at the end; cut
-        roughly before that, as ``foreign_text`` does: the rest may be megabytes.
+        Secrets are blotted out before the text is cut to its length; otherwise a part of a secret
+        could remain at its end. A rough cut comes first, as in ``foreign_text``, because the text
+        may be megabytes long.
         """
         return foreign_text(self.blotted(value[: 8 * most]), most)
 
@@ -67,7 +70,7 @@ class Blotter:
         return "".join(kept) + text[at:]
 
     def _found(self, letters: str) -> list[tuple[int, int]]:
-        """First and last letter of each run that a secret has too, in order."""
+        """The first and last position of each run that is also in a secret, in order."""
         return sorted(
             (first, first + length - 1)
             for length, runs in self._runs
@@ -77,7 +80,7 @@ class Blotter:
 
 
 def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges that touch or overlap as one."""
+    """The ranges, with those that touch or overlap joined into one."""
     joined: list[tuple[int, int]] = []
     for first, last in ranges:
         if joined and first <= joined[-1][1] + 1:
@@ -88,8 +91,9 @@ def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _reduced(text: str) -> Iterator[tuple[str, int, int]]:
-    """The letters and digits that a text means, small, with where each is written. What is not
-    ASCII counts as its bytes in UTF-8, each a letter, for that is how a URL writes it."""
+    """The letters and digits that a text means, in lower case, each with the start and end of where
+    it is written. A character that is not ASCII counts as its bytes in UTF-8, each byte as a
+    letter, because a URL writes it so."""
     for unit in _UNIT.finditer(text):
         start, end = unit.span()
         kind = unit.lastgroup
@@ -108,14 +112,14 @@ def _reduced(text: str) -> Iterator[tuple[str, int, int]]:
 
 def _in_bytes(character: str) -> str:
     if not character.isprintable():
-        return ""  # Nothing is seen of it, so it parts nothing.
+        return ""  # It is invisible, so it does not separate its neighbours.
     return character.lower().encode().decode("latin-1")
 
 
 @lru_cache(maxsize=16)
 def _runs(secret: str) -> tuple[tuple[int, frozenset[str]], ...]:
-    """What gives it away: the length of a run, and all runs of that length, of each way to write
-    it. Cached, for a token is worth thousands of calls."""
+    """The runs that give the secret away: for each way to write it, the length of a run and all
+    runs of that length. Cached, because one token is used for thousands of calls."""
     raw = secret.encode("utf-8", "surrogatepass")
     writings = [secret]
     for before, foreign in enumerate(_FOREIGN_CHARACTERS):

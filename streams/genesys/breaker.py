@@ -1,4 +1,4 @@
-"""The circuit breaker (promise 10): while the API is down nobody calls it but a few probes.
+"""The circuit breaker (promise 10): while the API is down only a few probes call it.
 
 Pure: no clock, no I/O. Times are monotonic seconds and handed in.
 
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 class Result(StrEnum):
-    """What a call says of the API's health."""
+    """What the result of a call shows about the API's health."""
 
     GOOD = "good"
     FAILED = "failed"
@@ -33,15 +33,18 @@ class Result(StrEnum):
     SLOW = "slow"
     """A good answer that took too long."""
     SILENT = "silent"
-    """Nothing: never sent, abandoned, or refused by a limit (401, 429)."""
+    """Shows nothing: never sent, abandoned, or refused (401, 429)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """``in_a_row``: failures for one interaction. ``share`` of failed and slow calls in
-    ``window_seconds``; fewer than ``minimum_calls`` prove nothing, and then the calls before them
-    count as well, back to ``longest_seconds``: a small budget has not as many in the window.
-    ``probes`` must all succeed. ``slow_seconds``: what takes longer counts as failed in the share.
+    """When the breaker opens and closes.
+
+    ``in_a_row``: failures in a row for one interaction that open it. ``share``: the part of failed
+    and slow calls within ``window_seconds`` that opens it. Fewer than ``minimum_calls`` prove
+    nothing: if the window has fewer, earlier calls count too, back to ``longest_seconds``, because
+    a small budget has not as many calls in the window. ``probes``: number of probes, which must all
+    succeed. ``slow_seconds``: a call that takes longer counts as failed in the share.
     """
 
     open_seconds: float = 30.0
@@ -60,14 +63,15 @@ class Breaker:
     def __init__(self, policy: BreakerPolicy) -> None:
         self.policy = policy
         self.opened = 0
-        """Times that it has opened."""
+        """How often the breaker has opened."""
         self.why = ""
-        """What opened it last."""
+        """Why the breaker opened last."""
         self.failing_since: float | None = None
-        """When it first opened, while it has not closed since."""
+        """When the breaker opened first since it was last closed; None while it is closed."""
         self._state = State.CLOSED
         self._open_until = 0.0
-        # Grows with every change of state: what a call of an earlier one says is out of date.
+        # Grows with every change of state. A call that began in an earlier state says nothing about
+        # the API now, so its result is ignored.
         self._epoch = 0
         self._streaks: Counter[str] = Counter()
         self._ended = RollingWindow(policy.longest_seconds)
@@ -89,13 +93,13 @@ class Breaker:
                 return self._probing + self._passed < self.policy.probes
 
     def begin(self, now: float) -> int:
-        """A call that was admitted begins; what this returns is handed to ``end``."""
+        """A call that was admitted begins. Returns the epoch to hand to ``end``."""
         if self.state(now) is State.HALF_OPEN:
             self._probing += 1
         return self._epoch
 
     def end(self, epoch: int, subject: str, result: Result, now: float) -> None:
-        """That call is over. ``subject``: the interaction it was for."""
+        """A call is over. ``epoch``: from ``begin``. ``subject``: the call's interaction."""
         if epoch != self._epoch:
             return
         if self._state is State.HALF_OPEN:
@@ -116,11 +120,11 @@ class Breaker:
         if result is Result.FAILED:
             self._streaks[subject] += 1
         else:
-            # It is the interaction that fails, then, and not the API.
+            # A call has succeeded, so earlier failures are due to their interaction, not the API.
             self._streaks.clear()
         calls, bad = self._window(result is not Result.GOOD, now)
         if result is Result.GOOD:
-            return  # Even where it fills up the minimum it is no reason to stop.
+            return  # A good call never opens the breaker, even as the last of the minimum.
         if self._streaks[subject] >= self.policy.in_a_row:
             self._open(now, f"{self._streaks[subject]} failures in a row for {subject}")
         elif calls >= self.policy.minimum_calls and bad >= self.policy.share * calls:

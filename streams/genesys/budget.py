@@ -2,9 +2,10 @@
 
 Pure: no clock, no I/O. Times are monotonic seconds and handed in.
 
-Genesys Cloud counts requests in windows of a minute that begin with a request, and tells in each
-answer where the window stands. So what is left is spread over the time that is left. ``reset`` is
-told in whole seconds; each answer narrows down where between two of them the window really ends.
+Genesys Cloud counts requests in windows of a minute. A window begins with a request, and each
+answer tells the count, the limit and the seconds until the window ends. So the requests that are
+left are spread evenly over the time that is left. The answers tell whole seconds; together they
+narrow down when the window really ends.
 """
 
 from __future__ import annotations
@@ -16,23 +17,23 @@ from dataclasses import dataclass
 
 WINDOW_SECONDS = 60.0
 
-# Headers beyond these are of no window of a minute, and would stop all requests for as long as they
-# say. A limit that lasts longer is told by its 429.
+# Header values above these can not be of a window of a minute, and would stop all requests for as
+# long as they say. A limit for a longer time is told by its 429.
 LONGEST_RESET = 61
 HIGHEST_COUNT = 1_000_000_000
 
-# How far a pace may fall behind and make up for it at once: a loop that wakes late would otherwise
-# lose that time for good. At 300 a minute it is a quarter of a request, so nothing bunches.
+# How much delay may be made up for at once: an event loop that wakes late would otherwise lose that
+# time for good. At 300 requests a minute this is a quarter of a request, so requests do not bunch.
 SLACK_SECONDS = 0.05
 
-# Times the even pace at which what was left over may be used before the window ends. Without a
-# limit a quiet minute would end in a burst.
+# How many times the even pace is allowed, to use up the requests left over before the window ends.
+# Without this limit a quiet minute would end in a burst.
 CATCH_UP = 2.0
 
-# Requests of each other worker that may have been counted since we were last told.
+# Requests of each other worker that the API may have counted since its last answer to us.
 RESERVE_PER_SHARER = 2
 
-# Digits of a number in a rate header. More are no count, and Python refuses to read thousands.
+# A number in a rate header. Longer ones are no count, and Python refuses thousands of digits.
 _NUMBER = re.compile(r" *[0-9]{1,10} *", re.ASCII)
 
 COUNT, ALLOWED, RESET = "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"
@@ -40,8 +41,8 @@ COUNT, ALLOWED, RESET = "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """An answer's rate headers: requests counted in this window, it among them; how many are
-    allowed; seconds until the window ends."""
+    """The rate headers of an answer. ``count``: requests counted in this window, with its own.
+    ``allowed``: requests allowed in a window. ``reset``: seconds until the window ends."""
 
     count: int
     allowed: int
@@ -49,7 +50,7 @@ class Quota:
 
 
 def quota_of(headers: Mapping[str, str]) -> Quota | None:
-    """The rate headers; None when they are not all there, or are no numbers one could keep to."""
+    """The rate headers; None if one is missing, or if they are not usable numbers."""
     texts = [headers.get(name, "") for name in (COUNT, ALLOWED, RESET)]
     if not all(_NUMBER.fullmatch(text) for text in texts):
         return None
@@ -60,8 +61,8 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
 
 @dataclass(slots=True)
 class _Window:
-    """``told_by``: number of the request whose answer ``count`` is from. It ends after ``least``
-    and by ``most``."""
+    """The API's current window. ``told_by``: number of the request whose answer told ``count``. The
+    window ends after ``least`` and not later than ``most``."""
 
     count: int
     allowed: int
@@ -73,9 +74,9 @@ class _Window:
 class Budget:
     """The budget of one worker. ``per_minute`` counts until the API tells another figure.
 
-    ``shared_by``: workers that share what the API allows, this one included. Each answer tells what
-    all of them have used, so each spreads all that is left: together they use it sooner in the
-    window than one would, and whoever is alone uses it up.
+    ``shared_by``: number of workers that share the API's budget, this one included. Each answer
+    tells how much all of them have used, so each worker spreads all that is left. Together they use
+    it up sooner in the window than one worker would; a worker that is alone uses it up too.
     """
 
     def __init__(self, per_minute: int, *, shared_by: int = 1) -> None:
@@ -84,13 +85,13 @@ class Budget:
         self._window: _Window | None = None
         self._sent = 0
         self._due = -math.inf
-        # Nobody knows the window: one request asks, and the others wait for its answer. The first
-        # request of all, and the first after each window.
+        # While the window is not known, one request asks, and the others wait for its answer. That
+        # is the very first request, and the first one after each window.
         self._asking = True
         self._asks_after = 0
 
     def next_at(self, now: float) -> float:
-        """When the next request may leave; not later than ``now``: at once. Infinity: not before
+        """When the next request may leave. Up to ``now`` means at once; infinity means only after
         an answer has come."""
         self._forget_window(now)
         if self._asking:
@@ -107,7 +108,7 @@ class Budget:
         return self._sent
 
     def answered(self, number: int, quota: Quota | None, sent_at: float, now: float) -> None:
-        """The answer to request ``number`` is there, or none will come; ``quota`` if it told."""
+        """Request ``number`` was answered, or never will be. ``quota``: of the answer, if told."""
         if quota is None or quota.reset == 0:
             if number > self._asks_after:
                 self._asking = False
@@ -131,7 +132,7 @@ class Budget:
             self._due = now
 
     def _left(self, window: _Window) -> int:
-        """Requests left in this window, those sent since the API last told it counted in."""
+        """Requests left in this window, less those sent since the last count from the API."""
         since = self._sent - window.told_by
         reserve = RESERVE_PER_SHARER * (self._shared_by - 1)
         return window.allowed - window.count - since - reserve

@@ -1,4 +1,4 @@
-"""The API as a lane uses it: every row of the design's "When the API says no", up to deferral."""
+"""The API client that lanes use: every row of the design's "When the API says no" but deferral."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
 from streams.settings import GenesysSettings
 
-# Still in development in the conventions, hence not among the stable attributes.
+# Still in development in OpenTelemetry's conventions, so not among the stable attributes.
 URL_TEMPLATE = "url.template"
 
-# Part of the time-out after which an answer tells of an API about to fail.
+# The part of the time-out after which an answer counts as slow: the API may be about to fail.
 SLOW_SHARE = 0.5
 
 _W3C = TraceContextTextMapPropagator()
 
 
 class GenesysClient:
-    """GenesysApi in the dialect handed in. One for all lanes; safe to cancel anywhere.
+    """A GenesysApi in the dialect handed in. All lanes share one; calls may be cancelled anywhere.
 
-    ``gate`` tells how long the API has asked for quiet.
+    ``gate``: the gate that all its requests pass; it tells for how long it is paused.
     """
 
     def __init__(
@@ -76,17 +76,18 @@ class GenesysClient:
 
     @property
     def refused(self) -> str | None:
-        """Why Genesys Cloud takes no token of ours; None when it does, or is not known to."""
+        """Why Genesys Cloud accepts no token of ours; None when it accepts one, or when that is not
+        known."""
         return self._tokens.refused
 
     async def prove_credentials(self) -> None:
-        """Fetch a token, before any record asks for one; again and again until there is one, at the
-        distance that the token source keeps."""
+        """Fetch a token before any record needs one. Tries until there is a token; the token source
+        keeps the waits between the tries."""
         while True:
             try:
                 await self._tokens.current()
             except ApiError:
-                continue  # Logged where it failed, and told by ``refused``.
+                continue  # The token source has logged it, and ``refused`` tells a refusal.
             return
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
@@ -111,7 +112,7 @@ class GenesysClient:
         )
 
     async def _once(self, request: Request, context: CallContext) -> Answer:
-        """One try, and after a 401 one more with a new token. Raises the ApiError it came to."""
+        """One try, and after a 401 one more with a new token. Raises ApiError when it fails."""
         answer, token = await self._pass(request, context)
         if answer.status == 401:
             self._tokens.drop(token)
@@ -122,13 +123,13 @@ class GenesysClient:
         return answer
 
     async def _pass(self, request: Request, context: CallContext) -> tuple[Answer, str]:
-        """Wait for its turn and send it; the answer, and the token that it was sent with."""
+        """Wait for the request's turn and send it. Returns the answer and the token used."""
         permit, token = await self._admitted(request)
         with permit:
             answer = await self._send(request, token, context)
             permit.answered(answer.status, answer.quota)
             if answer.status == 429:
-                # Before the permit ends, and with that the next in turn is let through.
+                # Paused before the permit ends, because its end lets the next request through.
                 error = self._error(request, answer)
                 if isinstance(error, RateLimited):
                     self.gate.pause(error.retry_after)
@@ -136,16 +137,17 @@ class GenesysClient:
         return answer, token
 
     async def _admitted(self, request: Request) -> tuple[Permit, str]:
-        """A permit and a token, both good at the moment this returns."""
+        """A permit and a token, both valid at the moment this returns."""
         turn = Turn.PATCH if request.changes else Turn.GET
         while True:
-            # Before the gate: those who would wait for a token behind it would leave all at once.
+            # First the token, then the gate: requests that waited for a token behind the gate would
+            # all leave at once.
             await self._tokens.current()
             permit = await self.gate.enter(turn, request.url.path)
             if (token := self._tokens.live()) is not None and self.gate.closed_until() is None:
                 return permit, token
             with permit:
-                pass  # Since leave was given the token ended or was refused, or the gate closed.
+                pass  # Since the permit, the token ended or was refused, or the gate was paused.
 
     def _error(self, request: Request, answer: Answer) -> ApiError:
         return error_of(
@@ -157,7 +159,8 @@ class GenesysClient:
         )
 
     async def _send(self, request: Request, token: str, context: CallContext) -> Answer:
-        """Send it once, under a span of its own. Raises what the context's guard raises, unsent."""
+        """Send the request once, in a span of its own. When the context's guard raises, the request
+        is not sent, and the guard's error is raised."""
         context.guard()
         with self._span(request, resends=context.attempts) as span:
             context.calls += 1
@@ -209,8 +212,8 @@ async def open_client(
     policy: CallPolicy | None = None,
     tracer: trace.Tracer | None = None,
 ) -> AsyncIterator[GenesysClient]:
-    """A client with a connection for each of ``in_flight`` lanes; closed on the way out. Raises
-    SettingsError when the environment names a proxy that can not be used."""
+    """A client with a connection for each of ``in_flight`` lanes; it is closed when the block ends.
+    Raises SettingsError when the environment names a proxy that can not be used."""
     proxies = proxies_for(settings.base_url, settings.login_url)
     gate = Gate(
         clock,

@@ -1,4 +1,4 @@
-"""How an org's API is spoken to: what is asked of it, and how it is understood."""
+"""The dialects of an org's API: how requests are made and answers are read."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from streams.genesys.transport import Request
 
 
 class Dialect(Protocol):
-    """Collaborator: one family of routes that an interaction is read and changed by.
+    """Collaborator: one family of routes with which an interaction is read and changed.
 
-    Without I/O: tokens, turns and tries are the client's. Which events are taken, and what they
-    are keyed by, is no matter of the dialect: the bridge and the worker read one envelope.
+    It does no I/O: the client handles tokens, turns at the gate and tries. A dialect does not
+    change which events are accepted or what their key is: bridge and worker read one envelope.
     """
 
     @property
     def name(self) -> str:
-        """As ``GENESYS_API`` has it."""
+        """The dialect's name in ``GENESYS_API``."""
         ...
 
     def get_request(self, base: URL, interaction_id: str) -> Request:
-        """Read one interaction."""
+        """The request that reads one interaction."""
         ...
 
     def patch_request(self, base: URL, interaction_id: str, code: str, etag: str | None) -> Request:
-        """Set its disposition code, if it still is what the ETag stands for."""
+        """The request that sets the disposition code, if the interaction still matches the ETag."""
         ...
 
     def read_interaction(self, answer: Answer, interaction_id: str) -> Interaction:
-        """The successful answer to ``get_request``. Raises BadRequest when it is not the
+        """Read the successful answer to ``get_request``. Raises BadRequest when it is not the
         interaction that was asked for."""
         ...
 
 
 _BUILT: tuple[Dialect, ...] = (Interactions(),)
 
-# By the name in the settings, which have refused any other.
+# By name. The settings refuse any other name.
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({dialect.name: dialect for dialect in _BUILT})

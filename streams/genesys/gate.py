@@ -1,6 +1,6 @@
-"""The one gate of the worker: every request passes it, in its turn, or waits (promises 9 and 10).
+"""The one gate of the worker: every request waits there for its turn (promises 9 and 10).
 
-Three things hold a request back: a 429 that closed the gate for all, the breaker, the budget.
+Three things hold a request back: a 429 that paused the gate for all, the breaker, and the budget.
 """
 
 from __future__ import annotations
@@ -22,26 +22,28 @@ from streams.genesys.budget import Budget, Quota
 
 log = logging.getLogger(__name__)
 
-# Requests on their way at once after a 429: one, and one more for each that succeeds, up to here.
-# Then the gate is as open as before. All that wait would meet the limit again as one stampede.
+# After a 429 only one request may be on its way at a time, and one more for each that succeeds, up
+# to this number. Then the gate is as open as before. Otherwise all waiting requests would leave at
+# once and meet the limit again.
 OPENING_LIMIT = 32
 
-# Those who wait are looked at again this often; what changes meanwhile need wake nobody.
+# How often the gate looks again at the waiting requests, so that no change has to wake them.
 RELOOK_SECONDS = 0.25
 
 
 class Turn(IntEnum):
-    """Who goes first; within one, first come, first served, so no lane is passed over."""
+    """Which requests go first. Within one turn it is first come, first served, so that no lane is
+    passed over."""
 
     TOKEN = 0
-    """Without it nothing else can go. Not counted by the API's budget."""
+    """No other request can go without a token. The API's budget does not count this request."""
     PATCH = 1
-    """Before any new GET: a GET whose PATCH does not come is budget wasted."""
+    """Before any new GET: a GET whose PATCH does not follow has wasted budget."""
     GET = 2
 
 
 class Permit:
-    """Leave for one request, to be sent at once; over when its block is."""
+    """Permission for one request, which must be sent at once. It ends with its ``with`` block."""
 
     def __init__(self, gate: Gate, turn: Turn, subject: str) -> None:
         self._gate = gate
@@ -54,7 +56,7 @@ class Permit:
         self.quota: Quota | None = None
 
     def answered(self, status: int, quota: Quota | None) -> None:
-        """An answer came, whatever it says; ``quota`` is what it told of the budget."""
+        """An answer of any status came. ``quota``: the budget that it told, if it did."""
         self.quota = quota
         if status >= 500:
             self.result, self.failure = Result.FAILED, str(status)
@@ -77,7 +79,7 @@ class Permit:
 
 
 class _Waiter:
-    """A request in the queue. ``leave``: its permit, or the reason why it gets none."""
+    """A request in the queue. ``leave``: gets its permit, or the error why it gets none."""
 
     def __init__(self, turn: Turn, subject: str, since: float) -> None:
         self.turn = turn
@@ -114,7 +116,7 @@ class Gate:
         return sum(not waiter.leave.done() for _, _, waiter in self._queue)
 
     def pause(self, seconds: float) -> None:
-        """No requests for that long from now. Never shortens a longer quiet already asked for."""
+        """Send no requests for this long from now. Never shortens a longer pause."""
         self._opening = 1
         opens_at = self.now + seconds
         if opens_at > self._opens_at:
@@ -124,11 +126,11 @@ class Gate:
             )
 
     def closed_until(self) -> float | None:
-        """Monotonic time at which it opens; None while it is open."""
+        """Monotonic time at which the gate opens again; None while it is open."""
         return self._opens_at if self._opens_at > self.now else None
 
     def obstacle(self) -> str | None:
-        """What holds back those who wait, in words; None when nothing does, or nobody waits."""
+        """What holds the waiting requests back, in words; None if nothing does, or if none wait."""
         if not self.waiting:
             return None
         if self.closed_until() is not None:
@@ -140,10 +142,11 @@ class Gate:
         return None
 
     async def enter(self, turn: Turn, subject: str) -> Permit:
-        """Wait for leave to send one request. ``subject``: the interaction it is for.
+        """Wait for permission to send one request. ``subject``: the interaction it is for.
 
-        Raises RateLimited when the API asked for more quiet than ``LONGEST_QUIET``, CircuitOpen
-        when the breaker has kept it waiting for as long: the record is better put off than held.
+        Raises RateLimited when the gate is paused for longer than ``LONGEST_QUIET``, and
+        CircuitOpen when the breaker has kept the request waiting for that long: it is better to put
+        the record off than to hold it.
         """
         waiter = _Waiter(turn, subject, self.now)
         heapq.heappush(self._queue, (turn, next(self._order), waiter))
@@ -155,7 +158,7 @@ class Gate:
         except asyncio.CancelledError:
             leave = waiter.leave
             if leave.done() and not leave.cancelled() and leave.exception() is None:
-                # Given leave in the same moment: nobody will send it.
+                # The permit came in the same moment, and will not be used: end it.
                 with leave.result():
                     pass
             raise
@@ -164,12 +167,12 @@ class Gate:
                 self._observer.throttled(waited)
 
     def ended(self, permit: Permit) -> None:
-        """A permit's request is over; for Permit alone."""
+        """A permit's request is over. Only Permit calls this."""
         now = self.now
         self._in_flight -= 1
         if permit.number is not None:
             self.budget.answered(permit.number, permit.quota, permit.sent_at, now)
-        # What was on its way when the gate closed says nothing of how it is now.
+        # A request that was sent before the pause ended does not show that the limit is over.
         succeeded = permit.result in (Result.GOOD, Result.SLOW)
         if self._opening is not None and succeeded and permit.sent_at >= self._opens_at:
             self._opening = self._opening + 1 if self._opening < OPENING_LIMIT else None
@@ -178,7 +181,7 @@ class Gate:
         self._let_pass()
 
     async def close_for_good(self) -> None:
-        """Stop looking; who still waits is cancelled."""
+        """Stop looking at the queue, and cancel all requests that still wait."""
         for _, _, waiter in self._queue:
             waiter.leave.cancel()
         if self._looking is not None:
@@ -190,8 +193,8 @@ class Gate:
             await self._clock.sleep(min(wait, RELOOK_SECONDS))
 
     def _let_pass(self) -> float | None:
-        """Give leave to all that may go now. Seconds until it is worth another look; None when
-        nobody waits."""
+        """Give permits to all requests that may go now. Returns the seconds until another look is
+        worthwhile; None when no request waits."""
         while self._queue:
             turn, _, waiter = self._queue[0]
             if waiter.leave.done():
@@ -212,7 +215,7 @@ class Gate:
         return None
 
     def _held_back(self, turn: Turn, now: float) -> float:
-        """Seconds for which nothing may go as far as is known; 0 when the first may."""
+        """Seconds for which, as far as is known, no request may go; 0 when the first one may."""
         if self._opens_at > now:
             return self._opens_at - now
         if not self.breaker.admits(now):
@@ -222,8 +225,8 @@ class Gate:
         return 0.0 if turn is Turn.TOKEN else max(0.0, self.budget.next_at(now) - now)
 
     def _refuse_impatient(self, now: float) -> None:
-        """Those whom the breaker has kept waiting too long wait no more. What they have waited for
-        the budget before does not count."""
+        """Refuse the requests that the breaker has kept waiting for too long. The time that they
+        waited for the budget before does not count."""
         failing_since = self.breaker.failing_since
         if failing_since is None or self.breaker.admits(now):
             return
@@ -235,11 +238,11 @@ class Gate:
         heapq.heapify(self._queue)
 
     def _refuse(self, error: ApiError) -> None:
-        """The first in the queue is refused."""
+        """Refuse the first request in the queue."""
         heapq.heappop(self._queue)[2].leave.set_exception(error)
 
     def _tell_state(self, now: float, failure: str = "") -> None:
-        """``failure``: what the call came to that has just ended."""
+        """Log a change of the breaker's state. ``failure``: how the call that just ended failed."""
         state = self.breaker.state(now)
         if state is self._state:
             return

@@ -20,17 +20,17 @@ ROUTE = "/api/v2/interactions/{id}"
 READ_SCOPE = "interaction:read"
 WRITE_SCOPE = "interaction:write"
 
-# Characters of a type or a state. Those that decide are shorter; any other is only shown.
+# Characters of a type or a state. Those that the rules know are shorter; others are only shown.
 WORD_MAX_LENGTH = 64
 
 
 class Interactions:
-    """The Dialect of this name."""
+    """The Dialect named ``interactions``."""
 
     name = "interactions"
 
     def get_request(self, base: URL, interaction_id: str) -> Request:
-        """Read one interaction."""
+        """The request that reads one interaction."""
         return Request(
             method="GET",
             url=_url(base, interaction_id),
@@ -40,7 +40,7 @@ class Interactions:
         )
 
     def patch_request(self, base: URL, interaction_id: str, code: str, etag: str | None) -> Request:
-        """Set its disposition code, if it still is what the ETag stands for."""
+        """The request that sets the disposition code, if the interaction still matches the ETag."""
         headers = {"Content-Type": "application/json"}
         if etag is not None:
             headers["If-Match"] = etag
@@ -56,10 +56,11 @@ class Interactions:
         )
 
     def read_interaction(self, answer: Answer, interaction_id: str) -> Interaction:
-        """The answer to a GET. Raises BadRequest when it is not the interaction that was asked for.
+        """Read the answer to a GET. Raises BadRequest if it is not the interaction asked for.
 
-        What decides must be of its type. What only the times are taken from may be anything: a time
-        that can't be read counts as none. The rest is not looked at.
+        The fields that decide (type, state, the two codes) must be of their types. The fields with
+        the times may hold anything: a time that can not be read counts as missing. Other fields are
+        not read.
         """
         try:
             if answer.status != 200:
@@ -90,7 +91,8 @@ class Interactions:
 
 
 def _url(base: URL, interaction_id: str) -> URL:
-    # Ids are checked when an event is read; quoted all the same, for this is where they could hurt.
+    # Ids are checked when an event is read. They are quoted all the same: a wrong one could do harm
+    # here.
     segment = quote(interaction_id, safe="")
     return base.joinpath("api", "v2", "interactions", segment, encoded=True)
 
@@ -103,7 +105,7 @@ def _not_the_interaction(answer: Answer, error: Exception) -> str:
 
 
 def _word(answer: Answer, body: dict[str, Any], name: str) -> str:
-    """A word that decides, in lower case."""
+    """The type or the state, in lower case. Raises ValueError if it is not text."""
     word = body.get(name)
     if not isinstance(word, str):
         raise ValueError(f"{name} must be text")
@@ -111,7 +113,8 @@ def _word(answer: Answer, body: dict[str, Any], name: str) -> str:
 
 
 def _code(answer: Answer, body: dict[str, Any], name: str) -> str | None:
-    """The id of a code that is set, or None. Never empty: whatever is there, it is set."""
+    """The id of a code that is set, or None. An id without printable characters is not left empty,
+    because the code is set. Raises ValueError for another type."""
     reference = body.get(name)
     code = reference.get("id") if isinstance(reference, dict) else None
     if not isinstance(reference, dict | None) or not isinstance(code, str | None):
@@ -120,8 +123,9 @@ def _code(answer: Answer, body: dict[str, Any], name: str) -> str | None:
 
 
 def duration_ms(metadata: Any, timeline: Any) -> int:
-    """Length of the interaction (design, Decide): ``metadata``'s start to end, else the timeline's
-    earliest start to its latest end; 0 when neither can be read, or when it is negative."""
+    """Length of the interaction (design, Decide): from ``metadata``'s start to its end, else from
+    the timeline's earliest start to its latest end; 0 if neither can be read, or if it is
+    negative."""
     for spans in _spans(metadata, timeline):
         starts = _times(spans, "startTime")
         ends = _times(spans, "endTime")
@@ -131,7 +135,7 @@ def duration_ms(metadata: Any, timeline: Any) -> int:
 
 
 def has_ended(metadata: Any, timeline: Any) -> bool:
-    """Whether one of them has an end time that can be read."""
+    """Whether the metadata or the timeline has an end time that can be read."""
     return any(_times(spans, "endTime") for spans in _spans(metadata, timeline))
 
 

@@ -1,8 +1,9 @@
-"""The proxy on the way to Genesys Cloud, as the environment names it.
+"""The proxy to Genesys Cloud that the environment names.
 
-Read here and handed to aiohttp with each request, instead of its ``trust_env``: that reads
-``~/.netrc`` too, whose credentials could take the place of our token, finds out only with the
-first request that it can not use a proxy, and knows no addresses in ``NO_PROXY``.
+It is read here and handed to aiohttp with each request, instead of aiohttp's ``trust_env``. With
+``trust_env``, aiohttp also reads ``~/.netrc``, whose credentials could replace our token; it
+notices an unusable proxy only at the first request; and it does not understand addresses in
+``NO_PROXY``.
 """
 
 from __future__ import annotations
@@ -19,21 +20,25 @@ from yarl import URL
 
 from streams.errors import SettingsError
 
-# What aiohttp can talk to a proxy.
+# The schemes of proxies that aiohttp can use.
 _SCHEMES = frozenset({"http", "https"})
 
-# NO_PROXY is a list with commas; some write blanks.
+# NO_PROXY is separated by commas; some people write blanks.
 _SEPARATORS = re.compile(r"[,\s]+")
 
-# An entry with a port, or in brackets; an IPv6 address without them is an entry as it stands.
+# An entry, perhaps with a port. An IPv6 address needs brackets to match; without brackets, the
+# whole entry is the address.
 _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """``url`` is without the credentials; ``variable`` is the one that names it. Printed, it tells
-    those two. ``authorization``: the header that the proxy wants, if it has been told.
-    ``secrets``: what must not be shown."""
+    """One proxy; its text has only the host, the port and the variable.
+
+    ``url``: without the credentials. ``variable``: the environment variable that names the proxy.
+    ``authorization``: value of the Proxy-Authorization header, if credentials are given.
+    ``secrets``: texts that must never be shown.
+    """
 
     url: URL
     variable: str
@@ -47,9 +52,9 @@ class Proxy:
 def proxies_for(*targets: str, environ: Mapping[str, str] = os.environ) -> Mapping[URL, Proxy]:
     """The proxy for each of these base URLs that has one, by the URL's origin.
 
-    ``HTTPS_PROXY`` is for ``https://``, ``HTTP_PROXY`` for ``http://``, ``ALL_PROXY`` for both,
-    in small letters too, which come first; ``NO_PROXY`` says what is reached without. Raises
-    SettingsError, which names the variable, for a proxy that can not be used.
+    ``HTTPS_PROXY`` is for ``https://``, ``HTTP_PROXY`` for ``http://``, ``ALL_PROXY`` for both. The
+    names in small letters count too, and come first. ``NO_PROXY`` lists the hosts that are reached
+    without a proxy. Raises SettingsError, which names the variable, when a proxy can not be used.
     """
     origins = [URL(target).origin() for target in targets]
     found = {origin: _named_for(origin, environ) for origin in origins}
@@ -60,14 +65,14 @@ def _named_for(target: URL, environ: Mapping[str, str]) -> Proxy | None:
     for name in (f"{target.scheme}_proxy", "all_proxy"):
         for variable in (name, name.upper()):
             if variable in environ:
-                # One that is set and empty switches off what comes after it.
+                # A variable that is set but empty means no proxy: later variables do not count.
                 text = environ[variable].strip()
                 return _proxy(variable, text) if text and not _bypassed(target, environ) else None
     return None
 
 
 def _bypassed(target: URL, environ: Mapping[str, str]) -> bool:
-    """Whether ``NO_PROXY`` has this host."""
+    """Whether ``NO_PROXY`` lists the target's host."""
     listed = environ.get("no_proxy", environ.get("NO_PROXY", "")).lower()
     for entry in _SEPARATORS.split(listed.strip()):
         name, port = entry, None
@@ -79,7 +84,7 @@ def _bypassed(target: URL, environ: Mapping[str, str]) -> bool:
 
 
 def _is_meant(name: str, host: str) -> bool:
-    """By its name or that of a domain it is in, as an address in a network, or by ``*``."""
+    """Whether ``name`` matches the host: as its name, its domain, its network, or as ``*``."""
     domain = name.removeprefix("*").removeprefix(".")
     if name == "*" or (domain and f".{host}".endswith(f".{domain}")):
         return True
@@ -90,7 +95,8 @@ def _is_meant(name: str, host: str) -> bool:
 
 
 def _proxy(variable: str, text: str) -> Proxy:
-    """Read one. What is wrong with it is said without what it says: it may hold a password."""
+    """Read the URL of a proxy. The error never quotes the text, because it may hold a password.
+    Raises SettingsError."""
     scheme, separator, _ = text.partition("://")
     if separator and scheme.lower() not in _SCHEMES:
         raise SettingsError(

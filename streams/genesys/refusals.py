@@ -1,6 +1,6 @@
-"""Which error of ours an answer is (design, When the API says no).
+"""Turns an answer that is no success into an error of ours (design, When the API says no).
 
-Pure: no I/O; the dice are handed in.
+Pure: no I/O; the random generator is handed in.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from streams.errors import (
 )
 from streams.genesys.answers import CORRELATION_ID, Answer, complaint
 
-# A 429 without a usable Retry-After: at random, so that workers do not come back all at once.
+# Seconds of pause after a 429 without a usable Retry-After, drawn at random from this range, so
+# that workers do not all come back at once.
 UNSAID_RETRY_AFTER = (1.0, 3.0)
 
 
 def error_of(answer: Answer, *, what: str, changes: bool, scope: str, random: Random) -> ApiError:
-    """The error that an answer other than 2xx is.
+    """The error for an answer whose status is not 2xx.
 
-    ``what`` names the call (``GET interaction i-1``), ``changes`` is true of one that changes
-    something (PATCH), ``scope`` is the OAuth scope it needs.
+    ``what`` names the call (``GET interaction i-1``), ``changes`` is true if the call changes
+    something (PATCH), ``scope`` is the OAuth scope that the call needs.
     """
     status = answer.status
     about = facts(answer)
@@ -72,7 +73,7 @@ def error_of(answer: Answer, *, what: str, changes: bool, scope: str, random: Ra
 
 
 def describe(what: str, answer: Answer, meaning: str) -> str:
-    """One line: the call, the answer, the API's own words, what it means, the id to quote."""
+    """One line: the call, the status, the API's own words, the meaning, the id to quote."""
     said = complaint(answer)
     words = ": ".join(part for part in (said.code, said.message) if part)
     correlation_id = answer.correlation_id or said.context_id
@@ -85,6 +86,6 @@ def facts(answer: Answer) -> dict[str, Any]:
     """``status``, ``code`` and ``correlation_id`` as an ApiError takes them."""
     said = complaint(answer)
     correlation_id = answer.correlation_id or said.context_id
-    # Three digits are all that HTTP asks for; an outcome promises a status that there is.
+    # HTTP allows any three digits, but an outcome promises a status from 100 to 599.
     status = answer.status if 100 <= answer.status <= 599 else None
     return {"status": status, "code": said.code, "correlation_id": correlation_id}

@@ -1,7 +1,8 @@
-"""When a lane tries a call again by itself, and how long it waits before it does.
+"""When a lane tries a call again by itself, and how long it waits before that.
 
-A loop of our own: the wait is the policy's, the gate's or none at all depending on the error, and
-a library would want the three as callbacks that share state, which is longer than the loop.
+This is a loop of our own: depending on the error, the wait comes from the policy, from the gate, or
+there is none. A library would need callbacks with shared state for that, which is longer than the
+loop.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 def worth_repeating(error: ApiError) -> bool:
-    """Whether the same call may be sent again here and now, without looking first."""
+    """Whether the lane may send the same call again by itself, without a GET that looks first."""
     match error:
         case RateLimited():
             return error.retry_after <= LONGEST_QUIET
@@ -37,8 +38,8 @@ async def persist(
     random: Random,
     resting: Resting = nullcontext,
 ) -> T:
-    """Call ``once`` until it succeeds, and enter ``resting`` for each wait in between. Raises its
-    last ApiError when the tries are used up, and at once when repeating is of no use."""
+    """Call ``once`` until it succeeds; ``resting`` is entered for each wait in between. Raises the
+    last ApiError when the tries are used up, or at once when the call is not worth repeating."""
     failures = 0
     while True:
         try:
@@ -48,7 +49,7 @@ async def persist(
             if failures >= policy.tries or not worth_repeating(error):
                 raise
             if isinstance(error, RateLimited):
-                continue  # The gate says how long to wait, for all lanes alike.
+                continue  # The gate makes all lanes wait as long as the API has asked.
             wait = max(policy.backoff.wait(failures, random), error.retry_after)
         async with resting():
             await clock.sleep(wait)

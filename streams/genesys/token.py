@@ -1,4 +1,4 @@
-"""The access token: one for all lanes, fetched once however many ask (design, 401)."""
+"""The access token: all lanes share one, and one fetch serves all that ask (design, 401)."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from streams.settings import GenesysSettings
 
 log = logging.getLogger(__name__)
 
-# Seconds before its end at which a token is replaced: covers clocks that differ and requests that
-# are on their way. A token that lives less than twice as long is replaced at half its life.
+# A token is replaced this many seconds before its end, to allow for clocks that differ and for
+# requests on their way. A token that lives less than twice as long is replaced at half its life.
 REFRESH_EARLY = 30.0
 
 WRONG_REGION_OR_SECRET = (
@@ -42,10 +42,10 @@ REFUSED = (
     "GENESYS_CLOUD_LOGIN_URL are those of one org's region, and the OAuth client's rights there"
 )
 
-# Characters of a token: it goes into a header, and servers refuse long ones.
+# Characters of a token: it goes into a header, and servers refuse long headers.
 TOKEN_MAX_LENGTH = 8192
 
-# A month. An endpoint that grants its tokens for ever must not keep us from asking again.
+# A month, in seconds. Even if an endpoint grants a token for ever, a new one is fetched after this.
 LONGEST_LIFE = 30 * 86_400.0
 
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
@@ -53,7 +53,7 @@ _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Granted:
-    """The token endpoint's 200. ``access_token`` fits into a header; ``expires_in`` in seconds."""
+    """The token that the endpoint granted. It fits into a header; ``expires_in`` is in seconds."""
 
     access_token: str = field(repr=False)
     expires_in: float
@@ -61,7 +61,7 @@ class _Granted:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """Times are monotonic seconds."""
+    """A token in use. Times are monotonic seconds."""
 
     value: str
     refresh_at: float
@@ -69,7 +69,7 @@ class _Token:
 
 
 def _granted(body: Any) -> _Granted:
-    """What is granted. Raises ValueError for anything else."""
+    """Read the token endpoint's body. Raises ValueError if it grants no usable token."""
     if not isinstance(body, dict):
         raise ValueError("no object")
     token, lives = body.get("access_token"), body.get("expires_in")
@@ -81,7 +81,8 @@ def _granted(body: Any) -> _Granted:
 
 
 class TokenSource:
-    """Client credentials against ``{login}/oauth/token``, HTTP Basic and a form (contract)."""
+    """Gets tokens for client credentials from ``{login}/oauth/token``, with HTTP Basic and a form
+    (contract)."""
 
     def __init__(
         self,
@@ -114,16 +115,17 @@ class TokenSource:
         self._quiet_until = clock.monotonic()
         self._fetching: asyncio.Task[str] | None = None
         self.refused: str | None = None
-        """Why no token of ours is taken, by the endpoint or by the API; None when one is, or when
-        it is not known: an outage is nobody's refusal."""
+        """Why the token endpoint or the API refuses us; None when they do not, or when that is not
+        known, because an outage is no refusal."""
 
     async def current(self) -> str:
         """A token that has not ended.
 
-        The first to ask after ``REFRESH_EARLY`` starts the fetch; as long as the old token lives
-        nobody waits for the new one. Raises Unauthorized when the endpoint refuses or answers
-        nonsense, RateLimited, ServerError, ApiTimeout or ConnectionLost as the endpoint fails. All
-        who wait share one fetch and its failure, and the next fetch keeps its distance.
+        The first caller after ``refresh_at`` (see REFRESH_EARLY) starts a fetch. As long as the
+        old token lives, no caller waits for the new one. All callers that wait share one fetch and
+        its failure, and after a failure the next fetch waits. Raises Unauthorized when the endpoint
+        refuses or its answer makes no sense; RateLimited, ServerError, ApiTimeout or ConnectionLost
+        when the endpoint fails.
         """
         now = self._clock.monotonic()
         token = self._token
@@ -138,12 +140,12 @@ class TokenSource:
         return await asyncio.shield(self._fetching)
 
     def live(self) -> str | None:
-        """The token as it is now; None when there is none that lives."""
+        """The current token; None when there is none, or when it has ended."""
         token = self._token
         return token.value if token and self._clock.monotonic() < token.ends_at else None
 
     def accepted(self, token: str) -> None:
-        """The API took this token, so it is good, and a 401 on it later means that it ended."""
+        """The API accepted this token: it is good, and a later 401 means that it has ended."""
         if self._token is not None and self._token.value == token:
             self._proven = True
             self._failures = 0
@@ -152,8 +154,8 @@ class TokenSource:
     def drop(self, token: str) -> None:
         """The API answered 401 to this token: forget it, unless it has been replaced already.
 
-        One that the API never took counts as a failed fetch, so that an API that refuses every
-        token does not send us to the token endpoint again and again.
+        A token that the API never accepted counts as a failed fetch, so that fetches are not
+        repeated without a wait when the API refuses every token.
         """
         if self._token is None or self._token.value != token:
             return
@@ -172,7 +174,7 @@ class TokenSource:
     def _fetched(self, task: asyncio.Task[str]) -> None:
         self._fetching = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Retrieved here too: everybody who waited for it may be gone.
+            # The exception is retrieved here too, because all callers that waited may be cancelled.
             log.warning("no access token", extra={"error": str(error)})
             if isinstance(error, Unauthorized):
                 self.refused = str(error)
@@ -205,7 +207,7 @@ class TokenSource:
             try:
                 granted = self._granted(answer)
             except RateLimited as limited:
-                # Before the permit ends, and with that the next in turn is let through.
+                # Paused before the permit ends, because its end lets the next request through.
                 self._gate.pause(limited.retry_after)
                 raise
         lives = granted.expires_in
@@ -221,14 +223,14 @@ class TokenSource:
         )
 
     def _granted(self, answer: Answer) -> _Granted:
-        """Read the endpoint's answer. Raises ApiError, never one that makes a record fail for
-        good: nothing is wrong with the record when there is no token."""
+        """Read the endpoint's answer. Raises ApiError, but never one that is final for a record:
+        the record is not at fault when there is no token."""
         what = self._request.what
         if answer.ok:
             try:
                 return _granted(answer.json())
             except UNREADABLE:
-                # In our own words alone: a token may be in the body, and nobody knows it yet.
+                # Quotes nothing of the body: it may hold a token that no blotter knows yet.
                 raise Unauthorized(
                     f"{what}: {answer.status} with a body that is no token; "
                     "check GENESYS_CLOUD_LOGIN_URL",

@@ -1,4 +1,4 @@
-"""One HTTP request to Genesys Cloud and its answer, or the named reason why none came."""
+"""Sends one HTTP request to Genesys Cloud; returns its answer or raises the reason for none."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from streams.genesys.proxies import Proxy
 
 log = logging.getLogger(__name__)
 
-# An interaction is some kilobytes. Keeps a wrong host's endless answer out of memory.
+# An interaction has some kilobytes. Keeps an endless answer from a wrong host out of memory.
 BODY_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
 
-# Part of the time-out in which a connection must stand, through a proxy too. Shorter than the
-# whole, so that a host that can not be reached is told apart from one that took the request and
-# does not answer.
+# The part of the time-out in which a connection must be made, through a proxy too. It is shorter
+# than the whole, to tell a host that can not be reached from one that has the request but does not
+# answer.
 _CONNECT_SHARE = 0.5
 
-# Seconds an idle connection is kept. Load balancers close theirs after 60 and more; a PATCH that
-# meets a connection just closed would be in doubt for nothing.
+# Seconds for which an idle connection is kept. Load balancers close theirs after 60 s or more; a
+# PATCH sent on a connection that was just closed would be in doubt without need.
 _KEEP_ALIVE = 15.0
 
-# The token's request comes on top of the lanes' own.
+# The token's request needs a connection beside those of the lanes.
 _EXTRA_CONNECTIONS = 1
 
 
-# What is sent along to be authorized, here and at a proxy.
+# The headers with credentials: for Genesys Cloud, and for a proxy.
 _AUTHORIZATION = "Authorization"
 _PROXY_AUTHORIZATION = "Proxy-Authorization"
 
@@ -47,9 +47,9 @@ NO_PROXIES: Mapping[URL, Proxy] = {}
 class Request:
     """One request, without its credentials.
 
-    ``route``: the URL's template, for spans and metrics. ``what``: its name in errors. ``scope``:
-    the OAuth scope it needs. ``changes``: it changes something, so it must not be sent twice
-    without looking.
+    ``route``: the URL's template, for spans and metrics. ``what``: the request's name in errors.
+    ``scope``: the OAuth scope that it needs. ``changes``: it changes something, so before it is
+    sent again a GET must look whether the first one took effect.
     """
 
     method: str
@@ -65,8 +65,8 @@ class Request:
 class Transport:
     """Sends a request exactly once. Never follows a redirect, never reads without a limit.
 
-    ``proxies``: the one for each origin that has one. ``secrets``: what no text of an answer may
-    show, beside the credentials of its own request.
+    ``proxies``: by origin, for each origin that has a proxy. ``secrets``: blotted out of every text
+    of an answer, as are the credentials of its own request.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Transport:
         self._secrets = tuple(secrets)
 
     async def send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        """Send it with these headers beside its own; whatever its status, an answer is returned.
+        """Send the request with these headers beside its own. Returns an answer of any status.
 
         Raises ApiTimeout or ConnectionLost, with ``maybe_applied`` when the request changes
         something and may have arrived.
@@ -119,7 +119,7 @@ class Transport:
         sent: dict[str, str] = {**request.headers, **headers}
         to_proxy: dict[str, str] = {}
         if proxy is not None and proxy.authorization is not None:
-            # One that tunnels is asked before there is a request.
+            # For https:// the proxy opens a tunnel, and gets its header before the request is sent.
             tunnelled = request.url.scheme == "https"
             (to_proxy if tunnelled else sent)[_PROXY_AUTHORIZATION] = proxy.authorization
         blotter = self._blotter(headers, proxy)
@@ -143,7 +143,7 @@ class Transport:
                     blotter=blotter,
                     proxy=str(proxy or ""),
                 )
-        except Exception as error:  # noqa: BLE001 - whatever aiohttp makes of what came
+        except Exception as error:  # noqa: BLE001 - aiohttp may raise anything over bad bytes
             # `from None`: some of aiohttp's errors hold the whole request, Authorization included.
             raise self._failure(request, error, proxy, blotter) from None
         if answer.status == 407 and proxy is not None:
@@ -157,8 +157,8 @@ class Transport:
     def _failure(
         self, request: Request, error: Exception, proxy: Proxy | None, blotter: Blotter
     ) -> ApiError:
-        """Why there is no answer. What is not known to have happened before the request was sent
-        may have happened after it."""
+        """The error of ours for a request without an answer. Unless the failure is known to have
+        come before the request was sent, the request may have been applied."""
         through = f" through the proxy {proxy}" if proxy else ""
         doubt = "; it may have been applied" if request.changes else ""
         match error:
@@ -191,8 +191,8 @@ class Transport:
 
 
 def _cause(error: Exception, blotter: Blotter) -> str:
-    """The name of what aiohttp raised, and what it says of the bytes that it could not read. Not
-    its whole text, which may be that of the request."""
+    """The name of aiohttp's error, and its message about the bytes that it could not read. Not the
+    error's whole text, which may have the request in it."""
     said = ""
     if isinstance(error, aiohttp.ClientResponseError):
         said = error.message
@@ -214,8 +214,12 @@ def _refused_by(proxy: Proxy, request: Request, status: int) -> str:
 async def _sent_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """aiohttp sends a GET again by itself when a pooled connection breaks. That try would be in no
-    count and no span, and would not stop at a closed gate: named otherwise, the error passes."""
+    """Keep aiohttp from sending a request again.
+
+    aiohttp sends a GET again by itself when a pooled connection breaks. That try would be in no
+    count and no span, and would not wait at a paused gate. An error of another class makes aiohttp
+    raise instead of trying again.
+    """
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
@@ -225,7 +229,7 @@ async def _sent_once(
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body, cut at the limit: a status speaks for itself, and JSON that is cut does not
+    """The body, cut at the limit. The status is known without it, and JSON that is cut does not
     parse."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
@@ -236,8 +240,8 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def pooled_session(in_flight: int) -> aiohttp.ClientSession:
-    """A session with a connection for every lane, so that none queues behind the pool once it has
-    passed the gate. The caller closes it."""
+    """A session with a connection for every lane, so that no request waits for a connection once it
+    has passed the gate. The caller closes it."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=in_flight + _EXTRA_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE
@@ -246,7 +250,7 @@ def pooled_session(in_flight: int) -> aiohttp.ClientSession:
         headers={
             "User-Agent": f"genesys-streams/{__version__}",
             "Accept": "application/json",
-            # A proxy that compresses gives the answer another entity-tag than the API knows.
+            # A proxy that compresses an answer gives it an entity-tag that the API does not know.
             "Accept-Encoding": "identity",
         },
     )

@@ -1,8 +1,8 @@
-"""What a fetch brought, cut into batches. Pure.
+"""Cuts the bytes of a fetch into batches. Pure.
 
-A batch whose CRC is wrong, whose format or codec nobody knows, or whose offsets can not be those
-of its place is not read: it is named. On which offsets it has, what lies behind it says more than
-it does itself.
+A batch is not read, but reported as Unreadable, if its CRC is wrong, if its format or codec is
+unknown, or if its offsets can not be at this place of the log. Its last offset is then taken from
+the batch behind it rather than from the batch itself.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from aiokafka.record.util import calc_crc32c
 
 from streams.kafka.decoding import HEADER, Header, Items, Malformed, Unreadable, decode
 
-# BaseOffset, Length, PartitionLeaderEpoch (or CRC), Magic: in the same place in every format.
+# BaseOffset, Length, PartitionLeaderEpoch (or CRC), Magic: at the same place in every format.
 _FRAME = struct.Struct(">qiIb")
 _OFFSET = struct.Struct(">q")
 
-# The length counts what follows it.
+# The length in a batch counts the bytes behind this position.
 _LENGTH_ENDS_AT = 12
 
-# What the CRC is computed over begins here, in magic 0 and 1, and in magic 2.
+# Where the bytes begin that the CRC covers: in magic 0 and 1, and in magic 2.
 _LEGACY_CHECKED_FROM = 16
 _CHECKED_FROM = 21
 
@@ -36,7 +36,8 @@ _WRONG_CRC = "its checksum does not match its bytes"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``items``: its records in order; what can not be read, in the place of the records."""
+    """One batch. ``items``: its records in order, with an Unreadable in the place of those that can
+    not be read."""
 
     first: int
     last: int
@@ -47,16 +48,17 @@ class Batch:
 
 
 def read_batches(fetched: bytes, position: int, end: int) -> Iterator[Batch]:
-    """The batches of a fetch from ``position``, in order. ``end``: the partition's, told with it.
+    """The batches of a fetch from ``position``, in order. ``end``: the partition's end offset from
+    the same answer.
 
-    One that is cut off because the fetch was full is left for the next fetch. Behind a batch that
-    can not be read, it goes on only where the next one surely begins.
+    A batch that is cut off because the fetch was full is left for the next fetch. Behind a batch
+    that can not be read, reading goes on only if it is certain where the next batch begins.
     """
     at = 0
     while at < len(fetched):
         ends = _end_of(fetched, at)
         if ends is None or ends > len(fetched):
-            # The broker sends the first batch whole, so only a later one may be cut off.
+            # The broker sends the first batch whole, so only a later batch may be cut off.
             if at == 0 or ends is None:
                 yield _lost(fetched[at:], position, end, None, "the length it tells is not its own")
             return
@@ -74,8 +76,8 @@ def read_batches(fetched: bytes, position: int, end: int) -> Iterator[Batch]:
 
 
 def _end_of(fetched: bytes, at: int) -> int | None:
-    """Where the batch ends, as it says; behind all bytes for one that is cut off; None for a
-    length that is none."""
+    """Where the batch ends, by its own length: behind all bytes if it is cut off; None if the
+    length is impossible."""
     if len(fetched) - at < _FRAME.size:
         return len(fetched) + 1
     _, length, _, magic = _FRAME.unpack_from(fetched, at)
@@ -84,14 +86,14 @@ def _end_of(fetched: bytes, at: int) -> int | None:
 
 
 def _offset_at(fetched: bytes, at: int) -> int | None:
-    """The first offset of the batch that begins there, where there is one."""
+    """The first offset of the batch that begins at ``at``; None if too few bytes are left."""
     if len(fetched) - at < _OFFSET.size:
         return None
     return int(_OFFSET.unpack_from(fetched, at)[0])
 
 
 def _read(content: bytes, position: int, end: int, following: int | None) -> Batch:
-    """Raises Malformed."""
+    """Read one batch. Raises Malformed."""
     _, _, crc, magic = _FRAME.unpack_from(content)
     if magic in {0, 1}:
         batch = _legacy(content, crc, magic)
@@ -100,9 +102,10 @@ def _read(content: bytes, position: int, end: int, following: int | None) -> Bat
     else:
         raise Malformed(f"its format has the number {magic}, and Kafka has 0, 1 and 2")
     overlaps = following is not None and following <= batch.last
-    # A gap alone is compaction's. With the offsets behind it taken, too, the batch lies wrong.
-    # The end is told as it was before the records were looked up, so some may lie behind it. They
-    # follow one another: nothing that new is compacted yet.
+    # A gap alone comes from compaction. A batch behind a gap is at the wrong place if it also
+    # overlaps the next batch or reaches the end. The broker takes the end before it looks up the
+    # records, so some records may lie behind the end; but there is no gap before those, because
+    # records that new are not compacted yet.
     leaps = batch.first > position and (overlaps or batch.last >= end)
     if batch.last < position or leaps:
         raise Malformed(
@@ -128,7 +131,8 @@ def _current(content: bytes) -> Batch:
 
 
 def _legacy(content: bytes, crc: int, magic: int) -> Batch:
-    """Formats of before Kafka 0.11, which a cluster may hold from that time."""
+    """Read a format from before Kafka 0.11: a cluster may still hold such batches. Raises
+    Malformed."""
     if zlib.crc32(content[_LEGACY_CHECKED_FROM:]) != crc:
         raise Malformed(_WRONG_CRC)
     try:
@@ -142,11 +146,11 @@ def _legacy(content: bytes, crc: int, magic: int) -> Batch:
 
 
 def _lost(content: bytes, position: int, end: int, following: int | None, why: str) -> Batch:
-    """The batch in the place of which nothing can be read.
+    """A Batch in the place of one that can not be read: it has a single Unreadable.
 
-    Its first offset is the one that was asked for, or its own if that is higher and can be. Its
-    last is the one before the following batch's; else what it says itself, if its other numbers
-    agree; else it is one alone, and what is left of it comes with the next fetch.
+    Its first offset is ``position``, or the batch's own first offset if that is higher and below
+    ``end``. Its last offset is the one before the following batch; else the batch's own last offset
+    if its record count agrees; else its first offset, and the rest comes with the next fetch.
     """
     first = _offset_at(content, 0)
     first = position if first is None or not position < first < end else first

@@ -1,7 +1,7 @@
-"""Asking any broker, the bootstrap servers included, through the client of an aiokafka object.
+"""Asks any broker, bootstrap servers included, through the client of an aiokafka object.
 
-aiokafka looks at its bootstrap servers once, when it starts. When all brokers come back at other
-addresses afterwards (new pods, an address that moved) it asks the old ones for ever.
+aiokafka uses its bootstrap servers only once, when it starts. When all brokers come back at other
+addresses later (new pods, an address that moved), it asks the old addresses for ever.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import aiokafka.errors
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.protocol.metadata import MetadataRequest
 
-# For one broker to answer. One that hangs must not keep us from asking the next.
+# How long one broker may take to answer. A broker that hangs must not keep us from asking the next.
 ANSWER_SECONDS = 3.0
 
 
 def return_to_bootstrap(client: Any) -> None:
-    """Have an AIOKafkaClient ask its bootstrap servers whenever no broker it knows of answers."""
-    # aiokafka reaches a broker that is not in the metadata by its id here; it leaves this empty.
+    """Make an AIOKafkaClient ask its bootstrap servers whenever no broker that it knows answers."""
+    # aiokafka looks here for a broker's id that the metadata lacks, but never fills it itself.
     client.cluster._bootstrap_brokers = ClusterMetadata(
         bootstrap_servers=client._bootstrap_servers
     )._bootstrap_brokers
@@ -41,8 +41,8 @@ def return_to_bootstrap(client: Any) -> None:
 
 
 async def describe(client: Any, topics: Collection[str]) -> ClusterMetadata | None:
-    """What a broker says of these topics now; None when none answers. Creates no topic, and leaves
-    what the client itself knows as it is."""
+    """A broker's current metadata of these topics; None when no broker answers. Creates no topic
+    and does not change the client's own metadata."""
     known = [broker.nodeId for broker in client.cluster.brokers()]
     nodes = [*sample(known, len(known)), *client.cluster._bootstrap_brokers]
     request = MetadataRequest(list(topics), allow_auto_topic_creation=False)

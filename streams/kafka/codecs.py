@@ -1,4 +1,4 @@
-"""Kafka's compression codecs: which of them this installation reads, and reading them. Pure."""
+"""Kafka's compression codecs: tells which ones this installation reads, and reads them. Pure."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import Any
 # Kafka's numbers and names (record batch attributes, bits 0 to 2; a topic's compression.type).
 CODECS: Mapping[int, str] = {1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
 
-# What gzip does not need: Python has it.
+# The library for all codecs but gzip, which Python has itself.
 LIBRARY = "cramjam"
 
-# A batch of 1 MiB may decompress to any size, and the broker lets it through. What does not fit is
-# said to be unreadable, instead of the system ending the worker for the memory it takes. Kafka's
-# producers make batches of 16 KiB, and a broker takes 1 MiB of them compressed.
+# A batch of 1 MiB may decompress to any size, and the broker accepts it. A batch that decompresses
+# to more than this is unreadable; otherwise the system could kill the worker for the memory it
+# takes. By default Kafka's producers make batches of 16 KiB, and a broker accepts 1 MiB compressed.
 LARGEST_DECOMPRESSED = 64 << 20
 
-# How Java's snappy library begins a stream of blocks; librdkafka's is one block without it.
+# Java's snappy library writes this before a stream of blocks; librdkafka writes one bare block.
 _SNAPPY_BLOCKS = b"\x82SNAPPY\x00"
 _SNAPPY_BLOCKS_AT = 16
 _BLOCK_SIZE = struct.Struct(">i")
 
 
 class UndecodableError(Exception):
-    """The bytes do not decompress, or not here. The text says why."""
+    """The bytes can not be decompressed, or not by this installation. The text says why."""
 
 
 def is_readable(name: str) -> bool:
-    """Whether a topic's ``compression.type`` leads to batches that this installation reads.
+    """Whether this installation reads all batches of a topic with this ``compression.type``.
 
-    ``producer`` leaves it to whoever sends: to any of them.
+    With ``producer`` each producer chooses the codec, so all codecs must be readable.
     """
     if name == "producer":
         return all(map(is_readable, CODECS.values()))
@@ -42,12 +42,12 @@ def is_readable(name: str) -> bool:
 
 
 def readable_codecs() -> tuple[str, ...]:
-    """The names of those that can be read."""
+    """The names of the codecs that this installation reads."""
     return tuple(name for name in CODECS.values() if is_readable(name))
 
 
 def decompress(codec: int, compressed: bytes) -> bytes:
-    """Raises UndecodableError."""
+    """Decompress with Kafka's codec of this number. Raises UndecodableError."""
     name = CODECS.get(codec)
     if name is None:
         raise UndecodableError(
@@ -99,8 +99,8 @@ def _zstd(compressed: bytes) -> bytes:
 
 
 def _into(decompress_into: Callable[[bytes, mmap.mmap], int], compressed: bytes) -> bytes:
-    # One byte more than allowed tells a batch that is too large from one that just fits. Pages of
-    # it that stay untouched cost nothing.
+    # Room for one byte more than allowed tells a batch that is too large from one that just fits.
+    # Pages of the room that stay untouched cost no memory.
     with mmap.mmap(-1, LARGEST_DECOMPRESSED + 1) as room:
         return _fitting(room[: decompress_into(compressed, room)])
 
@@ -116,7 +116,7 @@ def _too_large() -> UndecodableError:
 
 
 def _library() -> Any:
-    """None where it is not installed. aiokafka looks for the same one."""
+    """The library; None when it is not installed. aiokafka uses the same one."""
     try:
         return importlib.import_module(LIBRARY)
     except ImportError:

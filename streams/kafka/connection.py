@@ -1,4 +1,4 @@
-"""One set of settings into the options of both Kafka clients."""
+"""Turns the Kafka settings into the options of both Kafka clients."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def librdkafka_options(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         # librdkafka logs every refused connection on stderr; its callers report what matters.
         "log_level": 0,
-        # Faust and aiokafka place keys by murmur2; librdkafka's own default is CRC32.
+        # Faust and aiokafka partition keys by murmur2; librdkafka's own default is CRC32.
         "partitioner": "murmur2_random",
     }
     files = {
         "ssl.ca.location": settings.ssl_cafile,
         "ssl.certificate.location": settings.ssl_certfile,
-        # As Python has it: without a file of its own the key is in the certificate's.
+        # As in Python's ssl: without a key file, the key is in the certificate's file.
         "ssl.key.location": settings.ssl_keyfile or settings.ssl_certfile,
     }
     options.update({name: str(path) for name, path in files.items() if path is not None})
@@ -48,7 +48,8 @@ def librdkafka_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
-    """The broker's certificate checked against the CA file, and ours to show when it asks."""
+    """A context that checks the broker's certificate against the CA file, and has our certificate
+    for a broker that asks for one."""
     context = ssl.create_default_context(cafile=settings.ssl_cafile)
     if settings.ssl_certfile is not None:
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, NO_PASSPHRASE)

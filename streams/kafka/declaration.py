@@ -1,6 +1,6 @@
 """The topics as ``topics/topics.yaml`` declares them, fitted to a cluster and compared with it.
 
-Pure but for reading that file. What talks to the cluster is in ``streams.kafka.topics``.
+Pure, except that it reads that file. ``streams.kafka.topics`` talks to the cluster.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from streams.kafka.settings import KafkaSettings
 
 MIN_IN_SYNC = "min.insync.replicas"
 
-# librdkafka's mock cluster gives every topic this many partitions, whatever is asked for.
+# librdkafka's mock cluster gives every topic this many partitions, however many are asked for.
 EMBEDDED_PARTITIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredTopic:
-    """A topic as it is to be. ``config``: Kafka's names and values, as Kafka prints them."""
+    """A topic as it should be. ``config``: Kafka's names and values, as Kafka prints them."""
 
     name: str
     partitions: int
@@ -35,7 +35,7 @@ class DeclaredTopic:
 class Declaration:
     """All declared topics under their full names.
 
-    ``as_events``: names of those that must have as many partitions as ``events``.
+    ``as_events``: names of the topics that must have as many partitions as ``events``.
     """
 
     events: str
@@ -49,7 +49,7 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class ActualTopic:
-    """A topic as it is. ``config`` is None where it was not, or cannot be, asked for."""
+    """A topic as it is. ``config`` is None if it was not asked for, or can not be."""
 
     name: str
     partitions: int
@@ -59,7 +59,8 @@ class ActualTopic:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What matters here of a Kafka cluster. ``embedded``: it is librdkafka's mock cluster."""
+    """The facts about a Kafka cluster that are compared. ``embedded``: it is librdkafka's mock
+    cluster."""
 
     brokers: int
     topics: Mapping[str, ActualTopic]
@@ -68,7 +69,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One point in which a topic is not as declared. ``actual`` is None when it is not there."""
+    """One point in which a topic is not as declared. ``actual`` is None if the topic is missing."""
 
     topic: str
     what: str
@@ -91,7 +92,7 @@ class _Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ke
 
 
 class _Topics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
-    """The four: nothing may be missing, and no fifth is known to the program."""
+    """The four topics. All four are required, and any other is an error."""
 
     events: _Topic
     outcomes: _Topic
@@ -112,9 +113,9 @@ def declared_directory() -> Path:
 
 
 def load_declaration(settings: KafkaSettings, file: Path | None = None) -> Declaration:
-    """Read the declaration, this project's own unless ``file`` is another one.
+    """Read the declaration from ``file``, or this project's own declaration without one.
 
-    Raises TopicsError naming the file and what is wrong in it.
+    Raises TopicsError, which names the file and what is wrong in it.
     """
     file = file or declared_directory() / "topics.yaml"
     try:
@@ -159,9 +160,10 @@ def _topic(name: str, entry: _Topic, events: int, state_ttl: float) -> DeclaredT
 def fit(declaration: Declaration, cluster: Cluster) -> tuple[DeclaredTopic, ...]:
     """The declared topics as this cluster can have them.
 
-    No more replicas than brokers, and in-sync replicas to match. What follows ``events`` follows
-    the topic that is there, if it is. The embedded broker has four partitions, one replica for
-    each of its brokers at most, and no configuration.
+    A topic gets no more replicas than there are brokers, and ``min.insync.replicas`` to match.
+    Topics declared with as many partitions as ``events`` get as many as the topic ``events`` has,
+    if it exists. With the embedded broker, each topic has four partitions, at most one replica for
+    each broker, and no configuration.
     """
     events = cluster.topics.get(declaration.events)
     fitted = []
@@ -180,7 +182,8 @@ def fit(declaration: Declaration, cluster: Cluster) -> tuple[DeclaredTopic, ...]
 
 
 def _in_sync(config: Mapping[str, str], replicas: int) -> Mapping[str, str]:
-    """One fewer than the replicas at most: or one broker's restart would stop every producer."""
+    """The config with ``min.insync.replicas`` at least one below the replicas (but never below 1):
+    otherwise one broker's restart would stop every producer."""
     if MIN_IN_SYNC not in config:
         return config
     return {**config, MIN_IN_SYNC: str(min(int(config[MIN_IN_SYNC]), max(1, replicas - 1)))}
@@ -205,6 +208,6 @@ def _differences(declared: DeclaredTopic, actual: ActualTopic | None) -> Iterabl
             for key, value in declared.config.items()
         ]
     for what, wanted, found in points:
-        # A list, such as compact,delete, means the same in any order.
+        # The value may be a list, such as compact,delete, which means the same in any order.
         if sorted(wanted.split(",")) != sorted(found.split(",")):
             yield Difference(declared.name, what, wanted, found)

@@ -1,9 +1,10 @@
-"""The records of one batch, whatever its bytes are. Pure.
+"""Decodes the records of one batch, whatever its bytes are. Pure.
 
-aiokafka's parser is quick and strict: one header name that is not UTF-8, and it reads nothing of
-the batch, not now and not at the next start. So it is asked first; where it refuses, that batch
-alone is read here, record by record, as Kafka's own client reads it. What can not be read even so
-is named by its offsets: an operator decides about it (docs/unreadable-records.md).
+aiokafka's parser is quick and strict: for one header name that is not UTF-8 it reads nothing of the
+batch, now and at every later start. So each batch is first given to that parser. Where it refuses,
+this module reads the batch record by record, as Kafka's own client does. Records that can not be
+read even so are named by their offsets, and an operator decides about them
+(docs/unreadable-records.md).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from streams.kafka.codecs import UndecodableError, decompress
 
 # BaseOffset, Length, PartitionLeaderEpoch, Magic, CRC, Attributes, LastOffsetDelta, FirstTimestamp,
-# MaxTimestamp, ProducerId, ProducerEpoch, BaseSequence, RecordCount. Then the records.
+# MaxTimestamp, ProducerId, ProducerEpoch, BaseSequence, RecordCount. The records follow.
 HEADER = struct.Struct(">qiibIhiqqqhii")
 
 _ATTRIBUTES_AT = 21
@@ -37,7 +38,7 @@ class Malformed(Exception):
 
 
 class Record(NamedTuple):
-    """As aiokafka's own are, where its parser made none."""
+    """A record that aiokafka's parser did not make, with the same fields as its own records."""
 
     offset: int
     timestamp: int
@@ -50,7 +51,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Offsets of whose records nothing can be told, the bytes that stand for them, and why."""
+    """The range of offsets whose records can not be read, the bytes in their place, and why."""
 
     first: int
     last: int
@@ -58,13 +59,14 @@ class Unreadable:
     why: str
 
 
-# Records, aiokafka's or ours, and what can not be read in the place of them.
+# A sequence of aiokafka's records or ours, with an Unreadable in the place of those that can not be
+# read.
 Items = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a batch of magic 2 says of itself."""
+    """The header of a batch of magic 2."""
 
     first: int
     crc: int
@@ -84,7 +86,7 @@ class Header:
 
     @property
     def is_full(self) -> bool:
-        """Nothing was compacted away: the records have all its offsets, one after the other."""
+        """Whether nothing was compacted away: there is one record for each offset of the batch."""
         return self.count == self.last - self.first + 1
 
     @property
@@ -99,7 +101,7 @@ class Header:
 def decode(header: Header, content: bytes) -> Items:
     """The records of a batch whose CRC is right, in the order of their offsets.
 
-    Raises Malformed when there is no telling what is in it at all.
+    Raises Malformed when nothing of the batch can be read.
     """
     codec, plain = header.attributes & _CODEC, content
     if codec:
@@ -117,15 +119,15 @@ def decode(header: Header, content: bytes) -> Items:
 
 
 def _strictly(plain: bytes) -> Items | None:
-    """As aiokafka reads it; None when it does not."""
+    """The records as aiokafka's parser reads them; None when it refuses the batch."""
     try:
         return list(DefaultRecordBatch(plain))
-    except Exception:  # noqa: BLE001  read again, and said better, by _Tolerant
+    except Exception:  # noqa: BLE001  _Tolerant reads it again, and gives a better reason
         return None
 
 
 def _in_place(header: Header, offsets: Sequence[int]) -> bool:
-    """Whether each record has an offset of the batch's, and a higher one than that before it."""
+    """Whether all offsets are the batch's own, and each one is higher than the one before it."""
     if header.is_full:
         return offsets == list(range(header.first, header.last + 1))
     reached = header.first - 1
@@ -137,14 +139,15 @@ def _in_place(header: Header, offsets: Sequence[int]) -> bool:
 
 
 class _Tolerant:
-    """Reads one batch. What it finds behind a broken record counts only if all of it fits: each
-    record at its offset, and the last one at the end of the bytes."""
+    """Reads one batch. The records behind a broken record count only if all of them fit: each one
+    has its own offset, and the last one ends where the bytes end."""
 
     def __init__(self, header: Header, content: bytes) -> None:
         self._header = header
         self._content = content
         self._items: list[Record | Unreadable] = []
-        # Of the first broken record: how many items came before it, its offset, where it begins.
+        # Of the first broken record: how many items came before it, its offset, where it begins,
+        # and why it is broken.
         self._broken: tuple[int, int, int, str] | None = None
 
     def items(self) -> Items:
@@ -172,15 +175,15 @@ class _Tolerant:
         return self._items
 
     def _frame(self, at: int) -> tuple[int, int]:
-        """Where the record at ``at`` begins, behind its length, and where it ends."""
+        """Where the record at ``at`` begins (behind its length) and ends. Raises Malformed."""
         length, begins = _varint(self._content, at, len(self._content))
         if not 0 < length <= len(self._content) - begins:
             raise Malformed(f"a record of it says that it is {length} bytes long")
         return begins, begins + length
 
     def _take(self, begins: int, ends: int, offset: int) -> int:
-        """Read a record that is to have this offset, or a higher one where some were compacted
-        away; the offset it has."""
+        """Read a record that should have this offset, or a higher one if the batch was compacted.
+        Returns the offset that it has. Raises Malformed."""
         header = self._header
         delta, record = _record(header, self._content, begins, ends)
         said = header.first + delta
@@ -190,7 +193,8 @@ class _Tolerant:
             offset = said
         elif said != offset and self._broken is not None:
             raise Malformed(f"a record of it says that its offset is {said}")
-        # A broker counts: what the producer wrote into a full batch is not looked at.
+        # In a full batch a broker numbers the records itself, so the offset that the producer wrote
+        # into a record does not count.
         self._items.append(record._replace(offset=offset))
         return offset
 
@@ -200,20 +204,22 @@ class _Tolerant:
         self._items.append(Unreadable(offset, offset, self._content[at:ends], why))
 
     def _rest_is_lost(self, offset: int, at: int, why: str) -> Items:
-        """From the first broken record on: where one is wrong about its length, all behind it may
-        be read from the wrong place."""
+        """The items, with all offsets from the first broken record on as one Unreadable: if the
+        length of a record is wrong, all records behind it may have been read from the wrong place.
+        """
         kept, offset, at, why = self._broken or (len(self._items), offset, at, why)
         if offset > self._header.last:
-            return self._items  # bytes without an offset: no record's
+            return self._items  # the bytes left have no offset, so they are no record
         lost = Unreadable(offset, self._header.last, self._content[at:], why)
         return [*self._items[:kept], lost]
 
 
 def _record(header: Header, content: bytes, at: int, ends: int) -> tuple[int, Record]:
-    """The record between there, and how far its offset lies behind the batch's. Raises Malformed.
+    """How far the record's offset is behind the batch's first, and the record between ``at`` and
+    ``ends``. Raises Malformed.
 
-    Everything as Kafka's own client has it, but for header names that are not UTF-8: there they
-    have U+FFFD, too.
+    The record is as Kafka's own client reads it. Only header names that are not UTF-8 may differ:
+    both readers put U+FFFD in the place of such bytes.
     """
     delta_time, at = _varint(content, at + 1, ends)  # behind a byte of attributes, not used yet
     delta, at = _varint(content, at, ends)
@@ -233,13 +239,14 @@ def _record(header: Header, content: bytes, at: int, ends: int) -> tuple[int, Re
         raise Malformed(f"a record of it ends {ends - at} bytes before its length does")
     by_broker = bool(header.attributes & _LOG_APPEND_TIME)
     timestamp = header.max_timestamp if by_broker else header.first_timestamp + delta_time
-    # As Kafka reckons: in 64 bits, round and round.
+    # Wraps around at 64 bits, as Kafka's own sum does.
     timestamp = (timestamp + 2**63) % 2**64 - 2**63
     return delta, Record(0, timestamp, int(by_broker), key, value, headers)
 
 
 def _nullable(content: bytes, at: int, ends: int) -> tuple[bytes | None, int]:
-    """Bytes behind their length; a negative one means none."""
+    """The bytes behind a length, and where they end. A negative length means None. Raises
+    Malformed."""
     length, at = _varint(content, at, ends)
     if length < 0:
         return None, at
@@ -249,7 +256,7 @@ def _nullable(content: bytes, at: int, ends: int) -> tuple[bytes | None, int]:
 
 
 def _varint(content: bytes, at: int, ends: int) -> tuple[int, int]:
-    """A signed number, and where it ends."""
+    """A signed number, and where it ends. Raises Malformed."""
     number = 0
     for place in range(_LONGEST_VARINT):
         if at >= ends:

@@ -1,8 +1,9 @@
-"""A producer that can be fenced: what it has queued does not go out any more (promise 8).
+"""A producer that can be fenced: its queued records do not go out any more (promise 8).
 
-aiokafka sends what is queued whenever it can: after a worker was frozen, or had a lane abandoned,
-that may be long after its partitions have gone to another. So each produce request asks for leave
-in the moment it goes out, with nothing awaited between the answer and the bytes in the socket.
+aiokafka sends queued records whenever it can. After a worker was frozen, or has abandoned a lane,
+that may be long after its partitions were assigned to another worker. So each produce request asks
+``may_send`` at the moment it goes out, and nothing is awaited between the answer and the write to
+the socket.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.bootstrap import return_to_bootstrap
 
-# How soon a request that waits for leave goes on once it has it.
+# How often a request that waits asks ``may_send`` again.
 LEAVE_POLL_SECONDS = 0.05
 
 
@@ -27,7 +28,8 @@ class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
 
 
 class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
-    """``may_send``: whether a request may go out now; it waits for as long as not."""
+    """``may_send`` tells whether a produce request may go out now. The request waits while it
+    returns False."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
         super().__init__(**options)
@@ -39,7 +41,8 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         client.send = self._send_with_leave
 
     def fence(self) -> None:
-        """Fail what is queued; no request leaves from now on. Good for nothing but ``stop``."""
+        """Fail all queued records; no produce request leaves from now on. Afterwards only ``stop``
+        may be called."""
         self.fenced = True
         self._message_accumulator.fail_all(Fenced())
 
@@ -52,8 +55,8 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         headers: Sequence[tuple[str, bytes]],
         partition: int | None,
     ) -> asyncio.Future[Any]:
-        """As aiokafka's ``send``, but it takes a record without key and value as well: other
-        producers can write one, and its dead letter has to be the same (promise 7)."""
+        """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers
+        can write such a record, and its dead letter must be an exact copy (promise 7)."""
         sent: asyncio.Future[Any]
         if key is None and value is None:
             batch = self.create_batch()
@@ -70,10 +73,10 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         self, node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT
     ) -> Any:
         if isinstance(request, ProduceRequest):
-            # Connected first: the leave must not age while a connection is made.
+            # Connect before asking: the answer would be out of date after connecting.
             await self.client.ready(node_id, group=group)
             while not self.fenced and not self._may_send():  # noqa: ASYNC110
-                # What is asked is answered in another thread: there is no event to wait for.
+                # Another thread changes the answer of may_send, so there is no event to await.
                 await asyncio.sleep(LEAVE_POLL_SECONDS)
             if self.fenced:
                 raise Fenced

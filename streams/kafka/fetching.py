@@ -1,9 +1,10 @@
-"""Has an aiokafka consumer read whatever a fetch brings, and pass over what an operator has named.
+"""Makes an aiokafka consumer read on after a batch that it can not read.
 
-aiokafka raises for a batch that it can not read, out of the call that was to bring the other
-partitions' records, and does so at every start; a broker that says that its own disk is corrupt it
-asks again for ever; and one offset of a batch too large for it it leaves out without a word. Here
-the partition stands still before what can not be read, and it is told once, with its place.
+aiokafka raises for such a batch, out of the call that should bring the records of the other
+partitions, and does so again at every start. It asks a broker that reports a corrupt disk again for
+ever. When a batch is too large for it, it leaves out one offset without a word. Here, the partition
+is paused before the bytes that can not be read, and this is reported once, with their place. The
+offsets that an operator has named are passed over (shown by test_fetching.py).
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from streams.kafka.decoding import Items, Record, Unreadable
 
 log = logging.getLogger(__name__)
 
-# Kafka 0.11 has this version of a fetch; those before it may send a batch in part.
+# Version of the fetch request in Kafka 0.11. Answers to older versions may have a part of a batch.
 _OLDEST_FETCH = 4
 
-# LastStableOffset, LogStartOffset, AbortedTransactions, PreferredReadReplica, Records; the versions
-# before it have no replica, and the oldest no LogStartOffset.
+# The number of fields behind LastStableOffset: LogStartOffset, AbortedTransactions,
+# PreferredReadReplica, Records. Older versions have no PreferredReadReplica, and the oldest of them
+# no LogStartOffset.
 _ANSWER_OF_VERSION_11 = 4
 
 _CORRUPT_DISK = "the broker says that its own disk is corrupt there"
 
-# Another broker leads the partition now, or will.
+# These errors say that another broker leads the partition now, or soon will.
 _MOVED = (
     aiokafka.errors.NotLeaderForPartitionError,
     aiokafka.errors.UnknownTopicOrPartitionError,
@@ -42,25 +44,26 @@ _MOVED = (
 
 Skipped = Collection[tuple[str, int, int]]
 
-# Told once for each place: what can not be read, and which of its offsets are not named yet.
+# Called once for each place: with the bytes that can not be read, and with those of their offsets
+# that SKIP_RECORDS does not name yet.
 OnUnreadable = Callable[[TopicPartition, Unreadable, Sequence[int]], None]
 
 
 def read_on(
     consumer: aiokafka.AIOKafkaConsumer, on_unreadable: OnUnreadable, skipped: Skipped = ()
 ) -> None:
-    """From now on this consumer, which has started, raises for nothing that a record brings.
+    """From now on this consumer never raises because of a record's bytes. It must have started.
 
-    A partition is paused where it can not be read. For each offset that is named in ``skipped``
-    there comes a record without key, headers and time; the first of a batch has the batch's bytes
-    as its value, the others none.
+    A partition is paused where it can not be read. For each unreadable offset named in ``skipped``
+    the consumer gives a record without key, headers and time. The first of the offsets that can not
+    be read has their bytes as its value; the others have no value.
     """
     fetcher = consumer._fetcher
     fetcher._proc_fetch_request = _Fetching(fetcher, on_unreadable, skipped).fetch
 
 
 class _Fetching:
-    """The part of aiokafka's fetcher that sends a request and keeps what comes."""
+    """The part of aiokafka's fetcher that sends a request and keeps its records."""
 
     def __init__(self, fetcher: Any, on_unreadable: OnUnreadable, skipped: Skipped) -> None:
         self._fetcher = fetcher
@@ -69,17 +72,18 @@ class _Fetching:
         self._told: set[tuple[TopicPartition, int]] = set()
 
     async def fetch(self, assignment: Any, node_id: int, request: Any) -> bool:
-        """Whether there is something new for those who wait. In the place of aiokafka's own."""
+        """Send one fetch request and keep its records; True if a waiting reader should wake up.
+        Replaces aiokafka's ``_proc_fetch_request``."""
         try:
             response = await self._fetcher._client.send(node_id, request)
         except aiokafka.errors.KafkaError as failure:
             log.warning("no fetch from broker %s: %r", node_id, failure)
-            # aiokafka cancels this when it closes, and waits for it as for one that ends by itself.
+            # aiokafka cancels this task when it closes, and expects it to end without an error.
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(self._fetcher._retry_backoff)
             return False
         except asyncio.CancelledError:
-            return False  # as aiokafka has it: closed, or the partitions are gone
+            return False  # as in aiokafka: it was closed, or the partitions were revoked
         if not assignment.active:
             return False
         if response.API_VERSION < _OLDEST_FETCH:
@@ -95,7 +99,7 @@ class _Fetching:
                 place = TopicPartition(topic, partition)
                 state = assignment.state_value(place)
                 if not state.has_valid_position or state.position != asked[place]:
-                    continue  # it was sought elsewhere meanwhile
+                    continue  # a seek has changed the position meanwhile
                 if error == 0:
                     news |= self._answered(assignment, place, state, *answer)
                 else:
@@ -111,8 +115,12 @@ class _Fetching:
         stable: int,
         *answer: Any,
     ) -> bool:
-        """``stable``: the end of what no open transaction may take back. From version 11 on the
-        answer has the aborted transactions second from here; before that, second from behind."""
+        """The broker answered without an error; True if it has sent records.
+
+        ``end``: the high watermark. ``stable``: the last stable offset; no open transaction can
+        abort records before it. ``answer``: the fields behind that one. The aborted transactions
+        are its second field from version 11 on, and its last but one before.
+        """
         state.highwater, state.lso, state.timestamp = end, stable, int(time.time() * 1000)
         aborted = answer[1] if len(answer) == _ANSWER_OF_VERSION_11 else answer[-2]
         fetched = bytes(answer[-1] or b"")
@@ -129,7 +137,7 @@ class _Fetching:
         batches: Iterator[Batch],
         aborted: Any,
     ) -> None:
-        """For whoever asks next for this partition's records."""
+        """Keep the batches for the next call that asks for this partition's records."""
         fetcher, position = self._fetcher, state.position
         fetcher._records[place] = FetchResult(
             place,
@@ -140,7 +148,7 @@ class _Fetching:
                 position,
                 None,
                 None,
-                False,  # the checksums are looked at already
+                False,  # read_batches has checked the checksums
                 fetcher._isolation_level,
             ),
             assignment=assignment,
@@ -184,7 +192,8 @@ class _Fetching:
     def _runs(
         self, place: TopicPartition, batches: Iterator[Batch], position: int
     ) -> Iterator[_Run]:
-        """What can be read of the batches, and what is passed over in the place of the rest."""
+        """The records that can be read, with an empty record in the place of each skipped offset.
+        Ends before the first offset that can neither be read nor skipped."""
         for batch in batches:
             run: list[Any] = []
             for item in batch.items:
@@ -203,7 +212,7 @@ class _Fetching:
             yield _Run(batch, batch.last + 1, run)
 
     def _stand_still(self, place: TopicPartition, lost: Unreadable, unnamed: Sequence[int]) -> None:
-        # Or it would be asked for again at once, and again.
+        # Without the pause, the consumer would fetch the same bytes again and again.
         self._fetcher._subscriptions.pause(place)
         if (place, lost.first) not in self._told:
             self._told.add((place, lost.first))
@@ -215,7 +224,8 @@ def _passed_over(lost: Unreadable, offset: int) -> Record:
 
 
 class _Run:
-    """Records as aiokafka's loop takes a batch. ``next_offset``: where it goes on behind them."""
+    """Records in the shape in which aiokafka's loop takes one batch. ``next_offset``: the offset to
+    read on from."""
 
     def __init__(self, batch: Batch, next_offset: int, records: Items) -> None:
         self.base_offset = batch.first
@@ -233,7 +243,7 @@ class _Run:
 
 
 class _Runs:
-    """Batches as aiokafka's loop takes what a fetch has brought."""
+    """Batches in the shape in which aiokafka's loop takes the records of one fetch."""
 
     def __init__(self, runs: Iterator[_Run]) -> None:
         self._runs = runs

@@ -1,9 +1,9 @@
-"""Whether the consumer group is ours alone: one APP_ID serves one TOPIC_PREFIX.
+"""Checks that the consumer group is ours alone: one APP_ID serves one TOPIC_PREFIX.
 
-The group's name and the changelog's are made of APP_ID. Workers of two prefixes under one APP_ID
-would share both: each takes the other's records of the table for its own, and loses half of them.
-Faust and Kafka say nothing to it, so the group is looked at before a worker joins, and again
-before it reads its first record: two that were started in the same moment see each other then.
+The names of the group and of the changelog are made of APP_ID. Workers of two prefixes under one
+APP_ID would share both: each takes the other's table records for its own, and loses half of them.
+Faust and Kafka do not complain. So a worker looks at the group before it joins, and again before it
+reads its first record: two workers that start at the same moment see each other the second time.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-# For the coordinator of the group to be found: the first look ever has Kafka make the topic that
-# it keeps its groups in.
+# How long it may take to find the group's coordinator: the first look ever makes Kafka create the
+# topic in which it keeps its groups.
 ANSWER_SECONDS = 10.0
 
 POLL_SECONDS = 0.2
 
-# Topic names have 249 characters at most.
+# A topic's name has at most 249 characters.
 LONGEST_TOPIC = 249
 
-# Named in a refusal; more would not make it clearer.
+# How many topics a refusal names; more would not make it clearer.
 MOST_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Topics that the group has members or committed offsets for. ``settled``: whether the members
-    tell: while the group is rebalancing the broker keeps theirs to itself."""
+    """Topics for which the group has members or committed offsets. ``settled``: whether the topics
+    of the members are known; the broker does not tell them while the group is rebalancing."""
 
     topics: frozenset[str]
     settled: bool
 
 
 class GroupCheck:
-    """Looks at the group until it has been seen whole once."""
+    """Looks at the group until it has been seen completely once. ``own``: our topics."""
 
     def __init__(self, settings: KafkaSettings, own: Collection[str]) -> None:
         self._settings = settings
@@ -60,17 +60,18 @@ class GroupCheck:
         self._passed = False
 
     async def before_joining(self) -> None:
-        """Raises SettingsError when the group is somebody else's already."""
+        """Raises SettingsError when the group is used for other topics already."""
         await self._look()
 
     async def after_joining(self) -> None:
-        """Raises SettingsError when somebody else is in the group by now."""
+        """Raises SettingsError when the group is used for other topics by now. Does nothing once it
+        has seen the group completely."""
         if not self._passed:
             self._passed = await self._look()
 
     async def _look(self) -> bool:
-        """Whether it was seen whole. One that can not be looked at can not be joined either, and
-        that is told where it is tried."""
+        """Whether the group was seen completely. A failed look is only logged: a group that can not
+        be looked at can not be joined either, and joining reports it."""
         try:
             seen = await look(self._settings)
         except (KafkaError, TimeoutError) as failure:
@@ -86,7 +87,8 @@ class GroupCheck:
 
 
 async def look(settings: KafkaSettings) -> Seen:
-    """Raises aiokafka's KafkaError, or TimeoutError, when the group's coordinator does not tell."""
+    """Describe the group. Raises aiokafka's KafkaError, or TimeoutError, when its coordinator does
+    not answer."""
     admin = AIOKafkaAdminClient(**aiokafka_options(settings))
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -121,7 +123,8 @@ async def _look(admin: AIOKafkaAdminClient, group: str) -> Seen:
 
 
 def subscribed(metadata: bytes) -> set[str]:
-    """What a member asks for, if that can be read: any program can be in a group."""
+    """The topics that a member subscribes to; none if its metadata can not be read, because any
+    program can be in a group."""
     try:
         told: Any = ConsumerProtocolMemberMetadata.decode(metadata)
         return {topic for topic in told.subscription or () if topic}
@@ -130,7 +133,7 @@ def subscribed(metadata: bytes) -> set[str]:
 
 
 def assigned(assignment: bytes) -> set[str]:
-    """What it was given, if that can be read."""
+    """The topics of a member's assignment; none if that can not be read."""
     try:
         told: Any = ConsumerProtocolMemberAssignment.decode(assignment)
         return {topic for topic, _ in told.assignment or () if topic}

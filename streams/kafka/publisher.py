@@ -1,5 +1,6 @@
-"""Records into Kafka, acknowledged by all in-sync replicas, in order, without the producer's own
-duplicates. ``await topic.send()`` elsewhere often means "queued"; here it means "on the brokers".
+"""Sends records to Kafka: acknowledged by all in-sync replicas, in order, and without duplicates
+made by the producer. Elsewhere ``await topic.send()`` often means "queued"; a record that
+``publish`` has sent is on the brokers.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ log = logging.getLogger(__name__)
 
 Headers = Sequence[tuple[str, bytes]]
 
-# Waiting this long for more records of a batch: halves the CPU a record costs under load and adds
-# less to one record than the round trip to a replicated topic takes.
+# How long a batch waits for more records. It halves the CPU that a record costs under load, and
+# delays one record by less than the round trip to a replicated topic takes.
 LINGER_MS = 5
 MAX_BATCH_BYTES = 512 * 1024
 
-# The bridge accepts bodies of 1 MiB; key, headers and framing come on top.
+# The bridge accepts bodies of up to 1 MiB; key, headers and framing are added to that.
 MAX_REQUEST_BYTES = 2 * 1024 * 1024
 
-# For a fenced producer to hang up; one that waits for a broker that is gone must not delay an end.
+# How long ``stop`` waits for fenced producers to disconnect. A fenced producer that waits for a
+# dead broker must not delay the program's end.
 RETIRE_SECONDS = 1.0
 
 
@@ -43,7 +45,7 @@ _TOO_LARGE = (
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Where a record is, now that Kafka has it."""
+    """Where Kafka has stored an acknowledged record."""
 
     topic: str
     partition: int
@@ -51,7 +53,7 @@ class Acknowledged:
 
 
 class Publisher(Protocol):
-    """Collaborator: sends records and knows when they are safe."""
+    """Collaborator: sends records and tells when Kafka has acknowledged them."""
 
     async def enqueue(
         self,
@@ -64,8 +66,8 @@ class Publisher(Protocol):
     ) -> asyncio.Future[Acknowledged]:
         """Queue a record; the future is done when Kafka has acknowledged it.
 
-        Futures of one partition finish in offset order, and so do their done-callbacks. The
-        future, and this call, raise PublishError.
+        Futures of one partition finish in offset order, and so do their done-callbacks. Both this
+        call and the future raise PublishError.
         """
         ...
 
@@ -85,7 +87,8 @@ class Publisher(Protocol):
 class KafkaPublisher:
     """Publisher on an idempotent aiokafka producer with acks=all.
 
-    ``may_send``: asked right before each request goes out, which waits for as long as it may not.
+    ``may_send`` is called right before each produce request goes out. The request waits for as long
+    as it returns False.
     """
 
     def __init__(
@@ -113,7 +116,7 @@ class KafkaPublisher:
 
     @property
     def client(self) -> Any:
-        """aiokafka's client that the next record goes out through; None until one is needed."""
+        """The aiokafka client that sends the next record; None until one is needed."""
         return None if self._producer is None else self._producer.client
 
     async def start(self) -> None:
@@ -131,8 +134,11 @@ class KafkaPublisher:
             await asyncio.wait(self._retiring, timeout=RETIRE_SECONDS)
 
     def fence(self) -> None:
-        """What Kafka has not acknowledged by now does not go out any more, unless it is on the wire
-        already: its futures raise OwnershipLost. What comes after goes through a new producer."""
+        """Stop all records that Kafka has not acknowledged yet; their futures raise OwnershipLost.
+
+        A record that is on the wire already may still arrive. Later records go through a new
+        producer.
+        """
         producer = self._producer
         if producer is None or not self._unacknowledged:
             return
@@ -143,9 +149,10 @@ class KafkaPublisher:
         self._producer = None
         lost, self._unacknowledged = self._unacknowledged, set()
         for acknowledged in lost:
-            if not acknowledged.done():  # an abandoned lane has cancelled what it waited for
+            if not acknowledged.done():  # an abandoned lane has cancelled its future
                 acknowledged.set_exception(_fenced())
-                acknowledged.exception()  # seen, whether or not somebody still waits
+                # Marks it as retrieved: asyncio must not complain if nobody waits for it any more.
+                acknowledged.exception()
         producer.fence()
         retiring = asyncio.create_task(producer.stop())
         self._retiring.add(retiring)
@@ -233,7 +240,8 @@ class KafkaPublisher:
 
 
 def _refused(message: str, failure: BaseException) -> PublishError:
-    """What only the record's size can be blamed for is told apart: sent again, it fails again."""
+    """RecordTooLarge if the record's size is the cause: it would fail again when sent again. Else
+    PublishError."""
     return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
 

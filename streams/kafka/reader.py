@@ -1,4 +1,4 @@
-"""Reads a topic, or a stretch of it, without a consumer group: joins nothing, commits nothing."""
+"""Reads a topic, or a part of it, without a consumer group: joins none and commits nothing."""
 
 from __future__ import annotations
 
@@ -19,32 +19,34 @@ from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
 from streams.stopping import in_daemon_thread
 
-# How long a fetch waits for news. Bounds how late the end is noticed; costs one request each time.
+# How long a fetch waits for new records. Bounds how late the end of the topic is noticed; each wait
+# costs one request.
 FETCH_WAIT_MS = 500
 
-# A fetch brings thousands of outcomes instead of aiokafka's 1 MiB of them, so that a long topic is
-# read in seconds. No limit on what can be read: a record larger than this comes alone.
+# Larger than aiokafka's 1 MiB: a fetch brings thousands of outcomes, so that a long topic is read
+# in seconds. It does not limit a record: a larger record comes alone.
 FETCH_BYTES = 4 << 20
 
-# Of what the library below says is wrong; it may quote the record.
+# Characters of a library's error message, which may quote the record.
 REASON_LENGTH = 300
 
-# Partitions that can not be read to their end, and for each the place, the reason and the cure.
+# For each partition that can not be read to its end: a message with the place, reason and cure.
 Unreadable = dict[aiokafka.TopicPartition, str]
 
-# Half of what a command has to leave after a signal: this look can not be interrupted.
+# Half of the time that a command has to end after a signal: this request can not be interrupted.
 ANSWER_TIMEOUT_SECONDS = 5.0
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Where Kafka's default partitioner (murmur2) puts a key."""
+    """The partition in which Kafka's default partitioner (murmur2) puts a key."""
     numbers = list(range(partitions))
     partition: int = DefaultPartitioner()(key, numbers, numbers)
     return partition
 
 
 async def partitions_of(settings: KafkaSettings, topic: str) -> int:
-    """How many it has. Raises TopicsError when there is no such topic, KafkaError."""
+    """How many partitions the topic has. Raises TopicsError when there is no such topic, and
+    KafkaError."""
     cluster = await in_daemon_thread(TopicsAdmin(settings).cluster, ANSWER_TIMEOUT_SECONDS)
     if topic not in cluster.topics:
         raise TopicsError(f"no topic {topic} at {settings.bootstrap_servers}; {APPLY_HINT}")
@@ -60,14 +62,14 @@ async def read_topic(
     since: int | None = None,
     until: int | None = None,
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """Every record of these partitions, in order within each, to the end there is at the start.
+    """All records of these partitions, in order within each, up to the end as it is at the start.
 
-    ``since``, ``until``: those of that time on, and of before that one; epoch milliseconds. With
-    ``follow`` it goes on with what comes and never ends.
+    ``since``, ``until``: give only records from that time on, and only records before that time;
+    epoch milliseconds. With ``follow`` it goes on with new records and never ends.
 
-    Raises KafkaError. For a record that can not be read it names its place and the cure, once all
-    that can be read has been given: what is before it, and the other partitions; with ``follow`` as
-    soon as it is met.
+    Raises KafkaError. When a record can not be read, the error names its place and the cure. It is
+    raised after all records that can be read: those before it, and those of the other partitions.
+    With ``follow`` it is raised at once.
     """
     consumer = aiokafka.AIOKafkaConsumer(
         **aiokafka_options(settings),
@@ -83,11 +85,11 @@ async def read_topic(
         read_on(consumer, partial(_stands_still, unreadable))
         consumer.assign(places)
         ends = None if follow else await consumer.end_offsets(places)
-        if since is not None and since > 0:  # Kafka looks up no time before 1970
+        if since is not None and since > 0:  # Kafka can not look up a time before 1970
             for place, first in (await _first_at(consumer, places, since)).items():
                 consumer.seek(place, first)
-        # `until` is looked up nowhere: times need not rise with the offsets, and behind a record
-        # that says it is from the year 3000 there may be any number of today's.
+        # Kafka is not asked for the offset of `until`: times need not rise with the offsets, and
+        # any number of today's records may lie behind one that says it is from the year 3000.
         async with aclosing(_records(consumer, places, ends, unreadable)) as records:
             async for record in records:
                 early = since is not None and time_of(record) < since
@@ -101,8 +103,8 @@ async def read_topic(
 
 
 def time_of(record: aiokafka.ConsumerRecord) -> int:
-    """Epoch milliseconds, any 64-bit number. The oldest format of Kafka's has none; -1 is how the
-    others say so."""
+    """The record's time in epoch milliseconds: any 64-bit number, -1 for none. Kafka's oldest
+    format has no times, and the other formats write -1 for none."""
     at: int | None = record.timestamp
     return -1 if at is None else at
 
@@ -113,8 +115,11 @@ async def _records(
     ends: Mapping[aiokafka.TopicPartition, int] | None,
     unreadable: Unreadable,
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
-    """Those before ``ends``, or all that ever come. What stands still before bytes that can not be
-    read is put into ``unreadable``; the rest is read on."""
+    """The records before ``ends``, or all records for ever without ``ends``.
+
+    ``unreadable`` gets each partition that can not be read on, and then KafkaError is raised: at
+    once without ``ends``, else after the other partitions were read to their ends.
+    """
     while True:
         left = [place for place in places if place not in unreadable]
         positions = {place: await consumer.position(place) for place in left}
@@ -150,8 +155,8 @@ def _reason(exc: BaseException) -> str:
 async def _first_at(
     consumer: aiokafka.AIOKafkaConsumer, places: list[aiokafka.TopicPartition], at: int
 ) -> Mapping[aiokafka.TopicPartition, int]:
-    """The offset of the first record that is not older, where there is one; the embedded broker
-    does not say."""
+    """The offset of each partition's first record from time ``at`` on. Partitions without one are
+    left out, and with the embedded broker all are."""
     found = await consumer.offsets_for_times(dict.fromkeys(places, at))
     return {place: first.offset for place, first in found.items() if first is not None}
 
@@ -159,5 +164,5 @@ async def _first_at(
 def _reached(
     positions: Mapping[aiokafka.TopicPartition, int], ends: Mapping[aiokafka.TopicPartition, int]
 ) -> bool:
-    # Positions, not records: what retention or compaction took away never comes.
+    # Compares positions, because a record that retention or compaction removed never comes.
     return all(position >= ends[place] for place, position in positions.items())

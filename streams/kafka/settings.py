@@ -1,5 +1,5 @@
-"""What it takes to work with one Kafka cluster, and what of it no client would take: refused as a
-setting instead.
+"""The settings for one Kafka cluster. Values that no Kafka client would accept are refused here, by
+the name of their variable.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from streams.refusal import all_of, required
 SecurityProtocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
-# Where no port is given aiokafka, librdkafka and Faust alike take 9092.
+# Without a port, aiokafka, librdkafka and Faust all use 9092.
 _SERVER = re.compile(r"((?P<host>[^\[\]:]+)|\[(?P<ipv6>[^\]]+)\])(:(?P<port>[0-9]{1,5}))?")
 
-# Or OpenSSL asks for one at the terminal, and a service hangs there.
+# Given to OpenSSL for every key: without it, OpenSSL asks for a passphrase at the terminal, and a
+# service hangs there.
 NO_PASSPHRASE = ""
 
 
@@ -49,10 +50,10 @@ class TopicNames:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """The cluster, the way to it, and what is ours there.
+    """The cluster, how to connect to it, and the names of our topics and our group there.
 
     ``app_id``: the consumer group, and the beginning of the changelogs' names.
-    ``state_ttl_seconds``: topics are declared to keep records for a number of these.
+    ``state_ttl_seconds``: some topics are declared to keep records for a multiple of this time.
     """
 
     bootstrap_servers: str
@@ -72,8 +73,8 @@ class KafkaSettings:
         return self.security_protocol.endswith("SSL")
 
     def check(self) -> None:
-        """Raises SettingsError for what the protocol needs and lacks, and for files that the
-        clients could not use."""
+        """Raises SettingsError when a setting that the security protocol needs is missing, or when
+        the clients could not use one of the files."""
         all_of(self._check_sasl, self._check_tls)
 
     def _check_sasl(self) -> None:
@@ -107,9 +108,9 @@ class KafkaSettings:
 
 
 def server_list(text: str) -> str:
-    """``HOST:PORT,…`` without blanks and empty places. Raises ValueError for anything else.
+    """The list ``HOST:PORT,…`` without blanks and empty entries. Raises ValueError if it is none.
 
-    librdkafka takes anything, and finds no broker; aiokafka fails over it.
+    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka fails.
     """
     servers = [server.strip() for server in text.split(",") if server.strip()]
     if not servers or not all(map(_is_server, servers)):

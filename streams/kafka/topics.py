@@ -1,6 +1,6 @@
-"""The declared topics on a real cluster: described, created, checked. Nothing is ever changed.
+"""Describes, creates and checks the declared topics on a cluster. Never changes an existing topic.
 
-Blocking calls, for commands and for ``asyncio.to_thread``.
+All calls block: they are for commands and for ``asyncio.to_thread``.
 """
 
 from __future__ import annotations
@@ -42,31 +42,32 @@ T = TypeVar("T")
 
 Answers: TypeAlias = Mapping[str, Future[T]]
 
-# For a broker that is still starting, or a slow one, to answer.
+# How long a broker that is slow, or still starting, may take to answer.
 ANSWER_TIMEOUT_SECONDS = 10.0
 
-# For a controller to place a few dozen partitions, and for the brokers to hear of it.
+# How long the controller may take to place a few dozen partitions, and the brokers to hear of it.
 CREATE_TIMEOUT_SECONDS = 30.0
 
-# librdkafka sends these to the controller, and waits for the one that the last metadata named even
-# when that broker is dead. After this long the metadata is fetched again, and with it the name.
+# librdkafka sends some requests to the controller that its last metadata names, and waits for that
+# broker even when it is dead. After this long the metadata is fetched again, and with it the
+# controller's name.
 CONTROLLER_SECONDS = 4.0
 
 # A worker that is started right after `topics apply` may ask a broker that has not heard of a new
-# topic yet. It looks again for this long before it calls the topic missing.
+# topic yet. The worker asks again for this long before it calls the topic missing.
 MISSING_AFTER_SECONDS = 2.0
 
 POLL_SECONDS = 0.1
 
-# How librdkafka names the clusters that it makes up.
+# The ids of librdkafka's mock clusters begin with this.
 _MOCK_CLUSTER_ID = "mockCluster"
 
 COMPRESSION = "compression.type"
 
-# Of that setting: whatever each producer takes.
+# The value of that setting with which each producer chooses the codec.
 ANY_CODEC = "producer"
 
-# What a broker that knows no ids is taken to have said: sixteen bytes of nothing.
+# The topic id that the client reports for a broker without topic ids: sixteen zero bytes in base64.
 _NO_TOPIC_ID = "A" * 22
 
 _NO_SUCH_TOPIC_FOR_US = (
@@ -79,7 +80,7 @@ APPLY_HINT = "run `genesys-streams topics apply`"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedTopics:
-    """What a worker has to know of topics that are fit to work with."""
+    """Facts that a worker needs about topics that were verified."""
 
     partitions: int
     replication_factor: int
@@ -88,9 +89,10 @@ class VerifiedTopics:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which cluster it is, and which topics: a topic made anew under its old name has another id.
+    """The ids of the cluster and the topics. A topic made anew under its old name has another id.
 
-    Empty, and left out, where the broker does not tell: the embedded one, and those before 2.8.
+    ``cluster`` is empty, and a topic is left out, when the broker does not tell the id: the
+    embedded broker, and brokers before 2.8.
     """
 
     cluster: str
@@ -99,15 +101,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The declaration, the cluster, and what the cluster can have of the declaration."""
+    """The declaration, the cluster, and the declared topics as the cluster can have them."""
 
     declaration: Declaration
     cluster: Cluster
     fitted: tuple[DeclaredTopic, ...]
 
     def differences(self) -> list[Difference]:
-        """All points in which the topics are not as this cluster could have them, or as this
-        installation can read them."""
+        """All points in which the topics are not as this cluster could have them, or in which this
+        installation can not read them."""
         actual = (self.cluster.topics.get(topic.name) for topic in self.fitted)
         return [
             *diff(self.fitted, self.cluster.topics),
@@ -130,8 +132,9 @@ class TopicsAdmin:
     def cluster(self, timeout: float = ANSWER_TIMEOUT_SECONDS) -> Cluster:
         """Brokers and topics, without their configuration. Creates nothing.
 
-        Raises KafkaError when no broker answers within ``timeout`` seconds, or none is in the
-        cluster: one that stood still answers before the controller has let it in again.
+        Raises KafkaError when no broker answers within ``timeout`` seconds, or when the answers
+        name no broker in that time: a broker that was frozen answers before the controller has let
+        it into the cluster again.
         """
         deadline = time.monotonic() + timeout
         while not (metadata := self._metadata(timeout)).brokers:
@@ -150,8 +153,8 @@ class TopicsAdmin:
     def cluster_with(
         self, names: Collection[str], patience: float, timeout: float = ANSWER_TIMEOUT_SECONDS
     ) -> Cluster:
-        """The cluster once the broker that answers knows these topics, or after ``patience``
-        seconds without: each broker hears of a new topic in its own time. Raises KafkaError.
+        """The cluster, as soon as the broker that answers knows these topics, or else after
+        ``patience`` seconds. Brokers hear of a new topic at different times. Raises KafkaError.
         """
         deadline = time.monotonic() + patience
         cluster = self.cluster(timeout)
@@ -161,9 +164,10 @@ class TopicsAdmin:
         return cluster
 
     def configured(self, cluster: Cluster, names: Collection[str]) -> Cluster:
-        """The cluster with the configuration of the named topics filled in, where it has any.
+        """The cluster with the configuration of the named topics filled in. Topics of the embedded
+        broker have none.
 
-        Raises KafkaError when the cluster does not tell.
+        Raises KafkaError when the configuration can not be read.
         """
         resources = [
             ConfigResource(ResourceType.TOPIC, name) for name in names if name in cluster.topics
@@ -209,7 +213,7 @@ class TopicsAdmin:
         return Identity(cluster, ids)
 
     def create(self, topic: DeclaredTopic) -> None:
-        """Create one topic; no error if it came up meanwhile.
+        """Create one topic. It is no error if the topic was created by others meanwhile.
 
         Raises TopicsError with the cluster's reason.
         """
@@ -226,8 +230,9 @@ class TopicsAdmin:
                 raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
 
     def _from_controller(self, ask: Callable[[float], Answers[T]]) -> Answers[T]:
-        """What ``ask`` is answered, which is given the seconds that it may take: asked again while
-        the brokers elect, for as long as a creation may take. Raises KafkaError.
+        """Call ``ask`` with the seconds that it may take, and return its answers. While an answer
+        times out (the brokers may be electing a controller), it is called again, for as long as
+        creating a topic may take. Raises KafkaError.
         """
         deadline = time.monotonic() + CREATE_TIMEOUT_SECONDS
         while True:
@@ -237,7 +242,7 @@ class TopicsAdmin:
             self._metadata(ANSWER_TIMEOUT_SECONDS)
 
     def touch(self, name: str) -> None:
-        """Ask the embedded broker for a topic, which is what makes it. Raises KafkaError."""
+        """Make the embedded broker create a topic by asking for it. Raises KafkaError."""
         self._metadata(ANSWER_TIMEOUT_SECONDS, name)
 
     def _metadata(self, timeout: float, topic: str | None = None) -> ClusterMetadata:
@@ -246,7 +251,7 @@ class TopicsAdmin:
                 return self._client.list_topics(timeout=timeout)
             return self._client.list_topics(topic, timeout=timeout)
         except KafkaException as exc:
-            self._client.poll(0)  # hands what went wrong with each broker to _remember
+            self._client.poll(0)  # calls _remember with the errors of each broker
             reason = self._last_error.str() if self._last_error else _reason(exc)
             raise KafkaError(
                 f"no Kafka broker answered at {self._servers} within {timeout:g} s: {reason}; "
@@ -255,7 +260,7 @@ class TopicsAdmin:
 
 
 def look(settings: KafkaSettings, file: Path | None = None) -> State:
-    """The declared topics and the cluster's. Raises TopicsError, KafkaError."""
+    """Read the declaration and the cluster's topics. Raises TopicsError, KafkaError."""
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
     return _state(admin, declaration, admin.cluster())
 
@@ -266,9 +271,9 @@ def _state(admin: TopicsAdmin, declaration: Declaration, cluster: Cluster) -> St
 
 
 def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[State, State]:
-    """Create what is missing and nothing else; returns the state before and after.
+    """Create the missing topics; returns the state before and after.
 
-    Topics that are there stay as they are, however they differ. Raises TopicsError, KafkaError.
+    Existing topics stay as they are, even if they differ. Raises TopicsError, KafkaError.
     """
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
     before = _state(admin, declaration, admin.cluster())
@@ -277,9 +282,9 @@ def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[Sta
 
 
 def create_changelog(settings: KafkaSettings, name: str) -> None:
-    """As ``apply_topics``, for the one topic that a worker makes by itself when it is missing.
+    """Create the changelog if it is missing: the one topic that a worker creates by itself.
 
-    Not left to Faust: it gives up when the broker that it happens to ask is down. Raises
+    This is not left to Faust, which gives up when the broker that it happens to ask is down. Raises
     TopicsError, KafkaError.
     """
     admin = TopicsAdmin(settings)
@@ -289,7 +294,8 @@ def create_changelog(settings: KafkaSettings, name: str) -> None:
 
 
 def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) -> Cluster:
-    """The cluster, once it tells of all these topics."""
+    """Create those of the named topics that are missing; return the cluster once it tells of all of
+    them. Raises TopicsError when it does not, or when a topic can not be created; KafkaError."""
     for topic in state.fitted:
         if topic.name not in names or topic.name in state.cluster.topics:
             continue
@@ -309,11 +315,11 @@ def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) ->
 def verify_topics(
     settings: KafkaSettings, timeout: float = ANSWER_TIMEOUT_SECONDS
 ) -> VerifiedTopics:
-    """Whether a worker can work with the topics as they are; creates nothing.
+    """Check that a worker can work with the topics as they are; creates nothing.
 
-    Raises TopicsError when one of the four is missing, or when those that must have as many
-    partitions as ``events`` have not; KafkaError when no broker answers within ``timeout``
-    seconds.
+    Raises TopicsError when one of the four is missing or has a codec that can not be read here, or
+    when a topic that must have as many partitions as ``events`` has not. Raises KafkaError when no
+    broker answers within ``timeout`` seconds.
     """
     names = settings.topics
     required = (names.events, names.outcomes, names.retries, names.dead_letters)
@@ -322,7 +328,8 @@ def verify_topics(
     missing = [name for name in required if name not in cluster.topics]
     if missing:
         raise TopicsError(no_topics(missing, settings.bootstrap_servers))
-    if not is_readable(ANY_CODEC):  # else there is nothing to ask for, which takes a right
+    # With all codecs readable the configuration need not be read, which takes a right of its own.
+    if not is_readable(ANY_CODEC):
         known = TopicsAdmin(settings).configured(cluster, required)
         for point in (each for name in required for each in _unreadable(known.topics[name])):
             raise TopicsError(f"{point}; pip install {LIBRARY}, or give the topic another codec")
@@ -335,7 +342,7 @@ def verify_topics(
 
 
 def no_topics(names: Collection[str], servers: str) -> str:
-    """What an operator is told of topics that are not there."""
+    """The message to an operator about missing topics."""
     return (
         f"no topic {', '.join(names)} at {servers}; {APPLY_HINT}, "
         "or check TOPIC_PREFIX and this client's right to describe it"
@@ -343,7 +350,7 @@ def no_topics(names: Collection[str], servers: str) -> str:
 
 
 def unequal(events: str, partitions: int, name: str, found: int) -> str:
-    """What an operator is told of a topic that has not as many partitions as ``events``."""
+    """The message to an operator about a topic without as many partitions as ``events``."""
     return (
         f"{events} has {partitions} partitions and {name} has {found}: they must have the same "
         "number, or one interaction's records meet different workers; "
@@ -352,7 +359,7 @@ def unequal(events: str, partitions: int, name: str, found: int) -> str:
 
 
 def _unreadable(topic: ActualTopic) -> Iterable[Difference]:
-    """Its codec, if batches of it can not be read here."""
+    """The topic's codec as a Difference, if this installation can not read it."""
     codec = (topic.config or {}).get(COMPRESSION, ANY_CODEC)
     if codec != ANY_CODEC and not is_readable(codec):
         here = f"one that is installed here ({', '.join(readable_codecs())})"

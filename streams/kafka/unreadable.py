@@ -1,4 +1,4 @@
-"""What an operator is told of records that can not be read: one line, with the cure in it."""
+"""The message to an operator about records that can not be read: one line that names the cure."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from streams.kafka.decoding import Unreadable
 
 PAGE = "docs/unreadable-records.md"
 
-# Named one by one; of more, the shell makes the list.
+# Up to this many offsets are listed one by one; for more, the line has a shell command that lists
+# them.
 MOST_NAMED = 8
 
-# A reason may quote what the library below says.
+# Characters of the reason, which may quote a library's error message.
 REASON_LENGTH = 200
 
 
 def unreadable_source(topic: str, partition: int, lost: Unreadable, unnamed: Sequence[int]) -> str:
-    """Of a topic whose records are decided. ``unnamed``: its offsets that SKIP_RECORDS lacks."""
+    """The message for a topic whose records are decided. ``unnamed``: the unreadable offsets that
+    SKIP_RECORDS does not name."""
     return (
         f"{_place(topic, partition, lost)}. Nothing behind them is worked on. If another replica "
         f"has them whole, let it lead the partition; else add to SKIP_RECORDS "
@@ -27,8 +29,8 @@ def unreadable_source(topic: str, partition: int, lost: Unreadable, unnamed: Seq
 
 
 def unreadable_changelog(topic: str, partition: int, lost: Unreadable) -> str:
-    """Of the table's changelog, where nothing can be passed over: it is what the table is made
-    of."""
+    """The message for the table's changelog. No record of it can be skipped, because the table is
+    restored from it."""
     return (
         f"{_place(topic, partition, lost)}. The table can not be restored without them. If another "
         f"replica has them whole, let it lead the partition; else stop all workers, delete the "

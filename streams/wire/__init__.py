@@ -1,1 +1,1 @@
-"""What other programs read and write in Kafka: values and headers, in both directions."""
+"""The values and headers that other programs read and write in Kafka: writing and reading them."""

@@ -1,8 +1,8 @@
-"""The value of a record in ``events`` or ``outcomes`` into what it says, or why not. Pure.
+"""Parses the value of a record in ``events`` or ``outcomes``, or says why it can not. Pure.
 
-Anybody who may write to a topic can put any record there, and a later version of this program may.
-What can not be read is a value like any other, so that whoever reads the topic tells of it and goes
-on.
+Any program that may write to a topic can put any record there, and so may a later version of this
+one. A value that can not be read gives an ``Unreadable`` instead of an exception, so that the
+caller can report it and read on.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from streams.core.foreign_text import foreign_text
 from streams.core.records import Outcome, decode_outcome
 from streams.errors import EnvelopeError
 
-# Characters of what the decoder says is wrong; it quotes the record.
+# Characters of the decoder's own error message, which may quote the record.
 WHY_LENGTH = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """``why``: one printable line of bounded length."""
+    """A value that can not be read. ``why``: one printable line of bounded length."""
 
     why: str
 
@@ -31,7 +31,8 @@ NO_VALUE = Unreadable("it has no value")
 
 
 def read_event(value: bytes | None) -> InteractionEvent | Unreadable | None:
-    """None: an event of another detail-type, which is none of our business. Never raises."""
+    """Read one event. None for an event of another detail-type: this program does not handle it.
+    Never raises."""
     if value is None:
         return NO_VALUE
     try:
@@ -41,11 +42,11 @@ def read_event(value: bytes | None) -> InteractionEvent | Unreadable | None:
 
 
 def read_outcome(value: bytes | None) -> Outcome | Unreadable:
-    """Never raises."""
+    """Read one outcome. Never raises."""
     if value is None:
         return NO_VALUE
     try:
-        value.decode()  # the decoder passes over what it does not need, whatever its bytes are
+        value.decode()  # the decoder passes over fields that it does not need, UTF-8 or not
         return decode_outcome(value)
     except UnicodeDecodeError as exc:
         return Unreadable(f"not UTF-8: {exc.reason} at byte {exc.start}")

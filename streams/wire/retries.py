@@ -1,4 +1,4 @@
-"""What a record in ``retries`` says of itself (contract, retry headers): written and read here."""
+"""Writes and reads the headers of a record in ``retries`` (contract, retry headers)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ REASON = "retry.reason"
 TOPIC = "retry.source.topic"
 PARTITION = "retry.source.partition"
 OFFSET = "retry.source.offset"
-# How often an operator has sent it back from the dead letters; left out while never.
+# How often an operator has redriven the record; left out when never.
 REDRIVEN = "retry.redriven"
 
-# Offsets and times of Kafka have 64 bits. A larger number could not be written where they go.
+# Kafka's offsets and times have 64 bits. A larger number could not be written where it has to go.
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = len(str(_LARGEST))
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A record that was put off, or sent back from the dead letters.
+    """A record that was put off, or redriven.
 
-    ``source``: its place in ``events``. ``redriven``: how often it was sent back.
+    ``source``: its place in ``events``. ``redriven``: how often it was redriven.
     """
 
     source: Source
@@ -51,7 +51,7 @@ def retry_headers(source: Source, put_off: PutOff, reason: str, *, redriven: int
 
 
 def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
-    """Raises EnvelopeError when one of the headers is missing or is no number."""
+    """Read the ``retry.*`` headers. Raises EnvelopeError when one is missing or not valid."""
     named = dict(headers)
     return Returned(
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
