@@ -51,7 +51,7 @@ CREATE_TIMEOUT_SECONDS = 30.0
 # librdkafka sends some requests to the controller that its last metadata names, and waits for that
 # broker even when it is dead. After this long the metadata is fetched again, and with it the
 # controller's name.
-CONTROLLER_SECONDS = 4.0
+CONTROLLER_SECONDS = 2.0
 
 # A worker that is started right after `topics apply` may ask a broker that has not heard of a new
 # topic yet. The worker asks again for this long before it calls the topic missing.
@@ -198,7 +198,9 @@ class TopicsAdmin:
         answers = self._from_controller(
             lambda timeout: self._client.describe_topics(
                 TopicCollection(list(names)), request_timeout=timeout
-            )
+            ),
+            # A rebalance waits for this answer, and goes on without it.
+            ANSWER_TIMEOUT_SECONDS,
         )
         ids: dict[str, str] = {}
         for name, answer in answers.items():
@@ -221,7 +223,8 @@ class TopicsAdmin:
             topic.name, topic.partitions, topic.replication_factor, config=dict(topic.config)
         )
         answers = self._from_controller(
-            lambda timeout: self._client.create_topics([new], request_timeout=timeout)
+            lambda timeout: self._client.create_topics([new], request_timeout=timeout),
+            CREATE_TIMEOUT_SECONDS,
         )
         try:
             answers[topic.name].result()
@@ -229,12 +232,12 @@ class TopicsAdmin:
             if exc.args[0].code() != BrokerError.TOPIC_ALREADY_EXISTS:
                 raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
 
-    def _from_controller(self, ask: Callable[[float], Answers[T]]) -> Answers[T]:
+    def _from_controller(self, ask: Callable[[float], Answers[T]], patience: float) -> Answers[T]:
         """Call ``ask`` with the seconds that it may take, and return its answers. While an answer
-        times out (the brokers may be electing a controller), it is called again, for as long as
-        creating a topic may take. Raises KafkaError.
+        times out (the brokers may be electing a controller), it is called again, for ``patience``
+        seconds. Raises KafkaError.
         """
-        deadline = time.monotonic() + CREATE_TIMEOUT_SECONDS
+        deadline = time.monotonic() + patience
         while True:
             answers = ask(CONTROLLER_SECONDS)
             if not any(map(_timed_out, answers.values())) or time.monotonic() > deadline:

@@ -171,7 +171,8 @@ def standings(
     """The standing of each letter, given all letters.
 
     ``sent``: the (source, redrive count) pairs that have been sent back already. ``is_absent``:
-    whether a source is in a partition that ``events`` does not have.
+    whether a source is in a partition whose number ``retries`` lacks, so that the letter cannot go
+    back.
     """
     by_death = sorted(letters, key=lambda letter: letter.redriven)
     latest: dict[Source | None, Letter] = {
