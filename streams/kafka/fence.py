@@ -22,6 +22,11 @@ from streams.kafka.bootstrap import return_to_bootstrap
 # How often a request that waits asks ``may_send`` again.
 LEAVE_POLL_SECONDS = 0.05
 
+# Stands for a key that is null. aiokafka's ``send`` refuses a record without key and value, and its
+# ``send_batch`` waits until nothing else is queued for the partition: under load that took longer
+# than the timeout of 40 s, which ended the worker.
+_NULL_KEY = b"a key that is null"
+
 
 class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
     """The producer was fenced before the record went out. Not retriable for aiokafka."""
@@ -32,7 +37,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
     returns False."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(key_serializer=_written_key, **options)
         self.fenced = False
         self._may_send = may_send
         client: Any = self.client
@@ -57,16 +62,13 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
     ) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers
         can write such a record, and its dead letter must be an exact copy (promise 7)."""
-        sent: asyncio.Future[Any]
-        if key is None and value is None:
-            batch = self.create_batch()
-            batch.append(timestamp=None, key=None, value=None, headers=list(headers))
-            batch.close()
-            sent = await self.send_batch(batch, topic, partition=partition)
-        else:
-            sent = await self.send(
-                topic, key=key, value=value, headers=list(headers), partition=partition
-            )
+        sent: asyncio.Future[Any] = await self.send(
+            topic,
+            key=_NULL_KEY if key is None else key,
+            value=value,
+            headers=list(headers),
+            partition=partition,
+        )
         return sent
 
     async def _send_with_leave(
@@ -81,3 +83,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             if self.fenced:
                 raise Fenced
         return await self._send_request(node_id, request, group=group)
+
+
+def _written_key(key: bytes) -> bytes | None:
+    return None if key is _NULL_KEY else key

@@ -73,6 +73,22 @@ async def test_a_record_of_nothing_can_be_published(rig: Rig) -> None:
     assert (record.key, record.value, record.headers) == (None, None, (("a", b"1"),))
 
 
+async def test_a_record_of_nothing_is_queued_like_any_other(rig: Rig) -> None:
+    """It waits for no empty queue: under load, its partition's is never empty."""
+    rig.may_send = False
+    enqueue = rig.publisher.enqueue
+    queued = [await enqueue(rig.topic, key=b"i-1", value=b"one", partition=0)]
+    await rig.held()
+    queued.append(await asyncio.wait_for(enqueue(rig.topic, key=None, value=None, partition=0), 5))
+    queued.append(await enqueue(rig.topic, key=b"i-1", value=b"two", partition=0))
+
+    rig.may_send = True
+
+    offsets = [at.offset for at in await asyncio.wait_for(asyncio.gather(*queued), 5)]
+    assert offsets == sorted(offsets)
+    assert await rig.values() == [b"one", None, b"two"]
+
+
 async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
     """A session in doubt: the record waits, and is lost to nobody."""
     rig.may_send = False
