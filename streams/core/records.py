@@ -1,4 +1,4 @@
-"""What is stored and sent: the interaction's record in the table, the outcome, the dead letter.
+"""The interaction's record in the table, and what it is made of.
 
 JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 ``topics/schemas`` describe the same shapes for readers of other languages.
@@ -6,18 +6,9 @@ JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 
 from __future__ import annotations
 
-import uuid
 from enum import StrEnum
-from typing import Any
 
 import msgspec
-
-SCHEMA_VERSION = 1
-
-# Namespace of the name-based outcome ids. Changing it would give every source record a new id, so
-# consumers could no longer drop what they have seen.
-OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
-
 
 # In the life of a log that was cut: what stands before it is the topic's id.
 CUT = "@"
@@ -70,14 +61,6 @@ class Basis(StrEnum):
     EVENT = "event"
     CACHE = "cache"
     API = "api"
-
-
-class Stage(StrEnum):
-    """Where a record died (``dlq.stage``)."""
-
-    BRIDGE = "bridge"
-    WORKER = "worker"
-    RETRY = "retry"
 
 
 class Fault(msgspec.Struct, frozen=True, rename="camel"):
@@ -224,86 +207,5 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
         return sum(each.waits and each.offset != offset for each in self.deferred)
 
 
-class Outcome(msgspec.Struct, frozen=True, rename="camel"):
-    """One decision, as other teams consume it (contract, Outcome)."""
-
-    outcome_id: str
-    final: bool
-    interaction_id: str | None
-    sequence_id: int | str | None
-    event_id: str | None
-    decision: Decision
-    reason: Reason
-    basis: Basis
-    dry_run: bool
-    disposition_code_id: str | None
-    patch_status: int | None
-    recovered: bool
-    api_calls: int
-    attempts: int
-    duration_ms: int | None
-    event_time: str
-    decided_at: str
-    latency_ms: float
-    end_to_end_ms: float
-    source: Source
-    trace_id: str | None
-    error: Fault | None
-    next_at: str | None = None
-    schema_version: int = SCHEMA_VERSION
-
-
-class DeadLetter(msgspec.Struct, frozen=True):
-    """Bytes that could not be handled, untouched, and why (contract, dead-letter headers).
-
-    ``attempts``: times it was taken up, the first one and one for each deferral.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    reason: str
-    message: str
-    stage: Stage
-    attempts: int
-    failed_at: str
-    source: Source | None = None
-    redriven: int = 0
-
-    def headers(self) -> list[tuple[str, bytes]]:
-        """The ``dlq.*`` headers."""
-        named: dict[str, Any] = {
-            "dlq.reason": self.reason,
-            "dlq.message": self.message,
-            "dlq.stage": self.stage.value,
-            "dlq.attempts": self.attempts,
-            "dlq.failed-at": self.failed_at,
-        }
-        if self.source is not None:
-            named["dlq.source.topic"] = self.source.topic
-            named["dlq.source.partition"] = self.source.partition
-            named["dlq.source.offset"] = self.source.offset
-        if self.redriven:
-            named["dlq.redriven"] = self.redriven
-        return [(name, str(value).encode()) for name, value in named.items()]
-
-
-def outcome_id(
-    source: Source, attempt: int | None = None, *, redriven: int = 0, life: str = ""
-) -> str:
-    """The same source record always gives the same id; a deferral adds its attempt. What an
-    operator has sent back is decided anew, so that adds how often it was. ``life``: that of the
-    log, which counts once the log was cut: another record may lie at the same offset then."""
-    name = f"{source.topic}/{source.partition}/{source.offset}"
-    if CUT in life:
-        name += f" of {life}"
-    if redriven:
-        name += f"@{redriven}"
-    if attempt is not None:
-        name += f"#{attempt}"
-    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))
-
-
 encode_record = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(InteractionRecord).decode
-encode_outcome = msgspec.json.Encoder().encode
-decode_outcome = msgspec.json.Decoder(Outcome).decode

@@ -16,8 +16,8 @@ from streams.core.records import PutOff, Source
 from streams.errors import EnvelopeError
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_topic
-from streams.operator.letter import Letter, read_letter
 from streams.settings import Settings, TopicNames
+from streams.wire.dead_letters import Letter, read_letter
 from streams.wire.retries import read_returned, retry_headers
 
 

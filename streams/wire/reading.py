@@ -1,4 +1,4 @@
-"""The value of a record in ``events`` or ``outcomes`` into what it says, or why not. Pure.
+"""The value of a record in ``events`` into what it says, or why not. Pure.
 
 Anybody who may write to a topic can put any record there, and a later version of this program may.
 What can not be read is a value like any other, so that whoever reads the topic tells of it and goes
@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.foreign_text import foreign_text
-from streams.core.records import Outcome, decode_outcome
 from streams.errors import EnvelopeError
 
 # Characters of what the decoder says is wrong; it quotes the record.
@@ -38,20 +35,3 @@ def read_event(value: bytes | None) -> InteractionEvent | Unreadable | None:
         return parse(value)
     except EnvelopeError as exc:
         return Unreadable(foreign_text(str(exc), WHY_LENGTH))
-
-
-def read_outcome(value: bytes | None) -> Outcome | Unreadable:
-    """Never raises."""
-    if value is None:
-        return NO_VALUE
-    try:
-        value.decode()  # the decoder passes over what it does not need, whatever its bytes are
-        return decode_outcome(value)
-    except UnicodeDecodeError as exc:
-        return Unreadable(f"not UTF-8: {exc.reason} at byte {exc.start}")
-    except RecursionError:
-        return Unreadable("JSON is nested too deeply")
-    except msgspec.ValidationError as exc:
-        return Unreadable(foreign_text(f"JSON of another shape: {exc}", WHY_LENGTH))
-    except msgspec.DecodeError as exc:
-        return Unreadable(foreign_text(f"not JSON: {exc}", WHY_LENGTH))

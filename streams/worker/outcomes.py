@@ -14,28 +14,18 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
-from streams.core.records import (
-    DeadLetter,
-    Decision,
-    Outcome,
-    PutOff,
-    Reason,
-    Stage,
-    Verdict,
-    encode_outcome,
-    outcome_id,
-)
+from streams.core.records import Decision, PutOff, Reason, Verdict
 from streams.errors import OwnershipLost, RecordTooLarge
-from streams.kafka.publisher import Headers, Publisher
+from streams.kafka.publisher import Publisher
 from streams.settings import TopicNames
 from streams.telemetry.tracing import extract_context, inject_context
+from streams.wire.dead_letters import DeadLetter, Stage
+from streams.wire.outcomes import Outcome, encode_outcome, outcome_headers, outcome_id
 from streams.wire.retries import retry_headers
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
-
-OUTCOME_TYPE = "genesys.interaction.outcome.v1"
 
 _UNSAMPLED_TRACE = 0
 
@@ -210,7 +200,11 @@ class OutcomePublisher:
                 "messaging.destination.name": topic,
             },
         ) as span:
-            headers = [*self._headers(outcome), *work.assignment.headers]
+            headers = [
+                *outcome_headers(outcome, app_id=self._app_id),
+                *inject_context(),
+                *work.assignment.headers,
+            ]
             value = encode_outcome(outcome)
             try:
                 at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
@@ -219,19 +213,6 @@ class OutcomePublisher:
                 at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
             span.set_attribute("messaging.destination.partition.id", str(at.partition))
             span.set_attribute("messaging.kafka.offset", at.offset)
-
-    def _headers(self, outcome: Outcome) -> Headers:
-        cloud_event = {
-            "ce_specversion": "1.0",
-            "ce_id": outcome.outcome_id,
-            "ce_source": f"/genesys-streams/{self._app_id}",
-            "ce_type": OUTCOME_TYPE,
-            "ce_subject": outcome.interaction_id or "",
-            "ce_time": outcome.decided_at,
-            "content-type": "application/json",
-        }
-        headers = [(name, value.encode()) for name, value in cloud_event.items()]
-        return [*headers, *inject_context()]
 
     def _outcome(self, work: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
         event = work.event if isinstance(work.event, InteractionEvent) else None

@@ -177,7 +177,7 @@ MUTANTS = (
     Mutant(
         "give the outcome a new id each time",
         6,
-        "streams/core/records.py",
+        "streams/wire/outcomes.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
         (f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",),

@@ -26,7 +26,7 @@ SHARED = GROUND | {"core", "settings", "telemetry"}
 # What each room may import beside itself.
 MAY_IMPORT = {
     "core": {"errors"},
-    "wire": {"core", "errors", "kafka"},
+    "wire": {"clock", "core", "errors", "kafka"},
     "kafka": SHARED - {"telemetry"},
     "genesys": SHARED - {"telemetry"},
     "telemetry": GROUND,

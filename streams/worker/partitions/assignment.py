@@ -15,11 +15,8 @@ from faust.types import TP
 
 from streams.errors import OwnershipLost
 from streams.kafka.publisher import Headers
+from streams.wire.generation import generation_headers
 from streams.worker.partitions.frontier import Frontier
-
-# On every outcome and state record: the consumer generation it was written in. In one partition it
-# only grows; where it does not, a worker has written that no longer owned the partition.
-GENERATION_HEADER = "worker.generation"
 
 # How soon a lane that waits for a heartbeat's answer goes on after it.
 OWNERSHIP_POLL_SECONDS = 0.05
@@ -69,7 +66,7 @@ class Assignment:
     @property
     def headers(self) -> Headers:
         """What tells a record of this assignment from one that a later owner wrote."""
-        return ((GENERATION_HEADER, str(self.generation).encode()),)
+        return generation_headers(self.generation)
 
     def check(self) -> None:
         """Raises OwnershipLost when an effect for these partitions would no longer be ours."""

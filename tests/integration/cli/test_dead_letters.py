@@ -12,9 +12,10 @@ import pytest
 
 from streams.cli.main import run
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import DeadLetter, Reason, Source, Stage
+from streams.core.records import Reason, Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.settings import Settings
+from streams.wire.dead_letters import DeadLetter, Stage
 
 Output = pytest.CaptureFixture[str]
 

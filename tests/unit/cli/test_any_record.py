@@ -21,14 +21,14 @@ from streams.cli.main import run
 from streams.clock import epoch_ms
 from streams.core.decision import Policy
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import Outcome
 from streams.kafka.declaration import declared_directory
 from streams.operator import redrive as redriving
-from streams.operator.letter import SOURCE, in_turn, read_letter, standings
+from streams.operator.letter import in_turn, standings
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
 from streams.settings import Settings, TopicNames
-from streams.wire.reading import read_outcome
+from streams.wire.dead_letters import SOURCE, read_letter
+from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
 from tests.unit.genesys.scripted import LeapingClock
 from tests.unit.operator.test_redrive import Recording

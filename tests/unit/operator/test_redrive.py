@@ -7,12 +7,12 @@ from typing import Any
 
 from streams.core.records import Source
 from streams.kafka.publisher import Acknowledged, Headers, Publisher
-from streams.operator.letter import Letter
 from streams.operator.redrive import redrive
 from streams.settings import TopicNames
+from streams.wire.dead_letters import Letter
 from streams.wire.retries import read_returned
 from tests.unit.genesys.scripted import LeapingClock
-from tests.unit.operator.test_letter import TOPIC, body, letter
+from tests.unit.wire.test_dead_letters import TOPIC, body, letter
 
 TOPICS = TopicNames("genesys.interaction.")
 

@@ -16,7 +16,7 @@ import pytest
 from streams.clock import rfc3339
 from streams.core.decision import Policy
 from streams.core.interaction import Interaction
-from streams.core.records import Decision, InteractionRecord, Outcome, Reason, encode_outcome
+from streams.core.records import Decision, InteractionRecord, Reason
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import (
     NotFound,
@@ -29,6 +29,7 @@ from streams.errors import (
 )
 from streams.genesys.api import CallLog, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
+from streams.wire.outcomes import Outcome, encode_outcome
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from tests.unit.worker.world import (

@@ -23,12 +23,13 @@ from prometheus_client import CollectorRegistry
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.interaction import Interaction
-from streams.core.records import InteractionRecord, Outcome, Source, decode_outcome
+from streams.core.records import InteractionRecord, Source
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
 from streams.genesys.api import CallLog, GenesysApi
 from streams.kafka.publisher import Acknowledged, Headers
 from streams.settings import TopicNames
+from streams.wire.outcomes import Outcome, decode_outcome
 from streams.wire.retries import read_returned
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.lanes.source_record import SourceRecord
