@@ -8,7 +8,7 @@ in the moment it goes out, with nothing awaited between the answer and the bytes
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import aiokafka
@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.bootstrap import return_to_bootstrap
+from streams.kafka.message import Message
 
 # How soon a request that waits for leave goes on once it has it.
 LEAVE_POLL_SECONDS = 0.05
@@ -43,26 +44,19 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         self.fenced = True
         self._message_accumulator.fail_all(Fenced())
 
-    async def send_record(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]],
-        partition: int | None,
-    ) -> asyncio.Future[Any]:
+    async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """As aiokafka's ``send``, but it takes a record without key and value as well: other
         producers can write one, and its dead letter has to be the same (promise 7)."""
         sent: asyncio.Future[Any]
-        if key is None and value is None:
+        topic, headers, partition = message.topic, list(message.headers), message.partition
+        if message.key is None and message.value is None:
             batch = self.create_batch()
-            batch.append(timestamp=None, key=None, value=None, headers=list(headers))
+            batch.append(timestamp=None, key=None, value=None, headers=headers)
             batch.close()
             sent = await self.send_batch(batch, topic, partition=partition)
         else:
             sent = await self.send(
-                topic, key=key, value=value, headers=list(headers), partition=partition
+                topic, key=message.key, value=message.value, headers=headers, partition=partition
             )
         return sent
 

@@ -19,7 +19,7 @@ from streams.clock import epoch_ms
 from streams.core.envelope import InteractionEvent
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Reason, Source
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 from streams.wire.reading import read_event
 
 REASON = "dlq.reason"

@@ -6,7 +6,7 @@ written that no longer owned the partition. Read by whoever judges that from out
 
 from __future__ import annotations
 
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 
 GENERATION = "worker.generation"
 

@@ -12,7 +12,7 @@ import msgspec
 
 from streams.core.foreign_text import foreign_text
 from streams.core.records import CUT, Basis, Decision, Fault, Reason, Source
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 from streams.wire.reading import NO_VALUE, WHY_LENGTH, Unreadable
 
 SCHEMA_VERSION = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import msgspec
 from opentelemetry import trace
@@ -16,6 +17,7 @@ from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Decision, PutOff, Reason, Verdict
 from streams.errors import OwnershipLost, RecordTooLarge
+from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
 from streams.settings import TopicNames
 from streams.telemetry.tracing import extract_context, inject_context
@@ -126,14 +128,14 @@ class OutcomePublisher:
     async def _put_off(self, work: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
         """Into ``retries``, to the partition of the same number: its table is there."""
         told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
-        headers = [*told, *inject_context()]
-        await self._publisher.publish(
+        message = Message(
             self._topics.retries,
             key=work.key,
             value=work.value,
-            headers=headers,
+            headers=[*told, *inject_context()],
             partition=work.tp.partition,
         )
+        await self._publisher.publish(message)
         self._metrics.deferred(verdict.reason.value)
 
     async def _bury(self, work: SourceRecord, verdict: Verdict) -> None:
@@ -148,11 +150,8 @@ class OutcomePublisher:
             source=work.source,
             redriven=work.redriven,
         )
-        headers = [*letter.headers(), *inject_context()]
         try:
-            await self._publisher.publish(
-                self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
-            )
+            await self._send(letter)
         except RecordTooLarge as error:
             await self._bury_without_bytes(letter, error)
         self._metrics.dead_letter(verdict.reason.value)
@@ -178,12 +177,16 @@ class OutcomePublisher:
         left = msgspec.structs.replace(
             letter, key=None, value=None, message=foreign_text(message, MESSAGE_LENGTH)
         )
-        await self._publisher.publish(
+        await self._send(left)
+
+    async def _send(self, letter: DeadLetter) -> None:
+        message = Message(
             self._topics.dead_letters,
-            key=None,
-            value=None,
-            headers=[*left.headers(), *inject_context()],
+            key=letter.key,
+            value=letter.value,
+            headers=[*letter.headers(), *inject_context()],
         )
+        await self._publisher.publish(message)
 
     async def _publish(self, outcome: Outcome, work: SourceRecord) -> None:
         topic = self._topics.outcomes
@@ -205,12 +208,12 @@ class OutcomePublisher:
                 *inject_context(),
                 *work.assignment.headers,
             ]
-            value = encode_outcome(outcome)
+            message = Message(topic, key=key, value=encode_outcome(outcome), headers=headers)
             try:
-                at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+                at = await self._publisher.publish(message)
             except RecordTooLarge:
                 # A record's own key, larger than Kafka takes from us. ``source`` says whose it is.
-                at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
+                at = await self._publisher.publish(replace(message, key=None))
             span.set_attribute("messaging.destination.partition.id", str(at.partition))
             span.set_attribute("messaging.kafka.offset", at.offset)
 

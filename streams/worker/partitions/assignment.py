@@ -14,7 +14,7 @@ from types import MappingProxyType
 from faust.types import TP
 
 from streams.errors import OwnershipLost
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 from streams.wire.generation import generation_headers
 from streams.worker.partitions.frontier import Frontier
 

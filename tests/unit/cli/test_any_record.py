@@ -242,11 +242,11 @@ async def test_what_a_redrive_sends_the_worker_can_read(found: Records) -> None:
         pass
 
     assert len(publisher.sent) == len(chosen)
-    for topic, _, _, headers, partition in publisher.sent:
-        if topic == TOPICS.retries:
-            assert read_returned(headers).source.partition == partition
-            assert partition is not None
-            assert partition < PARTITIONS
+    for sent in publisher.sent:
+        if sent.topic == TOPICS.retries:
+            assert read_returned(sent.headers).source.partition == sent.partition
+            assert sent.partition is not None
+            assert sent.partition < PARTITIONS
 
 
 @example([ESCAPES, record(None, encoded(OUTCOME), (), 2**63 - 1)])

@@ -28,7 +28,8 @@ from streams.errors import (
     StoreError,
 )
 from streams.genesys.api import CallLog, GenesysApi
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.wire.outcomes import Outcome, encode_outcome
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
@@ -313,20 +314,11 @@ class NarrowPublisher(RecordingPublisher):
         self._narrow = narrow
         self._most = most
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
-        if topic in self._narrow and len(key or b"") + len(value or b"") > self._most:
+    async def publish(self, message: Message) -> Acknowledged:
+        size = len(message.key or b"") + len(message.value or b"")
+        if message.topic in self._narrow and size > self._most:
             raise RecordTooLarge("MessageSizeTooLargeError")
-        return await super().publish(
-            topic, key=key, value=value, headers=headers, partition=partition
-        )
+        return await super().publish(message)
 
 
 def narrow(worker: Worker, *topics: str, most: int = 4_000) -> None:
