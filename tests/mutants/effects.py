@@ -51,7 +51,8 @@ MUTANTS = (
         TABLE,
         "        acknowledged = await self._publisher.enqueue(message)\n",
         """\
-        self._store(partition).put(key, value)
+        with self._stores.using(partition) as store:
+            store.put(key, value)
         acknowledged = await self._publisher.enqueue(message)
 """,
         (
