@@ -29,6 +29,7 @@ import msgspec
 from benchmarks.budget import truth
 from benchmarks.throughput import ROOT, broker, measure, process
 from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
@@ -68,7 +69,7 @@ async def send(settings: Settings, names: Sequence[str], per_second: float | Non
                 await asyncio.sleep(wait)
             acknowledged.append(
                 await publisher.enqueue(
-                    settings.topics.events, key=each.encode(), value=event(each)
+                    Message(settings.topics.events, key=each.encode(), value=event(each))
                 )
             )
         await asyncio.gather(*acknowledged)

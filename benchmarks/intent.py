@@ -31,6 +31,7 @@ from benchmarks.throughput import ROOT, announced, process
 from streams.cli.main import run as run_command
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import InteractionRecord
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import apply_topics, verify_topics
@@ -93,9 +94,11 @@ async def measure(settings: Settings, simulator: str, records: int) -> Costs:
         for interaction_id, kind in calls.items():
             for _ in range(kind.times):
                 await publisher.publish(
-                    settings.topics.events,
-                    key=interaction_id.encode(),
-                    value=_event(interaction_id, kind),
+                    Message(
+                        settings.topics.events,
+                        key=interaction_id.encode(),
+                        value=_event(interaction_id, kind),
+                    )
                 )
             await asyncio.sleep(1 / RECORDS_PER_SECOND)
     finally:

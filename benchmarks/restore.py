@@ -31,6 +31,7 @@ from streams.core.records import (
     Verdict,
     encode_record,
 )
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
@@ -79,9 +80,11 @@ async def fill(settings: Settings, records: int) -> None:
             await asyncio.gather(
                 *(
                     publisher.publish(
-                        changelog(settings.app_id),
-                        key=each.interaction_id.encode(),
-                        value=encode_record(each),
+                        Message(
+                            changelog(settings.app_id),
+                            key=each.interaction_id.encode(),
+                            value=encode_record(each),
+                        )
                     )
                     for each in chunk
                 )

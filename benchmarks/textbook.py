@@ -38,7 +38,6 @@ from streams.core.records import (
     Verdict,
     decode_record,
     encode_record,
-    outcome_id,
 )
 from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
 from streams.genesys.answers import Answer
@@ -47,6 +46,7 @@ from streams.genesys.transport import Request
 from streams.kafka.publisher import MAX_REQUEST_BYTES
 from streams.kafka.topics import VerifiedTopics, verify_topics
 from streams.settings import GenesysSettings, Settings
+from streams.wire.outcomes import outcome_id
 
 TRIES = 3
 

@@ -28,6 +28,7 @@ import click
 import msgspec
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
@@ -101,7 +102,9 @@ async def prepare(settings: Settings, simulator: str, records: int) -> None:
     try:
         await asyncio.gather(
             *(
-                publisher.publish(settings.topics.events, key=each.encode(), value=_event(each))
+                publisher.publish(
+                    Message(settings.topics.events, key=each.encode(), value=_event(each))
+                )
                 for each in ids
             )
         )

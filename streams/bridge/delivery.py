@@ -4,6 +4,7 @@ know how the body came."""
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Protocol
 
 from opentelemetry.context import Context
@@ -14,7 +15,8 @@ from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.spans import publishing
 from streams.clock import Clock
 from streams.core.envelope import InteractionEvent
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import inject_context
 
@@ -24,9 +26,7 @@ log = logging.getLogger(__name__)
 class RecordPublisher(Protocol):
     """Collaborator: puts a record into Kafka."""
 
-    async def publish(
-        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Acknowledged:
+    async def publish(self, message: Message) -> Acknowledged:
         """Returns once the record is acknowledged. Raises PublishError."""
         ...
 
@@ -59,14 +59,13 @@ class Delivery:
         """
         match judge(body):
             case Accepted(event):
-                return await self._publish(
+                message = Message(
                     self._topics.events,
                     key=event.interaction_id.encode(),
                     value=body,
                     headers=[("content-type", JSON.encode())],
-                    sender=sender,
-                    event=event,
                 )
+                return await self._publish(message, sender, event)
             case Malformed() as malformed:
                 await self._bury(body, malformed, sender)
                 return malformed
@@ -75,13 +74,13 @@ class Delivery:
 
     async def _bury(self, body: bytes, malformed: Malformed, sender: Context) -> None:
         letter = malformed.dead_letter(body, self._clock.time())
-        at = await self._publish(
+        message = Message(
             self._topics.dead_letters,
             key=letter.key,
             value=letter.value,
             headers=letter.headers(),
-            sender=sender,
         )
+        at = await self._publish(message, sender)
         log.warning(
             "a body that is no event is in dead-letters: %s",
             malformed.error,
@@ -89,21 +88,13 @@ class Delivery:
         )
 
     async def _publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers,
-        sender: Context,
-        event: InteractionEvent | None = None,
+        self, message: Message, sender: Context, event: InteractionEvent | None = None
     ) -> Acknowledged:
         with (
-            self._metrics.publish_duration.labels(topic).time(),
-            publishing(self._tracer, topic, event, sender) as published,
+            self._metrics.publish_duration.labels(message.topic).time(),
+            publishing(self._tracer, message.topic, event, sender) as published,
         ):
-            at = await self._publisher.publish(
-                topic, key=key, value=value, headers=[*headers, *inject_context()]
-            )
+            traced = replace(message, headers=[*message.headers, *inject_context()])
+            at = await self._publisher.publish(traced)
             published(at)
             return at

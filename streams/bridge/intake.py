@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent, parse, readable_interaction_id
-from streams.core.records import DeadLetter, Reason, Stage
+from streams.core.records import Reason
 from streams.errors import EnvelopeError
+from streams.wire.dead_letters import DeadLetter, Stage
 
 JSON = "application/json"
 

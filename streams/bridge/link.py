@@ -10,7 +10,8 @@ from typing import Protocol
 
 from streams.clock import Clock
 from streams.errors import KafkaError, PublishError, TopicsError
-from streams.kafka.publisher import Acknowledged, Headers, Publisher
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import APPLY_HINT, TopicsAdmin
 
@@ -76,17 +77,15 @@ class Link:
         """Why no event can be put into Kafka just now; None when it can."""
         return self._trouble
 
-    async def publish(
-        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Acknowledged:
+    async def publish(self, message: Message) -> Acknowledged:
         """Put a record into Kafka. Raises PublishError; being cancelled means giving up on it."""
         try:
-            at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+            at = await self._publisher.publish(message)
         except PublishError as exc:
             self._note_failure(str(exc))
             raise
         except asyncio.CancelledError:
-            self._note_failure(f"Kafka did not acknowledge a record for {topic} in time")
+            self._note_failure(f"Kafka did not acknowledge a record for {message.topic} in time")
             raise
         self._acknowledged += 1
         self._failing_since = self._trouble = None

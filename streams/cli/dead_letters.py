@@ -20,12 +20,13 @@ from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import SystemClock, rfc3339
 from streams.core.envelope import INTERACTION_ID
-from streams.core.records import Source, Stage
+from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.operator.letter import REASONS, Letter, Standing, Wanted, in_turn, standings
+from streams.operator.letter import Standing, Wanted, in_turn, standings
 from streams.operator.redrive import read_letters, read_sent, redrive
 from streams.settings import Settings
+from streams.wire.dead_letters import REASONS, Letter, Stage
 
 # A gentle default: records that are sent back compete with live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0

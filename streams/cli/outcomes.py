@@ -20,10 +20,11 @@ from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import rfc3339
 from streams.core.envelope import INTERACTION_ID
-from streams.core.records import Decision, Outcome
+from streams.core.records import Decision
 from streams.kafka.reader import partition_of, partitions_of, read_topic, time_of
 from streams.settings import Settings
-from streams.wire.reading import Unreadable, read_outcome
+from streams.wire.outcomes import Outcome, read_outcome
+from streams.wire.reading import Unreadable
 
 STYLES = {
     Decision.PATCHED: "green",

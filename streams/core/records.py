@@ -1,5 +1,5 @@
-"""The values that are stored and sent: the interaction's record in the table, the outcome, the dead
-letter.
+"""The interaction's record in the table, and the values that it is made of.
+
 
 JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 ``topics/schemas`` describe the same shapes for readers of other languages.
@@ -7,18 +7,9 @@ JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 
 from __future__ import annotations
 
-import uuid
 from enum import StrEnum
-from typing import Any
 
 import msgspec
-
-SCHEMA_VERSION = 1
-
-# Namespace of the name-based outcome ids. Changing it would give every source record a new id, so
-# consumers could no longer drop what they have seen.
-OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
-
 
 # Separates, in the life of a log that was cut, the topic's id from the time of the cut.
 CUT = "@"
@@ -71,14 +62,6 @@ class Basis(StrEnum):
     EVENT = "event"
     CACHE = "cache"
     API = "api"
-
-
-class Stage(StrEnum):
-    """Where a record became a dead letter (``dlq.stage``)."""
-
-    BRIDGE = "bridge"
-    WORKER = "worker"
-    RETRY = "retry"
 
 
 class Fault(msgspec.Struct, frozen=True, rename="camel"):
@@ -229,88 +212,5 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
         return sum(each.waits and each.offset != offset for each in self.deferred)
 
 
-class Outcome(msgspec.Struct, frozen=True, rename="camel"):
-    """One verdict, as other teams consume it (contract, Outcome)."""
-
-    outcome_id: str
-    final: bool
-    interaction_id: str | None
-    sequence_id: int | str | None
-    event_id: str | None
-    decision: Decision
-    reason: Reason
-    basis: Basis
-    dry_run: bool
-    disposition_code_id: str | None
-    patch_status: int | None
-    recovered: bool
-    api_calls: int
-    attempts: int
-    duration_ms: int | None
-    event_time: str
-    decided_at: str
-    latency_ms: float
-    end_to_end_ms: float
-    source: Source
-    trace_id: str | None
-    error: Fault | None
-    next_at: str | None = None
-    schema_version: int = SCHEMA_VERSION
-
-
-class DeadLetter(msgspec.Struct, frozen=True):
-    """Bytes that could not be handled, untouched, and why (contract, dead-letter headers).
-
-    ``attempts``: how often the record was taken up: once, and once more for each deferral.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    reason: str
-    message: str
-    stage: Stage
-    attempts: int
-    failed_at: str
-    source: Source | None = None
-    redriven: int = 0
-
-    def headers(self) -> list[tuple[str, bytes]]:
-        """The ``dlq.*`` headers."""
-        named: dict[str, Any] = {
-            "dlq.reason": self.reason,
-            "dlq.message": self.message,
-            "dlq.stage": self.stage.value,
-            "dlq.attempts": self.attempts,
-            "dlq.failed-at": self.failed_at,
-        }
-        if self.source is not None:
-            named["dlq.source.topic"] = self.source.topic
-            named["dlq.source.partition"] = self.source.partition
-            named["dlq.source.offset"] = self.source.offset
-        if self.redriven:
-            named["dlq.redriven"] = self.redriven
-        return [(name, str(value).encode()) for name, value in named.items()]
-
-
-def outcome_id(
-    source: Source, attempt: int | None = None, *, redriven: int = 0, life: str = ""
-) -> str:
-    """The id of an outcome: the same source record always gives the same id.
-
-    A deferral adds its ``attempt``. A redriven record is decided anew, so ``redriven`` is added.
-    ``life`` is added once the log was cut, because another record may then lie at the same offset.
-    """
-    name = f"{source.topic}/{source.partition}/{source.offset}"
-    if CUT in life:
-        name += f" of {life}"
-    if redriven:
-        name += f"@{redriven}"
-    if attempt is not None:
-        name += f"#{attempt}"
-    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))
-
-
 encode_record = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(InteractionRecord).decode
-encode_outcome = msgspec.json.Encoder().encode
-decode_outcome = msgspec.json.Decoder(Outcome).decode

@@ -9,7 +9,7 @@ the socket.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import aiokafka
@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.bootstrap import return_to_bootstrap
+from streams.kafka.message import Message
 
 # How often a request that waits asks ``may_send`` again.
 LEAVE_POLL_SECONDS = 0.05
@@ -51,23 +52,15 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         self.fenced = True
         self._message_accumulator.fail_all(Fenced())
 
-    async def send_record(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]],
-        partition: int | None,
-    ) -> asyncio.Future[Any]:
+    async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers
         can write such a record, and its dead letter must be an exact copy (promise 7)."""
         sent: asyncio.Future[Any] = await self.send(
-            topic,
-            key=_NULL_KEY if key is None else key,
-            value=value,
-            headers=list(headers),
-            partition=partition,
+            message.topic,
+            key=_NULL_KEY if message.key is None else message.key,
+            value=message.value,
+            headers=list(message.headers),
+            partition=message.partition,
         )
         return sent
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,11 +17,10 @@ import aiokafka.errors
 from streams.errors import OwnershipLost, PublishError, RecordTooLarge
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.fence import FenceableProducer
+from streams.kafka.message import Message
 from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
-
-Headers = Sequence[tuple[str, bytes]]
 
 # How long a batch waits for more records. It halves the CPU that a record costs under load, and
 # delays one record by less than the round trip to a replicated topic takes.
@@ -55,15 +54,7 @@ class Acknowledged:
 class Publisher(Protocol):
     """Collaborator: sends records and tells when Kafka has acknowledged them."""
 
-    async def enqueue(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> asyncio.Future[Acknowledged]:
+    async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
         """Queue a record; the future is done when Kafka has acknowledged it.
 
         Futures of one partition finish in offset order, and so do their done-callbacks. Both this
@@ -71,15 +62,7 @@ class Publisher(Protocol):
         """
         ...
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
+    async def publish(self, message: Message) -> Acknowledged:
         """Queue a record and wait until it is acknowledged. Raises PublishError."""
         ...
 
@@ -158,20 +141,11 @@ class KafkaPublisher:
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
-    async def enqueue(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> asyncio.Future[Acknowledged]:
+    async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
+        topic = message.topic
         producer = await self._connected()
         try:
-            sent = await producer.send_record(
-                topic, key=key, value=value, headers=headers, partition=partition
-            )
+            sent = await producer.send_record(message)
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:
                 raise _fenced() from exc
@@ -200,18 +174,8 @@ class KafkaPublisher:
         sent.add_done_callback(resolve)
         return acknowledged
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
-        return await (
-            await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
-        )
+    async def publish(self, message: Message) -> Acknowledged:
+        return await (await self.enqueue(message))
 
     async def _connected(self) -> FenceableProducer:
         if self._producer is not None:

@@ -14,10 +14,11 @@ from contextlib import aclosing
 from streams.clock import Clock
 from streams.core.records import PutOff, Source
 from streams.errors import EnvelopeError
+from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_topic
 from streams.kafka.settings import KafkaSettings, TopicNames
-from streams.operator.letter import Letter, read_letter
+from streams.wire.dead_letters import Letter, read_letter
 from streams.wire.retries import read_returned, retry_headers
 
 
@@ -67,9 +68,8 @@ async def redrive(
         due = max(due, clock.monotonic()) + 1 / per_second
         if letter.source is None or letter.source.topic != topics.events:
             assert letter.interaction_id is not None, "sorted out before"
-            await publisher.publish(
-                topics.events, key=letter.interaction_id.encode(), value=letter.value
-            )
+            key = letter.interaction_id.encode()
+            await publisher.publish(Message(topics.events, key=key, value=letter.value))
         else:
             await send_back(
                 publisher,
@@ -98,7 +98,11 @@ async def send_back(
     It goes to the partition of ``retries`` with its own partition's number, because its table is
     there. Raises PublishError.
     """
-    headers = retry_headers(source, PutOff(0, 0), reason, redriven=times)
-    await publisher.publish(
-        topics.retries, key=key, value=value, headers=headers, partition=source.partition
+    message = Message(
+        topics.retries,
+        key=key,
+        value=value,
+        headers=retry_headers(source, PutOff(0, 0), reason, redriven=times),
+        partition=source.partition,
     )
+    await publisher.publish(message)

@@ -1,4 +1,4 @@
-"""Parses the value of a record in ``events`` or ``outcomes``, or says why it can not. Pure.
+"""Parses the value of a record in ``events``, or says why it can not. Pure.
 
 Any program that may write to a topic can put any record there, and so may a later version of this
 one. A value that can not be read gives an ``Unreadable`` instead of an exception, so that the
@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
-
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.foreign_text import foreign_text
-from streams.core.records import Outcome, decode_outcome
 from streams.errors import EnvelopeError
 
 # Characters of the decoder's own error message, which may quote the record.
@@ -39,20 +36,3 @@ def read_event(value: bytes | None) -> InteractionEvent | Unreadable | None:
         return parse(value)
     except EnvelopeError as exc:
         return Unreadable(foreign_text(str(exc), WHY_LENGTH))
-
-
-def read_outcome(value: bytes | None) -> Outcome | Unreadable:
-    """Read one outcome. Never raises."""
-    if value is None:
-        return NO_VALUE
-    try:
-        value.decode()  # the decoder passes over fields that it does not need, UTF-8 or not
-        return decode_outcome(value)
-    except UnicodeDecodeError as exc:
-        return Unreadable(f"not UTF-8: {exc.reason} at byte {exc.start}")
-    except RecursionError:
-        return Unreadable("JSON is nested too deeply")
-    except msgspec.ValidationError as exc:
-        return Unreadable(foreign_text(f"JSON of another shape: {exc}", WHY_LENGTH))
-    except msgspec.DecodeError as exc:
-        return Unreadable(foreign_text(f"not JSON: {exc}", WHY_LENGTH))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streams.core.records import PutOff, Source
 from streams.errors import EnvelopeError
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 
 ATTEMPT = "retry.attempt"
 NOT_BEFORE = "retry.not-before"

@@ -9,8 +9,8 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
 from streams import __version__
-from streams.core.records import Outcome
 from streams.genesys.breaker import State
+from streams.wire.outcomes import Outcome
 
 # Buckets for one call or one record: from a cache hit to a record that waited out a throttle.
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)

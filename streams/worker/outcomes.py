@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import msgspec
 from opentelemetry import trace
@@ -26,28 +27,19 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
-from streams.core.records import (
-    DeadLetter,
-    Decision,
-    Outcome,
-    PutOff,
-    Reason,
-    Stage,
-    Verdict,
-    encode_outcome,
-    outcome_id,
-)
+from streams.core.records import Decision, PutOff, Reason, Verdict
 from streams.errors import OwnershipLost, RecordTooLarge
-from streams.kafka.publisher import Headers, Publisher
+from streams.kafka.message import Message
+from streams.kafka.publisher import Publisher
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context, inject_context
+from streams.wire.dead_letters import DeadLetter, Stage
+from streams.wire.outcomes import Outcome, encode_outcome, outcome_headers, outcome_id
 from streams.wire.retries import retry_headers
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
-
-OUTCOME_TYPE = "genesys.interaction.outcome.v1"
 
 _UNSAMPLED_TRACE = 0
 
@@ -153,14 +145,14 @@ class OutcomePublisher:
         """Publish a copy to ``retries``, to the partition of the same number: its table is
         there."""
         told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
-        headers = [*told, *inject_context()]
-        await self._publisher.publish(
+        message = Message(
             self._topics.retries,
             key=work.key,
             value=work.value,
-            headers=headers,
+            headers=[*told, *inject_context()],
             partition=work.tp.partition,
         )
+        await self._publisher.publish(message)
         self._metrics.deferred(verdict.reason.value)
 
     async def _bury(self, work: SourceRecord, verdict: Verdict) -> None:
@@ -175,11 +167,8 @@ class OutcomePublisher:
             source=work.source,
             redriven=work.redriven,
         )
-        headers = [*letter.headers(), *inject_context()]
         try:
-            await self._publisher.publish(
-                self._topics.dead_letters, key=letter.key, value=letter.value, headers=headers
-            )
+            await self._send(letter)
         except RecordTooLarge as error:
             await self._bury_without_bytes(letter, error)
         self._metrics.dead_letter(verdict.reason.value)
@@ -206,12 +195,16 @@ class OutcomePublisher:
         left = msgspec.structs.replace(
             letter, key=None, value=None, message=foreign_text(message, MESSAGE_LENGTH)
         )
-        await self._publisher.publish(
+        await self._send(left)
+
+    async def _send(self, letter: DeadLetter) -> None:
+        message = Message(
             self._topics.dead_letters,
-            key=None,
-            value=None,
-            headers=[*left.headers(), *inject_context()],
+            key=letter.key,
+            value=letter.value,
+            headers=[*letter.headers(), *inject_context()],
         )
+        await self._publisher.publish(message)
 
     async def _publish(self, outcome: Outcome, work: SourceRecord) -> None:
         topic = self._topics.outcomes
@@ -228,29 +221,20 @@ class OutcomePublisher:
                 MESSAGING_DESTINATION_NAME: topic,
             },
         ) as span:
-            headers = [*self._headers(outcome), *work.assignment.headers]
-            value = encode_outcome(outcome)
+            headers = [
+                *outcome_headers(outcome, app_id=self._app_id),
+                *inject_context(),
+                *work.assignment.headers,
+            ]
+            message = Message(topic, key=key, value=encode_outcome(outcome), headers=headers)
             try:
-                at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+                at = await self._publisher.publish(message)
             except RecordTooLarge:
                 # The record's own key is larger than Kafka accepts from us. ``source`` still names
                 # the record.
-                at = await self._publisher.publish(topic, key=None, value=value, headers=headers)
+                at = await self._publisher.publish(replace(message, key=None))
             span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
             span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)
-
-    def _headers(self, outcome: Outcome) -> Headers:
-        cloud_event = {
-            "ce_specversion": "1.0",
-            "ce_id": outcome.outcome_id,
-            "ce_source": f"/genesys-streams/{self._app_id}",
-            "ce_type": OUTCOME_TYPE,
-            "ce_subject": outcome.interaction_id or "",
-            "ce_time": outcome.decided_at,
-            "content-type": "application/json",
-        }
-        headers = [(name, value.encode()) for name, value in cloud_event.items()]
-        return [*headers, *inject_context()]
 
     def _outcome(self, work: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
         event = work.event if isinstance(work.event, InteractionEvent) else None

@@ -23,6 +23,7 @@ from streams.core.envelope import InteractionEvent
 from streams.core.records import InteractionRecord, decode_record
 from streams.genesys import transport
 from streams.genesys.client import GenesysClient
+from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, KafkaPublisher
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.state.table import InteractionTable
@@ -77,7 +78,7 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
         return record.interaction_id == interaction_id and record.intent is None
 
     def told_to(topic: str) -> Matches:
-        return lambda _, to, **sent: to.endswith(topic) and sent["key"] == key
+        return lambda _, sent: sent.topic.endswith(topic) and sent.key == key
 
     get = (GenesysClient, "fetch", asks_for)
     write_intent = (InteractionTable, "put", intent)
@@ -170,10 +171,10 @@ def in_changelog(key: bytes, *, intent: bool) -> None:
     """Die on the acknowledgement, before the table hears of it and writes to its store."""
     enqueue = KafkaPublisher.enqueue
 
-    async def dying(self: KafkaPublisher, topic: str, **sent: Any) -> Awaitable[Acknowledged]:
-        acknowledged = await enqueue(self, topic, **sent)
-        ours = topic.endswith("-changelog") and sent["key"] == key
-        if ours and (decode_record(sent["value"]).intent is not None) == intent:
+    async def dying(self: KafkaPublisher, sent: Message) -> Awaitable[Acknowledged]:
+        acknowledged = await enqueue(self, sent)
+        ours = sent.topic.endswith("-changelog") and sent.key == key
+        if ours and sent.value and (decode_record(sent.value).intent is not None) == intent:
             acknowledged.add_done_callback(die)
         return acknowledged
 

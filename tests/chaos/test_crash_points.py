@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import Source, outcome_id
+from streams.core.records import Source
 from streams.core.retry_policy import CallPolicy
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
@@ -28,6 +28,7 @@ from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
+from streams.wire.outcomes import outcome_id
 from tests.chaos.crashing import Boundary
 from tests.support.clusters import RunningKafka
 from tests.support.journey import CODE, NOT_CALLED, Journey

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from faust.stores.rocksdb import Store
 
 from streams.kafka.connection import librdkafka_options
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
@@ -95,7 +96,9 @@ async def recreate_changelog(settings: Settings, keep: Callable[[Record], bool])
     try:
         for at in filter(keep, history):
             await publisher.publish(
-                changelog(settings.app_id), key=at.key, value=at.value, partition=at.partition
+                Message(
+                    changelog(settings.app_id), key=at.key, value=at.value, partition=at.partition
+                )
             )
     finally:
         await publisher.stop()

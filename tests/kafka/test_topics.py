@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.errors import TopicsError
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import (
@@ -170,10 +171,12 @@ async def test_the_largest_event_fits_wherever_it_may_go(settings: Settings) -> 
     try:
         for topic in (topics.events, topics.retries, topics.dead_letters):
             await publisher.publish(
-                topic,
-                key=b"k" * 128,
-                value=b"v" * (1 << 20),
-                headers=[("dlq.message", b"m" * 4096)],
+                Message(
+                    topic,
+                    key=b"k" * 128,
+                    value=b"v" * (1 << 20),
+                    headers=[("dlq.message", b"m" * 4096)],
+                )
             )
     finally:
         await publisher.stop()
@@ -188,7 +191,7 @@ async def test_reading_leaves_no_group(settings: Settings, admin: AdminClient) -
     publisher = KafkaPublisher(settings.kafka, client_id="test")
     await publisher.start()
     try:
-        await publisher.publish(settings.topics.outcomes, key=b"call-1", value=b"x")
+        await publisher.publish(Message(settings.topics.outcomes, key=b"call-1", value=b"x"))
     finally:
         await publisher.stop()
     before = groups()

@@ -37,13 +37,11 @@ MUTANTS = (
         3,
         "streams/kafka/publisher.py",
         """\
-        return await (
-            await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
-        )
+        return await (await self.enqueue(message))
 """,
         """\
-        await self.enqueue(topic, key=key, value=value, headers=headers, partition=partition)
-        return Acknowledged(topic, partition or 0, 0)
+        await self.enqueue(message)
+        return Acknowledged(message.topic, message.partition or 0, 0)
 """,
         ("tests/integration/kafka/test_publisher.py::test_published_means_acknowledged",),
     ),
@@ -51,10 +49,11 @@ MUTANTS = (
         "write the store before the changelog has it",
         3,
         TABLE,
-        "        acknowledged = await self._publisher.enqueue(\n",
+        "        acknowledged = await self._publisher.enqueue(message)\n",
         """\
-        self._store(partition).put(key, value)
-        acknowledged = await self._publisher.enqueue(
+        with self._stores.using(partition) as store:
+            store.put(key, value)
+        acknowledged = await self._publisher.enqueue(message)
 """,
         (
             f"{TEST_TABLE}::test_nothing_is_in_the_store_before_the_changelog_has_it",
@@ -177,7 +176,7 @@ MUTANTS = (
     Mutant(
         "give the outcome a new id each time",
         6,
-        "streams/core/records.py",
+        "streams/wire/outcomes.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
         (f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",),
@@ -204,12 +203,12 @@ MUTANTS = (
         7,
         "streams/bridge/link.py",
         """\
-            at = await self._publisher.publish(topic, key=key, value=value, headers=headers)
+            at = await self._publisher.publish(message)
 """,
         """\
-            sending = self._publisher.publish(topic, key=key, value=value, headers=headers)
+            sending = self._publisher.publish(message)
             asyncio.ensure_future(sending).add_done_callback(asyncio.Future.exception)
-            at = Acknowledged(topic, 0, 0)
+            at = Acknowledged(message.topic, 0, 0)
 """,
         (
             "tests/unit/bridge/test_link.py::test_giving_up_on_a_record_counts_as_a_failure",

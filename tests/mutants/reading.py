@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
 
-LETTER = "streams/operator/letter.py"
+LETTER = "streams/wire/dead_letters.py"
 READER = "streams/kafka/reader.py"
 
 TEST_ANY_RECORD = "tests/unit/cli/test_any_record.py"
 TEST_CLOCK = "tests/unit/test_clock.py"
-TEST_LETTER = "tests/unit/operator/test_letter.py"
+TEST_LETTER = "tests/unit/wire/test_dead_letters.py"
 TEST_PRINTABLE = "tests/unit/cli/test_printable.py"
 TEST_READER = "tests/integration/kafka/test_reader.py"
-TEST_READING = "tests/unit/wire/test_reading.py"
+TEST_OUTCOMES = "tests/unit/wire/test_outcomes.py"
 TEST_STDOUT = "tests/unit/cli/test_stdout.py"
 
 MUTANTS = (
@@ -43,10 +43,10 @@ MUTANTS = (
     Mutant(
         "take an outcome for UTF-8 unseen",
         14,
-        "streams/wire/reading.py",
+        "streams/wire/outcomes.py",
         "        value.decode()  # the decoder passes",
         "        # the decoder passes",
-        (f"{TEST_READING}::test_what_is_no_outcome_says_why",),
+        (f"{TEST_OUTCOMES}::test_what_is_no_outcome_says_why",),
     ),
     Mutant(
         "write a time as it is",

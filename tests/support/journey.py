@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.local.generator.population import population
@@ -67,12 +68,8 @@ class Journey:
                     await asyncio.sleep(wait)
                 key = event["detail"]["interactionId"].encode()
                 body = msgspec.json.encode(event)
-                pending.append(
-                    (
-                        event,
-                        await publisher.enqueue(self.settings.topics.events, key=key, value=body),
-                    )
-                )
+                message = Message(self.settings.topics.events, key=key, value=body)
+                pending.append((event, await publisher.enqueue(message)))
             for event, acknowledged in pending:
                 at = await acknowledged
                 self.sent[(at.partition, at.offset)] = event

@@ -14,8 +14,9 @@ from typing import Any
 import confluent_kafka
 import msgspec
 
-from streams.core.records import Basis, Decision, Reason, Stage
+from streams.core.records import Basis, Decision, Reason
 from streams.kafka.connection import librdkafka_options
+from streams.wire.dead_letters import Stage
 from tests.support.garbage import Garbage
 from tests.support.journey import Journey
 from tests.support.oracle import Place, Record, outcomes_by_place, read_all

@@ -23,12 +23,14 @@ from prometheus_client import CollectorRegistry
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.interaction import Interaction
-from streams.core.records import InteractionRecord, Outcome, Source, decode_outcome
+from streams.core.records import InteractionRecord, Source
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiTimeout, Conflict, ConnectionLost, EnvelopeError, ServerError
 from streams.genesys.api import CallContext, GenesysApi
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Headers, Message
+from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
+from streams.wire.outcomes import Outcome, decode_outcome
 from streams.wire.retries import read_returned
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.lanes.source_record import SourceRecord
@@ -260,23 +262,15 @@ class RecordingPublisher:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
+    async def publish(self, message: Message) -> Acknowledged:
         name = {
             TOPICS.outcomes: "outcome",
             TOPICS.dead_letters: "dead letter",
             TOPICS.retries: "put off",
-        }[topic]
-        sent = Sent(topic, key, value, headers)
+        }[message.topic]
+        sent = Sent(message.topic, message.key, message.value, message.headers)
         await self._world.effect(name, lambda: self._world.sent.append(sent))
-        return Acknowledged(topic, partition or 0, len(self._world.sent) - 1)
+        return Acknowledged(message.topic, message.partition or 0, len(self._world.sent) - 1)
 
     async def enqueue(self, *_: Any, **__: Any) -> asyncio.Future[Acknowledged]:
         raise AssertionError("the processor waits for each acknowledgement")

@@ -28,7 +28,7 @@ SHARED = GROUND | {"core", "settings", "telemetry"}
 # What each room may import beside itself.
 MAY_IMPORT = {
     "core": {"errors"},
-    "wire": {"core", "errors", "kafka"},
+    "wire": {"clock", "core", "errors", "kafka"},
     "kafka": SHARED - {"settings", "telemetry"},
     "genesys": SHARED - {"telemetry"},
     "settings": GROUND | {"core", "kafka"},

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from streams.core.records import Decision, Outcome, Reason
+from streams.core.records import Decision, Reason
 from streams.core.rules import VOICE
 from streams.local import model
 from streams.local.demo.ledger import Answer, Ledger, Percentiles, Place
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.model import Expected
+from streams.wire.outcomes import Outcome
 
 # How many examples are named for each deviation: enough to start looking, not a page of ids.
 EXAMPLES = 3

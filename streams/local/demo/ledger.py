@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.core.records import Decision, Outcome, Reason
+from streams.core.records import Decision, Reason
+from streams.wire.outcomes import Outcome
 
 Place = tuple[int, int]
 """Partition and offset of a record in the events topic."""

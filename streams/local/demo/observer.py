@@ -13,12 +13,12 @@ import msgspec
 from aiokafka import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.core.records import decode_outcome
 from streams.kafka.declaration import EMBEDDED_PARTITIONS
 from streams.kafka.reader import read_topic
 from streams.local.demo.account import ApiCounts
 from streams.local.demo.ledger import Ledger, Readings, SourceRecord, Told
 from streams.local.demo.pipeline import Pipeline
+from streams.wire.outcomes import decode_outcome
 
 # As often as the live view is drawn.
 POLL_SECONDS = 0.25

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from streams.core import decision
 from streams.core.decision import Fetch, Policy
 from streams.core.envelope import InteractionEvent
-from streams.core.records import Decision, InteractionRecord, Outcome, Reason, Source, outcome_id
+from streams.core.records import Decision, InteractionRecord, Reason, Source
+from streams.wire.outcomes import Outcome, outcome_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator.redrive import send_back
 from streams.operator.replay.past import Past, Question, asks
-from streams.wire.reading import Unreadable, read_event, read_outcome
+from streams.wire.outcomes import read_outcome
+from streams.wire.reading import Unreadable, read_event
 
 # `retry.reason` of a record that a replay has sent back.
 REASON = "replay"

@@ -14,13 +14,9 @@ from types import MappingProxyType
 from faust.types import TP
 
 from streams.errors import OwnershipLost
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
+from streams.wire.generation import generation_headers
 from streams.worker.partitions.frontier import Frontier
-
-# Header of every outcome and state record: the consumer generation in which it was written. Within
-# one partition it only grows; where it does not, a worker that no longer owned the partition has
-# written.
-GENERATION_HEADER = "worker.generation"
 
 # How soon a lane that waits for the answer to a heartbeat goes on after it.
 OWNERSHIP_POLL_SECONDS = 0.05
@@ -70,7 +66,7 @@ class Assignment:
     @property
     def headers(self) -> Headers:
         """Headers that tell a record of this assignment from one that a later owner wrote."""
-        return ((GENERATION_HEADER, str(self.generation).encode()),)
+        return generation_headers(self.generation)
 
     def check(self) -> None:
         """Raises OwnershipLost when an effect for these partitions would no longer be ours."""

@@ -19,6 +19,7 @@ from faust.types import TP
 from streams.clock import Clock
 from streams.core.records import InteractionRecord, decode_record, encode_record
 from streams.errors import StoreError
+from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.state.stores import InteractionStore, StoredTable
@@ -110,9 +111,10 @@ class InteractionTable:
         with self._stores.using(partition) as store:
             if key not in store:
                 self._sizes[partition] = self._sizes.get(partition, 0) + 1
-        acknowledged = await self._publisher.enqueue(
-            self.changelog, key=key, value=value, partition=partition, headers=assignment.headers
+        message = Message(
+            self.changelog, key=key, value=value, headers=assignment.headers, partition=partition
         )
+        acknowledged = await self._publisher.enqueue(message)
         # Shielded: a lane abandoned here must not leave its value out of the store, below a later
         # offset.
         await asyncio.shield(self._apply(assignment, key, value, acknowledged))

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
@@ -18,21 +17,12 @@ from streams.bridge.http import HttpBridge, Limits
 from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.run import IDLE_SECONDS, make_runner
 from streams.clock import SystemClock
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.listening import listen
 
 HEAD = b"POST /events HTTP/1.1\r\nHost: b\r\nContent-Type: application/json\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a publisher was given."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 class GatedPublisher:
@@ -41,20 +31,18 @@ class GatedPublisher:
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.failure: Exception | None = None
-        self.records: list[Record] = []
+        self.records: list[Message] = []
 
     @property
     def values(self) -> list[bytes | None]:
         return [record.value for record in self.records]
 
-    async def publish(
-        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Acknowledged:
-        self.records.append(Record(topic, key, value, headers))
+    async def publish(self, message: Message) -> Acknowledged:
+        self.records.append(message)
         if self.failure is not None:
             raise self.failure
         await self.gate.wait()
-        return Acknowledged(topic, 0, 0)
+        return Acknowledged(message.topic, 0, 0)
 
 
 class Scene:

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from streams.bridge.http import TRACE_BYTES, Limits
 from streams.core.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
 from streams.errors import PublishError
-from tests.integration.bridge.gated import Record, Scene, serving
+from streams.kafka.message import Message
+from tests.integration.bridge.gated import Scene, serving
 from tests.integration.bridge.running import event
 from tests.support.examples import times
 
@@ -55,7 +56,7 @@ class Exchange:
     """What the bridge has said on one connection, and what it has put into Kafka meanwhile."""
 
     answers: Sequence[tuple[int, bytes]]
-    published: Sequence[Record]
+    published: Sequence[Message]
 
 
 class Bridge:

@@ -12,9 +12,11 @@ import pytest
 
 from streams.cli.main import run
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import DeadLetter, Reason, Source, Stage
+from streams.core.records import Reason, Source
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.settings import Settings
+from streams.wire.dead_letters import DeadLetter, Stage
 
 Output = pytest.CaptureFixture[str]
 
@@ -44,10 +46,12 @@ def bury(settings: Settings, *letters: DeadLetter) -> None:
         try:
             for each in letters:
                 await publisher.publish(
-                    settings.topics.dead_letters,
-                    key=each.key,
-                    value=each.value,
-                    headers=each.headers(),
+                    Message(
+                        settings.topics.dead_letters,
+                        key=each.key,
+                        value=each.value,
+                        headers=each.headers(),
+                    )
                 )
         finally:
             await publisher.stop()

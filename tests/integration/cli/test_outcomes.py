@@ -16,6 +16,7 @@ import pytest
 
 from streams.cli.main import run
 from streams.kafka.declaration import declared_directory
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partition_of
 from streams.kafka.topics import verify_topics
@@ -47,9 +48,11 @@ def publish(settings: Settings, *values: bytes, key: bytes | None = None) -> Non
             for value in values:
                 own = interaction(value) if key is None else None
                 await publisher.publish(
-                    settings.topics.outcomes,
-                    key=own.encode() if own is not None else key,
-                    value=value,
+                    Message(
+                        settings.topics.outcomes,
+                        key=own.encode() if own is not None else key,
+                        value=value,
+                    )
                 )
         finally:
             await publisher.stop()

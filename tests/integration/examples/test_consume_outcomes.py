@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from streams.kafka.declaration import declared_directory
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
@@ -41,7 +42,7 @@ async def publish(settings: Settings, *values: bytes | None) -> None:
     await publisher.start()
     try:
         for value in values:
-            await publisher.publish(settings.topics.outcomes, key=b"call", value=value)
+            await publisher.publish(Message(settings.topics.outcomes, key=b"call", value=value))
     finally:
         await publisher.stop()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
 from streams.errors import OwnershipLost, PublishError
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
@@ -55,7 +57,7 @@ async def rig(make_settings: MakeSettings) -> AsyncIterator[Rig]:
 
 async def test_acknowledged_means_in_the_topic(rig: Rig) -> None:
     at = await rig.publisher.publish(
-        rig.topic, key=b"i-1", value=b"one", headers=[("a", b"1")], partition=2
+        Message(rig.topic, key=b"i-1", value=b"one", headers=[("a", b"1")], partition=2)
     )
 
     (record,) = await read_all(rig.settings, rig.topic)
@@ -66,7 +68,9 @@ async def test_acknowledged_means_in_the_topic(rig: Rig) -> None:
 
 async def test_a_record_of_nothing_can_be_published(rig: Rig) -> None:
     """Another producer may write one; its dead letter has to be the same."""
-    at = await rig.publisher.publish(rig.topic, key=None, value=None, headers=[("a", b"1")])
+    at = await rig.publisher.publish(
+        Message(rig.topic, key=None, value=None, headers=[("a", b"1")])
+    )
 
     (record,) = await read_all(rig.settings, rig.topic)
     assert (at.partition, at.offset) == (record.partition, record.offset)
@@ -76,11 +80,12 @@ async def test_a_record_of_nothing_can_be_published(rig: Rig) -> None:
 async def test_a_record_of_nothing_is_queued_like_any_other(rig: Rig) -> None:
     """It waits for no empty queue: under load, its partition's is never empty."""
     rig.may_send = False
-    enqueue = rig.publisher.enqueue
-    queued = [await enqueue(rig.topic, key=b"i-1", value=b"one", partition=0)]
+    keyed = Message(rig.topic, key=b"i-1", value=b"one", partition=0)
+    queued = [await rig.publisher.enqueue(keyed)]
     await rig.held()
-    queued.append(await asyncio.wait_for(enqueue(rig.topic, key=None, value=None, partition=0), 5))
-    queued.append(await enqueue(rig.topic, key=b"i-1", value=b"two", partition=0))
+    nothing = Message(rig.topic, key=None, value=None, partition=0)
+    queued.append(await asyncio.wait_for(rig.publisher.enqueue(nothing), 5))
+    queued.append(await rig.publisher.enqueue(replace(keyed, value=b"two")))
 
     rig.may_send = True
 
@@ -92,7 +97,7 @@ async def test_a_record_of_nothing_is_queued_like_any_other(rig: Rig) -> None:
 async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
     """A session in doubt: the record waits, and is lost to nobody."""
     rig.may_send = False
-    acknowledged = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one")
+    acknowledged = await rig.publisher.enqueue(Message(rig.topic, key=b"i-1", value=b"one"))
     await rig.held()
     assert await rig.values() == []
 
@@ -104,7 +109,9 @@ async def test_nothing_leaves_while_it_may_not(rig: Rig) -> None:
 
 async def test_published_means_acknowledged(rig: Rig) -> None:
     rig.may_send = False
-    publishing = asyncio.create_task(rig.publisher.publish(rig.topic, key=b"i-1", value=b"one"))
+    publishing = asyncio.create_task(
+        rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"one"))
+    )
     await rig.held()
     assert not publishing.done()
 
@@ -117,10 +124,12 @@ async def test_published_means_acknowledged(rig: Rig) -> None:
 async def test_what_is_queued_at_the_fence_never_leaves(rig: Rig) -> None:
     """Neither what is about to leave nor what waits behind it, nor what nobody waits for."""
     rig.may_send = False
-    leaving = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one", partition=0)
+    leaving = await rig.publisher.enqueue(Message(rig.topic, key=b"i-1", value=b"one", partition=0))
     await rig.held()
-    waiting = await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"two", partition=0)
-    abandoned = await rig.publisher.enqueue(rig.topic, key=b"i-2", value=b"three", partition=1)
+    waiting = await rig.publisher.enqueue(Message(rig.topic, key=b"i-1", value=b"two", partition=0))
+    abandoned = await rig.publisher.enqueue(
+        Message(rig.topic, key=b"i-2", value=b"three", partition=1)
+    )
     abandoned.cancel()
 
     rig.publisher.fence()
@@ -129,18 +138,18 @@ async def test_what_is_queued_at_the_fence_never_leaves(rig: Rig) -> None:
     for acknowledged in (leaving, waiting):
         with pytest.raises(OwnershipLost, match="not sent"):
             await acknowledged
-    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"four", partition=0)
-    await rig.publisher.publish(rig.topic, key=b"i-2", value=b"five", partition=1)
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"four", partition=0))
+    await rig.publisher.publish(Message(rig.topic, key=b"i-2", value=b"five", partition=1))
     assert await rig.values() == [b"four", b"five"]
 
 
 async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> None:
-    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"one", partition=0)
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"one", partition=0))
     connected = vars(rig.publisher)["_producer"]
 
     rig.publisher.fence()
 
-    await rig.publisher.publish(rig.topic, key=b"i-1", value=b"two", partition=0)
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"two", partition=0))
     assert vars(rig.publisher)["_producer"] is connected
     assert await rig.values() == [b"one", b"two"]
 
@@ -149,4 +158,4 @@ async def test_nothing_is_taken_after_the_stop(rig: Rig) -> None:
     await rig.publisher.stop()
 
     with pytest.raises(PublishError, match="was stopped"):
-        await rig.publisher.enqueue(rig.topic, key=b"i-1", value=b"one")
+        await rig.publisher.enqueue(Message(rig.topic, key=b"i-1", value=b"one"))

@@ -12,6 +12,7 @@ import aiokafka.errors
 import pytest
 
 from streams.errors import KafkaError
+from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partition_of, read_topic
 from streams.kafka.topics import apply_topics, verify_topics
@@ -38,7 +39,9 @@ async def publish(settings: Settings, *records: tuple[str, bytes | None]) -> Non
     await publisher.start()
     try:
         for key, value in records:
-            await publisher.publish(settings.topics.outcomes, key=key.encode(), value=value)
+            await publisher.publish(
+                Message(settings.topics.outcomes, key=key.encode(), value=value)
+            )
     finally:
         await publisher.stop()
 

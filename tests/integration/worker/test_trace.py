@@ -21,7 +21,8 @@ from streams.clock import SystemClock
 from streams.core.records import Decision
 from streams.core.retry_policy import Backoff, CallPolicy
 from streams.genesys.client import GenesysClient, open_client
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
@@ -52,12 +53,10 @@ class Topic:
     headers: tuple[tuple[str, bytes], ...] = ()
     seen: list[str] = field(default_factory=list)
 
-    async def publish(
-        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Acknowledged:
-        self.seen.append(topic)
-        self.headers = tuple(headers)
-        return Acknowledged(topic, EVENTS.partition, 0)
+    async def publish(self, message: Message) -> Acknowledged:
+        self.seen.append(message.topic)
+        self.headers = tuple(message.headers)
+        return Acknowledged(message.topic, EVENTS.partition, 0)
 
 
 class Traced:

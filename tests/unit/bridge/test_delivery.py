@@ -21,7 +21,8 @@ from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.errors import PublishError
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context
 
@@ -48,13 +49,12 @@ class RememberingPublisher:
     failure: Exception | None = None
     records: list[Published] = field(default_factory=list)
 
-    async def publish(
-        self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers = ()
-    ) -> Acknowledged:
-        self.records.append(Published(topic, key, value, dict(headers)))
+    async def publish(self, message: Message) -> Acknowledged:
+        headers = dict(message.headers)
+        self.records.append(Published(message.topic, message.key, message.value, headers))
         if self.failure is not None:
             raise self.failure
-        return Acknowledged(topic, 3, 41)
+        return Acknowledged(message.topic, 3, 41)
 
 
 class Scene:

@@ -11,7 +11,8 @@ import pytest
 
 from streams.bridge.link import Link, LinkPolicy
 from streams.errors import KafkaError, PublishError
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 
 POLICY = LinkPolicy(flush=0.05)
 
@@ -38,6 +39,9 @@ class SteppedClock:
         await asyncio.sleep(0)
 
 
+MESSAGE = Message("t", key=None, value=b"")
+
+
 class ScriptedPublisher:
     """Connects unless told otherwise; each publish takes the next of ``results``."""
 
@@ -58,26 +62,10 @@ class ScriptedPublisher:
         if self.stop_hangs:
             await asyncio.Event().wait()
 
-    async def enqueue(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> asyncio.Future[Acknowledged]:
+    async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
         raise NotImplementedError
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
+    async def publish(self, message: Message) -> Acknowledged:
         return self.answers()
 
 
@@ -122,7 +110,7 @@ def unacknowledged() -> Acknowledged:
 
 async def attempt(link: Link) -> None:
     with pytest.raises(PublishError):
-        await link.publish("t", key=None, value=b"")
+        await link.publish(MESSAGE)
 
 
 async def test_tries_to_connect_until_it_does_and_waits_longer_each_time() -> None:
@@ -169,7 +157,7 @@ async def test_a_failure_makes_it_not_ready_at_once_and_an_acknowledgement_ready
         assert link.not_ready() == "Kafka did not acknowledge"
         assert publisher.starts == 1
         publisher.answers = works
-        assert await link.publish("t", key=None, value=b"") == Acknowledged("t", 0, 0)
+        assert await link.publish(MESSAGE) == Acknowledged("t", 0, 0)
         assert link.not_ready() is None
 
 
@@ -194,7 +182,7 @@ async def test_giving_up_on_a_record_counts_as_a_failure() -> None:
 
         publisher.answers = cancelled
         with pytest.raises(asyncio.CancelledError):
-            await link.publish("t", key=None, value=b"")
+            await link.publish(MESSAGE)
         assert link.not_ready() == "Kafka did not acknowledge a record for t in time"
 
 
@@ -231,7 +219,7 @@ async def test_kafka_is_not_asked_while_it_acknowledges() -> None:
         await until(lambda: link.not_ready() is None)
         looks = probe.looks
         for _ in range(5):
-            await link.publish("t", key=None, value=b"")
+            await link.publish(MESSAGE)
             next_look = clock.now + POLICY.look
             await until(partial(clock.has_reached, next_look))
         assert probe.looks == looks

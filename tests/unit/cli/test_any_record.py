@@ -21,15 +21,15 @@ from streams.cli.main import run
 from streams.clock import epoch_ms
 from streams.core.decision import Policy
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import Outcome
 from streams.kafka.declaration import declared_directory
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
-from streams.operator.letter import SOURCE, in_turn, read_letter, standings
+from streams.operator.letter import in_turn, standings
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
 from streams.settings import Settings
-from streams.wire.reading import read_outcome
+from streams.wire.dead_letters import SOURCE, read_letter
+from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
 from tests.support.scripted import LeapingClock
 from tests.unit.operator.test_redrive import Recording
@@ -243,11 +243,11 @@ async def test_what_a_redrive_sends_the_worker_can_read(found: Records) -> None:
         pass
 
     assert len(publisher.sent) == len(chosen)
-    for topic, _, _, headers, partition in publisher.sent:
-        if topic == TOPICS.retries:
-            assert read_returned(headers).source.partition == partition
-            assert partition is not None
-            assert partition < PARTITIONS
+    for sent in publisher.sent:
+        if sent.topic == TOPICS.retries:
+            assert read_returned(sent.headers).source.partition == sent.partition
+            assert sent.partition is not None
+            assert sent.partition < PARTITIONS
 
 
 @example([ESCAPES, record(None, encoded(OUTCOME), (), 2**63 - 1)])

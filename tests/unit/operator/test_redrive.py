@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from streams.core.records import Source
-from streams.kafka.publisher import Acknowledged, Headers, Publisher
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import TopicNames
-from streams.operator.letter import Letter
 from streams.operator.redrive import redrive
+from streams.wire.dead_letters import Letter
 from streams.wire.retries import read_returned
 from tests.support.scripted import LeapingClock
-from tests.unit.operator.test_letter import TOPIC, body, letter
+from tests.unit.wire.test_dead_letters import TOPIC, body, letter
 
 TOPICS = TopicNames("genesys.interaction.")
 
@@ -22,21 +23,13 @@ class Recording(Publisher):
 
     def __init__(self, clock: LeapingClock) -> None:
         self._clock = clock
-        self.sent: list[tuple[str, bytes | None, bytes | None, Headers, int | None]] = []
+        self.sent: list[Message] = []
         self.at: list[float] = []
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
-        self.sent.append((topic, key, value, headers, partition))
+    async def publish(self, message: Message) -> Acknowledged:
+        self.sent.append(message)
         self.at.append(self._clock.now)
-        return Acknowledged(topic, partition or 0, 0)
+        return Acknowledged(message.topic, message.partition or 0, 0)
 
     async def enqueue(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("each is acknowledged before the next")
@@ -53,9 +46,10 @@ async def send(*letters: Letter, per_second: float = 1000) -> Recording:
 async def test_a_record_of_the_worker_goes_to_retries_as_what_it_was() -> None:
     publisher = await send(letter(0, of=41, redriven=1))
 
-    ((topic, key, value, headers, partition),) = publisher.sent
-    assert (topic, key, value, partition) == (TOPICS.retries, b"i-1", body(), 3)
-    returned = read_returned(headers)
+    (sent,) = publisher.sent
+    assert (sent.topic, sent.key, sent.value) == (TOPICS.retries, b"i-1", body())
+    assert sent.partition == 3
+    returned = read_returned(sent.headers)
     assert returned.source == Source(TOPIC, 3, 41)
     assert (returned.redriven, returned.put_off.attempt, returned.put_off.not_before) == (2, 0, 0)
 
@@ -63,8 +57,7 @@ async def test_a_record_of_the_worker_goes_to_retries_as_what_it_was() -> None:
 async def test_one_of_the_bridge_goes_to_events() -> None:
     publisher = await send(letter(0, of=None, value=body("i-9")))
 
-    ((topic, key, value, _, partition),) = publisher.sent
-    assert (topic, key, value, partition) == (TOPICS.events, b"i-9", body("i-9"), None)
+    assert publisher.sent == [Message(TOPICS.events, key=b"i-9", value=body("i-9"))]
 
 
 async def test_a_strangers_event_from_retries_goes_to_events() -> None:
@@ -73,8 +66,7 @@ async def test_a_strangers_event_from_retries_goes_to_events() -> None:
 
     publisher = await send(stranger)
 
-    ((topic, key, _, headers, partition),) = publisher.sent
-    assert (topic, key, headers, partition) == (TOPICS.events, b"i-1", (), None)
+    assert publisher.sent == [Message(TOPICS.events, key=b"i-1", value=stranger.value)]
 
 
 async def test_no_more_a_second_than_asked_for() -> None:

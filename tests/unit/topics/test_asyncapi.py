@@ -10,9 +10,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from streams.core.records import DeadLetter, Decision, Reason, Source, Stage
+from streams.core.records import Decision, Reason, Source
 from streams.kafka.declaration import declared_directory, load_declaration
 from streams.settings import Settings
+from streams.wire.dead_letters import DeadLetter, Stage
 
 TOPICS = declared_directory()
 DOCUMENT: dict[str, Any] = yaml.safe_load((TOPICS / "asyncapi.yaml").read_text())

@@ -11,17 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from streams.core.envelope import parse
-from streams.core.records import (
-    Basis,
-    Decision,
-    Reason,
-    decode_outcome,
-    decode_record,
-    encode_outcome,
-    encode_record,
-    outcome_id,
-)
+from streams.core.records import Basis, Decision, Reason, decode_record, encode_record
 from streams.kafka.declaration import declared_directory
+from streams.wire.outcomes import decode_outcome, encode_outcome, outcome_id
 
 Schema = Callable[..., Draft202012Validator]
 

@@ -19,15 +19,13 @@ from streams.core.records import (
     Fault,
     Intent,
     InteractionRecord,
-    Outcome,
     Reason,
     Seen,
     Source,
     Verdict,
-    encode_outcome,
     encode_record,
-    outcome_id,
 )
+from streams.wire.outcomes import Outcome, encode_outcome, outcome_id
 
 Schema = Callable[..., Draft202012Validator]
 

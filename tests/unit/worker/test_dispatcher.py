@@ -16,7 +16,7 @@ from streams.core.envelope import InteractionEvent
 from streams.core.records import PutOff, Reason, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, OffsetHole, OwnershipLost, PublishError
-from streams.kafka.publisher import Headers
+from streams.kafka.message import Headers
 from streams.wire.retries import retry_headers
 from streams.worker import dispatcher as dispatcher_module
 from streams.worker.dead_letter_limit import DeadLetterLimit

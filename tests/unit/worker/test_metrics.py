@@ -7,7 +7,8 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, generate_latest
 
 from streams import __version__
-from streams.core.records import Basis, Decision, Outcome, Reason, Source
+from streams.core.records import Basis, Decision, Reason, Source
+from streams.wire.outcomes import Outcome
 from streams.worker.metrics import WorkerMetrics
 
 

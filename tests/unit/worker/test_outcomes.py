@@ -15,8 +15,9 @@ from opentelemetry.trace import NoOpTracer, StatusCode
 
 from streams.clock import epoch_ms, rfc3339
 from streams.core.decision import Policy
-from streams.core.records import Source, outcome_id
+from streams.core.records import Source
 from streams.errors import ApiError, Conflict, Forbidden, NotFound, OwnershipLost, PublishError
+from streams.wire.outcomes import outcome_id
 from tests.support.world import (
     CODE,
     EVENTS,

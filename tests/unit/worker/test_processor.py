@@ -30,7 +30,6 @@ from streams.core.records import (
     Reason,
     Source,
     encode_record,
-    outcome_id,
 )
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import (
@@ -45,6 +44,7 @@ from streams.errors import (
     ServerError,
 )
 from streams.genesys.api import CallContext
+from streams.wire.outcomes import outcome_id
 from streams.wire.retries import retry_headers
 from tests.support.world import (
     CODE,

@@ -16,7 +16,7 @@ import pytest
 from streams.clock import rfc3339
 from streams.core.decision import Policy
 from streams.core.interaction import Interaction
-from streams.core.records import Decision, InteractionRecord, Outcome, Reason, encode_outcome
+from streams.core.records import Decision, InteractionRecord, Reason
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import (
     NotFound,
@@ -28,7 +28,9 @@ from streams.errors import (
     StoreError,
 )
 from streams.genesys.api import CallContext, GenesysApi
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
+from streams.wire.outcomes import Outcome, encode_outcome
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from tests.support.world import (
@@ -312,20 +314,11 @@ class NarrowPublisher(RecordingPublisher):
         self._narrow = narrow
         self._most = most
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
-        if topic in self._narrow and len(key or b"") + len(value or b"") > self._most:
+    async def publish(self, message: Message) -> Acknowledged:
+        size = len(message.key or b"") + len(message.value or b"")
+        if message.topic in self._narrow and size > self._most:
             raise RecordTooLarge("MessageSizeTooLargeError")
-        return await super().publish(
-            topic, key=key, value=value, headers=headers, partition=partition
-        )
+        return await super().publish(message)
 
 
 def narrow(worker: Worker, *topics: str, most: int = 4_000) -> None:

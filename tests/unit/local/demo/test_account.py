@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.core.records import Basis, Decision, Outcome, Reason, Source
+from streams.core.records import Basis, Decision, Reason, Source
 from streams.local import model
 from streams.local.demo.account import Account, ApiCounts, settle
 from streams.local.demo.ledger import Ledger, Place, SourceRecord, Told
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
+from streams.wire.outcomes import Outcome
 
 SEED = 1
 EVERYONE = population(SEED, 20)

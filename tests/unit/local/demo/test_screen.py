@@ -12,10 +12,11 @@ import pytest
 from rich.console import Console
 
 from streams.clock import Clock
-from streams.core.records import Basis, Decision, Outcome, Reason, Source
+from streams.core.records import Basis, Decision, Reason, Source
 from streams.local.demo.account import Account
 from streams.local.demo.ledger import Ledger, Percentiles, Readings, SourceRecord, Told
 from streams.local.demo.screen import DRAW_SECONDS, PRINT_SECONDS, Film, Screen
+from streams.wire.outcomes import Outcome
 
 ANSI = "\x1b["
 

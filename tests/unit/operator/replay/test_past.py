@@ -9,8 +9,9 @@ import pytest
 
 from streams.core.decision import Policy
 from streams.core.envelope import parse
-from streams.core.records import Basis, Decision, Outcome, Reason, Source, outcome_id
+from streams.core.records import Basis, Decision, Reason, Source
 from streams.operator.replay.past import Past, Question, asks
+from streams.wire.outcomes import Outcome, outcome_id
 from tests.support.world import COMPLETED, event
 
 TOPIC = "genesys.interaction.events"

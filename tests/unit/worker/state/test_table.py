@@ -24,7 +24,8 @@ from streams.core.records import (
     decode_record,
 )
 from streams.errors import OwnershipLost, PublishError, StoreError
-from streams.kafka.publisher import Acknowledged, Headers
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.state.stores import StoredTable
 from streams.worker.state.table import (
@@ -46,10 +47,7 @@ PARTITION = 1
 class Queued:
     """A changelog record on its way."""
 
-    key: bytes | None
-    value: bytes | None
-    partition: int | None
-    headers: Headers
+    message: Message
     acknowledged: asyncio.Future[Acknowledged]
 
 
@@ -59,44 +57,27 @@ class Changelog:
     def __init__(self) -> None:
         self.queued: list[Queued] = []
         self.at_once = True
-        self.topic = ""
         self.foreign = 0
         """Records that somebody else has written before the next one."""
 
-    async def enqueue(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> asyncio.Future[Acknowledged]:
-        self.topic = topic
+    async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
         future: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
-        self.queued.append(Queued(key, value, partition, headers, future))
+        self.queued.append(Queued(message, future))
         if self.at_once:
             self.acknowledge(len(self.queued) - 1)
         return future
 
-    async def publish(
-        self,
-        topic: str,
-        *,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers = (),
-        partition: int | None = None,
-    ) -> Acknowledged:
-        return await (await self.enqueue(topic, key=key, value=value, partition=partition))
+    async def publish(self, message: Message) -> Acknowledged:
+        return await (await self.enqueue(message))
 
     def acknowledge(self, number: int) -> None:
         """Offsets are the order of queueing."""
         queued = self.queued[number]
         if not queued.acknowledged.done():
-            partition = queued.partition if queued.partition is not None else -1
+            message = queued.message
+            partition = message.partition if message.partition is not None else -1
             queued.acknowledged.set_result(
-                Acknowledged(self.topic, partition, number + self.foreign)
+                Acknowledged(message.topic, partition, number + self.foreign)
             )
 
     def refuse(self, number: int) -> None:
@@ -174,11 +155,12 @@ async def test_what_is_put_can_be_got(shop: Shop) -> None:
     assert shop.get("i-2") is None
     assert shop.table.get(PARTITION + 1, "i-1") is None
     (queued,) = shop.changelog.queued
-    assert (queued.key, queued.partition) == (b"i-1", PARTITION)
-    assert queued.headers == (("worker.generation", b"1"),)
-    assert queued.value is not None
-    assert decode_record(queued.value) == record
-    assert shop.changelog.topic == shop.table.changelog == f"shop-{TABLE_NAME}-changelog"
+    message = queued.message
+    assert (message.key, message.partition) == (b"i-1", PARTITION)
+    assert message.headers == (("worker.generation", b"1"),)
+    assert message.value is not None
+    assert decode_record(message.value) == record
+    assert message.topic == shop.table.changelog == f"shop-{TABLE_NAME}-changelog"
 
 
 async def test_nothing_is_in_the_store_before_the_changelog_has_it(shop: Shop) -> None:
