@@ -10,11 +10,11 @@ PROCESSOR = "streams/worker/processor.py"
 DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
-TEST_CLIENT = "tests/unit/genesys/test_client.py"
+TEST_UNCLEAR = "tests/unit/genesys/client/test_no_clear_answer.py"
 TEST_DECISION = "tests/unit/core/test_decision.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
-TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
 
 MUTANTS = (
     # 3 Finish last
@@ -56,8 +56,8 @@ MUTANTS = (
         acknowledged = await self._publisher.enqueue(message)
 """,
         (
-            f"{TEST_TABLE}::test_nothing_is_in_the_store_before_the_changelog_has_it",
-            f"{TEST_TABLE}::test_what_the_changelog_refused_is_not_in_the_store",
+            f"{TEST_WRITING}::test_nothing_is_in_the_store_before_the_changelog_has_it",
+            f"{TEST_WRITING}::test_what_the_changelog_refused_is_not_in_the_store",
         ),
     ),
     # 4 Intent first
@@ -130,8 +130,8 @@ MUTANTS = (
         "            return not error.maybe_applied and",
         "            return",
         (
-            f"{TEST_CLIENT}::test_5xx_of_a_patch_is_raised_at_once_for_it_may_have_been_applied",
-            f"{TEST_CLIENT}::test_a_time_out_of_a_patch_is_in_doubt",
+            f"{TEST_UNCLEAR}::test_5xx_of_a_patch_is_raised_at_once_for_it_may_have_been_applied",
+            f"{TEST_UNCLEAR}::test_a_time_out_of_a_patch_is_in_doubt",
         ),
     ),
     Mutant(

@@ -19,7 +19,7 @@ TEST_DECISION = "tests/unit/core/test_decision.py"
 TEST_LETTER = "tests/unit/operator/test_letter.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
-TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
 MUTANTS = (
@@ -101,7 +101,7 @@ MUTANTS = (
         TABLE,
         "return not record.waits and not",
         "return not",
-        (f"{TEST_TABLE}::test_ttl_waits_for_what_was_put_off",),
+        (f"{TEST_FORGETTING}::test_ttl_waits_for_what_was_put_off",),
     ),
     Mutant(
         "judge what was sent back by the rules of then",

@@ -31,8 +31,8 @@ from streams.settings import Settings
 from streams.wire.dead_letters import SOURCE, read_letter
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
+from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
-from tests.unit.operator.test_redrive import Recording
 
 TOPICS = TopicNames("genesys.interaction.")
 PARTITIONS = 4

@@ -9,7 +9,7 @@ import pytest
 from streams.core.records import Source
 from streams.operator.letter import Standing, Wanted, in_turn, standings
 from streams.wire.dead_letters import Letter
-from tests.unit.wire.test_dead_letters import AT_MS, TOPIC, body, letter
+from tests.support.letters import AT_MS, TOPIC, body, letter
 
 
 def test_a_letter_whose_source_can_not_be_read_belongs_nowhere() -> None:

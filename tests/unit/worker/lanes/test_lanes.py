@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streams.clock import Resting
 from streams.worker.lanes.lanes import BACKLOG_PER_SLOT, Lanes
+from tests.support.event_loop import settle
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,6 @@ class Item:
     lane: str
     number: int
     owed: bool = False
-
-
-async def settle() -> None:
-    """Let everything that can run do so."""
-    for _ in range(50):
-        await asyncio.sleep(0)
 
 
 class Works:

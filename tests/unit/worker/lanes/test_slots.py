@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from streams.worker.lanes.slots import Slots
-from tests.unit.worker.lanes.test_lanes import settle
+from tests.support.event_loop import settle
 
 
 class Lane:

@@ -11,9 +11,9 @@ from streams.worker.lanes import waiting_room as waiting_module
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.partitions.assignment import Assignment
+from tests.support.event_loop import settle
 from tests.support.scripted import SteppedClock, until
 from tests.support.world import EVENTS, RETRIES, event, parsed
-from tests.unit.worker.lanes.test_lanes import settle
 
 AT_ONCE = 5
 
