@@ -66,7 +66,8 @@ class WaitingRoom:
         self._bytes += work.size
         if self._fills(1.0):
             self._full = True
-            # Repeated each time: Faust goes on reading by itself once its own queue is empty.
+            # Repeated each time: Faust goes on reading by itself once its own queue is empty
+            # (test_faust_consumer.py).
             self._hold(True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
