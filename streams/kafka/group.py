@@ -3,7 +3,8 @@
 The names of the group and of the changelog are made of APP_ID. Workers of two prefixes under one
 APP_ID would share both: each takes the other's table records for its own, and loses half of them.
 Faust and Kafka do not complain. So a worker looks at the group before it joins, and again before it
-reads its first record: two workers that start at the same moment see each other the second time.
+reads its first record: two workers that start at the same moment see each other the second time
+(tests/kafka/test_shared_group.py).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from streams.kafka.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 # How long it may take to find the group's coordinator: the first look ever makes Kafka create the
-# topic in which it keeps its groups.
+# topic in which it keeps its groups (tests/kafka/test_shared_group.py).
 ANSWER_SECONDS = 10.0
 
 POLL_SECONDS = 0.2

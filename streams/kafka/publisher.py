@@ -22,8 +22,8 @@ from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
 
-# How long a batch waits for more records. It halves the CPU that a record costs under load, and
-# delays one record by less than the round trip to a replicated topic takes.
+# How long a batch waits for more records, so that under load many share one request. It delays one
+# record by less than the round trip to a replicated topic takes.
 LINGER_MS = 5
 MAX_BATCH_BYTES = 512 * 1024
 

@@ -110,7 +110,8 @@ class KafkaSettings:
 def server_list(text: str) -> str:
     """The list ``HOST:PORT,…`` without blanks and empty entries. Raises ValueError if it is none.
 
-    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka fails.
+    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka raises ValueError
+    (tests/unit/libraries).
     """
     servers = [server.strip() for server in text.split(",") if server.strip()]
     if not servers or not all(map(_is_server, servers)):
