@@ -125,7 +125,8 @@ class _Server(web.Server):
         return _Connection(self, self._runner, self._options)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        # aiohttp would quote the header in its answer, and would fail when it is not UTF-8.
+        # aiohttp would quote the header in its answer (test_aiohttp.py), and would fail when it is
+        # not UTF-8 (test_not_http.py).
         if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
             self._runner.not_http()
             return _refusal("this server can only be expected to say 100-continue", 417)
@@ -174,7 +175,7 @@ class _Connection(web.RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         # aiohttp reports the error a second time, when it reads and discards the rest of a badly
-        # framed body.
+        # framed body (test_not_http.py).
         if not isinstance(kwargs.get("exc_info"), _SENDERS_FAULT):
             super().log_exception(*args, **kwargs)
 
