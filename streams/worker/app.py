@@ -28,9 +28,16 @@ from streams.worker.state.stores import StoredTable
 # is fetched while an API outage keeps every lane busy. Our own watchdog watches progress instead.
 MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
 
+# Heartbeats in a session: some may be lost, and the partitions stay ours. Kafka's documentation
+# wants three at least (heartbeat.interval.ms); a member hears of a rebalance from a heartbeat, so
+# with twice as many it begins twice as soon.
+HEARTBEATS_IN_A_SESSION = 6
+
 # Records that Faust may hold between its fetcher and the agent, for each partition.
 STREAM_BUFFER = 500
 
+# What was finished since the last commit is told again after a crash: a second of it at most, for
+# one request a second.
 COMMIT_INTERVAL_SECONDS = 1.0
 
 
@@ -63,7 +70,9 @@ def build_app(
         broker_credentials=_credentials(settings.kafka),
         broker_client_id=f"{settings.app_id}-worker",
         broker_session_timeout=settings.kafka_session_timeout_seconds,
-        broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,
+        broker_heartbeat_interval=(
+            settings.kafka_session_timeout_seconds / HEARTBEATS_IN_A_SESSION
+        ),
         broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
         broker_commit_interval=COMMIT_INTERVAL_SECONDS,
         consumer_auto_offset_reset="earliest",

@@ -15,6 +15,7 @@ from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
 from streams.worker.health.causes import in_words
 from streams.worker.health.fitness import Fault
 
+# Small beside the shortest time that anything here may last (10 s), and it costs nothing.
 CHECK_SECONDS = 1.0
 
 # A first join waits until the present members have finished the records in hand. A group that has
