@@ -34,6 +34,11 @@ log = logging.getLogger(__name__)
 # topic in which it keeps its groups (tests/kafka/test_shared_group.py).
 ANSWER_SECONDS = 10.0
 
+# For how long of that an error that passes is met by another look: enough for the new topic's
+# leaders, and half of the time is left for one last answer.
+TRY_AGAIN_SECONDS = ANSWER_SECONDS / 2
+
+# Between two looks at a group whose coordinator is not there yet: it costs a request.
 POLL_SECONDS = 0.2
 
 # A topic's name has at most 249 characters.
@@ -100,7 +105,7 @@ async def look(settings: KafkaSettings) -> Seen:
 
 
 async def _patiently(admin: AIOKafkaAdminClient, group: str) -> Seen:
-    deadline = time.monotonic() + ANSWER_SECONDS / 2
+    deadline = time.monotonic() + TRY_AGAIN_SECONDS
     while True:
         try:
             return await _look(admin, group)

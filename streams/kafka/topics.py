@@ -57,6 +57,7 @@ CONTROLLER_SECONDS = 2.0
 # topic yet. The worker asks again for this long before it calls the topic missing.
 MISSING_AFTER_SECONDS = 2.0
 
+# Between two looks at a cluster that does not know a topic, or has no broker, yet.
 POLL_SECONDS = 0.1
 
 # The ids of librdkafka's mock clusters begin with this (test_librdkafka.py).
