@@ -18,6 +18,7 @@ _UNUSED_ADDRESS = "127.0.0.1:1"
 # which is intended.
 _ERRORS_ONLY = 3
 
+# It starts in milliseconds; one that does not must not hang a demo.
 START_TIMEOUT_SECONDS = 10.0
 
 
