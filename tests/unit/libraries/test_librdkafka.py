@@ -40,8 +40,10 @@ def test_a_topics_id_is_base64_with_plus_and_slash() -> None:
     assert str(Uuid(0, 0)) == "A" * 22, "of a broker that has no ids"
 
 
-def test_a_list_of_servers_that_is_none_is_accepted() -> None:
-    assert admin("broker:port:x")
+def test_a_list_of_servers_that_is_none_is_accepted_and_leads_nowhere() -> None:
+    client = admin("broker:port:x")
+    with pytest.raises(KafkaException):
+        client.list_topics(timeout=0.2)
 
 
 def test_without_a_port_a_server_has_9092() -> None:
