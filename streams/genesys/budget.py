@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# The API counts by the minute, as its limits are named.
 WINDOW_SECONDS = 60.0
 
 # Header values above these can not be of a window of a minute, and would stop all requests for as

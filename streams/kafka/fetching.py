@@ -2,9 +2,10 @@
 
 aiokafka raises for such a batch, out of the call that should bring the records of the other
 partitions, and does so again at every start. It asks a broker that reports a corrupt disk again for
-ever. When a batch is too large for it, it leaves out one offset without a word. Here, the partition
-is paused before the bytes that can not be read, and this is reported once, with their place. The
-offsets that an operator has named are passed over (shown by test_fetching.py).
+ever. When a batch is too large for it, it raises too, and goes on one offset further (all three:
+tests/unit/libraries/test_aiokafka.py). Here, the partition is paused before the bytes that can not
+be read, and this is reported once, with their place. The offsets that an operator has named are
+passed over (shown by test_fetching.py).
 """
 
 from __future__ import annotations

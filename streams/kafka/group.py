@@ -3,7 +3,8 @@
 The names of the group and of the changelog are made of APP_ID. Workers of two prefixes under one
 APP_ID would share both: each takes the other's table records for its own, and loses half of them.
 Faust and Kafka do not complain. So a worker looks at the group before it joins, and again before it
-reads its first record: two workers that start at the same moment see each other the second time.
+reads its first record: two workers that start at the same moment see each other the second time
+(tests/kafka/test_shared_group.py).
 """
 
 from __future__ import annotations
@@ -30,9 +31,14 @@ from streams.kafka.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 # How long it may take to find the group's coordinator: the first look ever makes Kafka create the
-# topic in which it keeps its groups.
+# topic in which it keeps its groups (tests/kafka/test_shared_group.py).
 ANSWER_SECONDS = 10.0
 
+# For how long of that an error that passes is met by another look: enough for the new topic's
+# leaders, and half of the time is left for one last answer.
+TRY_AGAIN_SECONDS = ANSWER_SECONDS / 2
+
+# Between two looks at a group whose coordinator is not there yet: it costs a request.
 POLL_SECONDS = 0.2
 
 # A topic's name has at most 249 characters.
@@ -99,7 +105,7 @@ async def look(settings: KafkaSettings) -> Seen:
 
 
 async def _patiently(admin: AIOKafkaAdminClient, group: str) -> Seen:
-    deadline = time.monotonic() + ANSWER_SECONDS / 2
+    deadline = time.monotonic() + TRY_AGAIN_SECONDS
     while True:
         try:
             return await _look(admin, group)

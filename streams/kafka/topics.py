@@ -50,16 +50,17 @@ CREATE_TIMEOUT_SECONDS = 30.0
 
 # librdkafka sends some requests to the controller that its last metadata names, and waits for that
 # broker even when it is dead. After this long the metadata is fetched again, and with it the
-# controller's name.
+# controller's name (tests/kafka/test_topics.py kills a broker right before).
 CONTROLLER_SECONDS = 2.0
 
 # A worker that is started right after `topics apply` may ask a broker that has not heard of a new
 # topic yet. The worker asks again for this long before it calls the topic missing.
 MISSING_AFTER_SECONDS = 2.0
 
+# Between two looks at a cluster that does not know a topic, or has no broker, yet.
 POLL_SECONDS = 0.1
 
-# The ids of librdkafka's mock clusters begin with this.
+# The ids of librdkafka's mock clusters begin with this (test_librdkafka.py).
 _MOCK_CLUSTER_ID = "mockCluster"
 
 COMPRESSION = "compression.type"
@@ -67,7 +68,8 @@ COMPRESSION = "compression.type"
 # The value of that setting with which each producer chooses the codec.
 ANY_CODEC = "producer"
 
-# The topic id that the client reports for a broker without topic ids: sixteen zero bytes in base64.
+# The topic id that the client reports for a broker without topic ids (before KIP-516): sixteen zero
+# bytes in base64 (test_librdkafka.py).
 _NO_TOPIC_ID = "A" * 22
 
 _NO_SUCH_TOPIC_FOR_US = (
@@ -287,8 +289,8 @@ def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[Sta
 def create_changelog(settings: KafkaSettings, name: str) -> None:
     """Create the changelog if it is missing: the one topic that a worker creates by itself.
 
-    This is not left to Faust, which gives up when the broker that it happens to ask is down. Raises
-    TopicsError, KafkaError.
+    This is not left to Faust, which needs the broker that it happens to ask: see
+    tests/kafka/test_worker_ends.py. Raises TopicsError, KafkaError.
     """
     admin = TopicsAdmin(settings)
     cluster = admin.cluster()

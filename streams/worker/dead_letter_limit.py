@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from streams.rolling_window import RollingWindow
 
+# The records by which it is judged. Long enough to have some at night; and a cause that is mended
+# is forgotten a minute later.
 WINDOW_SECONDS = 60.0
 
 # Fewer failures prove nothing: one interaction in a division that the client may not see is no

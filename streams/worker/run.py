@@ -52,12 +52,12 @@ from streams.worker.state.table import InteractionTable, changelog, declare
 log = logging.getLogger(__name__)
 
 # For the whole way out of a worker that can not do its job. It must not hang there either: Faust's
-# stop has been seen to wait for ever in a rebalance, and the supervisor waits for the worker's end.
+# stop may wait for ever (robinhood/faust#484), and the supervisor waits for the worker's end.
 LEAVE_SECONDS = 15.0
 
 # STOP_SECONDS: for Faust to stop, the drain included. LAST_SECONDS: if it hangs, to flush and close
 # our own parts, after another second to leave the group. Together less than the 10 s after a
-# SIGTERM: a stop that meets a rebalance hangs once in twenty times.
+# SIGTERM, which hold for a stop that hangs too (tests/kafka/test_worker_ends.py).
 STOP_SECONDS = 6.5
 LAST_SECONDS = 1.0
 

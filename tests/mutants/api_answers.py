@@ -114,7 +114,7 @@ MUTANTS = (
         "cut a text before its secrets are blotted out",
         7,
         BLOTTING,
-        "self.blotted(value[: 8 * most]), most)",
+        "self.blotted(value[: ROUGHLY * most]), most)",
         "self.blotted(value[:most]), most)",
         (f"{TEST_ANSWERS}::test_a_secret_at_the_cut_is_gone_whole",),
     ),

@@ -1,7 +1,8 @@
 """Asks the brokers what can be reached, through the client that does the work (promise 13).
 
-aiokafka logs what it can not reach and goes on asking for ever. The probe runs in the client's
-thread and writes its findings into a BrokerView; ``fitness.py`` judges them.
+aiokafka logs what it can not reach and goes on asking for ever (aio-libs/aiokafka#456;
+tests/kafka/test_worker_brokers.py). The probe runs in the client's thread and writes its findings
+into a BrokerView; ``fitness.py`` judges them.
 """
 
 from __future__ import annotations

@@ -67,7 +67,8 @@ def in_words(failure: BaseException) -> str:
 
 def _parts(error: BaseException) -> Iterator[str]:
     yield type(error).__name__
-    # aiokafka puts the error's number and name in front of its arguments: take the arguments alone.
+    # aiokafka puts the error's number and name in front of its arguments (test_aiokafka.py): take
+    # the arguments alone.
     if said := ", ".join(str(part) for part in error.args):
         yield said
 

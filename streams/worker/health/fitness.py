@@ -28,6 +28,12 @@ UNREADABLE_SECONDS = 55.0
 # an answer, or for the session if that is shorter.
 HEARTBEAT_SECONDS = 25.0
 
+# A long session is judged in proportion: two of the six heartbeats in it (see app.py) may be missed
+# before the worker is not ready, and three before it ends. The rest of the session is left to the
+# worker that is started in its place.
+UNFIT_SHARE_OF_SESSION = 1 / 3
+ENDS_SHARE_OF_SESSION = 1 / 2
+
 # A log that was cut ends the worker through SourceConsumer, which first commits the offset where
 # the next start goes on. This limit is for the case that it can not.
 CUT_SECONDS = 45.0
@@ -118,15 +124,13 @@ def _brokers(needs: Needs, view: BrokerView, who: str) -> Iterator[Fault]:
 
 
 def _heartbeat(needs: Needs, session: Session) -> Iterator[Fault]:
-    # The coordinator is asked several times within a session, so a long session takes longer to
-    # judge.
-    unfit_after = min(session.timeout, max(HEARTBEAT_SECONDS, session.timeout / 3))
+    unfit_after = max(HEARTBEAT_SECONDS, session.timeout * UNFIT_SHARE_OF_SESSION)
     yield Fault(
         "no heartbeat was answered for {seconds}: the group may have given our partitions away; "
         f"check that Kafka is up at {needs.servers}",
         session.answered_at,
-        unfit_after,
-        max(SILENT_SECONDS, session.timeout / 2),
+        min(session.timeout, unfit_after),
+        max(SILENT_SECONDS, session.timeout * ENDS_SHARE_OF_SESSION),
     )
 
 

@@ -1,7 +1,7 @@
 """No living corpse (promise 13): a worker that can not do its job says so and ends.
 
-When Faust or aiokafka gives up, it logs one line and idles for ever. The watchdog looks for the
-visible signs of that, once a second.
+When Faust or aiokafka gives up, it logs one line and idles for ever (the cases that are known are
+in tests/kafka/test_worker_ends.py). The watchdog looks for the visible signs, once a second.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
 from streams.worker.health.causes import in_words
 from streams.worker.health.fitness import Fault
 
+# Small beside the shortest time that anything here may last (10 s), and it costs nothing.
 CHECK_SECONDS = 1.0
 
 # A first join waits until the present members have finished the records in hand. A group that has

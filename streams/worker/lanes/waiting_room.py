@@ -20,6 +20,10 @@ ROOM = 5_000
 # The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
 
+# A room that was full takes records again once no more than this part of it is taken. With 1 it
+# would hold the partitions back and let them go again with every single record.
+ROOM_AGAIN = 0.5
+
 # Longest sleep before the clock is looked at again: an earlier record may have come.
 LOOK_SECONDS = 0.25
 
@@ -66,7 +70,8 @@ class WaitingRoom:
         self._bytes += work.size
         if self._fills(1.0):
             self._full = True
-            # Repeated each time: Faust goes on reading by itself once its own queue is empty.
+            # Repeated each time: Faust goes on reading by itself once its own queue is empty
+            # (test_faust_consumer.py).
             self._hold(True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
@@ -89,7 +94,7 @@ class WaitingRoom:
                 await self._doors.acquire()
                 work = heapq.heappop(self._waiting)[-1]
                 self._bytes -= work.size
-                if self._full and not self._fills(0.5):
+                if self._full and not self._fills(ROOM_AGAIN):
                     self._full = False
                     self._hold(False)
                 await self._admit(work)

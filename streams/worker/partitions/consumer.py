@@ -12,11 +12,16 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
   frontier, which starts at the committed offset, checks the records delivered and computes the
   offsets to commit;
 * a log that was cut ends the worker, once the offset where the next start goes on is committed:
-  aiokafka would read such a log from its beginning without a word;
+  aiokafka would read such a log from its beginning, with no more than a line at INFO
+  (tests/unit/libraries/test_aiokafka.py);
 * a commit is never taken for done because another one is under way;
 * resuming a flow that is not suspended clears no queue (``bookkeeping``);
 * a batch that can not be read is reported with its place, and raises nothing
   (``streams.kafka.fetching``).
+
+Each of Faust's habits named here is shown by a test in tests/unit/libraries/test_faust_consumer.py.
+Others have reported them: faust-streaming/faust#216 and #221 (a batch from before the seek), #596
+(queues cleared with records in them), #606 (a commit past an unfinished record).
 """
 
 from __future__ import annotations
@@ -48,8 +53,8 @@ from streams.worker.partitions.starting_point import Start
 
 log = logging.getLogger(__name__)
 
-# How long a fetch may take. A seek waits for the fetch under way, and Faust's own second would
-# lengthen every rebalance by it.
+# How long a fetch may take. A seek waits for the fetch under way, and Faust's own second
+# (test_faust_consumer.py) would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
 
 # How often the worker looks for a log that was cut although no record has shown it.
@@ -158,8 +163,8 @@ class SourceConsumer(driver.Consumer):
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek to where the restoration of the table begins, while no fetch is under way.
 
-        Faust would seek to the last offset applied, wait for ever for records that retention has
-        deleted, and drop the first record after the seek.
+        Faust would seek to the last offset applied (test_faust_consumer.py), and might wait for
+        ever for records that retention has deleted (faust-streaming/faust#155, #597, #651).
         """
         async with self._fetching:
             try:
@@ -170,6 +175,7 @@ class SourceConsumer(driver.Consumer):
                 raise ServiceStopped from None
             await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
             for tp in applied:
+                # One of an earlier assignment would drop what is to be restored.
                 self._read_offset.pop(tp, None)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
@@ -259,7 +265,8 @@ class SourceConsumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing. Faust takes a partition that is held back for one that hangs, and logs that
-        every other second. The watchdog reports records that wait while nothing moves."""
+        again and again (as in faust-streaming/faust#602). The watchdog reports records that wait
+        while nothing moves."""
 
     async def wait_empty(self) -> None:
         """Give the partitions up in good order: drain, commit, and revoke, so that no effect

@@ -26,9 +26,9 @@ from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
-# How long a broker may hold a fetch for which it has no records. Faust asks for 1.5 s; the embedded
-# broker then waits for all of it even when records come, which would delay each of them by half of
-# it.
+# How long a broker may hold a fetch for which it has no records. Faust asks for 1.5 s
+# (test_faust_consumer.py); the embedded broker then waits for all of it even when records come
+# (test_librdkafka.py), which would delay each of them by half of it.
 EMPTY_FETCH_MS = 100
 
 # How long the broker may take to confirm that we leave, when the process hangs on its way out.
@@ -91,7 +91,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         consumer.unreadable = consumer.unreadable or UnreadableRecords(line)
 
     def fatal_error(self) -> str | None:
-        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""
+        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle:
+        tests/kafka/test_worker_ends.py has two such cases."""
         if self._consumer is None:
             return None
         coordinator = self._consumer._coordinator

@@ -37,7 +37,7 @@ class SourceThread(GroupThread):
         commit = consumer.commit
 
         async def commit_with_lives(offsets: Mapping[Any, Any]) -> None:
-            # Faust's driver leaves the metadata empty.
+            # Faust's driver leaves the metadata empty (test_faust_consumer.py).
             await commit(
                 {
                     at: aiokafka.structs.OffsetAndMetadata(

@@ -2,9 +2,10 @@
 
 A committed offset means something only in the log that it was committed for. Topics are deleted and
 made anew under their old name, logs lose their tail in an unclean election, retention deletes what
-nobody has read, and people set offsets by hand. aiokafka then resets the position silently, and
-records below the committed offset would pass for repeats. So the committed offset is compared here
-with what the broker has.
+nobody has read, and people set offsets by hand. aiokafka then resets the position with no more than
+a line at INFO, and knows no leader epochs (KIP-320) by which a log that was cut could be told
+(tests/unit/libraries/test_aiokafka.py); records below the committed offset would pass for repeats.
+So the committed offset is compared here with what the broker has.
 
 A *life* names the log that offsets refer to: the topic's id, and ``@<epoch ms>`` behind it when the
 log was cut at that time. It is in the metadata of each offset that a worker commits. Offsets of
@@ -19,8 +20,8 @@ from enum import Enum, auto
 
 from streams.core.records import CUT
 
-# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _, librdkafka with + and /.
-# Anything else in the metadata is not a worker's.
+# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _ (apache/kafka#11901),
+# librdkafka with + and / (test_librdkafka.py). Anything else in the metadata is not a worker's.
 _LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
 
 

@@ -26,9 +26,9 @@ from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
 
-# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
-# store; with a dozen partitions a worker would grow until it is killed. Blocks that are not in this
-# cache may still be in the operating system's.
+# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's store
+# (test_faust_app.py); with a dozen partitions a worker would grow until it is killed. Blocks that
+# are not in this cache may still be in the operating system's.
 BLOCK_CACHE_BYTES = 1 << 20
 WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
@@ -52,7 +52,7 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
         key_type=bytes,
         value_type=bytes,
         partitions=partitions,
-        # A fresh dict: Faust's store takes entries out of the one it is given.
+        # A fresh dict: Faust's store takes entries out of the one it is given (test_faust_app.py).
         options={
             "block_cache_size": BLOCK_CACHE_BYTES,
             "write_buffer_size": WRITE_BUFFER_BYTES,
