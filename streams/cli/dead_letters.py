@@ -127,7 +127,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     ]
     if as_json:
         for letter, standing in found:
-            click.echo(json_line(msgspec.json.encode(_told(letter, standing))))
+            click.echo(json_line(msgspec.json.encode(_as_json(letter, standing))))
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(heading_line(COLUMNS), style="bold"))
@@ -261,7 +261,7 @@ def _name(letter: Letter) -> str:
     return f"{letter.place} {name}"
 
 
-def _told(letter: Letter, standing: Standing) -> dict[str, object]:
+def _as_json(letter: Letter, standing: Standing) -> dict[str, object]:
     return {
         "partition": letter.partition,
         "offset": letter.offset,

@@ -233,20 +233,20 @@ def apply(
     verdict: Verdict,
     now_ms: int,
     *,
-    taken: int | None = None,
+    returned_at: int | None = None,
     redriven: int = 0,
 ) -> InteractionRecord:
     """The interaction's record after this verdict on this source record.
 
     The cached type and state change only with an event that is newer, or that has no order.
-    ``taken``: offset in ``retries`` from which the record came back; None when it comes from
+    ``returned_at``: offset in ``retries`` from which the record came back; None when it comes from
     ``events``. ``redriven``: how often it was redriven.
     """
     after = record
-    was_put_off = taken is not None or record.deferral(offset) is not None
+    was_put_off = returned_at is not None or record.deferral(offset) is not None
     if was_put_off or verdict.decision is Decision.DEFERRED:
-        after = _with(record, Deferred(offset, verdict, taken, redriven))
-    if taken is None:
+        after = _with(record, Deferred(offset, verdict, returned_at, redriven))
+    if returned_at is None:
         fresh = standing(record.seen, event) is Standing.NEW
         after = msgspec.structs.replace(
             after,

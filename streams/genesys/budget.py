@@ -67,7 +67,7 @@ class _Window:
 
     count: int
     allowed: int
-    told_by: int
+    counted_by: int
     least: float
     most: float
 
@@ -122,8 +122,8 @@ class Budget:
             self._asking, self._due = False, now
         elif most > window.least:
             window.least, window.most = max(window.least, least), min(window.most, most)
-            if number > window.told_by:
-                window.count, window.allowed, window.told_by = quota.count, quota.allowed, number
+            if number > window.counted_by:
+                window.count, window.allowed, window.counted_by = quota.count, quota.allowed, number
                 self._per_minute = quota.allowed
 
     def _forget_window(self, now: float) -> None:
@@ -134,7 +134,7 @@ class Budget:
 
     def _left(self, window: _Window) -> int:
         """Requests left in this window, less those sent since the last count from the API."""
-        since = self._sent - window.told_by
+        since = self._sent - window.counted_by
         reserve = RESERVE_PER_SHARER * (self._shared_by - 1)
         return window.allowed - window.count - since - reserve
 

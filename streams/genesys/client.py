@@ -144,7 +144,7 @@ class GenesysClient:
             # all leave at once.
             await self._tokens.current()
             permit = await self.gate.enter(turn, request.url.path)
-            if (token := self._tokens.live()) is not None and self.gate.closed_until() is None:
+            if (token := self._tokens.live()) is not None and self.gate.paused_until() is None:
                 return permit, token
             with permit:
                 pass  # Since the permit, the token ended or was refused, or the gate was paused.
@@ -250,4 +250,4 @@ async def open_client(
             )
         finally:
             await tokens.close()
-            await gate.close_for_good()
+            await gate.close()

@@ -154,9 +154,9 @@ def _lost(content: bytes, position: int, end: int, following: int | None, why: s
     """
     first = _offset_at(content, 0)
     first = position if first is None or not position < first < end else first
-    told = [] if following is None else [following - 1]
+    ends = [] if following is None else [following - 1]
     if len(content) >= HEADER.size:
         header = Header.of(content)
-        told += [header.last] if header.is_full else []
-    last = next((each for each in told if first <= each < end), first)
+        ends += [header.last] if header.is_full else []
+    last = next((each for each in ends if first <= each < end), first)
     return Batch(first, last, [Unreadable(first, last, content, why)])

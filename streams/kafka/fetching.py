@@ -70,7 +70,7 @@ class _Fetching:
         self._fetcher = fetcher
         self._on_unreadable = on_unreadable
         self._skipped = skipped
-        self._told: set[tuple[TopicPartition, int]] = set()
+        self._reported: set[tuple[TopicPartition, int]] = set()
 
     async def fetch(self, assignment: Any, node_id: int, request: Any) -> bool:
         """Send one fetch request and keep its records; True if a waiting reader should wake up.
@@ -215,8 +215,8 @@ class _Fetching:
     def _stand_still(self, place: TopicPartition, lost: Unreadable, unnamed: Sequence[int]) -> None:
         # Without the pause, the consumer would fetch the same bytes again and again.
         self._fetcher._subscriptions.pause(place)
-        if (place, lost.first) not in self._told:
-            self._told.add((place, lost.first))
+        if (place, lost.first) not in self._reported:
+            self._reported.add((place, lost.first))
             self._on_unreadable(place, lost, unnamed)
 
 

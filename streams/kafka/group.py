@@ -54,7 +54,7 @@ class Seen:
     of the members are known; the broker does not tell them while the group is rebalancing."""
 
     topics: frozenset[str]
-    settled: bool
+    stable: bool
 
 
 class GroupCheck:
@@ -89,7 +89,7 @@ class GroupCheck:
             return False
         if foreign := sorted(seen.topics - self._own):
             raise SettingsError(_refusal(self._settings, foreign))
-        return seen.settled
+        return seen.stable
 
 
 async def look(settings: KafkaSettings) -> Seen:
@@ -125,15 +125,15 @@ async def _look(admin: AIOKafkaAdminClient, group: str) -> Seen:
         raise for_code(error)(f"cannot describe group {group}")
     for _, _, _, metadata, assignment in (member[-5:] for member in members):
         topics |= subscribed(metadata) | assigned(assignment)
-    return Seen(frozenset(topics), settled=state == "Stable")
+    return Seen(frozenset(topics), stable=state == "Stable")
 
 
 def subscribed(metadata: bytes) -> set[str]:
     """The topics that a member subscribes to; none if its metadata can not be read, because any
     program can be in a group."""
     try:
-        told: Any = ConsumerProtocolMemberMetadata.decode(metadata)
-        return {topic for topic in told.subscription or () if topic}
+        decoded: Any = ConsumerProtocolMemberMetadata.decode(metadata)
+        return {topic for topic in decoded.subscription or () if topic}
     except (ValueError, TypeError):
         return set()
 
@@ -141,8 +141,8 @@ def subscribed(metadata: bytes) -> set[str]:
 def assigned(assignment: bytes) -> set[str]:
     """The topics of a member's assignment; none if that can not be read."""
     try:
-        told: Any = ConsumerProtocolMemberAssignment.decode(assignment)
-        return {topic for topic, _ in told.assignment or () if topic}
+        decoded: Any = ConsumerProtocolMemberAssignment.decode(assignment)
+        return {topic for topic, _ in decoded.assignment or () if topic}
     except (ValueError, TypeError):
         return set()
 

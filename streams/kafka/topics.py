@@ -207,13 +207,13 @@ class TopicsAdmin:
         ids: dict[str, str] = {}
         for name, answer in answers.items():
             try:
-                told = str(answer.result().topic_id or "")
+                topic_id = str(answer.result().topic_id or "")
             except KafkaException as exc:
                 if exc.args[0].code() not in _NO_SUCH_TOPIC_FOR_US:
                     raise KafkaError(f"cannot ask for the id of {name}: {_reason(exc)}") from exc
                 continue
-            if told not in ("", _NO_TOPIC_ID):
-                ids[name] = told
+            if topic_id not in ("", _NO_TOPIC_ID):
+                ids[name] = topic_id
         return Identity(cluster, ids)
 
     def create(self, topic: DeclaredTopic) -> None:

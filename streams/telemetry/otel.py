@@ -61,7 +61,7 @@ def drop_plug_ins(environment: MutableMapping[str, str]) -> None:
         environment.pop(name, None)
 
 
-def settle(_: object = None) -> None:
+def prepare(_: object = None) -> None:
     """Make the ``OTEL_*`` variables of the process fit for the SDK, with ``.env`` behind them.
 
     Raises SettingsError with everything that is wrong. Imports nothing of the SDK.

@@ -342,15 +342,15 @@ class Worker:
         await asyncio.wait({starting})
         stopping = asyncio.create_task(self._app.stop(), name="faust stop")
         await asyncio.wait({stopping}, timeout=STOP_SECONDS)
-        told, code = (HANGS, 0) if reason is None else (str(reason), 1)
+        why, code = (HANGS, 0) if reason is None else (str(reason), 1)
         if stopping.done():
-            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), told, code=code)
+            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), why, code=code)
             stopping.result()
         elif self._assignments.given_up:
             # Nothing is left to lose: the partitions are drained, and their offsets committed if
             # Kafka takes them.
             await self._app.leave_group()
-            leave_within(LAST_SECONDS, told, code=code)
+            leave_within(LAST_SECONDS, why, code=code)
 
     def _ended(self, task: asyncio.Task[WorkerError | None]) -> None:
         if task.cancelled():

@@ -73,7 +73,7 @@ MUTANTS = (
         "forget the requests on their way",
         9,
         BUDGET,
-        "        since = self._sent - window.told_by\n",
+        "        since = self._sent - window.counted_by\n",
         "        since = 0\n",
         (f"{TEST_BUDGET}::test_requests_on_their_way_count",),
     ),

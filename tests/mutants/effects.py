@@ -23,12 +23,12 @@ MUTANTS = (
         3,
         PROCESSOR,
         """\
-            verdict = await self._tell(work, verdict, span)
-        work.finish()
+            verdict = await self._publish(record, verdict, span)
+        record.finish()
 """,
         """\
-            work.finish()
-            verdict = await self._tell(work, verdict, span)
+            record.finish()
+            verdict = await self._publish(record, verdict, span)
 """,
         (f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",),
     ),
@@ -67,7 +67,7 @@ MUTANTS = (
         PROCESSOR,
         """\
         if intended is not None:
-            await self._table.put(work.assignment, work.tp.partition, intended)
+            await self._table.put(record.assignment, record.tp.partition, intended)
 """,
         "",
         (
@@ -147,7 +147,7 @@ MUTANTS = (
         "decide a record anew that is processed again",
         6,
         PROCESSOR,
-        "        await self._table.put(work.assignment, work.tp.partition, after)\n",
+        "        await self._table.put(record.assignment, record.tp.partition, after)\n",
         "",
         (
             f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
@@ -169,7 +169,7 @@ MUTANTS = (
         "tell a record again that a later one proves told",
         6,
         REDELIVERY,
-        "    return Told(None) if at.offset < record.last_offset else None\n",
+        "    return Redelivery(None) if at.offset < record.last_offset else None\n",
         "    return None\n",
         (f"{TEST_PROCESSOR}::test_lower_offset_is_finished_without_a_word",),
     ),
@@ -186,12 +186,12 @@ MUTANTS = (
         "dedup before the effect: seen before the work is done",
         7,
         PROCESSOR,
-        "        verdict, record = await self._decide(work, event, record, resting)\n",
+        "        verdict, known = await self._decide(record, event, known, resting)\n",
         """\
-        now_ms, seen = round(self._clock.time() * 1000), decision.remember(record.seen, event)
-        seen = msgspec.structs.replace(record, seen=seen, updated_at=now_ms)
-        await self._table.put(work.assignment, partition, seen)
-        verdict, record = await self._decide(work, event, record, resting)
+        now_ms, seen = round(self._clock.time() * 1000), decision.remember(known.seen, event)
+        seen = msgspec.structs.replace(known, seen=seen, updated_at=now_ms)
+        await self._table.put(record.assignment, record.tp.partition, seen)
+        verdict, known = await self._decide(record, event, known, resting)
 """,
         (
             f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
@@ -220,8 +220,11 @@ MUTANTS = (
         "fail a record without a dead letter",
         7,
         "streams/worker/outcomes.py",
-        "            await self._bury(work, verdict)\n            await work.assignment.owned()\n",
-        "            await work.assignment.owned()\n",
+        """\
+            await self._publish_dead_letter(record, verdict)
+            await record.assignment.owned()
+""",
+        "            await record.assignment.owned()\n",
         (
             f"{TEST_PROCESSOR}::test_failed_record_is_buried_before_it_is_told",
             f"{TEST_PROCESSOR}::test_bytes_that_are_no_event",

@@ -94,7 +94,7 @@ MUTANTS = (
         "pass a group while its members do not tell",
         7,
         GROUP,
-        "return seen.settled",
+        "return seen.stable",
         "return True",
         (f"{TEST_GROUP}::test_whoever_came_in_the_same_moment_is_seen_after_joining",),
     ),

@@ -27,7 +27,7 @@ MUTANTS = (
         "tell of a deferral, and put nothing into retries",
         7,
         "streams/worker/outcomes.py",
-        "            await self._put_off(work, verdict, verdict.put_off)\n",
+        "            await self._put_off(record, verdict, verdict.put_off)\n",
         "            pass\n",
         (
             f"{TEST_PROCESSOR}::test_a_record_that_can_not_be_looked_up_is_put_off",
@@ -38,8 +38,8 @@ MUTANTS = (
         "decide a copy of a record that came back",
         6,
         REDELIVERY,
-        "Told(None) if copy or known.redriven > at.redriven else None",
-        "Told(None) if known.redriven > at.redriven else None",
+        "Redelivery(None) if copy or known.redriven > at.redriven else None",
+        "Redelivery(None) if known.redriven > at.redriven else None",
         (f"{TEST_PROCESSOR}::test_a_copy_of_one_that_came_back_is_dropped",),
     ),
     Mutant(
@@ -83,8 +83,8 @@ MUTANTS = (
         "decide a record put off before its time",
         10,
         DISPATCHER,
-        "        if work.tp.topic == self._retries:\n            self.waiting.put(work)\n",
-        "        if False:\n            self.waiting.put(work)\n",
+        "        if record.tp.topic == self._retries:\n            self.waiting.put(record)\n",
+        "        if False:\n            self.waiting.put(record)\n",
         (f"{TEST_DISPATCHER}::test_before_its_time_it_waits_and_holds_nobody_up",),
     ),
     Mutant(

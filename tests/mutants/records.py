@@ -26,12 +26,12 @@ MUTANTS = (
         14,
         PROCESSOR,
         """\
-        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
-            return await self._settle_fault(work, work.event, fault)
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            return await self._verdict_on_fault(record, record.event, fault)
 """,
         """\
         except ZeroDivisionError as fault:
-            return await self._settle_fault(work, work.event, fault)
+            return await self._verdict_on_fault(record, record.event, fault)
 """,
         (f"{TEST_RECORD_FAULTS}::test_a_fault_of_ours_puts_the_record_off",),
     ),
@@ -103,7 +103,7 @@ MUTANTS = (
         "end the worker over a dead letter that is too large",
         7,
         REPORT,
-        "            await self._bury_without_bytes(letter, error)\n",
+        "            await self._publish_without_bytes(letter, error)\n",
         "            raise\n",
         (
             f"{TEST_RECORD_FAULTS}::test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are",
@@ -145,7 +145,7 @@ MUTANTS = (
         "decide again what a cut log still has",
         6,
         REDELIVERY,
-        "    if _told_in_earlier_life(record, event, at):\n        return Told(None)\n",
+        "    if _decided_in_earlier_life(record, event, at):\n        return Redelivery(None)\n",
         "",
         (f"{TEST_REDELIVERY}::test_an_old_record_that_the_cut_log_still_has_is_not_told_again",),
     ),

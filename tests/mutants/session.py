@@ -36,7 +36,7 @@ MUTANTS = (
         "a worker is ready while Kafka is away",
         13,
         VITALS,
-        "            if fault.unfit(now):\n                return fault.told(now)\n",
+        "            if fault.unfit(now):\n                return fault.description(now)\n",
         "            pass\n",
         (f"{TEST_VITALS}::test_what_is_wrong_with_kafka_makes_it_unfit_once_it_has_lasted",),
     ),

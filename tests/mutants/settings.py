@@ -77,7 +77,7 @@ MUTANTS = (
         "a hanging loop is not cut off",
         13,
         SERVING,
-        '            os.write(self._tell, b"!")\n',
+        '            os.write(self._waker, b"!")\n',
         "",
         (f"{TEST_SERVING}::test_a_loop_that_hangs_before_the_signal_is_cut_off_too",),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-async def settle() -> None:
+async def until_idle() -> None:
     """Let everything that can run do so."""
     for _ in range(50):
         await asyncio.sleep(0)

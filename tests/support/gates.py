@@ -6,7 +6,7 @@ import asyncio
 
 from streams.genesys.budget import Quota
 from streams.genesys.gate import RELOOK_SECONDS, Gate, Permit, Turn
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 from tests.support.scripted import SteppedClock
 
 Entry = asyncio.Task[Permit]
@@ -14,11 +14,11 @@ Entry = asyncio.Task[Permit]
 
 async def after(clock: SteppedClock, seconds: float) -> None:
     """Let so much time pass, in the steps that the gate looks in."""
-    await settle()
+    await until_idle()
     ends = clock.now + seconds
     while clock.now < ends:
         clock.advance(min(RELOOK_SECONDS, ends - clock.now))
-        await settle()
+        await until_idle()
 
 
 def ask(gate: Gate, turn: Turn = Turn.GET, subject: str = "i-1") -> Entry:
@@ -34,9 +34,9 @@ async def known(gate: Gate, clock: SteppedClock) -> None:
 async def answer(permit: Permit, status: int = 200, quota: Quota | None = None) -> None:
     with permit:
         permit.answered(status, quota)
-    await settle()
+    await until_idle()
 
 
 async def passed(*entries: Entry) -> list[bool]:
-    await settle()
+    await until_idle()
     return [entry.done() for entry in entries]

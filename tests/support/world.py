@@ -319,7 +319,7 @@ class Worker:
             value=value,
             headers=headers,
             timestamp=self.world.clock.time(),
-            taken_at=self.world.clock.monotonic(),
+            taken_up_at=self.world.clock.monotonic(),
             event=parsed(value),
             source=Source(EVENTS.topic, EVENTS.partition, offset),
         )
@@ -337,7 +337,7 @@ class Worker:
             value=sent.value,
             headers=tuple(sent.headers),
             timestamp=self.world.clock.time(),
-            taken_at=self.world.clock.monotonic(),
+            taken_up_at=self.world.clock.monotonic(),
             event=parsed(sent.value),
             source=told.source,
             attempt=told.put_off.attempt,

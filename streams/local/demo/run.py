@@ -16,7 +16,7 @@ from rich.console import Console
 from streams.clock import SystemClock
 from streams.errors import DemoError
 from streams.local.demo import pipeline
-from streams.local.demo.account import Account, settle
+from streams.local.demo.account import Account, account_for
 from streams.local.demo.ledger import Ledger
 from streams.local.demo.observer import Observer
 from streams.local.demo.pipeline import Org, Pipeline
@@ -151,7 +151,7 @@ class Demo:
         finally:
             showing.cancel()
             await asyncio.wait({showing})
-        return settle(
+        return account_for(
             observer.ledger,
             delivery=report,
             truths={each.id: each.truth for each in self._interactions},

@@ -181,7 +181,7 @@ class Delivery:
                 self._refuse(f"{answer.why}, and so for {PATIENCE_SECONDS:.0f} s")
                 return
             self._report.retries += 1
-            self._tell(answer.why)
+            self._report_try(answer.why)
             await self._clock.sleep(pause)
             wait *= 2
 
@@ -205,7 +205,7 @@ class Delivery:
         if self._firm:
             raise _Ended
 
-    def _tell(self, why: str) -> None:
+    def _report_try(self, why: str) -> None:
         now = self._clock.monotonic()
         if self._say is not None and now >= self._next_said:
             self._next_said = now + SAID_EVERY

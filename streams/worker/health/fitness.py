@@ -70,7 +70,7 @@ class Fault:
     ends_after: float
     explains: bool = False
 
-    def told(self, now: float) -> str:
+    def description(self, now: float) -> str:
         return self.what.replace("{seconds}", f"{now - self.since:.0f} s")
 
     def unfit(self, now: float) -> bool:

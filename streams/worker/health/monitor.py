@@ -87,7 +87,7 @@ class Monitor:
         now = self._clock.monotonic()
         for fault in vitals.faults:
             if fault.unfit(now):
-                return fault.told(now)
+                return fault.description(now)
         if self._dead_letter_limit.passed is not None:
             return self._dead_letter_limit.passed
         if (refused := self._refused()) is not None:

@@ -98,7 +98,7 @@ class Watchdog:
     def _unfit(self, faults: Sequence[Fault], now: float) -> WorkerError | None:
         for fault in faults:
             if fault.ends(now, self._thawed_at):
-                return KafkaUnfit(fault.told(now))
+                return KafkaUnfit(fault.description(now))
         return None
 
     def _without_partitions(self, vitals: Vitals, now: float) -> WorkerError | None:
@@ -130,7 +130,7 @@ def _given_up(vitals: Vitals, now: float) -> WorkerError | None:
         return vitals.broken
     for fault in vitals.faults:
         if fault.explains:
-            return KafkaUnfit(fault.told(now))
+            return KafkaUnfit(fault.description(now))
     if vitals.fatal is not None:
         return MembershipLost(f"out of the consumer group: {vitals.fatal}")
     assert vitals.crashed is not None

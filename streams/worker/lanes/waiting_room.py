@@ -62,12 +62,12 @@ class WaitingRoom:
     def full(self) -> bool:
         return self._full
 
-    def put(self, work: SourceRecord) -> None:
+    def put(self, record: SourceRecord) -> None:
         """Never blocks. When full it holds the partitions back, but still accepts records already
         fetched."""
-        entry = (work.not_before, work.tp.partition, work.offset, work)
+        entry = (record.not_before, record.tp.partition, record.offset, record)
         heapq.heappush(self._waiting, entry)
-        self._bytes += work.size
+        self._bytes += record.size
         if self._fills(1.0):
             self._full = True
             # Repeated each time: Faust goes on reading by itself once its own queue is empty
@@ -77,7 +77,7 @@ class WaitingRoom:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
             self._looking.add_done_callback(self._ended)
 
-    def settled(self) -> None:
+    def ended(self) -> None:
         """An admitted record was decided, or left to the next owner: another may be admitted."""
         self._doors.release()
 
@@ -92,12 +92,12 @@ class WaitingRoom:
         while True:
             while self._waiting and self._waiting[0][0] <= self._clock.time():
                 await self._doors.acquire()
-                work = heapq.heappop(self._waiting)[-1]
-                self._bytes -= work.size
+                record = heapq.heappop(self._waiting)[-1]
+                self._bytes -= record.size
                 if self._full and not self._fills(ROOM_AGAIN):
                     self._full = False
                     self._hold(False)
-                await self._admit(work)
+                await self._admit(record)
             await self._clock.sleep(LOOK_SECONDS)
 
     def _fills(self, share: float) -> bool:

@@ -20,8 +20,8 @@ class MovableAssignor(PartitionAssignor):
     _assigned_url: URL | None = None
 
     def on_assignment(self, assignment: Any) -> None:
-        told: Any = ClientMetadata.loads(self._decompress(assignment.user_data))
-        self._assigned_url = URL(told.url)
+        decoded: Any = ClientMetadata.loads(self._decompress(assignment.user_data))
+        self._assigned_url = URL(decoded.url)
         try:
             super().on_assignment(assignment)
         finally:

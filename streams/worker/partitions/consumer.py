@@ -48,7 +48,7 @@ from streams.worker.partitions.collaborators import JoinedGroup, RestoredTable, 
 from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
-from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
+from streams.worker.partitions.source_thread import RANGE_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
 log = logging.getLogger(__name__)
@@ -236,7 +236,7 @@ class SourceConsumer(driver.Consumer):
         """
         self._awaiting_seek = True
         try:
-            kept = await asyncio.wait_for(self._thread.kept(self._expected), TELL_SECONDS)
+            kept = await asyncio.wait_for(self._thread.kept(self._expected), RANGE_SECONDS)
         except (TimeoutError, aiokafka.errors.KafkaError) as failure:
             log.warning(
                 "a log was cut, and what the broker has of it is not to be had yet",

@@ -12,7 +12,7 @@ from aiokafka.protocol.group import SyncGroupRequest
 from streams.worker.partitions.membership import Membership
 
 
-def listen(coordinator: Any, membership: Membership) -> None:
+def observe(coordinator: Any, membership: Membership) -> None:
     """Make aiokafka's coordinator report to ``membership`` what it learns of our place in the
     group."""
     heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation

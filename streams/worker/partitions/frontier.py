@@ -11,7 +11,7 @@ from collections import OrderedDict
 from enum import Enum, auto
 
 
-class Taken(Enum):
+class Arrival(Enum):
     """How the next offset from the broker relates to the frontier."""
 
     NEXT = auto()
@@ -67,15 +67,15 @@ class Frontier:
         it until this one is finished, and the next owner would do the later one again."""
         return offset < self._begun
 
-    def take_up(self, offset: int) -> Taken:
+    def take_up(self, offset: int) -> Arrival:
         """Offer the next record's offset."""
         if offset < self._expected:
-            return Taken.REPEATED
+            return Arrival.REPEATED
         if offset > self._expected:
-            return Taken.HOLE
+            return Arrival.HOLE
         self._unfinished[offset] = None
         self._expected = offset + 1
-        return Taken.NEXT
+        return Arrival.NEXT
 
     def skip_to(self, offset: int) -> None:
         """Pass offsets that the broker itself says hold no record (compaction, markers, retention).

@@ -20,7 +20,7 @@ from streams.kafka.fetching import Skipped, read_on
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
-from streams.worker.partitions.coordinator import leave, listen
+from streams.worker.partitions.coordinator import leave, observe
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
 
@@ -65,7 +65,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
-        listen(consumer._coordinator, self.app.membership)
+        observe(consumer._coordinator, self.app.membership)
         read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
         self._probing = asyncio.create_task(
@@ -103,8 +103,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         task = coordinator._coordination_task
         if task.done() and not coordinator._closing.done():
             failure = None if task.cancelled() else task.exception()
-            told = f": {in_words(failure)}" if failure is not None else ""
-            return f"the group coordination task has ended{told}"
+            because = f": {in_words(failure)}" if failure is not None else ""
+            return f"the group coordination task has ended{because}"
         return None
 
     async def leave_group(self) -> None:

@@ -36,7 +36,7 @@ def checked() -> None:
         Settings.disposition_code,
         Settings.advertised_url,
         Settings.bridge_api_keys,
-        otel.settle,
+        otel.prepare,
     )
     assert all(aiokafka_options(settings.kafka).values())
     AdminClient(librdkafka_options(settings.kafka))

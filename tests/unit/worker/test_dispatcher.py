@@ -194,7 +194,7 @@ async def test_a_record_is_handed_on_as_it_came(desk: Desk) -> None:
     assert (work.assignment, work.tp, work.offset) == (assignment, EVENTS, 5)
     assert (work.key, work.value) == (b"i-1", event(5))
     assert work.headers == (("traceparent", b"00-1"),)
-    assert (work.timestamp, work.taken_at) == (1_765_552_506.5, desk.clock.now)
+    assert (work.timestamp, work.taken_up_at) == (1_765_552_506.5, desk.clock.now)
     assert isinstance(work.event, InteractionEvent)
     assert work.lane == (EVENTS.partition, "i-1")
 
@@ -447,7 +447,7 @@ async def test_a_record_put_off_is_the_one_it_was(desk: Desk) -> None:
     await until(lambda: bool(desk.processor.works))
 
     (work,) = desk.processor.works
-    assert (work.tp, work.offset, work.taken) == (RETRIES, 0, 0)
+    assert (work.tp, work.offset, work.returned_at) == (RETRIES, 0, 0)
     assert work.source == Source(EVENTS.topic, EVENTS.partition, 3)
     assert work.attempt == 2
     assert work.lane == (EVENTS.partition, "i-1")
@@ -508,7 +508,7 @@ async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk
     ends = asyncio.Event()
 
     async def returned_last(work: SourceRecord) -> None:
-        if work.taken is not None:
+        if work.returned_at is not None:
             await ends.wait()
             raise OwnershipLost("gone")
 
@@ -520,7 +520,7 @@ async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk
     for offset in range(3):
         await desk.take_up(offset, tp=OTHER)
     await until(lambda: len(desk.processor.works) == 4)
-    assert [work.taken for work in desk.processor.works] == [0, None, None, None]
+    assert [work.returned_at for work in desk.processor.works] == [0, None, None, None]
     assert (desk.dispatcher.lanes.backlog, len(desk.dispatcher.waiting)) == (1, 2)
 
     ends.set()

@@ -52,11 +52,11 @@ async def test_every_field_of_a_patched_record() -> None:
     worker = Worker(world)
     world.clock.now += 2.5
     occurred = rfc3339(world.clock.time() - 60)
-    taken_at = world.clock.now
+    taken_up_at = world.clock.now
 
     def take_time(_: int, step: str) -> None:
         if step == "PATCH leaves":
-            world.clock.now = taken_at + 0.25
+            world.clock.now = taken_up_at + 0.25
 
     world.at_step = take_time
 

@@ -39,7 +39,7 @@ async def test_5xx_of_a_get_is_not_tried_again_before_the_time_it_says(
     genesys.script.append(reply(503, None, Retry_After="20"))
     async with connected(genesys, clock=clock) as client:
         await get(client)
-        assert client.gate.closed_until() is None
+        assert client.gate.paused_until() is None
     assert clock.slept == [20]
 
 

@@ -55,7 +55,7 @@ async def test_after_three_429_the_lane_gives_up_and_the_gate_stays_closed(
     async with connected(genesys, clock=clock) as client:
         with pytest.raises(RateLimited, match=r"token\.rate") as caught:
             await patch(client)
-        assert client.gate.closed_until() == clock.now + 5
+        assert client.gate.paused_until() == clock.now + 5
     assert caught.value.retry_after == 5
     assert not caught.value.maybe_applied
     assert len(genesys.received) == 3
@@ -83,7 +83,7 @@ async def test_no_lane_sends_anything_while_the_gate_is_closed(genesys: Scripted
     genesys.script.append(reply(429, None, Retry_After="10"))
     async with connected(genesys, clock=clock) as client:
         first = asyncio.create_task(get(client))
-        await until(lambda: client.gate.closed_until() is not None)
+        await until(lambda: client.gate.paused_until() is not None)
         lanes = [asyncio.create_task(get(client)) for _ in range(200)]
         await until(lambda: client.gate.waiting == 201)
         clock.advance(9.9)

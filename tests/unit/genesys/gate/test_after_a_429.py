@@ -10,7 +10,7 @@ from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import RateLimited
 from streams.genesys.breaker import BreakerPolicy
 from streams.genesys.gate import OPENING_LIMIT, Gate, Turn
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 from tests.support.gates import Entry, after, answer, ask, known, passed
 from tests.support.scripted import Recorder, SteppedClock, gate_of
 
@@ -18,7 +18,7 @@ from tests.support.scripted import Recorder, SteppedClock, gate_of
 async def test_it_is_open_when_new(gate: Gate, clock: SteppedClock, observer: Recorder) -> None:
     await answer(await gate.enter(Turn.GET, "i-1"))
 
-    assert gate.closed_until() is None
+    assert gate.paused_until() is None
     assert (clock.slept, observer.waits) == ([], [])
 
 
@@ -26,7 +26,7 @@ async def test_it_opens_when_the_quiet_is_over(
     gate: Gate, clock: SteppedClock, observer: Recorder
 ) -> None:
     gate.pause(10)
-    assert gate.closed_until() == clock.now + 10
+    assert gate.paused_until() == clock.now + 10
     lane = ask(gate)
     await after(clock, 9.75)
     assert await passed(lane) == [False]
@@ -34,7 +34,7 @@ async def test_it_opens_when_the_quiet_is_over(
     await after(clock, 0.25)
 
     assert await passed(lane) == [True]
-    assert gate.closed_until() is None
+    assert gate.paused_until() is None
     assert observer.waits == [10]
 
 
@@ -43,7 +43,7 @@ async def test_a_longer_quiet_counts_for_those_who_wait_already(
 ) -> None:
     gate.pause(5)
     lane = ask(gate)
-    await settle()
+    await until_idle()
     gate.pause(8)
     await after(clock, 7.75)
     assert await passed(lane) == [False]
@@ -55,13 +55,13 @@ async def test_a_longer_quiet_counts_for_those_who_wait_already(
 async def test_a_shorter_quiet_does_not_open_it_early(gate: Gate, clock: SteppedClock) -> None:
     gate.pause(10)
     gate.pause(1)
-    assert gate.closed_until() == clock.now + 10
+    assert gate.paused_until() == clock.now + 10
 
 
 async def test_nobody_waits_for_a_quiet_longer_than_180_s(gate: Gate, clock: SteppedClock) -> None:
     gate.pause(LONGEST_QUIET)
     patient = ask(gate)
-    await settle()
+    await until_idle()
     gate.pause(LONGEST_QUIET + 1)
 
     with pytest.raises(RateLimited) as caught:

@@ -7,7 +7,7 @@ import asyncio
 from streams.core.retry_policy import LONGEST_QUIET
 from streams.genesys.budget import Quota
 from streams.genesys.gate import Gate, Turn
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 from tests.support.gates import after, answer, ask, passed
 from tests.support.scripted import Recorder, SteppedClock, gate_of
 
@@ -51,7 +51,7 @@ async def test_who_came_first_goes_first(gate: Gate, clock: SteppedClock) -> Non
 async def test_requests_leave_at_the_pace_of_the_budget(clock: SteppedClock) -> None:
     gate = gate_of(clock, per_minute=60)
     lanes = [ask(gate) for _ in range(10)]
-    await settle()
+    await until_idle()
     await answer(lanes[0].result())
 
     for seconds in range(1, 10):
@@ -86,7 +86,7 @@ async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
 ) -> None:
     gate.pause(10)
     lane = ask(gate)
-    await settle()
+    await until_idle()
     clock.advance(4)
     lane.cancel()
     await asyncio.wait([lane])
@@ -96,14 +96,14 @@ async def test_a_lane_that_is_cancelled_has_waited_all_the_same(
 async def test_a_lane_that_is_cancelled_waits_no_more(gate: Gate, clock: SteppedClock) -> None:
     gate.pause(10)
     first, second = ask(gate), ask(gate)
-    await settle()
+    await until_idle()
     assert gate.waiting == 2
 
     second.cancel()
     await asyncio.wait([second])
 
     assert gate.waiting == 1
-    await gate.close_for_good()
+    await gate.close()
     await asyncio.wait([first])
     assert first.cancelled()
 
@@ -113,7 +113,7 @@ async def test_a_lane_cancelled_in_the_moment_it_is_refused_is_cancelled(
 ) -> None:
     gate.pause(1)
     lane = ask(gate)
-    await settle()
+    await until_idle()
     gate.pause(LONGEST_QUIET + 1)
     gate._let_pass()
     lane.cancel()
@@ -126,7 +126,7 @@ async def test_a_lane_cancelled_in_the_moment_it_is_refused_is_cancelled(
 async def test_a_lane_that_is_cancelled_takes_nobodys_turn(gate: Gate, clock: SteppedClock) -> None:
     gate.pause(1)
     first, second = ask(gate), ask(gate)
-    await settle()
+    await until_idle()
     first.cancel()
 
     await after(clock, 1)
@@ -141,7 +141,7 @@ async def test_a_lane_cancelled_in_the_moment_it_is_let_through_gives_its_permit
     gate = gate_of(clock)
     gate.pause(1)
     first, second = ask(gate), ask(gate)
-    await settle()
+    await until_idle()
     clock.now += 1
     gate._let_pass()
     first.cancel()

@@ -63,11 +63,11 @@ def all_faults(
 
 
 def unfit(found: list[Fault], now: float) -> str | None:
-    return next((each.told(now) for each in found if each.unfit(now)), None)
+    return next((each.description(now) for each in found if each.unfit(now)), None)
 
 
 def ends(found: list[Fault], now: float) -> str | None:
-    return next((each.told(now) for each in found if each.ends(now)), None)
+    return next((each.description(now) for each in found if each.ends(now)), None)
 
 
 def test_all_is_well() -> None:

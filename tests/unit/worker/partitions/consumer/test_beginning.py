@@ -9,7 +9,7 @@ import pytest
 from streams.errors import SettingsError
 from streams.worker.partitions.starting_point import Notice, Start
 from tests.support.consumer_rig import CHANGELOG, A, B, Rig
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 
 
 async def test_assignment_begins_at_the_committed_offsets(rig: Rig) -> None:
@@ -129,9 +129,9 @@ async def test_a_committed_offset_of_an_earlier_assignment_is_not_believed(rig: 
 async def test_a_seek_overtaken_by_a_revocation_begins_no_assignment(rig: Rig) -> None:
     rig.kafka.seek_gate.clear()
     seeking = asyncio.create_task(rig.consumer.perform_seek())
-    await settle()
+    await until_idle()
     revoking = asyncio.create_task(rig.consumer.on_partitions_revoked({A, CHANGELOG}))
-    await settle()
+    await until_idle()
 
     rig.kafka.seek_gate.set()
     await asyncio.wait_for(asyncio.gather(seeking, revoking), 5)
@@ -143,7 +143,7 @@ async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None
     """The partitions of the new one have not been put in their place."""
     rig.kafka.seek_gate.clear()
     seeking = asyncio.create_task(rig.consumer.perform_seek())
-    await settle()
+    await until_idle()
     rig.app.consumer_generation_id = 2
     assigned = asyncio.create_task(rig.consumer.on_partitions_assigned({A, CHANGELOG}, 2))
     await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from faust.types import TP
 
 from streams.worker.partitions import consumer as seam
 from tests.support.consumer_rig import CHANGELOG, A, Rig, begun
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 
 
 async def test_records_go_through_after_the_seek(rig: Rig) -> None:
@@ -73,9 +73,9 @@ async def test_fetch_under_way_is_over_before_the_seek(rig: Rig) -> None:
     rig.kafka.log.clear()
     rig.kafka.fetch_gate.clear()
     fetching = asyncio.create_task(rig.fetched())
-    await settle()
+    await until_idle()
     seeking = asyncio.create_task(rig.consumer.perform_seek())
-    await settle()
+    await until_idle()
     assert rig.kafka.log == ["fetch begins"]
 
     rig.kafka.fetch_gate.set()
@@ -87,9 +87,9 @@ async def test_fetch_under_way_is_over_before_the_seek(rig: Rig) -> None:
 async def test_no_fetch_begins_during_a_seek(rig: Rig) -> None:
     rig.kafka.seek_gate.clear()
     seeking = asyncio.create_task(rig.consumer.perform_seek())
-    await settle()
+    await until_idle()
     fetching = asyncio.create_task(rig.fetched())
-    await settle()
+    await until_idle()
     assert rig.kafka.log == ["seek begins"]
 
     rig.kafka.seek_gate.set()
@@ -104,9 +104,9 @@ async def test_a_restoration_begins_when_the_fetch_under_way_is_over(rig: Rig) -
     rig.kafka.log.clear()
     rig.kafka.fetch_gate.clear()
     fetching = asyncio.create_task(rig.fetched())
-    await settle()
+    await until_idle()
     seeking = asyncio.create_task(rig.consumer.seek_wait({CHANGELOG: 7}))
-    await settle()
+    await until_idle()
     assert rig.kafka.log == ["fetch begins"]
 
     rig.kafka.fetch_gate.set()
@@ -135,9 +135,9 @@ async def test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_susp
     rig.kafka.batches = [{CHANGELOG: [7]}]
     rig.kafka.seek_gate.clear()
     seeking = asyncio.create_task(rig.consumer.seek_wait({CHANGELOG: 7}))
-    await settle()
+    await until_idle()
     fetching = asyncio.create_task(rig.fetched())
-    await settle()
+    await until_idle()
     rig.consumer.stop_flow()
     rig.kafka.seek_gate.set()
     await asyncio.wait_for(seeking, 5)
@@ -155,7 +155,7 @@ async def test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropp
     rig.kafka.batches = [{A: [40, 41]}]
     rig.kafka.fetch_gate.clear()
     fetching = asyncio.create_task(rig.fetched())
-    await settle()
+    await until_idle()
     batch = rig.consumer.getmany(timeout=1.0)
     rig.kafka.fetch_gate.set()
     assert await asyncio.wait_for(fetching, 5) == [(A, 40), (A, 41)]

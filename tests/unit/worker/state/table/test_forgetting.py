@@ -11,7 +11,7 @@ import pytest
 from streams.core.records import Basis, Decision, Deferred, Intent, PutOff, Reason, Verdict
 from streams.errors import OwnershipLost
 from streams.worker.state.table import SCAN_CHUNK
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 from tests.support.interaction_stores import PARTITION, TTL_SECONDS, Shop
 
 # Forgetting
@@ -97,7 +97,7 @@ async def test_sweep_leaves_alone_what_is_being_written(shop: Shop) -> None:
     shop.changelog.at_once = False
     renewed = shop.record("i-1", intent=Intent(9, "code"))
     putting = asyncio.create_task(shop.put(renewed))
-    await settle()
+    await until_idle()
 
     await shop.table.sweep(shop.assignment, PARTITION)
     shop.changelog.acknowledge(1)

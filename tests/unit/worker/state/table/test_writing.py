@@ -9,7 +9,7 @@ import pytest
 from streams.core.records import Intent, decode_record
 from streams.errors import OwnershipLost, PublishError, StoreError
 from streams.worker.state.table import BLOCK_CACHE_BYTES, TABLE_NAME, WRITE_BUFFER_BYTES, changelog
-from tests.support.event_loop import settle
+from tests.support.event_loop import until_idle
 from tests.support.interaction_stores import PARTITION, Shop
 
 
@@ -32,7 +32,7 @@ async def test_what_is_put_can_be_got(shop: Shop) -> None:
 async def test_nothing_is_in_the_store_before_the_changelog_has_it(shop: Shop) -> None:
     shop.changelog.at_once = False
     putting = asyncio.create_task(shop.put(shop.record("i-1")))
-    await settle()
+    await until_idle()
     assert not putting.done()
     assert shop.get("i-1") is None
     assert shop.persisted is None
@@ -48,11 +48,11 @@ async def test_store_and_its_offset_move_together_and_in_order(shop: Shop) -> No
     """Whenever the worker is killed, the store holds all up to the offset that it claims."""
     shop.changelog.at_once = False
     puts = [asyncio.create_task(shop.put(shop.record(f"i-{number}"))) for number in range(4)]
-    await settle()
+    await until_idle()
 
     for number in range(4):
         shop.changelog.acknowledge(number)
-        await settle()
+        await until_idle()
         assert shop.persisted == number
         there = [shop.get(f"i-{other}") is not None for other in range(4)]
         assert there == [other <= number for other in range(4)]
@@ -62,7 +62,7 @@ async def test_store_and_its_offset_move_together_and_in_order(shop: Shop) -> No
 async def test_what_the_changelog_refused_is_not_in_the_store(shop: Shop) -> None:
     shop.changelog.at_once = False
     putting = asyncio.create_task(shop.put(shop.record("i-1")))
-    await settle()
+    await until_idle()
 
     shop.changelog.refuse(0)
 
@@ -84,7 +84,7 @@ async def test_acknowledgement_after_the_revocation_leaves_the_store_alone(shop:
     """Another worker on this machine may have opened it."""
     shop.changelog.at_once = False
     putting = asyncio.create_task(shop.put(shop.record("i-1")))
-    await settle()
+    await until_idle()
     shop.assignment.revoke()
 
     shop.changelog.acknowledge(0)
@@ -99,10 +99,10 @@ async def test_a_lane_cancelled_while_it_waits_leaves_no_gap_behind_the_offset(s
     shop.changelog.at_once = False
     abandoned = asyncio.create_task(shop.put(shop.record("i-1")))
     later = asyncio.create_task(shop.put(shop.record("i-2")))
-    await settle()
+    await until_idle()
 
     abandoned.cancel()
-    await settle()
+    await until_idle()
     assert abandoned.cancelled()
     shop.changelog.acknowledge(0)
     shop.changelog.acknowledge(1)
