@@ -1,6 +1,6 @@
 """An HTTP server on a port of this machine, for the bridge and the worker. A failure to bind is
-told in one line. Bytes that are not HTTP are never logged. However many connections strangers open,
-the process keeps the descriptors that it needs."""
+reported in one line. Bytes that are not HTTP are never logged. However many connections strangers
+open, the process keeps the descriptors that it needs."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
 def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason.
 
-    NOW tells how each stands: open, it waits for a redrive; sent back, and not dead again;
+    NOW shows how each stands: open, it waits for a redrive; sent back, and not dead again;
     replaced by a later letter of the same record; no event, or no source that can be read, which
     stays until retention takes it.
     """

@@ -1,7 +1,7 @@
 """The steps that decide one source record, in their order: all the rules, and no I/O.
 
     while not isinstance(inquiry.step, Settle):
-        do what ``step`` says, and tell the inquiry how it went
+        do what ``step`` says, and report to the inquiry how it went
 
 The worker, the replay, the model's test and the textbook agent all drive the same Inquiry, each
 with a table and an API of its own. ``decision`` has the single steps; this module keeps what a step

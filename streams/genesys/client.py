@@ -48,7 +48,7 @@ _W3C = TraceContextTextMapPropagator()
 class GenesysClient:
     """A GenesysApi in the dialect handed in. All lanes share one; calls may be cancelled anywhere.
 
-    ``gate``: the gate that all its requests pass; it tells for how long it is paused.
+    ``gate``: the gate that all its requests pass; it says for how long it is paused.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class GenesysClient:
             try:
                 await self._tokens.current()
             except ApiError:
-                continue  # The token source has logged it, and ``refused`` tells a refusal.
+                continue  # The token source has logged it, and ``refused`` reports a refusal.
             return
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:

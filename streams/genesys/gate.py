@@ -56,7 +56,7 @@ class Permit:
         self.quota: Quota | None = None
 
     def answered(self, status: int, quota: Quota | None) -> None:
-        """An answer of any status came. ``quota``: the budget that it told, if it did."""
+        """An answer of any status came. ``quota``: the budget in its headers, if there was one."""
         self.quota = quota
         if status >= 500:
             self.result, self.failure = Result.FAILED, str(status)

@@ -60,7 +60,7 @@ def read_batches(fetched: bytes, position: int, end: int) -> Iterator[Batch]:
         if ends is None or ends > len(fetched):
             # The broker sends the first batch whole (KIP-74): only a later one may be cut off.
             if at == 0 or ends is None:
-                yield _lost(fetched[at:], position, end, None, "the length it tells is not its own")
+                yield _lost(fetched[at:], position, end, None, "the length it gives is not its own")
             return
         content, following = fetched[at:ends], _offset_at(fetched, ends)
         try:

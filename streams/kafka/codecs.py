@@ -1,4 +1,4 @@
-"""Kafka's compression codecs: tells which ones this installation reads, and reads them. Pure."""
+"""Kafka's compression codecs: which ones this installation reads, and how. Pure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
 
 
 class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
-    """``may_send`` tells whether a produce request may go out now. The request waits while it
+    """``may_send`` says whether a produce request may go out now. The request waits while it
     returns False."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:

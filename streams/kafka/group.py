@@ -51,7 +51,7 @@ MOST_NAMED = 6
 @dataclass(frozen=True, slots=True)
 class Seen:
     """Topics for which the group has members or committed offsets. ``settled``: whether the topics
-    of the members are known; the broker does not tell them while the group is rebalancing."""
+    of the members are known; the broker does not name them while the group is rebalancing."""
 
     topics: frozenset[str]
     stable: bool

@@ -54,7 +54,7 @@ class Acknowledged:
 
 
 class Publisher(Protocol):
-    """Collaborator: sends records and tells when Kafka has acknowledged them."""
+    """Collaborator: sends records and reports when Kafka has acknowledged them."""
 
     async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
         """Queue a record; the future is done when Kafka has acknowledged it.

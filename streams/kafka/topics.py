@@ -93,7 +93,7 @@ class VerifiedTopics:
 class Identity:
     """The ids of the cluster and the topics. A topic made anew under its old name has another id.
 
-    ``cluster`` is empty, and a topic is left out, when the broker does not tell the id: the
+    ``cluster`` is empty, and a topic is left out, when the broker does not say the id: the
     embedded broker, and brokers before 2.8.
     """
 
@@ -299,7 +299,7 @@ def create_changelog(settings: KafkaSettings, name: str) -> None:
 
 
 def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) -> Cluster:
-    """Create those of the named topics that are missing; return the cluster once it tells of all of
+    """Create those of the named topics that are missing; return the cluster once it knows all of
     them. Raises TopicsError when it does not, or when a topic can not be created; KafkaError."""
     for topic in state.fitted:
         if topic.name not in names or topic.name in state.cluster.topics:
@@ -311,7 +311,7 @@ def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) ->
     cluster = admin.cluster_with(names, patience=CREATE_TIMEOUT_SECONDS)
     if unknown := [name for name in names if name not in cluster.topics]:
         raise TopicsError(
-            f"created, but no broker tells of {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
+            f"created, but no broker knows {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
             "later; this client may lack the right to describe them"
         )
     return cluster

@@ -36,7 +36,7 @@ class Standing(StrEnum):
     """What has become of a letter.
 
     ``OPEN``: a redrive sends it back. ``NO_EVENT``: its bytes are not an event, so no redrive sends
-    it back, and nothing else settles it. ``NO_SOURCE``: the same, because its place in ``events``
+    it back, and nothing else closes it. ``NO_SOURCE``: the same, because its place in ``events``
     can not be read or does not exist. ``SENT_BACK``: it was sent back, and has not died again.
     ``REPLACED``: a later letter is of the same record, which was written again after a crash, or
     was sent back and died once more.

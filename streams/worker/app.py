@@ -36,8 +36,8 @@ HEARTBEATS_IN_A_SESSION = 6
 # Records that Faust may hold between its fetcher and the agent, for each partition.
 STREAM_BUFFER = 500
 
-# What was finished since the last commit is told again after a crash: a second of it at most, for
-# one request a second.
+# What was finished since the last commit is published again after a crash: a second of it at most,
+# for one request a second.
 COMMIT_INTERVAL_SECONDS = 1.0
 
 

@@ -35,7 +35,7 @@ DRAIN_SECONDS = 5.0
 
 # Share of MAX_IN_FLIGHT for records that come back from `retries`. Records that fail again and
 # again take at most this share of the API's time from the others, and records that an outage has
-# put off are still settled within minutes.
+# put off are still decided within minutes.
 RETURNED_SHARE = 0.05
 
 

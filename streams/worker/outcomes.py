@@ -67,7 +67,7 @@ class OutcomePublisher:
     def process(self, record: SourceRecord) -> Iterator[Span]:
         """The record's own span, current for as long as its lane works on it.
 
-        Its parent is the producer's span, so that one trace tells the whole story of an event.
+        Its parent is the producer's span, so that one trace has the whole story of an event.
         """
         topic = record.tp.topic
         attributes: dict[str, str | int] = {

@@ -50,7 +50,7 @@ async def run_demo(org: Org, *, keep_running: bool, console: Console, errors: Co
     """Returns the exit code: 0 only if every event and every interaction is as the model says.
 
     Raises DemoError when a part does not come up, or ends. However the demo ends, no process and no
-    file is left, except the logs of a demo that failed; ``errors`` is told where they are.
+    file is left, except the logs of a demo that failed; ``errors`` says where they are.
     """
     directory = Path(tempfile.mkdtemp(prefix="genesys-streams-demo-"))
     demo = Demo(org, directory, keep_running=keep_running, console=console)

@@ -17,7 +17,7 @@ from streams.worker.health.broker_probe import SETTLE_SECONDS, BrokerView, Parti
 # A broker restarts, or another takes over from it, within this time: the worker is not unfit yet.
 UNFIT_SECONDS = 15.0
 
-# When no broker has answered for this long, waiting does not help, and the operator is to be told
+# When no broker has answered for this long, waiting does not help, and the operator has to know
 # within a minute. A storm's longest freeze or restart takes 20 s.
 SILENT_SECONDS = 50.0
 

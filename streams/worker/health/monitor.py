@@ -130,7 +130,7 @@ class Monitor:
         return sum(each.unfinished for each in frontiers) - len(self._dispatcher.waiting)
 
     def _unfetched(self, assignment: Assignment | None) -> int:
-        """Offsets that the broker has told of and that were not fetched yet, except in partitions
+        """Offsets that the broker has reported and that were not fetched yet, except in partitions
         held back."""
         consumer = self._consumer()
         if assignment is None or consumer is None:

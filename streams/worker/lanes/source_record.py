@@ -52,7 +52,7 @@ class SourceRecord:
 
     @property
     def appearance(self) -> Appearance:
-        """The facts that tell whether it is a redelivery."""
+        """The facts that show whether it is a redelivery."""
         return Appearance(
             offset=self.source.offset,
             life=self.life,

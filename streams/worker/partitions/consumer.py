@@ -92,11 +92,11 @@ class SourceConsumer(driver.Consumer):
         return self.app.membership.lost or self._thread.fatal_error()
 
     def behind(self, tp: TP) -> int:
-        """Offsets that the broker has told of and that were not fetched yet."""
+        """Offsets that the broker has reported and that were not fetched yet."""
         return self._thread.behind(tp)
 
     def end(self, tp: TP) -> int | None:
-        """The end of the partition, as the broker told it last; None before that."""
+        """The end of the partition, as the broker reported it last; None before that."""
         return self._thread.end(tp)
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:

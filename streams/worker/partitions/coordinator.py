@@ -1,4 +1,4 @@
-"""Observes aiokafka's coordinator, which has no public way to tell what it learns from heartbeats
+"""Observes aiokafka's coordinator, which has no public way to report what it learns from heartbeats
 and joins: four of its private methods are replaced."""
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             log.warning("the group was not told in time: it waits for the end of our session")
 
     def behind(self, tp: TP) -> int:
-        """Offsets between our fetch position and the end that the broker told us last.
+        """Offsets between our fetch position and the end that the broker reported last.
 
         The position also passes transaction markers, for which no record ever comes.
         """
@@ -133,7 +133,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         return max(0, behind)
 
     def end(self, tp: TP) -> int | None:
-        """The end of the partition that the broker told us last; None while it has not."""
+        """The end of the partition that the broker reported last; None while it has not."""
         state = self._state(tp)
         return None if state is None else state.highwater
 

@@ -18,7 +18,7 @@ from streams.worker.partitions.starting_point import Found
 log = logging.getLogger(__name__)
 
 # How long an assignment waits for the beginning and end of all partitions. A partition that has no
-# leader does not tell, and must not keep the others from being read.
+# leader does not answer, and must not keep the others from being read.
 RANGE_SECONDS = 10.0
 
 # How long an assignment waits for the commit of the offsets that were put right. If that fails, the
@@ -56,8 +56,8 @@ class SourceThread(GroupThread):
             kept = await asyncio.wait_for(self.kept(committed), RANGE_SECONDS)
         except (TimeoutError, aiokafka.errors.KafkaError) as failure:
             log.warning(
-                "not every partition tells where it begins and ends: committed offsets are taken "
-                "as they are",
+                "where it begins and ends is not known of every partition: committed offsets are "
+                "taken as they are",
                 extra={"error": repr(failure)},
             )
             kept = {tp: OffsetRange(at, at) for tp, (at, _) in committed.items() if at is not None}

@@ -146,7 +146,7 @@ class InteractionTable:
         return forgotten
 
     def disown(self) -> None:
-        """The partitions were revoked: their sizes are no longer ours to tell."""
+        """The partitions were revoked: their sizes are no longer ours to report."""
         self._sizes.clear()
 
     async def _apply(
