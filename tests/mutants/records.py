@@ -16,6 +16,7 @@ TEXT = "streams/core/foreign_text.py"
 TEST_DEFERRAL = "tests/unit/core/test_deferral.py"
 TEST_FAULTS = "tests/unit/core/test_faults.py"
 TEST_INCOMING = "tests/unit/worker/test_incoming.py"
+TEST_PUBLISHER = "tests/integration/kafka/test_publisher.py"
 TEST_RECORD_FAULTS = "tests/unit/worker/test_record_faults.py"
 TEST_REDELIVERY = "tests/unit/core/test_redelivery.py"
 TEST_TEXT = "tests/unit/core/test_foreign_text.py"
@@ -50,6 +51,21 @@ MUTANTS = (
         "        failed = internal or verdict.decision in",
         "        failed = verdict.decision in",
         (f"{TEST_RECORD_FAULTS}::test_faults_of_ours_on_most_records_stop_the_worker",),
+    ),
+    Mutant(
+        "let a dead letter of nothing wait for an empty queue",
+        14,
+        "streams/kafka/fence.py",
+        "        sent: asyncio.Future[Any] = await self.send(\n",
+        """\
+        if message.key is None and message.value is None:
+            batch = self.create_batch()
+            batch.append(timestamp=None, key=None, value=None, headers=list(message.headers))
+            batch.close()
+            return await self.send_batch(batch, message.topic, partition=message.partition)
+        sent: asyncio.Future[Any] = await self.send(
+""",
+        (f"{TEST_PUBLISHER}::test_a_record_of_nothing_is_queued_like_any_other",),
     ),
     Mutant(
         "handle a null header as bytes",
@@ -154,7 +170,7 @@ MUTANTS = (
         6,
         REPORT,
         "            end_to_end_ms=verdict.end_to_end_ms,\n",
-        "            end_to_end_ms=round((time.time() - work.occurred_at) * 1000, 3),\n",
+        "            end_to_end_ms=record.taken_up_at - record.occurred_at,\n",
         (f"{TEST_RECORD_FAULTS}::test_a_verdict_told_again_has_the_times_of_the_decision",),
     ),
     Mutant(
