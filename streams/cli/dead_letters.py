@@ -23,8 +23,8 @@ from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.operator.letter import Standing, Wanted, in_turn, standings
 from streams.operator.redrive import read_letters, read_sent, redrive
+from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.settings import Settings
 from streams.wire.dead_letters import REASONS, Letter, Stage
 

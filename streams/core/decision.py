@@ -213,7 +213,8 @@ def in_doubt(record: InteractionRecord, offset: int) -> bool:
 
 
 def doubt(record: InteractionRecord, offset: int) -> Intent | None:
-    """The PATCH in doubt whose code this source record may take for ours when it finds it.
+    """The PATCH in doubt by which this source record may be patched: if it finds the code of that
+    PATCH at the interaction, the code is ours.
 
     That is its own PATCH, or one whose source record will not be decided again. A source record
     that still has to be decided looks for its PATCH itself.

@@ -68,8 +68,8 @@ class Inquiry:
         intent = Intent(self._offset, patch.code)
         if self.record.intent == intent:
             return None
-        # The PATCH of an earlier source record may still arrive. If this source record then finds
-        # that PATCH's code, the code is ours, and one of the two records is decided as patched.
+        # The PATCH of an earlier source record may still arrive. It is remembered, so that its code
+        # is not taken for somebody else's.
         self._intent_in_doubt = self._intent_in_doubt or self.record.intent
         self.record = msgspec.structs.replace(self.record, intent=intent, updated_at=now_ms)
         return self.record

@@ -17,8 +17,8 @@ from streams.core.envelope import InteractionEvent
 from streams.core.records import InteractionRecord, Verdict
 from streams.core.sequence import Standing, standing
 
-# The offset of an intent whose source record is in no log any more. No record waits for the result
-# of that PATCH, so any record that finds its code may take the code for ours.
+# Marks an intent whose source record is gone with its log. No record will look for that PATCH, so
+# any record that finds its code counts the code as ours.
 _NO_OFFSET = -1
 
 
@@ -50,8 +50,9 @@ class Appearance:
 def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
     """The record without the parts that do not hold in this life of the log.
 
-    Offsets of an earlier life can not be compared. Every record that Kafka had by the time of the
-    last decision was decided. A PATCH in doubt has no source record left that would look for it.
+    Offsets of an earlier life can not be compared. Every record written before the interaction's
+    last decision counts as decided. A PATCH in doubt has no source record left that would look for
+    it.
     """
     if record.life == life:
         return record
@@ -91,8 +92,8 @@ def redelivery_of(
     if record.last_offset is None or at.offset > record.last_offset:
         return None
     if at.offset == record.last_offset and record.verdict is not None:
-        # It was put off and has come back since. It went to `retries` only after its outcome was
-        # published, so the outcome is published.
+        # Its copy has been read from `retries`, and a copy is written only after the outcome. So
+        # there is nothing to publish.
         return Redelivery(
             None if known is not None and known.returned_at is not None else record.verdict
         )

@@ -30,8 +30,8 @@ from streams.genesys.budget import Budget
 from streams.genesys.dialect import DIALECTS, Dialect
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.proxies import proxies_for
-from streams.genesys.refusals import error_of
 from streams.genesys.retry import persist
+from streams.genesys.status_errors import error_of
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
 from streams.settings import GenesysSettings

@@ -1,7 +1,8 @@
 """Stops a worker that would dead-letter a whole day's records, say because a scope was removed.
 
-Only records that Genesys Cloud was asked about are counted. Garbage from a producer, and events
-that the table settles, do not show whether the worker can do its job. No I/O; times are monotonic
+Only records that Genesys Cloud was asked about, or on which this program had a fault, are counted.
+Garbage from a producer, and events that the table settles, do not show whether the worker can do
+its job. No I/O; times are monotonic
 seconds.
 """
 

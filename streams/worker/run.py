@@ -32,7 +32,7 @@ from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault, Needs, faults
+from streams.worker.health.kafka_faults import Fault, Needs, faults
 from streams.worker.health.monitor import Monitor
 from streams.worker.health.watchdog import Watchdog
 from streams.worker.http import StateServer

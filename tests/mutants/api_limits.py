@@ -140,6 +140,6 @@ MUTANTS = (
         GATE,
         "        elif status not in (401, 429):\n",
         "        elif status == 429:\n            self.result = Result.FAILED\n        else:\n",
-        (f"{TEST_API_FAILS}::test_refusals_by_a_limit_say_nothing_of_the_apis_health",),
+        (f"{TEST_API_FAILS}::test_status_errors_by_a_limit_say_nothing_of_the_apis_health",),
     ),
 )

@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 BOOTSTRAP = "streams/kafka/bootstrap.py"
 CAUSES = "streams/worker/health/causes.py"
-FAULTS = "streams/worker/health/fitness.py"
+FAULTS = "streams/worker/health/kafka_faults.py"
 PROBE = "streams/worker/health/broker_probe.py"
 SEAM = "streams/worker/partitions/consumer.py"
 SERVER = "streams/worker/http.py"
@@ -15,7 +15,7 @@ WATCHDOG = "streams/worker/health/watchdog.py"
 
 TEST_BOOTSTRAP = "tests/unit/kafka/test_bootstrap.py"
 TEST_CAUSES = "tests/unit/worker/health/test_causes.py"
-TEST_FAULTS = "tests/unit/worker/health/test_fitness.py"
+TEST_FAULTS = "tests/unit/worker/health/test_kafka_faults.py"
 TEST_PROBE = "tests/unit/worker/health/test_broker_probe.py"
 TEST_COMMITS = "tests/unit/worker/partitions/consumer/test_commits.py"
 TEST_CUTS = "tests/unit/worker/partitions/consumer/test_cuts.py"

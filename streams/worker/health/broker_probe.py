@@ -2,7 +2,7 @@
 
 aiokafka logs what it can not reach and goes on asking for ever (aio-libs/aiokafka#456;
 tests/kafka/test_worker_brokers.py). The probe runs in the client's thread and writes its findings
-into a BrokerView; ``fitness.py`` judges them.
+into a BrokerView; ``kafka_faults.py`` judges them.
 """
 
 from __future__ import annotations

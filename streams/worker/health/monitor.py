@@ -13,7 +13,7 @@ from streams.genesys.gate import Gate
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.watchdog import Vitals
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
@@ -25,7 +25,7 @@ from streams.worker.state.table import InteractionTable
 class Monitor:
     """Reads the state, and changes nothing but gauges. ``refused``: returns why Genesys Cloud
     refuses us a token, or None. ``faults``: returns what is wrong between us and Kafka at that time
-    (``fitness.py``)."""
+    (``kafka_faults.py``)."""
 
     def __init__(
         self,

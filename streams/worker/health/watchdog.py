@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from streams.clock import Clock
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 
 # Small beside the shortest time that anything here may last (10 s), and it costs nothing.
 CHECK_SECONDS = 1.0

@@ -32,7 +32,7 @@ class WaitingRoom:
     """Gives each record to ``admit`` once its ``not_before`` has passed, ordered by that, then by
     partition and offset.
 
-    At most ``at_once`` admitted records are out at a time: ``settled`` reports the end of one.
+    At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one.
     ``hold`` is called with True while no more may come, and with False when they may again.
     """
 

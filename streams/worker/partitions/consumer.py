@@ -14,7 +14,7 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
 * a log that was cut ends the worker, once the offset where the next start goes on is committed:
   aiokafka would read such a log from its beginning, with no more than a line at INFO
   (tests/unit/libraries/test_aiokafka.py);
-* a commit is never taken for done because another one is under way;
+* a commit waits for the one under way, and is then made (Faust reports it as done without it);
 * resuming a flow that is not suspended clears no queue (``bookkeeping``);
 * a batch that can not be read is reported with its place, and raises nothing
   (``streams.kafka.fetching``).
@@ -175,7 +175,8 @@ class SourceConsumer(driver.Consumer):
                 raise ServiceStopped from None
             await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
             for tp in applied:
-                # One of an earlier assignment would drop what is to be restored.
+                # With a read offset of an earlier assignment, Faust would drop changelog records
+                # below it as read already.
                 self._read_offset.pop(tp, None)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:

@@ -63,8 +63,8 @@ class Frontier:
         self._begun = max(self._begun, offset)
 
     def owes(self, offset: int) -> bool:
-        """Whether a later record is being worked on or finished. The committed offset stays below
-        it until this one is finished, and the next owner would do the later one again."""
+        """Whether a higher offset was begun. If this one were left unfinished, the next owner would
+        do the higher one again."""
         return offset < self._begun
 
     def take_up(self, offset: int) -> Arrival:

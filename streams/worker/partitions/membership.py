@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from streams.worker.health.fitness import Session
+from streams.worker.health.kafka_faults import Session
 
 
 class Membership:
@@ -35,8 +35,8 @@ class Membership:
 
         A broker that has just become the coordinator and still loads the group accepts every
         heartbeat, also that of a member that was removed before (Kafka's own source:
-        GroupCoordinatorService.heartbeat). While the session since the last answer that counted
-        lasts, no member was removed; after that only a join is proof.
+        GroupCoordinatorService.heartbeat). So an answer counts only within one session time-out of
+        the last one that counted: until then no member is removed. Later, only a join is proof.
         """
         if not self._alive_at(sent_at):
             return False

@@ -115,8 +115,8 @@ class InteractionTable:
             self.changelog, key=key, value=value, headers=assignment.headers, partition=partition
         )
         acknowledged = await self._publisher.enqueue(message)
-        # Shielded: a lane abandoned here must not leave its value out of the store, below a later
-        # offset.
+        # Shielded: the value must reach the store even if the lane is abandoned here. A later write
+        # would move the store's offset past a value that it lacks.
         await asyncio.shield(self._apply(assignment, key, value, acknowledged))
 
     async def sweep(self, assignment: Assignment, partition: int) -> int:

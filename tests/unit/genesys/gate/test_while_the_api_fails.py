@@ -93,7 +93,7 @@ async def test_that_the_breaker_opens_is_logged_when_it_happens_and_why(
 
 
 @pytest.mark.parametrize("status", [401, 429])
-async def test_refusals_by_a_limit_say_nothing_of_the_apis_health(
+async def test_status_errors_by_a_limit_say_nothing_of_the_apis_health(
     gate: Gate, clock: SteppedClock, status: int
 ) -> None:
     await known(gate, clock)

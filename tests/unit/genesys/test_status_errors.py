@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 
 from streams.errors import ApiError, Forbidden, RateLimited, ServerError
 from streams.genesys.answers import CORRELATION_ID_MAX_LENGTH, DETAIL_MAX_LENGTH, Answer
-from streams.genesys.refusals import error_of
+from streams.genesys.status_errors import error_of
 
 NOW = 1_765_552_507.0
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.worker.health.broker_probe import NO_LEADER, BrokerView, PartitionView
-from streams.worker.health.fitness import Fault, Needs, Session, faults
+from streams.worker.health.kafka_faults import Fault, Needs, Session, faults
 
 NEEDS = Needs(
     servers="kafka:9092",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streams.core.records import Source
-from streams.operator.letter import Standing, Wanted, in_turn, standings
+from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.wire.dead_letters import Letter
 from tests.support.letters import AT_MS, TOPIC, body, letter
 
