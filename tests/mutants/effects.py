@@ -11,7 +11,7 @@ DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
 TEST_UNCLEAR = "tests/unit/genesys/client/test_no_clear_answer.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_DECISION = "tests/unit/core/decision"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
 TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
@@ -90,7 +90,7 @@ MUTANTS = (
         return Patch(record.intent.disposition_code_id, None, 0)
     match standing""",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_the_very_record_looks_first",
             f"{TEST_PROCESSOR}::test_doubt_left_by_a_crash_is_looked_at_first",
             f"{TEST_PROCESSOR}::test_crash",
         ),
@@ -119,7 +119,7 @@ MUTANTS = (
         "interaction.disposition_code_id == sent.disposition_code_id",
         "interaction.disposition_code_id is None",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_our_code_there_is_our_patch",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_our_code_there_is_our_patch",
             f"{TEST_PROCESSOR}::test_crash",
         ),
     ),

@@ -14,7 +14,7 @@ STORES = "streams/worker/state/stores.py"
 TABLE = "streams/worker/state/table.py"
 
 TEST_CALLS = "tests/unit/genesys/client/test_calls.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_DECISION = "tests/unit/core/decision"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
@@ -177,7 +177,10 @@ MUTANTS = (
         DECISION,
         "    if settled is not None:\n        reason =",
         "    if settled is not None and policy.dry_run:\n        reason =",
-        (f"{TEST_DECISION}::TestBegin::test_the_table_answers_what_the_api_has_settled",),
+        (
+            f"{TEST_DECISION}/test_begin.py"
+            "::TestBegin::test_the_table_answers_what_the_api_has_settled",
+        ),
     ),
     Mutant(
         "ask the API about an interaction that is not over",
@@ -186,7 +189,7 @@ MUTANTS = (
         "    if event.state != COMPLETED:\n        return _settle",
         "    if event.state is None:\n        return _settle",
         (
-            f"{TEST_DECISION}::TestBegin::test_what_is_not_over_needs_no_call",
+            f"{TEST_DECISION}/test_begin.py::TestBegin::test_what_is_not_over_needs_no_call",
             f"{TEST_PROCESSOR}::test_nothing_is_asked_that_the_event_can_answer",
         ),
     ),

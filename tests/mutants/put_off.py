@@ -15,7 +15,7 @@ TEST_INQUIRY = "tests/unit/core/test_inquiry.py"
 DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
-TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_DECISION = "tests/unit/core/decision"
 TEST_LETTER = "tests/unit/operator/test_letter.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
@@ -109,7 +109,10 @@ MUTANTS = (
         DECISION,
         "    if redriven and settled is not None",
         "    if False and settled is not None",
-        (f"{TEST_DECISION}::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",),
+        (
+            f"{TEST_DECISION}/test_sent_back.py"
+            "::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",
+        ),
     ),
     Mutant(
         "give a second code to what was sent back",
@@ -117,7 +120,7 @@ MUTANTS = (
         DECISION,
         "settled is not None and settled.reason is not Reason.ELIGIBLE:",
         "settled is not None:",
-        (f"{TEST_DECISION}::test_one_that_was_sent_back_gets_no_second_code",),
+        (f"{TEST_DECISION}/test_sent_back.py::test_one_that_was_sent_back_gets_no_second_code",),
     ),
     Mutant(
         "take a late PATCH of one that was put off for somebody else's",
