@@ -13,7 +13,7 @@ TABLE = "streams/worker/state/table.py"
 TEST_UNCLEAR = "tests/unit/genesys/client/test_no_clear_answer.py"
 TEST_DECISION = "tests/unit/core/decision"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
 
 MUTANTS = (
@@ -236,6 +236,6 @@ MUTANTS = (
         "streams/worker/incoming.py",
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
-        (f"{TEST_DISPATCHER}::test_what_is_no_event_is_handed_on_too",),
+        (f"{TEST_DISPATCHER}/test_taking_up.py::test_what_is_no_event_is_handed_on_too",),
     ),
 )

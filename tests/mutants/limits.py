@@ -19,7 +19,7 @@ TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
 TEST_COORDINATOR = "tests/unit/worker/partitions/test_coordinator.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_STORES = "tests/unit/worker/state/test_stores.py"
 TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
@@ -64,7 +64,10 @@ MUTANTS = (
         "streams/worker/partitions/assignments.py",
         "            on_revoked=self._fence,\n",
         "",
-        (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_what_an_abandoned_lane_has_queued_is_fenced",
+        ),
     ),
     Mutant(
         "let a produce request out while frozen",
@@ -110,7 +113,10 @@ MUTANTS = (
         DISPATCHER,
         "await self.lanes.drain(DRAIN_SECONDS)",
         "await self.lanes.drain(0)",
-        (f"{TEST_DISPATCHER}::test_the_record_in_hand_may_end_before_the_partitions_go",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_the_record_in_hand_may_end_before_the_partitions_go",
+        ),
     ),
     Mutant(
         "claim a changelog offset behind another worker's records",
@@ -146,7 +152,10 @@ MUTANTS = (
         DISPATCHER,
         "round(self._in_flight * RETURNED_SHARE)",
         "self._in_flight",
-        (f"{TEST_DISPATCHER}::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",
+        ),
     ),
     Mutant(
         "take the whole backlog into memory",
@@ -156,7 +165,7 @@ MUTANTS = (
         "asyncio.Semaphore(in_flight * 1_000_000)",
         (
             f"{TEST_LANES}::test_put_waits_while_memory_is_full",
-            f"{TEST_DISPATCHER}::test_memory_full_holds_the_agent_back",
+            f"{TEST_DISPATCHER}/test_taking_up.py::test_memory_full_holds_the_agent_back",
         ),
     ),
     Mutant(
@@ -267,6 +276,9 @@ MUTANTS = (
         DISPATCHER,
         "            return  # unfinished, and so are all behind it",
         "            pass  # unfinished, and so are all behind it",
-        (f"{TEST_DISPATCHER}::test_with_too_many_failures_what_is_queued_is_left",),
+        (
+            f"{TEST_DISPATCHER}/test_too_many_failures.py"
+            "::test_with_too_many_failures_what_is_queued_is_left",
+        ),
     ),
 )

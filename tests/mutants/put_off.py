@@ -18,7 +18,7 @@ TABLE = "streams/worker/state/table.py"
 TEST_DECISION = "tests/unit/core/decision"
 TEST_LETTER = "tests/unit/operator/test_letter.py"
 TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
@@ -85,7 +85,10 @@ MUTANTS = (
         DISPATCHER,
         "        if record.tp.topic == self._retries:\n            self.waiting.put(record)\n",
         "        if False:\n            self.waiting.put(record)\n",
-        (f"{TEST_DISPATCHER}::test_before_its_time_it_waits_and_holds_nobody_up",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_before_its_time_it_waits_and_holds_nobody_up",
+        ),
     ),
     Mutant(
         "take all that waits into memory",
@@ -93,7 +96,7 @@ MUTANTS = (
         "streams/worker/lanes/waiting_room.py",
         "        if self._fills(1.0):\n",
         "        if False:\n",
-        (f"{TEST_DISPATCHER}::test_too_many_that_wait_are_read_no_further",),
+        (f"{TEST_DISPATCHER}/test_coming_back.py::test_too_many_that_wait_are_read_no_further",),
     ),
     Mutant(
         "forget an interaction while a record of it is put off",
@@ -184,7 +187,7 @@ MUTANTS = (
         "min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
         "returned.put_off.not_before / 1000",
         (
-            f"{TEST_DISPATCHER}"
+            f"{TEST_DISPATCHER}/test_coming_back.py"
             "::test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet",
         ),
     ),
@@ -194,7 +197,10 @@ MUTANTS = (
         INCOMING,
         '            raise EnvelopeError(f"it is of no record',
         '            EnvelopeError(f"it is of no record',
-        (f"{TEST_DISPATCHER}::test_what_says_that_it_is_of_another_partition_is_no_event",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_what_says_that_it_is_of_another_partition_is_no_event",
+        ),
     ),
     Mutant(
         "end a worker that finishes behind a record that waits",
