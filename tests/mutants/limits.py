@@ -16,7 +16,7 @@ TABLE = "streams/worker/state/table.py"
 TEST_CALLS = "tests/unit/genesys/client/test_calls.py"
 TEST_DECISION = "tests/unit/core/decision"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_PROCESSOR = "tests/unit/worker/processor"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
 TEST_COORDINATOR = "tests/unit/worker/partitions/test_coordinator.py"
 TEST_DISPATCHER = "tests/unit/worker/dispatcher"
@@ -40,7 +40,7 @@ MUTANTS = (
         PROCESSOR,
         "            await record.assignment.owned()\n            verdict = await self._publish",
         "            verdict = await self._publish",
-        (f"{TEST_PROCESSOR}::test_ownership_lost",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
     Mutant(
         "write after a revocation: a PATCH that waited for its turn",
@@ -56,7 +56,7 @@ MUTANTS = (
         PROCESSOR,
         "CallContext(guard=record.assignment.check, resting=resting)",
         "CallContext(resting=resting)",
-        (f"{TEST_PROCESSOR}::test_ownership_in_doubt",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_in_doubt",),
     ),
     Mutant(
         "write after a revocation: what is queued",
@@ -144,7 +144,7 @@ MUTANTS = (
         PROCESSOR,
         "CallContext(guard=record.assignment.check, resting=resting)",
         "CallContext(guard=record.assignment.check)",
-        (f"{TEST_PROCESSOR}::test_who_waits_to_try_again_rests",),
+        (f"{TEST_PROCESSOR}/test_waiting.py::test_who_waits_to_try_again_rests",),
     ),
     Mutant(
         "let all that comes back in at once",
@@ -199,7 +199,8 @@ MUTANTS = (
         "    if event.state is None:\n        return _settle",
         (
             f"{TEST_DECISION}/test_begin.py::TestBegin::test_what_is_not_over_needs_no_call",
-            f"{TEST_PROCESSOR}::test_nothing_is_asked_that_the_event_can_answer",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py"
+            "::test_nothing_is_asked_that_the_event_can_answer",
         ),
     ),
     # 13 No living corpse

@@ -17,7 +17,7 @@ TABLE = "streams/worker/state/table.py"
 
 TEST_DECISION = "tests/unit/core/decision"
 TEST_LETTER = "tests/unit/operator/test_letter.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_PROCESSOR = "tests/unit/worker/processor"
 TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
@@ -30,8 +30,8 @@ MUTANTS = (
         "            await self._put_off(record, verdict, verdict.put_off)\n",
         "            pass\n",
         (
-            f"{TEST_PROCESSOR}::test_a_record_that_can_not_be_looked_up_is_put_off",
-            f"{TEST_PROCESSOR}::test_put_off_too_often_it_has_failed",
+            f"{TEST_PROCESSOR}/test_put_off.py::test_a_record_that_can_not_be_looked_up_is_put_off",
+            f"{TEST_PROCESSOR}/test_put_off.py::test_put_off_too_often_it_has_failed",
         ),
     ),
     Mutant(
@@ -40,7 +40,7 @@ MUTANTS = (
         REDELIVERY,
         "Redelivery(None) if copy or known.redriven > at.redriven else None",
         "Redelivery(None) if known.redriven > at.redriven else None",
-        (f"{TEST_PROCESSOR}::test_a_copy_of_one_that_came_back_is_dropped",),
+        (f"{TEST_PROCESSOR}/test_put_off.py::test_a_copy_of_one_that_came_back_is_dropped",),
     ),
     Mutant(
         "forget the doubt of a record put off",
@@ -48,7 +48,7 @@ MUTANTS = (
         DECISION,
         "    could_not_look = verdict.decision is Decision.DEFERRED or (\n",
         "    could_not_look = (\n",
-        (f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+        (f"{TEST_PROCESSOR}/test_in_doubt.py::test_a_patch_that_always_fails_is_put_off_in_doubt",),
     ),
     Mutant(
         "forget the doubt of a record put off when a later one is decided",
@@ -57,7 +57,8 @@ MUTANTS = (
         "return intent if intent.offset != offset or could_not_look else None",
         "return intent if could_not_look else None",
         (
-            f"{TEST_PROCESSOR}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",
+            f"{TEST_PROCESSOR}/test_put_off.py"
+            "::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",
         ),
     ),
     Mutant(
@@ -68,7 +69,8 @@ MUTANTS = (
         "",
         (
             f"{TEST_INQUIRY}::test_patches_are_tried_a_few_times",
-            f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",
+            f"{TEST_PROCESSOR}/test_in_doubt.py"
+            "::test_a_patch_that_always_fails_is_put_off_in_doubt",
         ),
     ),
     Mutant(
@@ -132,7 +134,7 @@ MUTANTS = (
         "self._intent_in_doubt = self._intent_in_doubt or self.record.intent\n",
         "pass\n",
         (
-            f"{TEST_PROCESSOR}"
+            f"{TEST_PROCESSOR}/test_put_off.py"
             "::test_a_newer_event_that_meets_the_late_patch_of_one_put_off_says_it_is_ours",
         ),
     ),
@@ -142,7 +144,10 @@ MUTANTS = (
         DECISION,
         "    return None if alive else intent\n",
         "    return None\n",
-        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (
+            f"{TEST_PROCESSOR}/test_sent_back.py"
+            "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
+        ),
     ),
     Mutant(
         "forget the doubt of a record that dies",
@@ -150,7 +155,10 @@ MUTANTS = (
         DECISION,
         "verdict.decision is Decision.FAILED and verdict.patch_status is None",
         "False",
-        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (
+            f"{TEST_PROCESSOR}/test_sent_back.py"
+            "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
+        ),
     ),
     Mutant(
         "put off more of an interaction than its record can hold",
@@ -159,7 +167,8 @@ MUTANTS = (
         "    if crowded or attempt - looks > most:\n",
         "    if attempt - looks > most:\n",
         (
-            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+            f"{TEST_PROCESSOR}/test_sent_back.py"
+            "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
     Mutant(
@@ -169,7 +178,8 @@ MUTANTS = (
         "each.waits or over < MOST_REMEMBERED",
         "True",
         (
-            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+            f"{TEST_PROCESSOR}/test_sent_back.py"
+            "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
     Mutant(
