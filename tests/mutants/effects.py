@@ -11,9 +11,9 @@ DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
 TEST_UNCLEAR = "tests/unit/genesys/client/test_no_clear_answer.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DECISION = "tests/unit/core/decision"
+TEST_PROCESSOR = "tests/unit/worker/processor"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
 
 MUTANTS = (
@@ -30,7 +30,7 @@ MUTANTS = (
             record.finish()
             verdict = await self._publish(record, verdict, span)
 """,
-        (f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",),
+        (f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",),
     ),
     Mutant(
         "queued passes for acknowledged",
@@ -71,9 +71,9 @@ MUTANTS = (
 """,
         "",
         (
-            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
-            f"{TEST_PROCESSOR}::test_intent_names_the_record_and_the_code",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_intent_names_the_record_and_the_code",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     # 5 In doubt, look
@@ -90,9 +90,9 @@ MUTANTS = (
         return Patch(record.intent.disposition_code_id, None, 0)
     match standing""",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
-            f"{TEST_PROCESSOR}::test_doubt_left_by_a_crash_is_looked_at_first",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_the_very_record_looks_first",
+            f"{TEST_PROCESSOR}/test_in_doubt.py::test_doubt_left_by_a_crash_is_looked_at_first",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -108,8 +108,9 @@ MUTANTS = (
         return patch
 """,
         (
-            f"{TEST_PROCESSOR}::test_applied_without_an_answer_is_found_by_looking",
-            f"{TEST_PROCESSOR}::test_every_patch_follows_a_look_of_its_own",
+            f"{TEST_PROCESSOR}/test_in_doubt.py"
+            "::test_applied_without_an_answer_is_found_by_looking",
+            f"{TEST_PROCESSOR}/test_in_doubt.py::test_every_patch_follows_a_look_of_its_own",
         ),
     ),
     Mutant(
@@ -119,8 +120,8 @@ MUTANTS = (
         "interaction.disposition_code_id == sent.disposition_code_id",
         "interaction.disposition_code_id is None",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_our_code_there_is_our_patch",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_our_code_there_is_our_patch",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -150,8 +151,8 @@ MUTANTS = (
         "        await self._table.put(record.assignment, record.tp.partition, after)\n",
         "",
         (
-            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -161,8 +162,8 @@ MUTANTS = (
         "if at.offset == record.last_offset and record.verdict is not None:",
         "if at.offset == record.last_offset and record.verdict is None:",
         (
-            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -171,7 +172,10 @@ MUTANTS = (
         REDELIVERY,
         "    return Redelivery(None) if at.offset < record.last_offset else None\n",
         "    return None\n",
-        (f"{TEST_PROCESSOR}::test_lower_offset_is_finished_without_a_word",),
+        (
+            f"{TEST_PROCESSOR}/test_same_record_again.py"
+            "::test_lower_offset_is_finished_without_a_word",
+        ),
     ),
     Mutant(
         "give the outcome a new id each time",
@@ -179,7 +183,7 @@ MUTANTS = (
         "streams/wire/outcomes.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
-        (f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",),
+        (f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",),
     ),
     # 7 Nothing vanishes
     Mutant(
@@ -194,8 +198,8 @@ MUTANTS = (
         verdict, known = await self._decide(record, event, known, resting)
 """,
         (
-            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -226,8 +230,9 @@ MUTANTS = (
 """,
         "            await record.assignment.owned()\n",
         (
-            f"{TEST_PROCESSOR}::test_failed_record_is_buried_before_it_is_told",
-            f"{TEST_PROCESSOR}::test_bytes_that_are_no_event",
+            f"{TEST_PROCESSOR}/test_final_errors.py"
+            "::test_failed_record_is_buried_before_it_is_told",
+            f"{TEST_PROCESSOR}/test_final_errors.py::test_bytes_that_are_no_event",
         ),
     ),
     Mutant(
@@ -236,6 +241,6 @@ MUTANTS = (
         "streams/worker/incoming.py",
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
-        (f"{TEST_DISPATCHER}::test_what_is_no_event_is_handed_on_too",),
+        (f"{TEST_DISPATCHER}/test_taking_up.py::test_what_is_no_event_is_handed_on_too",),
     ),
 )

@@ -14,12 +14,12 @@ STORES = "streams/worker/state/stores.py"
 TABLE = "streams/worker/state/table.py"
 
 TEST_CALLS = "tests/unit/genesys/client/test_calls.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_DECISION = "tests/unit/core/decision"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_PROCESSOR = "tests/unit/worker/processor"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
 TEST_COORDINATOR = "tests/unit/worker/partitions/test_coordinator.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_STORES = "tests/unit/worker/state/test_stores.py"
 TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
@@ -40,7 +40,7 @@ MUTANTS = (
         PROCESSOR,
         "            await record.assignment.owned()\n            verdict = await self._publish",
         "            verdict = await self._publish",
-        (f"{TEST_PROCESSOR}::test_ownership_lost",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
     Mutant(
         "write after a revocation: a PATCH that waited for its turn",
@@ -56,7 +56,7 @@ MUTANTS = (
         PROCESSOR,
         "CallContext(guard=record.assignment.check, resting=resting)",
         "CallContext(resting=resting)",
-        (f"{TEST_PROCESSOR}::test_ownership_in_doubt",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_in_doubt",),
     ),
     Mutant(
         "write after a revocation: what is queued",
@@ -64,7 +64,10 @@ MUTANTS = (
         "streams/worker/partitions/assignments.py",
         "            on_revoked=self._fence,\n",
         "",
-        (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_what_an_abandoned_lane_has_queued_is_fenced",
+        ),
     ),
     Mutant(
         "let a produce request out while frozen",
@@ -110,7 +113,10 @@ MUTANTS = (
         DISPATCHER,
         "await self.lanes.drain(DRAIN_SECONDS)",
         "await self.lanes.drain(0)",
-        (f"{TEST_DISPATCHER}::test_the_record_in_hand_may_end_before_the_partitions_go",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_the_record_in_hand_may_end_before_the_partitions_go",
+        ),
     ),
     Mutant(
         "claim a changelog offset behind another worker's records",
@@ -138,7 +144,7 @@ MUTANTS = (
         PROCESSOR,
         "CallContext(guard=record.assignment.check, resting=resting)",
         "CallContext(guard=record.assignment.check)",
-        (f"{TEST_PROCESSOR}::test_who_waits_to_try_again_rests",),
+        (f"{TEST_PROCESSOR}/test_waiting.py::test_who_waits_to_try_again_rests",),
     ),
     Mutant(
         "let all that comes back in at once",
@@ -146,7 +152,10 @@ MUTANTS = (
         DISPATCHER,
         "round(self._in_flight * RETURNED_SHARE)",
         "self._in_flight",
-        (f"{TEST_DISPATCHER}::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",
+        ),
     ),
     Mutant(
         "take the whole backlog into memory",
@@ -156,7 +165,7 @@ MUTANTS = (
         "asyncio.Semaphore(in_flight * 1_000_000)",
         (
             f"{TEST_LANES}::test_put_waits_while_memory_is_full",
-            f"{TEST_DISPATCHER}::test_memory_full_holds_the_agent_back",
+            f"{TEST_DISPATCHER}/test_taking_up.py::test_memory_full_holds_the_agent_back",
         ),
     ),
     Mutant(
@@ -177,7 +186,10 @@ MUTANTS = (
         DECISION,
         "    if settled is not None:\n        reason =",
         "    if settled is not None and policy.dry_run:\n        reason =",
-        (f"{TEST_DECISION}::TestBegin::test_the_table_answers_what_the_api_has_settled",),
+        (
+            f"{TEST_DECISION}/test_begin.py"
+            "::TestBegin::test_the_table_answers_what_the_api_has_settled",
+        ),
     ),
     Mutant(
         "ask the API about an interaction that is not over",
@@ -186,8 +198,9 @@ MUTANTS = (
         "    if event.state != COMPLETED:\n        return _settle",
         "    if event.state is None:\n        return _settle",
         (
-            f"{TEST_DECISION}::TestBegin::test_what_is_not_over_needs_no_call",
-            f"{TEST_PROCESSOR}::test_nothing_is_asked_that_the_event_can_answer",
+            f"{TEST_DECISION}/test_begin.py::TestBegin::test_what_is_not_over_needs_no_call",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py"
+            "::test_nothing_is_asked_that_the_event_can_answer",
         ),
     ),
     # 13 No living corpse
@@ -264,6 +277,9 @@ MUTANTS = (
         DISPATCHER,
         "            return  # unfinished, and so are all behind it",
         "            pass  # unfinished, and so are all behind it",
-        (f"{TEST_DISPATCHER}::test_with_too_many_failures_what_is_queued_is_left",),
+        (
+            f"{TEST_DISPATCHER}/test_too_many_failures.py"
+            "::test_with_too_many_failures_what_is_queued_is_left",
+        ),
     ),
 )

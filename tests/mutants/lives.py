@@ -16,7 +16,7 @@ TEST_GROUP = "tests/unit/kafka/test_group.py"
 TEST_BEGINNING = "tests/unit/worker/partitions/consumer/test_beginning.py"
 TEST_CUTS = "tests/unit/worker/partitions/consumer/test_cuts.py"
 TEST_START = "tests/unit/worker/partitions/test_starting_point.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_ASSIGNMENT = "tests/unit/worker/partitions/test_assignment.py"
 
 MUTANTS = (
@@ -112,6 +112,9 @@ MUTANTS = (
         DISPATCHER,
         "gone = min(first.beginning, message.offset) - expected",
         "gone = 0",
-        (f"{TEST_DISPATCHER}::test_what_retention_deleted_undecided_is_an_error_and_counted",),
+        (
+            f"{TEST_DISPATCHER}/test_holes.py"
+            "::test_what_retention_deleted_undecided_is_an_error_and_counted",
+        ),
     ),
 )

@@ -13,7 +13,7 @@ TEST_FRONTIER = "tests/unit/worker/partitions/test_frontier.py"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
 TEST_COMMITS = "tests/unit/worker/partitions/consumer/test_commits.py"
 TEST_DELIVERY = "tests/unit/worker/partitions/consumer/test_delivery.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 
 MUTANTS = (
     # 1 Order
@@ -55,7 +55,8 @@ MUTANTS = (
         "",
         (
             f"{TEST_LANES}::test_drain_ends_what_is_owed_as_well",
-            f"{TEST_DISPATCHER}::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
         ),
     ),
     Mutant(
@@ -88,7 +89,7 @@ MUTANTS = (
         "        if offset > self._expected != self.committed:\n",
         (
             f"{TEST_FRONTIER}::test_first_record_above_the_committed_offset_is_a_hole",
-            f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",
+            f"{TEST_DISPATCHER}/test_holes.py::test_a_hole_with_records_in_it_is_fatal",
         ),
     ),
     Mutant(
@@ -97,7 +98,7 @@ MUTANTS = (
         DISPATCHER,
         "        if first.offset < message.offset:\n",
         "        if first.offset < expected:\n",
-        (f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",),
+        (f"{TEST_DISPATCHER}/test_holes.py::test_a_hole_with_records_in_it_is_fatal",),
     ),
     Mutant(
         "let Faust count a hole as acknowledged",

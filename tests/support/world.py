@@ -180,6 +180,15 @@ def unreachable(*_: object) -> None:
     raise ConnectionLost("not sent")
 
 
+def raising(error: Exception) -> Callable[..., None]:
+    """A GET or a PATCH that fails so."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
 class StandInTable(InteractionTable):
     """The interactions table in a dict that outlives the worker."""
 

@@ -145,4 +145,4 @@ def test_no_test_stands_on_another_test() -> None:
     ],
 )
 def test_what_is_shared_is_told_from_what_is_not(other: str, wrong: bool) -> None:
-    assert unshared("tests.unit.core.test_decision", other) is wrong
+    assert unshared("tests.unit.core.test_inquiry", other) is wrong

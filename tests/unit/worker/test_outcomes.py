@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.support.world import (
     World,
     event,
     lost_once_applied,
+    raising,
     samples,
 )
 
@@ -38,13 +38,6 @@ def said(world: World) -> dict[str, Any]:
     assert value is not None
     outcome: dict[str, Any] = json.loads(value)
     return outcome
-
-
-def raising(error: Exception) -> Callable[..., None]:
-    def fail(*_: object) -> None:
-        raise error
-
-    return fail
 
 
 async def test_every_field_of_a_patched_record() -> None:
