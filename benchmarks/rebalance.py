@@ -8,7 +8,7 @@ cost one call of CALL_MS each; beside it, in turns and on the same cluster, a ba
 measure shows of a group that is left alone.
 
 The pause of a partition is its longest time without an outcome of a record that had none, from the
-event until all partitions have been told of again without a break, minus its usual time between
+event until all partitions have had outcomes again without a break, minus its usual time between
 two outcomes. Its end is the first outcome after the pause, so what has piled up meanwhile is not
 in it. A partition has moved when another member (by the group's own account) has it afterwards.
 """
@@ -46,7 +46,7 @@ SILENT_SECONDS = 2.0
 CALM_SECONDS = 3.0
 SETTLE_SECONDS = 180.0
 
-# For what has piled up when the load ends; what is not told by then is lost.
+# For what has piled up when the load ends; what is not published by then is lost.
 LAST_SECONDS = 60.0
 
 NOTHING = "(nothing happens)"
@@ -69,14 +69,14 @@ class Pauses:
 
 @dataclass(slots=True)
 class Result:
-    """What one program showed. ``revived``: workers that ended by themselves; ``untold``: records
-    without an outcome, long after the last."""
+    """What one program showed. ``revived``: workers that ended by themselves; ``unpublished``:
+    records without an outcome, long after the last."""
 
     program: Program
     pauses: defaultdict[str, Pauses] = field(default_factory=lambda: defaultdict(Pauses))
     sent: int = 0
     repeated: int = 0
-    untold: int = 0
+    unpublished: int = 0
     revived: int = 0
 
 
@@ -176,7 +176,7 @@ def play(
     plot: Plot, result: Result, base: Mapping[str, str], repetitions: int, home: Path
 ) -> Iterator[Iterator[None]]:
     """A group of its own topics under load; its plot goes on as it is iterated over. Afterwards
-    the group gets the time to tell all records of."""
+    the group gets the time to publish the outcomes of all."""
     app_id = f"rebalance-{uuid.uuid4().hex[:8]}"
     named = {**base, "APP_ID": app_id, "TOPIC_PREFIX": f"{app_id}."}
     settings = Settings.load(
@@ -193,15 +193,15 @@ def play(
             scene = Scene(group, progress, partitions / RECORDS_PER_SECOND, result.pauses)
             yield plot(scene, group, repetitions)
 
-        def all_told() -> bool:
+        def all_published() -> bool:
             progress.read()
-            return progress.told == load.sent
+            return progress.published == load.sent
 
-        wait_until(all_told, LAST_SECONDS)
+        wait_until(all_published, LAST_SECONDS)
     result.revived += group.revived
     result.sent += load.sent
     result.repeated += progress.repeated
-    result.untold += load.sent - progress.told
+    result.unpublished += load.sent - progress.published
 
 
 def measure(
@@ -251,7 +251,7 @@ def surroundings() -> Iterator[tuple[dict[str, str], Path]]:
         yield named, Path(home)
 
 
-def tell(results: list[Result]) -> None:
+def show(results: list[Result]) -> None:
     """Print the figures, in seconds."""
     head = ("median", "worst")
     print(f"{'':26} {'':10}   partitions moved   partitions stayed   longest of all")
@@ -266,8 +266,8 @@ def tell(results: list[Result]) -> None:
             print(f"{event:26} {result.program.name:10}{cells}  ({len(pauses.longest)})")
     for result in results:
         print(
-            f"{result.program.name:10} {result.sent} records, {result.repeated} told twice, "
-            f"{result.untold} never told; {result.revived} workers ended by themselves"
+            f"{result.program.name:10} {result.sent} records, {result.repeated} published twice, "
+            f"{result.unpublished} never published; {result.revived} workers ended by themselves"
         )
 
 
@@ -283,7 +283,7 @@ def main(repetitions: int) -> None:
         ),
     ]
     with surroundings() as (base, home):
-        tell(measure(programs, base, repetitions, home))
+        show(measure(programs, base, repetitions, home))
 
 
 if __name__ == "__main__":

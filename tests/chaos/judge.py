@@ -18,7 +18,7 @@ class Wrong(StrEnum):
 
     NOT_STORED = "accepted by the bridge, not in Kafka"
     LOST = "records lost: no final outcome"
-    DIFFERENT = "records told differently"
+    DIFFERENT = "records published differently"
     NOT_MODELLED = "decisions other than the model's"
     OF_NOTHING = "outcomes of no record"
     OUT_OF_ORDER = "outcomes out of order"
@@ -45,7 +45,7 @@ def judge(
     """What the topics and the API's own counters show; the watch adds what it saw meanwhile.
 
     ``accepted``: ids of the events that the bridge took, as often as it did. ``truths``:
-    interactions as the API tells them before the first event. ``applied``: PATCHes that took
+    interactions as the API gives them before the first event. ``applied``: PATCHes that took
     effect, by interaction.
 
     No other decision than the model's is let pass: faults of the API that pass, crashes and
@@ -57,10 +57,12 @@ def judge(
     findings[Wrong.NOT_STORED] += sorted((accepted - ledger.stored).elements())
     findings[Wrong.OUT_OF_ORDER] += ledger.out_of_order
     findings[Wrong.GENERATION] += ledger.generations.violations
-    findings[Wrong.LOST] += [_at(place) for place in _sources(ledger) if place not in ledger.told]
+    findings[Wrong.LOST] += [
+        _at(place) for place in _sources(ledger) if place not in ledger.published
+    ]
     findings[Wrong.OF_NOTHING] += [
         _at(place)
-        for place in ledger.told
+        for place in ledger.published
         if place not in ledger.events and place not in ledger.poison
     ]
     findings[Wrong.DIFFERENT] += [
@@ -113,7 +115,7 @@ def _other_decisions(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -
         interaction_id = ledger.events[place].interaction_id
         want = model[interaction_id].outcomes[nth[interaction_id]]
         nth[interaction_id] += 1
-        got = ledger.told.get(place)
+        got = ledger.published.get(place)
         if got is not None and not agrees(
             Expected(got.decision, got.reason, got.basis),
             want,
@@ -129,7 +131,7 @@ def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterato
     """One outcome says that it patched, for each interaction that was."""
     claimed = Counter(
         ledger.events[place].interaction_id
-        for place, got in ledger.told.items()
+        for place, got in ledger.published.items()
         if got.decision == Decision.PATCHED and place in ledger.events
     )
     for interaction_id in ledger.interactions_put_off:
@@ -141,7 +143,7 @@ def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterato
 def _poison_taken(ledger: Ledger) -> Iterator[str]:
     wanted = (Decision.FAILED, Reason.MALFORMED)
     for place, (kind, _) in ledger.poison.items():
-        got = ledger.told.get(place)
+        got = ledger.published.get(place)
         if got is not None and (got.decision, got.reason) != wanted:
             yield f"{_at(place)} poison ({kind}): {got.decision}/{got.reason}"
 

@@ -59,10 +59,10 @@ async def unfit(worker: WorkerProcess) -> str:
 
 
 async def says(worker: WorkerProcess, part: str) -> None:
-    async def told() -> bool:
+    async def not_ready() -> bool:
         return part in await unfit(worker)
 
-    await eventually(told, UNFIT_SECONDS, f"not ready, for: {part}", every=0.5)
+    await eventually(not_ready, UNFIT_SECONDS, f"not ready, for: {part}", every=0.5)
 
 
 async def test_kafka_is_gone_for_good(
@@ -78,8 +78,8 @@ async def test_kafka_is_gone_for_good(
         assert await asyncio.to_thread(worker.ended, END_SECONDS) == 1
         assert time.monotonic() - killed_at < END_SECONDS
         lines = worker.output.splitlines()
-        (told,) = [line for line in lines if line.startswith("genesys-streams: ")]
-        assert re.search("no (Kafka broker has|heartbeat was) answered .*for 5[0-9] s", told)
+        (reason,) = [line for line in lines if line.startswith("genesys-streams: ")]
+        assert re.search("no (Kafka broker has|heartbeat was) answered .*for 5[0-9] s", reason)
 
 
 async def test_a_broker_that_is_restarted_ends_nothing(
@@ -135,11 +135,13 @@ async def test_events_alone_is_grown(settings: Settings, tmp_path: Path) -> None
         await worker.ready()
         grow(settings, names.events)
         assert await asyncio.to_thread(worker.ended, CHANGED_SECONDS) == 1
-        told = worker.output.splitlines()[-1]
-        assert re.search(rf"{names.events} has 16 partitions and \S+ has 12: .*topics apply", told)
+        reason = worker.output.splitlines()[-1]
+        assert re.search(
+            rf"{names.events} has 16 partitions and \S+ has 12: .*topics apply", reason
+        )
         worker.start()
         assert await asyncio.to_thread(worker.ended, CHANGED_SECONDS) == 1
-        assert worker.output.splitlines()[-1] == told
+        assert worker.output.splitlines()[-1] == reason
 
 
 async def test_all_that_have_to_be_alike_are_grown(settings: Settings, tmp_path: Path) -> None:

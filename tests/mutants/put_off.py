@@ -24,7 +24,7 @@ TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
 MUTANTS = (
     Mutant(
-        "tell of a deferral, and put nothing into retries",
+        "publish a deferral, and put nothing into retries",
         7,
         "streams/worker/outcomes.py",
         "            await self._put_off(record, verdict, verdict.put_off)\n",

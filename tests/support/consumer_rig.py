@@ -119,7 +119,7 @@ class FakeThread:
 
 
 class Listener:
-    """The rest of the worker, as far as the seam asks it: remembers what it was told."""
+    """The rest of the worker, as far as the seam asks it: remembers what it was called with."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, dict[TP, int]]] = []

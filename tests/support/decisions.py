@@ -66,7 +66,7 @@ def settled(step: Step | None) -> Verdict:
     return step.verdict
 
 
-def told(step: Step | None) -> tuple[str, str, str]:
+def decision_of(step: Step | None) -> tuple[str, str, str]:
     verdict = settled(step)
     return verdict.decision, verdict.reason, verdict.basis
 

@@ -66,7 +66,7 @@ class StandInBroker:
 
 
 class StandInPartitions:
-    """Partitions: remembers what is held back, and tells what one test says of a key."""
+    """Partitions: remembers what is held back, and answers what a test has set for a key."""
 
     def __init__(self) -> None:
         self.held_back: list[tuple[list[TP], bool]] = []

@@ -144,5 +144,5 @@ def test_no_test_stands_on_another_test() -> None:
         ("tests.unit.genesys.beside", True),
     ],
 )
-def test_what_is_shared_is_told_from_what_is_not(other: str, wrong: bool) -> None:
+def test_what_is_shared_is_distinguished_from_what_is_not(other: str, wrong: bool) -> None:
     assert unshared("tests.unit.core.test_inquiry", other) is wrong

@@ -41,7 +41,7 @@ NO_ANSWER = "its leader does not answer"
 NO_POSITION = "it is not known where to read on"
 
 # From this version on, the answer to a fetch says where the partition begins.
-_TELLS_BEGIN = 5
+_HAS_BEGIN = 5
 
 # Kafka's number for "no replica".
 _NOBODY = -1
@@ -230,7 +230,7 @@ async def _fetch(
         return answers
     for topic, partitions in response.topics:
         for number, code, end, *more in partitions:
-            begin = more[1] if response.API_VERSION >= _TELLS_BEGIN else None
+            begin = more[1] if response.API_VERSION >= _HAS_BEGIN else None
             answers[TP(topic, number)] = (begin, end) if code == 0 else _trouble(code)
     return answers
 

@@ -51,7 +51,7 @@ class Assignments:
         self._begun = 0
 
     def add_listener(self, listener: AssignmentListener) -> None:
-        """Tell the listener of each assignment from now on."""
+        """Call the follower with each assignment from now on."""
         self._listeners.append(listener)
 
     @property

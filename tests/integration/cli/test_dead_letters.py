@@ -65,9 +65,7 @@ def said(output: Output, *args: str) -> list[str]:
     return output.readouterr().out.splitlines()
 
 
-def test_what_is_open_can_be_told_from_what_was_sent_back(
-    settings: Settings, capsys: Output
-) -> None:
+def test_what_is_open_differs_from_what_was_redriven(settings: Settings, capsys: Output) -> None:
     garbage = letter(settings, "garbage", 9, value=b"\xff", reason=Reason.MALFORMED)
     bury(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
     listed = said(capsys, *LIST)
@@ -79,8 +77,8 @@ def test_what_is_open_can_be_told_from_what_was_sent_back(
     at = heading.index("NOW")
     assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "sent back"]
     assert (forbidden, malformed) == ("       2  forbidden, 1 open", "       1  malformed-event")
-    told = [json.loads(line) for line in said(capsys, *LIST, "--json")]
-    assert {each["key"]: each["open"] for each in told} == {
+    rows = [json.loads(line) for line in said(capsys, *LIST, "--json")]
+    assert {each["key"]: each["open"] for each in rows} == {
         "first": False,
         "second": True,
         "garbage": True,
@@ -107,15 +105,15 @@ def test_what_dies_again_is_open_again_and_the_letter_before_it_is_not(
     assert len(said(capsys, *REDRIVE, "--dry-run")) == 1
 
 
-def test_a_long_key_or_message_breaks_no_table_and_is_told_whole_elsewhere(
+def test_a_long_key_or_message_breaks_no_table_and_is_shown_whole_elsewhere(
     settings: Settings, capsys: Output
 ) -> None:
     key, message = b"k" * 2000, "m" * 500
     bury(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
 
     heading, line, _ = said(capsys, *LIST)
-    (told,) = said(capsys, *LIST, "--json")
-    place = json.loads(told)
+    (row,) = said(capsys, *LIST, "--json")
+    place = json.loads(row)
     shown = said(
         capsys, "dead-letters", "show", str(place["offset"]), "--partition", str(place["partition"])
     )
@@ -131,8 +129,8 @@ def test_bytes_that_can_not_be_written_are_said_in_one_line(
     settings: Settings, capsys: Output, tmp_path: Path
 ) -> None:
     bury(settings, letter(settings, "call", 1))
-    (told,) = said(capsys, *LIST, "--json")
-    at = [str(json.loads(told)["offset"]), "--partition", str(json.loads(told)["partition"])]
+    (row,) = said(capsys, *LIST, "--json")
+    at = [str(json.loads(row)["offset"]), "--partition", str(json.loads(row)["partition"])]
     nowhere = tmp_path / "nowhere" / "bytes"
 
     assert run(["dead-letters", "show", *at, "--bytes", str(nowhere)]) == 1

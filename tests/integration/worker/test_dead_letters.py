@@ -80,8 +80,8 @@ def event(number: int) -> dict[str, Any]:
 
 async def readiness(url: str) -> Mapping[str, str]:
     async with aiohttp.ClientSession(url) as session, session.get("/readyz") as answer:
-        told: Mapping[str, str] = await answer.json()
-        return told
+        causes: Mapping[str, str] = await answer.json()
+        return causes
 
 
 async def letters(centre: Journey) -> int:
@@ -125,7 +125,7 @@ async def test_a_scope_is_removed_and_given_back(
             assert worker.terminate() == 0, worker.output[-4000:]
             worker.start()
             await worker.ready()
-            await centre.all_told(60)
+            await centre.all_published(60)
             assert centre.simulator.store.patches_applied == CALLS - died
 
             redrive = ("dead-letters", "redrive", "--reason", "forbidden")
@@ -145,10 +145,10 @@ async def test_a_scope_is_removed_and_given_back(
             left = command(centre.settings, tmp_path, "dead-letters", "list", "--open", "--json")
             assert left == ""
             assert worker.terminate() == 0, worker.output[-4000:]
-        told = await centre.outcomes()
+        published = await centre.outcomes()
         patched = [
             outcome["interactionId"]
-            for outcomes in told.values()
+            for outcomes in published.values()
             for outcome in {each["outcomeId"]: each for each in outcomes}.values()
             if outcome["decision"] == "patched"
         ]

@@ -47,13 +47,13 @@ def test_a_list_of_servers_that_is_none_is_accepted_and_leads_nowhere() -> None:
 
 
 def test_without_a_port_a_server_has_9092() -> None:
-    told: list[KafkaError] = []
+    reported: list[KafkaError] = []
     options: Any = {"bootstrap.servers": "nowhere.invalid", "log_level": 0}
-    client = AdminClient(options | {"error_cb": told.append})
+    client = AdminClient(options | {"error_cb": reported.append})
     deadline = time.monotonic() + ANSWER_SECONDS
-    while not told and time.monotonic() < deadline:
+    while not reported and time.monotonic() < deadline:
         client.poll(0.1)
-    assert "nowhere.invalid:9092" in told[0].str()
+    assert "nowhere.invalid:9092" in reported[0].str()
 
 
 def test_the_embedded_broker_is_known_by_its_clusters_id(servers: str) -> None:

@@ -71,7 +71,7 @@ def test_what_is_no_event_is_open_for_as_long_as_it_lies_there() -> None:
 
 
 def test_of_a_record_that_was_buried_twice_the_later_letter_is_open() -> None:
-    """A worker that was killed in between tells again; both are of one record."""
+    """A worker that was killed in between publishes again; both are of one record."""
     garbage = [letter(offset, value=b"\xff") for offset in range(2)]
 
     assert stand(letter(0), letter(1)) == [Standing.REPLACED, Standing.OPEN]

@@ -170,7 +170,7 @@ def message(
     )
 
 
-def assert_told(taken: Taken) -> None:
+def assert_published(taken: Taken) -> None:
     """One outcome; of what failed a dead letter with its bytes. Of what a stranger has put into
     ``retries``, whose record in ``events`` is nobody's, the dead letter alone."""
     handed_out, world = taken.message, taken.world
@@ -358,13 +358,13 @@ def returned(
 async def test_whatever_a_record_holds_it_ends_as_an_outcome_or_a_dead_letter(
     handed_out: Message,
 ) -> None:
-    assert_told(await take_up(handed_out))
+    assert_published(await take_up(handed_out))
 
 
 async def test_a_plain_event_among_them_is_patched() -> None:
     """Or the property would hold of a worker that fails everything."""
     taken = await take_up(message(event(), headers=[("any", None)], timestamp=2.0**62))
-    assert_told(taken)
+    assert_published(taken)
     (outcome,) = taken.world.outcomes
     assert outcome.decision is Decision.PATCHED
     assert taken.world.applied == 1
@@ -372,6 +372,6 @@ async def test_a_plain_event_among_them_is_patched() -> None:
 
 async def test_a_copy_of_a_record_that_was_put_off_is_decided() -> None:
     taken = await take_up(returned())
-    assert_told(taken)
+    assert_published(taken)
     (outcome,) = taken.world.outcomes
     assert (outcome.decision, outcome.source.offset) == (Decision.PATCHED, 3)

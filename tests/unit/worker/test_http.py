@@ -25,7 +25,7 @@ DEFAULT = 0
 
 
 class Group:
-    """Workers that know of each other as the group's leader has told them."""
+    """Workers that know of each other as the group's leader has named them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -103,17 +103,17 @@ async def test_404_only_when_every_partition_was_looked_in(group: Group) -> None
 
 async def test_who_is_asked_by_another_worker_asks_nobody(group: Group) -> None:
     async with group.worker({0, 1}) as one, group.worker({2, 3}, {2: "i-1"}):
-        status, told = await ask(one, **{FORWARDED: "1"})
-        assert (status, sorted(told["lookedIn"])) == (404, [0, 1])
+        status, answer = await ask(one, **{FORWARDED: "1"})
+        assert (status, sorted(answer["lookedIn"])) == (404, [0, 1])
 
 
 async def test_a_worker_that_does_not_answer_is_named(group: Group) -> None:
     async with group.worker({0, 1}, {1: "i-2"}) as one:
         group.urls["http://127.0.0.1:9"] = {CHANGELOG: {2, 3}}
-        status, told = await ask(one)
+        status, answer = await ask(one)
         assert status == 503
-        assert "http://127.0.0.1:9 (" in told["error"]
-        assert "WORKER_ADVERTISED_URL" in told["error"]
+        assert "http://127.0.0.1:9 (" in answer["error"]
+        assert "WORKER_ADVERTISED_URL" in answer["error"]
         assert (await ask(one, "i-2"))[0] == 200
 
 

@@ -17,7 +17,7 @@ from tests.support.world import COMPLETED, event
 TOPIC = "genesys.interaction.events"
 RECORD = Source(TOPIC, 3, 41)
 QUESTION = Question("i-1", RECORD, 1_767_600_000_000, b"i-1", event())
-TOLD = Outcome(
+PUBLISHED = Outcome(
     outcome_id=outcome_id(RECORD),
     final=True,
     interaction_id="i-1",
@@ -46,7 +46,7 @@ TOLD = Outcome(
 def past(*changes: dict[str, Any]) -> Past:
     made = Past([QUESTION])
     for each in changes:
-        made.add(msgspec.structs.replace(TOLD, **each))
+        made.add(msgspec.structs.replace(PUBLISHED, **each))
     return made
 
 

@@ -57,7 +57,7 @@ async def test_what_is_no_record_put_off_is_handed_on_as_no_event(desk: Desk) ->
 
 @pytest.mark.parametrize("place", [RETRIES, OTHER, TP("another.events", EVENTS.partition)])
 async def test_what_says_that_it_is_of_another_partition_is_no_event(desk: Desk, place: TP) -> None:
-    """Its offset would pass for one of this partition, and what lies below it for told."""
+    """Its offset would pass for one of this partition, and what lies below it for published."""
     desk.begin()
 
     await desk.comes_back(0, of=500, seconds=-1, place=place)

@@ -39,8 +39,10 @@ async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -
     assert desk.table.disowned == 1
 
 
-async def test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner(desk: Desk) -> None:
-    """The committed offset would stay below it, and the one above be told again."""
+async def test_a_record_below_one_that_is_published_is_not_left_to_the_next_owner(
+    desk: Desk,
+) -> None:
+    """The committed offset would stay below it, and the one above be published again."""
     assignment = desk.begin()
     gate = asyncio.Event()
 

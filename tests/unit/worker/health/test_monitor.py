@@ -1,4 +1,4 @@
-"""What the watchdog, the metrics and the health endpoints are told of the worker's state."""
+"""What the watchdog, the metrics and the health endpoints get of the worker's state."""
 
 from __future__ import annotations
 
@@ -210,19 +210,19 @@ def test_without_partitions_it_is_not_ready(body: Body, gone: str) -> None:
     assert body.monitor.not_ready() == "no partitions are assigned yet"
 
 
-def test_what_is_fatal_is_told_at_once(body: Body) -> None:
+def test_what_is_fatal_is_reported_at_once(body: Body) -> None:
     body.consumer.fatal = "fenced"
     assert body.monitor.vitals().fatal == "fenced"
     assert body.monitor.not_ready() == "fenced"
 
 
-def test_what_can_not_be_read_is_told_at_once(body: Body) -> None:
+def test_what_can_not_be_read_is_reported_at_once(body: Body) -> None:
     body.consumer.unreadable = UnreadableRecords("events/3: offset 17 can not be read")
     assert body.monitor.vitals().broken is body.consumer.unreadable
     assert body.monitor.not_ready() == "events/3: offset 17 can not be read"
 
 
-def test_a_crash_is_told_at_once(body: Body) -> None:
+def test_a_crash_is_reported_at_once(body: Body) -> None:
     body.app.crash_reason = RuntimeError("thread died")
     assert body.monitor.not_ready() == "RuntimeError: thread died"
 
@@ -263,11 +263,11 @@ def test_gauges(body: Body) -> None:
 
     body.monitor.refresh_gauges()
 
-    told = samples(body.metrics)
-    assert told["genesys_streams_in_flight"] == 2
-    assert told["genesys_streams_lanes_waiting"] == 5
-    assert told["genesys_streams_state_interactions"] == 42
-    assert told["genesys_streams_frontier_lag_records"] == 1
+    found = samples(body.metrics)
+    assert found["genesys_streams_in_flight"] == 2
+    assert found["genesys_streams_lanes_waiting"] == 5
+    assert found["genesys_streams_state_interactions"] == 42
+    assert found["genesys_streams_frontier_lag_records"] == 1
 
 
 def test_lag_of_partitions_given_up_is_shown_no_more(body: Body) -> None:

@@ -1,4 +1,4 @@
-"""Time as the tests of the membership and of its coordinator tell it."""
+"""Time as the tests of the membership and of its coordinator have it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the coordinator's heartbeats and joins tell the membership, and how the group is left."""
+"""What the membership learns from heartbeats and joins, and how the group is left."""
 
 from __future__ import annotations
 

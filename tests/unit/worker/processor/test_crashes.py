@@ -69,12 +69,12 @@ async def survive(world: World, value: bytes, crashes: list[int]) -> None:
 
 
 def assert_one_answer(world: World, decision: Decision) -> None:
-    told = [outcome for outcome in world.outcomes if outcome.final]
-    assert {outcome.outcome_id for outcome in told} == {
+    final = [outcome for outcome in world.outcomes if outcome.final]
+    assert {outcome.outcome_id for outcome in final} == {
         outcome_id(Source(EVENTS.topic, EVENTS.partition, 6))
     }
-    assert {(outcome.decision, outcome.recovered) for outcome in told} == {
-        (decision, told[0].recovered)
+    assert {(outcome.decision, outcome.recovered) for outcome in final} == {
+        (decision, final[0].recovered)
     }
     put_off = {
         outcome_id(Source(EVENTS.topic, EVENTS.partition, 6), int(sent.named["retry.attempt"]))
@@ -125,7 +125,7 @@ FATES = [
 def test_any_crashes_and_faults(
     fates: list[Patched], crashes: list[int], fetches: list[Callable[[World], None]]
 ) -> None:
-    """Nobody else touches the interaction: it is patched once, and that is what is told."""
+    """Nobody else touches the interaction: it is patched once, and that is what is published."""
     world = World()
     world.patches.extend(fates)
     world.fetches.extend(fetches)

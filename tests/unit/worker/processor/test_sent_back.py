@@ -58,11 +58,11 @@ async def test_sent_back_twice_it_is_decided_once() -> None:
     worker = Worker(world)
     await worker.process(event(), offset=6)
     await worker.resume(sent_back(6), 0)
-    told = len(world.outcomes)
+    before = len(world.outcomes)
 
     await worker.resume(sent_back(6), 1)
 
-    assert len(world.outcomes) == told
+    assert len(world.outcomes) == before
     assert world.applied == 1
 
 
@@ -75,8 +75,8 @@ async def test_what_dies_again_says_how_often_it_was_sent_back() -> None:
 
     await worker.resume(sent_back(6, redriven=2), 1)
 
-    told = [letter.named.get("dlq.redriven") for letter in world.dead_letters]
-    assert told == [None, "1", "2"]
+    counts = [letter.named.get("dlq.redriven") for letter in world.dead_letters]
+    assert counts == [None, "1", "2"]
     assert len({outcome.outcome_id for outcome in world.outcomes}) == 3
 
 
@@ -114,8 +114,8 @@ async def test_who_dies_in_doubt_leaves_it_to_whoever_looks_next(
     else:
         await worker.process(event(2), offset=7)
 
-    told = world.outcomes[1]
-    assert (told.decision, told.recovered) == (Decision.PATCHED, True)
+    outcome = world.outcomes[1]
+    assert (outcome.decision, outcome.recovered) == (Decision.PATCHED, True)
     assert (world.applied, world.record.intent) == (1, None)
 
 

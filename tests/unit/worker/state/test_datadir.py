@@ -76,7 +76,7 @@ def test_what_can_not_be_read_is_written_anew(
     assert not lives_through(settings, Origin("cluster-2", "topic-1"))
 
 
-def test_what_the_broker_does_not_tell_this_time_is_remembered(
+def test_what_the_broker_does_not_give_this_time_is_remembered(
     make_settings: Callable[..., Settings],
 ) -> None:
     settings = make_settings()

@@ -120,7 +120,7 @@ async def test_what_was_finished_during_a_commit_is_committed_before_the_partiti
     assert assignment.revoked
 
 
-async def test_a_last_commit_that_kafka_does_not_take_is_told(
+async def test_a_last_commit_that_kafka_refuses_is_reported(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     assignment = await begun(rig)

@@ -82,7 +82,7 @@ async def test_a_log_that_ends_below_what_was_delivered_ends_the_worker(rig: Rig
     assert_ended_by_a_cut(rig, 7)
 
 
-async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
+async def test_a_cut_is_looked_at_again_while_the_broker_does_not_answer(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the next start is to go on must be committed, or it would not notice."""
