@@ -4,7 +4,7 @@
 
 `retries` holds the deferred records as a worker writes them, due in an hour or more; their sources
 are in `events`, committed. Behind those wait the ends of other calls, a GET and a PATCH each, and
-one worker settles them as fast as it can; then a thin stream of calls for some minutes. Each round
+one worker decides them as fast as it can; then a thin stream of calls for some minutes. Each round
 once with `retries` empty, without the stream, and once full. SOON records lie at its head that are
 due meanwhile: they are to be decided in time. Exit 1 unless
 
@@ -87,9 +87,9 @@ LATENCY_MS = 50.0
 # What lies behind others is to wait for their time, not for their calls.
 QUICK_MS = 5.0
 
-# No faster on a machine with two cores: what is due soon is due once all calls are settled.
+# No faster on a machine with two cores: what is due soon is due once all calls are decided.
 LOADED_PER_SECOND = 12_000
-SETTLED_PER_SECOND = 300
+DECIDED_PER_SECOND = 300
 
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 60.0
@@ -240,7 +240,7 @@ async def one(servers: str, deferred: int, records: int, seconds: float) -> Meas
             return worker.measured(rate, [])
     thin = [f"{THIN}{number}" for number in range(int(seconds * THIN_PER_SECOND))]
     now = time.time()
-    soon = now + deferred / LOADED_PER_SECOND + records / SETTLED_PER_SECOND + seconds / 3
+    soon = now + deferred / LOADED_PER_SECOND + records / DECIDED_PER_SECOND + seconds / 3
     batches = [
         Batch(SOONER, SOON, (soon, soon + SOON_SPREAD_SECONDS)),
         Batch(DEFERRED, deferred, (now + LATER_SECONDS[0], now + LATER_SECONDS[1])),

@@ -46,7 +46,7 @@ SEED = 11
 EVENTS_AN_INTERACTION = 8
 LATENCY = Latency(50, 0.4)
 
-# Events a second: what one worker settles many times over, so that what is left is the outage's.
+# Events a second: what one worker decides many times over, so that what is left is the outage's.
 RATE = 60.0
 
 # Of the stream's time, before the API goes down.

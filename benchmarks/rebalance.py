@@ -40,11 +40,11 @@ from streams.settings import Settings
 RECORDS_PER_SECOND = 60.0
 CALL_MS = 10.0
 
-# A group has settled when no partition has been silent for SILENT_SECONDS, and that has been so for
-# CALM_SECONDS, so that a kill shows by then. After SETTLE_SECONDS it is given up.
+# A group is calm when no partition has been silent for SILENT_SECONDS, and that has been so for
+# CALM_SECONDS, so that a kill shows by then. After MOST_UNREST_SECONDS it is given up.
 SILENT_SECONDS = 2.0
 CALM_SECONDS = 3.0
-SETTLE_SECONDS = 180.0
+MOST_UNREST_SECONDS = 180.0
 
 # For what has piled up when the load ends; what is not published by then is lost.
 LAST_SECONDS = 60.0
@@ -83,7 +83,7 @@ class Result:
 Plot = Callable[["Scene", Group, int], Iterator[None]]
 
 
-class Unsettled(click.ClickException):
+class NotCalm(click.ClickException):
     """A group did not get going again."""
 
 
@@ -99,8 +99,8 @@ class Scene:
         self._pauses = pauses
         self._owners: dict[int, str] = {}
 
-    def settle(self) -> None:
-        """Wait until all partitions are worked on. Raises Unsettled."""
+    def wait_until_calm(self) -> None:
+        """Wait until all partitions are worked on. Raises NotCalm."""
 
         def calm() -> bool:
             self._progress.read()
@@ -110,16 +110,16 @@ class Scene:
             self._owners = self._group.owners() or {}
             return len(self._owners) == len(self._progress.stamps)
 
-        if not wait_until(calm, SETTLE_SECONDS, for_seconds=CALM_SECONDS):
-            raise Unsettled(
-                f"no calm within {SETTLE_SECONDS:.0f} s: {self._progress.stalest():.1f}"
+        if not wait_until(calm, MOST_UNREST_SECONDS, for_seconds=CALM_SECONDS):
+            raise NotCalm(
+                f"no calm within {MOST_UNREST_SECONDS:.0f} s: {self._progress.stalest():.1f}"
             )
 
     def happen(self, event: str, act: Callable[[], None]) -> None:
-        """Do something to the settled group and take the pauses that follow."""
+        """Do something to the calm group and take the pauses that follow."""
         owners, since = self._owners, time.time()
         act()
-        self.settle()
+        self.wait_until_calm()
         pauses = self._pauses[event]
         gaps = {
             partition: max(0.0, gap - self._usual)
@@ -140,7 +140,7 @@ def dynamic(scene: Scene, group: Group, repetitions: int) -> Iterator[None]:
     """Members without an instance id: a third one joins, leaves, joins, dies. Yields in between."""
     for name in ("first", "second"):
         group.start(name)
-    scene.settle()
+    scene.wait_until_calm()
     yield
     for number in range(repetitions):
         leaver, victim = f"leaver-{number}", f"victim-{number}"
@@ -159,7 +159,7 @@ def static(scene: Scene, group: Group, repetitions: int) -> Iterator[None]:
     """Members with an instance id: one is killed and started again at once. Yields in between."""
     for name in ("first", "second", "third"):
         group.start(name, static=True)
-    scene.settle()
+    scene.wait_until_calm()
     yield
 
     def crash() -> None:

@@ -83,14 +83,14 @@ class Bridge:
                     received += more
             except (ConnectionResetError, BrokenPipeError, OSError) as error:
                 assert not isinstance(error, TimeoutError), (sent, received)
-        self._settle()
+        self._until_idle()
         assert self.faults.found == [], sent
         published = self.scene.publisher.records[before:]
         for record in published:
             assert sum(len(name) + len(value) for name, value in record.headers) < HEADER_BYTES
         return Exchange(list(answers(received)), published)
 
-    def _settle(self) -> None:
+    def _until_idle(self) -> None:
         """Until the last request is done with, whose sender may have left before."""
         deadline = time.monotonic() + 10
         while self.scene.connections():

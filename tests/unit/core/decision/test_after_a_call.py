@@ -21,7 +21,7 @@ from tests.support.decisions import (
     WOULD_PATCH,
     decision_of,
     interaction,
-    settled,
+    verdict_of,
 )
 
 
@@ -47,9 +47,9 @@ class TestAfterFetch:
         shown = interaction(**fields)
         step = after_fetch(shown, None, policy)
         assert decision_of(step) == ("ineligible", reason, "api")
-        assert settled(step).duration_ms == shown.duration_ms
-        assert settled(step).dry_run is policy.dry_run
-        assert settled(step).disposition_code_id is None
+        assert verdict_of(step).duration_ms == shown.duration_ms
+        assert verdict_of(step).dry_run is policy.dry_run
+        assert verdict_of(step).disposition_code_id is None
 
     def test_the_threshold_is_the_policys(self) -> None:
         strict = Policy(CODE, threshold_ms=60_001)
@@ -59,7 +59,7 @@ class TestAfterFetch:
 
     @pytest.mark.parametrize("code", [CODE, None])
     def test_a_dry_run_only_says_so(self, code: str | None) -> None:
-        verdict = settled(after_fetch(interaction(), None, Policy(code, dry_run=True)))
+        verdict = verdict_of(after_fetch(interaction(), None, Policy(code, dry_run=True)))
         assert verdict == msgspec.structs.replace(WOULD_PATCH, disposition_code_id=code)
 
     def test_without_a_code_nothing_is_ever_sent(self) -> None:
@@ -67,7 +67,7 @@ class TestAfterFetch:
 
 
 def test_after_the_patch_it_is_patched() -> None:
-    verdict = settled(after_patch(PATCH, 204))
+    verdict = verdict_of(after_patch(PATCH, 204))
     assert verdict == msgspec.structs.replace(PATCHED, patch_status=204)
 
 
@@ -117,7 +117,7 @@ class TestAfterError:
     ) -> None:
         step = after_error(error, None, None, policy)
         assert decision_of(step) == (decision, reason, "api")
-        verdict = settled(step)
+        verdict = verdict_of(step)
         assert verdict.dry_run is policy.dry_run
         assert (verdict.patch_status, verdict.disposition_code_id) == (None, None)
         assert verdict.error == fault(error)
@@ -128,7 +128,7 @@ class TestAfterError:
     ) -> None:
         step = after_error(error, PATCH, None, REAL)
         assert decision_of(step) == (decision, reason, "api")
-        verdict = settled(step)
+        verdict = verdict_of(step)
         assert verdict.patch_status == error.status
         assert (verdict.disposition_code_id, verdict.duration_ms) == (CODE, 60_000)
 

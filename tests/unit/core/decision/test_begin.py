@@ -17,7 +17,7 @@ from tests.support.decisions import (
     decision_of,
     event,
     ineligible,
-    settled,
+    verdict_of,
 )
 
 
@@ -125,8 +125,8 @@ class TestBegin:
         record = after((event(5), verdict))
         step = begin(record, event(6), 1, policy)
         assert decision_of(step) == ("ineligible", reason, "cache")
-        assert settled(step).duration_ms == verdict.duration_ms
-        assert settled(step).dry_run is policy.dry_run
+        assert verdict_of(step).duration_ms == verdict.duration_ms
+        assert verdict_of(step).dry_run is policy.dry_run
         open_again = begin(record, event(7, state="acw"), 2, policy)
         assert decision_of(open_again) == ("ineligible", "interaction-not-completed", "event")
 
@@ -143,5 +143,5 @@ class TestBegin:
         assert begin(after((event(5), verdict)), event(6), 1, REAL) == Fetch()
 
     def test_a_dry_run_shows_in_every_verdict(self) -> None:
-        assert settled(begin(EMPTY, event(state="queued"), 0, DRY)).dry_run
-        assert not settled(begin(EMPTY, event(state="queued"), 0, REAL)).dry_run
+        assert verdict_of(begin(EMPTY, event(state="queued"), 0, DRY)).dry_run
+        assert not verdict_of(begin(EMPTY, event(state="queued"), 0, REAL)).dry_run

@@ -16,7 +16,7 @@ from tests.support.decisions import (
     decision_of,
     event,
     ineligible,
-    settled,
+    verdict_of,
 )
 
 
@@ -35,7 +35,7 @@ class TestDryRunThenRealRun:
         record = after((event(5), WOULD_PATCH))
         for number, arriving in enumerate((event(6), event(6), event(7, state="acw"), event(3)), 1):
             record = apply(
-                record, arriving, number, settled(begin(record, arriving, number, DRY)), 9
+                record, arriving, number, verdict_of(begin(record, arriving, number, DRY)), 9
             )
         assert begin(record, event(8), 9, REAL) == Fetch()
 

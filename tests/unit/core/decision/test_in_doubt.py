@@ -20,7 +20,7 @@ from tests.support.decisions import (
     decision_of,
     event,
     interaction,
-    settled,
+    verdict_of,
 )
 
 
@@ -47,7 +47,7 @@ class TestInDoubt:
     )
     def test_our_code_there_is_our_patch(self, policy: Policy) -> None:
         shown = interaction(disposition_code_id=CODE, wrap_up_code_id="w", duration_ms=3)
-        verdict = settled(after_fetch(shown, SENT, policy))
+        verdict = verdict_of(after_fetch(shown, SENT, policy))
         assert verdict == Verdict(
             Decision.PATCHED,
             Reason.ELIGIBLE,
@@ -65,4 +65,4 @@ class TestInDoubt:
     def test_somebody_elses_code_is_theirs(self) -> None:
         step = after_fetch(interaction(disposition_code_id="other"), SENT, REAL)
         assert decision_of(step) == ("ineligible", "disposition-already-set", "api")
-        assert not settled(step).recovered
+        assert not verdict_of(step).recovered
