@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streams.core.records import Source
 from streams.settings import Settings
 
-# Outcomes taken out of the client's buffer at once: a look at a busy topic stays one of few calls.
+# Outcomes read from the client's buffer at once: a look at a busy topic stays one of few calls.
 BATCH = 5_000
 
 # One answer of a broker on a busy machine.

@@ -72,7 +72,7 @@ def judge(
     findings[Wrong.NOT_MODELLED] += [
         *_other_decisions(ledger, model),
         *_claims(ledger, model),
-        *_poison_taken(ledger),
+        *_poison_not_failed(ledger),
     ]
     findings[Wrong.NOT_BURIED] += _not_buried(ledger)
     for interaction_id in truths.keys() | applied.keys():
@@ -140,7 +140,7 @@ def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterato
             yield f"{interaction_id}: {claimed[interaction_id]} say patched, not {wanted}"
 
 
-def _poison_taken(ledger: Ledger) -> Iterator[str]:
+def _poison_not_failed(ledger: Ledger) -> Iterator[str]:
     wanted = (Decision.FAILED, Reason.MALFORMED)
     for place, (kind, _) in ledger.poison.items():
         got = ledger.published.get(place)

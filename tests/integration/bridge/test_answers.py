@@ -110,7 +110,7 @@ HOSTILE: list[tuple[str, bytes, int, str | None]] = [
 async def test_hostile_input_has_its_answer_and_the_next_good_event_goes_through(
     settings: Settings,
 ) -> None:
-    buried, taken = [], []
+    buried, accepted = [], []
     async with bridge_on(settings) as url:
         await until_ready(url)
         for name, body, expected, field in HOSTILE:
@@ -123,12 +123,12 @@ async def test_hostile_input_has_its_answer_and_the_next_good_event_goes_through
                 buried.append(body)
             elif status == 200:
                 assert answer["status"] == "accepted", name
-                taken.append(body)
-            good = event("good", sequenceId=len(taken))
+                accepted.append(body)
+            good = event("good", sequenceId=len(accepted))
             assert (await post(url, good))[0] == 200, f"after {name}"
-            taken.append(good)
+            accepted.append(good)
         assert sorted(await dead_letters(settings)) == sorted(buried)
-        assert sorted(await events(settings)) == sorted(taken)
+        assert sorted(await events(settings)) == sorted(accepted)
 
 
 async def test_400_after_the_dead_letter_with_the_contracts_headers(settings: Settings) -> None:

@@ -143,7 +143,7 @@ class Kept(logging.Handler):
         st.sampled_from([*otel.PLUG_INS, *otel._CHECKS]), VALUES, min_size=1, max_size=4
     )
 )
-def test_any_value_is_refused_in_one_line_or_taken_without_a_word(
+def test_any_value_is_refused_in_one_line_or_accepted_without_a_word(
     variables: dict[str, str],
 ) -> None:
     with mock.patch.dict(os.environ, variables):

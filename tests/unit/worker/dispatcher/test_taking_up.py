@@ -56,7 +56,7 @@ async def test_what_is_no_event_is_handed_on_too(desk: Desk, value: bytes | None
     assert work.lane == (EVENTS.partition, 5)
 
 
-async def test_nothing_is_taken_up_without_a_assignment(desk: Desk) -> None:
+async def test_nothing_is_taken_up_without_an_assignment(desk: Desk) -> None:
     await desk.take_up(5)
 
     assert desk.offsets == []
@@ -99,13 +99,13 @@ async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:
         for offset in range(5, 105):
             await desk.take_up(offset)
 
-    taking = asyncio.create_task(all_of_them())
-    await asyncio.wait({taking}, timeout=0.05)
+    taking_up = asyncio.create_task(all_of_them())
+    await asyncio.wait({taking_up}, timeout=0.05)
 
-    assert not taking.done()
+    assert not taking_up.done()
     assert desk.dispatcher.lanes.backlog == 20
     gate.set()
-    await asyncio.wait_for(taking, 5)
+    await asyncio.wait_for(taking_up, 5)
 
 
 async def test_a_record_where_its_key_does_not_belong_is_counted(desk: Desk) -> None:

@@ -131,10 +131,10 @@ def test_records_that_were_never_fetched_wait_too(body: Body) -> None:
 def test_finishing_and_taking_up_are_progress(body: Body) -> None:
     before = body.monitor.vitals().progress
     body.assignment.frontiers[A].take_up(5)
-    taken = body.monitor.vitals().progress
+    begun = body.monitor.vitals().progress
     body.assignment.frontiers[A].finish(5)
 
-    assert before < taken < body.monitor.vitals().progress
+    assert before < begun < body.monitor.vitals().progress
 
 
 def test_finishing_behind_one_that_waits_is_progress(body: Body) -> None:

@@ -284,10 +284,10 @@ async def test_nothing_is_worked_on_behind_a_failure() -> None:
     await works.put(A1, A2)
     await works.fail(A1, RuntimeError("the broker is gone"))
 
-    taken = await works.lanes.put(A3)
+    queued = await works.lanes.put(A3)
     await until_idle()
 
-    assert not taken
+    assert not queued
     assert works.started == [A1]
 
 

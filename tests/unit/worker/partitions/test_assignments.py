@@ -21,7 +21,7 @@ class Owner:
     def __init__(self) -> None:
         self.journal: list[str] = []
         self.alive = True
-        self.taken = True
+        self.committed = True
         self.assignments = Assignments(
             events=ONE.topic,
             session_alive=lambda: self.alive,
@@ -49,7 +49,7 @@ class Owner:
         assert not self.assignments.current.revoked
         assert self.assignments.given_up, "whether Kafka takes the commit or not"
         self.journal.append("committed")
-        return self.taken
+        return self.committed
 
 
 @pytest.fixture

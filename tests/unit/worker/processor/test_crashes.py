@@ -43,12 +43,12 @@ async def live(world: World, value: bytes) -> Worker:
     """One life of a worker, from what was committed at first: nothing. Everything comes again."""
     worker = Worker(world)
     await worker.process(value, offset=6)
-    taken = 0
-    while taken < len(world.put_off):
-        sent = world.put_off[taken]
+    resumed = 0
+    while resumed < len(world.put_off):
+        sent = world.put_off[resumed]
         world.clock.now += 1e5  # its time has come
-        await worker.resume(sent, taken)
-        taken += 1
+        await worker.resume(sent, resumed)
+        resumed += 1
     return worker
 
 
@@ -163,16 +163,16 @@ def test_any_events_that_are_put_off_in_any_order(
 
     async def one_life() -> None:
         worker = Worker(world)
-        taken = number = 0
-        while number < len(events) or taken < len(world.put_off):
+        resumed = number = 0
+        while number < len(events) or resumed < len(world.put_off):
             world.clock.now += 1
-            back = taken < len(world.put_off)
+            back = resumed < len(world.put_off)
             if number < len(events) and (not back or random.random() < 0.5):
                 await worker.process(events[number], offset=number)
                 number += 1
             else:
-                await worker.resume(world.put_off[taken], taken)
-                taken += 1
+                await worker.resume(world.put_off[resumed], resumed)
+                resumed += 1
 
     for number in crashes:
         world.at_step = crash_at(len(world.journal) + number)
