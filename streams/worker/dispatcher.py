@@ -61,7 +61,7 @@ class Partitions(Protocol):
 
 
 class Dispatcher:
-    """The AssignmentListener to which the agents hand their records."""
+    """The AssignmentObserver to which the agents hand their records."""
 
     def __init__(
         self,

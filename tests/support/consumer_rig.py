@@ -118,7 +118,7 @@ class FakeThread:
         return 100
 
 
-class Listener:
+class Observer:
     """The rest of the worker, as far as the seam asks it: remembers what it was called with."""
 
     def __init__(self) -> None:
@@ -167,20 +167,20 @@ class Rig:
     """A StreamsApp and its consumer on a thread that is none."""
 
     def __init__(self) -> None:
-        self.listener = Listener()
+        self.observer = Observer()
         self.view = BrokerView()
         self.assignments = Assignments(
             events=A.topic, session_alive=lambda: True, fence=lambda: None
         )
-        self.assignments.add_listener(self.listener)
+        self.assignments.add_observer(self.observer)
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
             probe=BrokerProbe(self.view, ()),
             assignments=self.assignments,
-            source_logs=self.listener,
-            group=self.listener,
-            on_failure=self.listener.fail,
+            source_logs=self.observer,
+            group=self.observer,
+            on_failure=self.observer.fail,
             Table=Table,
             broker="kafka://127.0.0.1:1",
             store="memory://",
@@ -197,7 +197,7 @@ class Rig:
         self._real_thread = consumer._thread
         assert isinstance(self._real_thread, GroupThread)
         self.kafka = FakeThread()
-        self.listener.log = self.kafka.log
+        self.observer.log = self.kafka.log
         consumer._thread = cast(Any, self.kafka)
         self.assign(1)
 

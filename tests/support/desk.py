@@ -112,7 +112,7 @@ class Desk:
             partitions=self.partitions,
             on_failure=self.failures.append,
         )
-        self.assignments.add_listener(self.dispatcher)
+        self.assignments.add_observer(self.dispatcher)
 
     def begin(self, generation: int = 1, **committed: int) -> Assignment:
         offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}

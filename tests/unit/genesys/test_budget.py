@@ -147,7 +147,7 @@ class Api:
 
 @dataclass
 class Worker:
-    """Sends as soon as it may; a 429 closes its gate until the window is over."""
+    """Sends as soon as it may; a 429 pauses its gate until the window is over."""
 
     budget: Budget
     random: Random

@@ -125,7 +125,7 @@ async def take_up(handed_out: Message) -> TakenUp:
         partitions=InTheirPlace(),
         on_failure=failures.append,
     )
-    assignments.add_listener(dispatcher)
+    assignments.add_observer(dispatcher)
     offset = handed_out.offset
     assignment = assignments.begin(1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")})
     read = incoming.read(

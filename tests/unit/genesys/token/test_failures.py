@@ -61,7 +61,7 @@ async def test_a_token_that_was_never_accepted_counts_as_a_failed_fetch(
         assert clock.slept[-1] <= 1
 
 
-async def test_no_token_is_fetched_through_a_closed_gate(genesys: ScriptedGenesys) -> None:
+async def test_no_token_is_fetched_through_a_paused_gate(genesys: ScriptedGenesys) -> None:
     clock = SteppedClock()
     gate = gate_of(clock)
     async with token_source(genesys, clock, gate) as tokens:

@@ -91,16 +91,16 @@ async def test_what_is_known_and_what_is_not(
     assert (answered.eligible, answered.unanswered) == (eligible, unanswered)
 
 
-async def test_who_stops_listening_leaves_nobody_asking() -> None:
+async def test_who_stops_reading_leaves_nobody_asking() -> None:
     rehearsing = rehearse([question(number) for number in range(30)], never(), POLICY)
-    listening = asyncio.ensure_future(anext(rehearsing))
-    before = asyncio.all_tasks() - {listening}
+    reading = asyncio.ensure_future(anext(rehearsing))
+    before = asyncio.all_tasks() - {reading}
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks() - before) == 1 + AT_ONCE
 
-    listening.cancel()
-    await asyncio.wait({listening})
+    reading.cancel()
+    await asyncio.wait({reading})
 
     assert asyncio.all_tasks() == before
 

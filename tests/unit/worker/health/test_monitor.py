@@ -156,7 +156,7 @@ def test_a_new_assignment_is_progress(body: Body) -> None:
     assert body.monitor.vitals().progress > before
 
 
-async def test_a_closed_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> None:
+async def test_a_paused_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> None:
     body.gate.pause(10)
     # Whatever records wait for then, it is not the gate.
     assert body.monitor.vitals().excuse is None

@@ -16,7 +16,7 @@ ONE, RETRIES = TP("events", 1), TP("retries", 1)
 
 
 class Owner:
-    """Has Assignments, follows them, and keeps a journal of all that it is called with."""
+    """Has Assignments, observes them, and keeps a journal of all that it is called with."""
 
     def __init__(self) -> None:
         self.journal: list[str] = []
@@ -27,7 +27,7 @@ class Owner:
             session_alive=lambda: self.alive,
             fence=lambda: self.journal.append("fenced"),
         )
-        self.assignments.add_listener(self)
+        self.assignments.add_observer(self)
 
     def begin(self, generation: int = 1, **offsets: int) -> Assignment:
         starts = {ONE: Start(offsets.get("at", 5), "life"), RETRIES: Start(0, "another")}
