@@ -120,13 +120,13 @@ def arm_the_end(boundary: Boundary, interaction_id: str) -> None:
     finish = SourceRecord.finish
     finished = False
 
-    def finishing(work: SourceRecord) -> None:
+    def finishing(record: SourceRecord) -> None:
         nonlocal finished
-        event = work.event
+        event = record.event
         ours = isinstance(event, InteractionEvent) and event.interaction_id == interaction_id
         if ours and boundary is Boundary.BEFORE_FINISH:
             die()
-        finish(work)
+        finish(record)
         if ours and boundary is Boundary.AFTER_FINISH:
             die()
         finished = finished or ours

@@ -34,14 +34,14 @@ class StandInProcessor:
     """Finishes each record at once, or does what the test says."""
 
     def __init__(self) -> None:
-        self.works: list[SourceRecord] = []
+        self.records: list[SourceRecord] = []
         self.does: Callable[[SourceRecord], Awaitable[None]] | None = None
 
-    async def process(self, work: SourceRecord, resting: Resting) -> None:
-        self.works.append(work)
+    async def process(self, record: SourceRecord, resting: Resting) -> None:
+        self.records.append(record)
         if self.does is not None:
-            await self.does(work)
-        work.finish()
+            await self.does(record)
+        record.finish()
 
 
 class StandInTable:
@@ -136,7 +136,7 @@ class Desk:
 
     @property
     def offsets(self) -> list[int]:
-        return [work.offset for work in self.processor.works]
+        return [record.offset for record in self.processor.records]
 
 
 def message(

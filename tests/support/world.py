@@ -310,7 +310,7 @@ class Worker:
             dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
 
-    def work(
+    def take_up(
         self,
         value: bytes | None,
         offset: int = 0,
@@ -361,7 +361,7 @@ class Worker:
 
     async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
-            await self.processor.process(self.work(value, offset, **kafka))
+            await self.processor.process(self.take_up(value, offset, **kafka))
 
 
 def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:

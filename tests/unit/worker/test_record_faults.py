@@ -190,9 +190,11 @@ async def test_faults_of_ours_on_most_records_stop_the_worker() -> None:
 async def test_a_skipped_record_is_a_dead_letter_and_no_more() -> None:
     world = World()
     worker = Worker(world)
-    work = replace(worker.work(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it"))
+    record = replace(
+        worker.take_up(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it")
+    )
 
-    await worker.processor.process(work)
+    await worker.processor.process(record)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.SKIPPED)

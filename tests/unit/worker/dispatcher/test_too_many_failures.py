@@ -31,7 +31,7 @@ async def test_with_too_many_failures_nothing_more_is_taken_up(desk: Desk) -> No
     desk.dead_letter_limit.passed = "too many failed"
 
     taking_up = asyncio.create_task(desk.take_up(6))
-    await desk.dispatcher._admit(desk.processor.works[0])
+    await desk.dispatcher._admit(desk.processor.records[0])
     await asyncio.wait({taking_up}, timeout=0.05)
 
     assert not taking_up.done()

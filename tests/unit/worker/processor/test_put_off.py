@@ -182,15 +182,15 @@ async def test_without_its_table_record_it_is_decided_all_the_same() -> None:
 async def test_what_somebody_else_puts_into_retries_is_a_dead_letter_and_not_published() -> None:
     world = World()
     worker = Worker(world)
-    work = replace(
-        worker.work(b"garbage"),
+    record = replace(
+        worker.take_up(b"garbage"),
         tp=RETRIES,
         source=Source(RETRIES.topic, RETRIES.partition, 0),
         event=EnvelopeError("the header retry.attempt is no number"),
     )
     worker.retries.take_up(0)
 
-    await worker.processor.process(work)
+    await worker.processor.process(record)
 
     (letter,) = world.dead_letters
     assert letter.value == b"garbage"
