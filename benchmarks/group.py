@@ -104,13 +104,13 @@ class Group:
         child, ends = self._running.pop(name)
         child.terminate()
 
-        def bury() -> None:
+        def reap() -> None:
             # Not before its time is up: a second SIGTERM would be an order to drop everything.
             with suppress(subprocess.TimeoutExpired):
                 child.wait(STOP_SECONDS)
             ends.close()
 
-        threading.Thread(target=bury).start()
+        threading.Thread(target=reap).start()
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until it is gone."""

@@ -129,16 +129,16 @@ class Fuzzed(Journey):
         places: set[Place] = set()
         for (topic, partition, offset), planned in self.written.items():
             named = f"{topic}/{partition}/{offset} ({planned.role}, {planned.kind})"
-            buried = letters.pop((topic, partition, offset), [])
+            dead = letters.pop((topic, partition, offset), [])
             source = (partition, offset)
             if planned.role is Role.STRANGER:
-                yield from _buried(named, planned, buried)
+                yield from _one_dead_letter(named, planned, dead)
                 continue
             if planned.copied is not None:
                 source = (partition, planned.copied)
-                buried = letters.pop((topics.events, *source), [])
+                dead = letters.pop((topics.events, *source), [])
             places.add(source)
-            yield from _ended(named, planned, published.get(source, []), buried)
+            yield from _ended(named, planned, published.get(source, []), dead)
         yield from (f"an outcome of no record: {place}" for place in published.keys() - places)
         yield from (f"a dead letter of no record: {place}" for place in letters)
 
@@ -182,7 +182,7 @@ def header_bytes(record: Record) -> int:
 
 
 def _ended(
-    named: str, planned: Planned, published: list[dict[str, Any]], buried: list[Record]
+    named: str, planned: Planned, published: list[dict[str, Any]], dead: list[Record]
 ) -> Iterator[str]:
     """One final outcome; of a failure one dead letter, and else none."""
     finals = [each for each in published if each["final"]]
@@ -195,15 +195,15 @@ def _ended(
     if malformed is _is_event(planned.raw.value):
         yield f"{named}: published as {final['reason']}"
     if final["decision"] == Decision.FAILED:
-        yield from _buried(named, planned, buried)
-    elif buried:
+        yield from _one_dead_letter(named, planned, dead)
+    elif dead:
         yield f"{named}: {final['decision']}, and a dead letter"
 
 
-def _buried(named: str, planned: Planned, buried: list[Record]) -> Iterator[str]:
-    if len(buried) != 1:
-        yield f"{named}: {len(buried)} dead letters"
-    elif (buried[0].key, buried[0].value) != (planned.raw.key, planned.raw.value):
+def _one_dead_letter(named: str, planned: Planned, dead: list[Record]) -> Iterator[str]:
+    if len(dead) != 1:
+        yield f"{named}: {len(dead)} dead letters"
+    elif (dead[0].key, dead[0].value) != (planned.raw.key, planned.raw.value):
         yield f"{named}: other bytes in its dead letter"
 
 

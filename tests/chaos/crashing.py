@@ -85,7 +85,7 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
     patch = (GenesysClient, "set_disposition", asks_for)
     read_answer = (transport, "_bounded", functools.partial(answers_patch, interaction_id))
     write_verdict = (InteractionTable, "put", verdict)
-    bury = (KafkaPublisher, "publish", sent_to("dead-letters"))
+    dead_letter = (KafkaPublisher, "publish", sent_to("dead-letters"))
     publish = (KafkaPublisher, "publish", sent_to("outcomes"))
     put_off = (KafkaPublisher, "publish", sent_to("retries"))
     roads_end = functools.partial(arm_the_end, boundary, interaction_id)
@@ -101,8 +101,8 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
         Boundary.BEFORE_VERDICT: lambda: before(*write_verdict),
         Boundary.VERDICT_IN_CHANGELOG: lambda: in_changelog(key, intent=False),
         Boundary.AFTER_VERDICT: lambda: after(*write_verdict),
-        Boundary.BEFORE_DEAD_LETTER: lambda: before(*bury),
-        Boundary.AFTER_DEAD_LETTER: lambda: after(*bury),
+        Boundary.BEFORE_DEAD_LETTER: lambda: before(*dead_letter),
+        Boundary.AFTER_DEAD_LETTER: lambda: after(*dead_letter),
         Boundary.BEFORE_OUTCOME: lambda: before(*publish),
         Boundary.AFTER_OUTCOME: lambda: after(*publish),
         Boundary.BEFORE_RETRY: lambda: before(*put_off),

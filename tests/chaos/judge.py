@@ -25,7 +25,7 @@ class Wrong(StrEnum):
     DOUBLED = "interactions PATCHed more than once"
     UNPATCHED = "eligible interactions without a PATCH"
     NOT_ELIGIBLE = "PATCHes of what is not eligible"
-    NOT_BURIED = "poison without its dead letter"
+    NO_DEAD_LETTER = "poison without its dead letter"
     FRONTIER = "committed past an unfinished record"
     NOT_COMMITTED = "finished, but not committed"
     GENERATION = "written after the partition was lost"
@@ -74,7 +74,7 @@ def judge(
         *_claims(ledger, model),
         *_poison_not_failed(ledger),
     ]
-    findings[Wrong.NOT_BURIED] += _not_buried(ledger)
+    findings[Wrong.NO_DEAD_LETTER] += _without_dead_letter(ledger)
     for interaction_id in truths.keys() | applied.keys():
         wanted = model[interaction_id].patches if interaction_id in model else 0
         got = applied.get(interaction_id, 0)
@@ -148,7 +148,7 @@ def _poison_not_failed(ledger: Ledger) -> Iterator[str]:
             yield f"{_at(place)} poison ({kind}): {got.decision}/{got.reason}"
 
 
-def _not_buried(ledger: Ledger) -> Iterator[str]:
+def _without_dead_letter(ledger: Ledger) -> Iterator[str]:
     for place, (kind, digest) in ledger.poison.items():
         if place not in ledger.letters:
             yield f"{_at(place)} ({kind}): no dead letter"

@@ -178,7 +178,7 @@ class Chain:
         for place, sent in centre.sent.items():
             interaction_id = sent["detail"]["interactionId"]
             case = self._cases[interaction_id]
-            buried = (interaction_id.encode(), msgspec.json.encode(sent))
+            copied = (interaction_id.encode(), msgspec.json.encode(sent))
             found = {
                 **centre.counters.get(interaction_id, NOT_CALLED),
                 "published": len(published.get(place, [])),
@@ -186,7 +186,7 @@ class Chain:
                     (each["outcomeId"], each["decision"], each["reason"], each["recovered"])
                     for each in published.get(place, [])
                 },
-                "deadLetters": sum((letter.key, letter.value) == buried for letter in dead),
+                "deadLetters": sum((letter.key, letter.value) == copied for letter in dead),
             }
             wanted = self._wanted(case, place)
             log.info("%-12s %-70s %s", self._name, case.name, found)

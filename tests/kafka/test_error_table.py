@@ -33,7 +33,7 @@ class Became:
 
     finals: list[tuple[str, str, bool]]
     deferred: list[str]
-    buried: list[str]
+    dead: list[str]
     applied: int
 
 
@@ -56,7 +56,7 @@ class Row:
         return Became(
             finals=[(self.decision, self.reason, self.recovered)],
             deferred=[self.deferred] * MOST_DEFERRALS if self.deferred else [],
-            buried=[self.reason] if self.decision == "failed" else [],
+            dead=[self.reason] if self.decision == "failed" else [],
             applied=self.applied,
         )
 
@@ -159,7 +159,7 @@ async def test_every_row_under_load(
         outcomes = [
             json.loads(each.value or b"") for each in await read_all(settings, topics.outcomes)
         ]
-        buried = [
+        dead = [
             (each.key, dict(each.headers)["dlq.reason"].decode())
             for each in await read_all(settings, topics.dead_letters)
         ]
@@ -176,7 +176,7 @@ async def test_every_row_under_load(
                         if each["final"]
                     ],
                     deferred=[each["reason"] for each in published if not each["final"]],
-                    buried=[reason for key, reason in buried if key == name.encode()],
+                    dead=[reason for key, reason in dead if key == name.encode()],
                     applied=centre.counters[name]["patchesApplied"],
                 )
                 if got != row.becomes:

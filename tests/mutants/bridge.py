@@ -38,7 +38,7 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "bury what is refused of an interaction under no key",
+        "put what is refused of an interaction into dead-letters under no key",
         7,
         INTAKE,
         "Malformed(str(exc), exc.field, readable_interaction_id(body))",

@@ -260,7 +260,7 @@ MUTANTS = (
         "            if False:\n",
         (f"{TEST_STORES}::test_an_empty_store_begins_where_the_changelog_does",),
     ),
-    # 13 No living corpse: nor one that buries everything
+    # 13 No living corpse: nor one that fails everything
     Mutant(
         "dead-letter a whole day",
         13,

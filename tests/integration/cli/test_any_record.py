@@ -127,11 +127,11 @@ def test_dead_letters_of_whatever_kind_are_listed_shown_and_passed_over(
     assert "call-17" in fit(refused.stdout)[1]
     assert "dlq.reason: -" in fit(shown[0].stdout)
     assert "dlq.reason: �[31mX" in fit(shown[1].stdout)
-    assert fit(redriven.stdout) == ["sent back: 0/4 good (�[31mX)"]
+    assert fit(redriven.stdout) == ["redriven: 0/4 good (�[31mX)"]
     left = fit(redriven.stderr)
     assert "left: 0/2 lost: its headers name no record that can be in events" in left
     assert "left: 0/3 far: its headers name no record that can be in events" in left
-    assert left[-1] == "1 sent back"
+    assert left[-1] == "1 redriven"
 
 
 @pytest.mark.timeout(180)

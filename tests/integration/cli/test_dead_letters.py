@@ -39,7 +39,7 @@ def letter(settings: Settings, name: str, of: int, **changes: Any) -> DeadLetter
     return DeadLetter(**written | changes)
 
 
-def bury(settings: Settings, *letters: DeadLetter) -> None:
+def publish(settings: Settings, *letters: DeadLetter) -> None:
     async def send() -> None:
         publisher = KafkaPublisher(settings.kafka, client_id="test")
         await publisher.start()
@@ -67,7 +67,7 @@ def said(output: Output, *args: str) -> list[str]:
 
 def test_what_is_open_differs_from_what_was_redriven(settings: Settings, capsys: Output) -> None:
     garbage = letter(settings, "garbage", 9, value=b"\xff", reason=Reason.MALFORMED)
-    bury(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
+    publish(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
     listed = said(capsys, *LIST)
     assert listed[-2:] == ["       2  forbidden", "       1  malformed-event"]
 
@@ -75,7 +75,7 @@ def test_what_is_open_differs_from_what_was_redriven(settings: Settings, capsys:
 
     heading, *lines, forbidden, malformed = said(capsys, *LIST)
     at = heading.index("NOW")
-    assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "sent back"]
+    assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "redriven "]
     assert (forbidden, malformed) == ("       2  forbidden, 1 open", "       1  malformed-event")
     rows = [json.loads(line) for line in said(capsys, *LIST, "--json")]
     assert {each["key"]: each["open"] for each in rows} == {
@@ -93,9 +93,9 @@ def test_what_is_open_differs_from_what_was_redriven(settings: Settings, capsys:
 def test_what_dies_again_is_open_again_and_the_letter_before_it_is_not(
     settings: Settings, capsys: Output
 ) -> None:
-    bury(settings, letter(settings, "call", 1))
+    publish(settings, letter(settings, "call", 1))
     said(capsys, *REDRIVE)
-    bury(settings, letter(settings, "call", 1, redriven=1))
+    publish(settings, letter(settings, "call", 1, redriven=1))
 
     _, before, again, count = said(capsys, *LIST)
 
@@ -109,7 +109,7 @@ def test_a_long_key_or_message_breaks_no_table_and_is_shown_whole_elsewhere(
     settings: Settings, capsys: Output
 ) -> None:
     key, message = b"k" * 2000, "m" * 500
-    bury(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
+    publish(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
 
     heading, line, _ = said(capsys, *LIST)
     (row,) = said(capsys, *LIST, "--json")
@@ -128,7 +128,7 @@ def test_a_long_key_or_message_breaks_no_table_and_is_shown_whole_elsewhere(
 def test_bytes_that_can_not_be_written_are_said_in_one_line(
     settings: Settings, capsys: Output, tmp_path: Path
 ) -> None:
-    bury(settings, letter(settings, "call", 1))
+    publish(settings, letter(settings, "call", 1))
     (row,) = said(capsys, *LIST, "--json")
     at = [str(json.loads(row)["offset"]), "--partition", str(json.loads(row)["partition"])]
     nowhere = tmp_path / "nowhere" / "bytes"

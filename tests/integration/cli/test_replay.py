@@ -147,7 +147,7 @@ async def test_a_threshold_was_too_high(
             assert {each["now"]["decision"] for each in would} == {"would-patch"}
             assert {each["now"]["dispositionCodeId"] for each in would} == {CODE}
             assert f"{LONG + SHORT + CHATS} events; {LONG + SHORT} calls were over" in said
-            assert "sent back" not in said
+            assert "redriven" not in said
             assert await states(worker.url, longer + short) == table
             assert await live_offsets() == offsets
             assert await read_all(mended, topics.retries) == []
@@ -160,7 +160,7 @@ async def test_a_threshold_was_too_high(
 
             printed = await asyncio.to_thread(kill, mended, tmp_path)
             again, said = await replay(mended, tmp_path)
-            assert f"{len(again):8}  sent back to the workers" in said
+            assert f"{len(again):8}  redriven" in said
             assert printed <= SHORT
             assert len(again) <= SHORT - printed + 1
             await eventually(

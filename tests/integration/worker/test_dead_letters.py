@@ -60,8 +60,8 @@ def killed(settings: Settings, cwd: Path, *words: str) -> int:
     rest = running.stdout.read()  # communicate() would lose what came with the last line
     running.stdout.close()
     running.wait(60)
-    assert all(line.startswith("sent back: ") for line in lines), lines
-    return LINES + rest.count("sent back: ")
+    assert all(line.startswith("redriven: ") for line in lines), lines
+    return LINES + rest.count("redriven: ")
 
 
 def truth(number: int) -> dict[str, Any]:
@@ -130,12 +130,12 @@ async def test_a_scope_is_removed_and_given_back(
 
             redrive = ("dead-letters", "redrive", "--reason", "forbidden")
             would = command(centre.settings, tmp_path, *redrive, "--dry-run")
-            assert would.count("would send back: ") == died
+            assert would.count("would redrive: ") == died
             assert await letters(centre) == died
             before = killed(centre.settings, tmp_path, *redrive, "--rate", "10")
             after = command(centre.settings, tmp_path, *redrive, "--rate", "1000")
             # What was sent in the moment of the death was acknowledged perhaps, and never printed.
-            assert died - 1 <= before + after.count("sent back: ") <= died
+            assert died - 1 <= before + after.count("redriven: ") <= died
             await eventually(
                 lambda: centre.simulator.store.patches_applied == CALLS, 60, "all are patched"
             )

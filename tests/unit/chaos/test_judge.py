@@ -139,8 +139,8 @@ BREAKS: list[tuple[Wrong, Callable[[Seen], object]]] = [
     (Wrong.UNPATCHED, lambda seen: seen.applied.clear()),
     (Wrong.NOT_ELIGIBLE, lambda seen: seen.applied.update(chat=1)),
     (Wrong.NOT_ELIGIBLE, lambda seen: seen.applied.update(unheard_of=1)),
-    (Wrong.NOT_BURIED, lambda seen: seen.ledger.letters.clear()),
-    (Wrong.NOT_BURIED, lambda seen: seen.ledger.letters.update({POISON: b"other bytes"})),
+    (Wrong.NO_DEAD_LETTER, lambda seen: seen.ledger.letters.clear()),
+    (Wrong.NO_DEAD_LETTER, lambda seen: seen.ledger.letters.update({POISON: b"other bytes"})),
     (Wrong.GENERATION, lambda seen: seen.ledger.generations.violations.append("i")),
 ]
 

@@ -119,7 +119,7 @@ def fullest(said: str, sent: str) -> InteractionRecord:
         record = decision.apply(record, seen, offset, verdict, NOW_MS)
         if number < MOST_REMEMBERED:
             record = over(record, seen, offset, said)
-    # Sent back from the dead letters, and forgotten by now: it takes the place of none that waits.
+    # Redriven, and forgotten by now: it takes the place of none that waits.
     return over(record, opaque(sent, 0), offset + 1, said)
 
 

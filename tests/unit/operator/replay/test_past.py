@@ -96,7 +96,7 @@ def test_other_records_of_the_interaction_are_not_its_answer() -> None:
     assert past({"source": Source(TOPIC, 3, 42)}).latest(QUESTION) is None
 
 
-def test_each_time_it_is_sent_back_has_a_number_of_its_own() -> None:
+def test_each_redrive_has_a_number_of_its_own() -> None:
     assert past({}).next_time(QUESTION) == 1
     again = {"outcome_id": outcome_id(RECORD, redriven=1)}
     assert past({}, again).next_time(QUESTION) == 2

@@ -171,7 +171,7 @@ async def test_a_paused_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> Non
 
 
 def test_too_many_failures_make_it_unfit_and_do_not_end_it(body: Body) -> None:
-    """Ended, it would be started again, and bury as many more."""
+    """Ended, it would be started again, and fail as many more."""
     body.dead_letter_limit.passed = "40 of the last 40 records failed"
 
     assert body.monitor.not_ready() == "40 of the last 40 records failed"
