@@ -15,9 +15,9 @@ from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
-from streams.worker.partitions.group_thread import GroupThread
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
+from streams.worker.partitions.source_thread import SourceThread
 from streams.worker.partitions.starting_point import Found, Start, starting_point
 
 A, B = TP("events", 0), TP("events", 1)
@@ -164,7 +164,7 @@ class Table(faust.Table[bytes, bytes]):
 
 
 class Rig:
-    """A StreamsApp and its consumer on a thread that is none."""
+    """A StreamsApp and its consumer on a thread that is none; its own, ``thread``, never starts."""
 
     def __init__(self) -> None:
         self.observer = Observer()
@@ -194,8 +194,9 @@ class Rig:
         consumer = self.app.consumer
         assert isinstance(consumer, SourceConsumer)
         self.consumer = consumer
-        self._real_thread = consumer._thread
-        assert isinstance(self._real_thread, GroupThread)
+        thread = consumer._thread
+        assert isinstance(thread, SourceThread)
+        self.thread = thread
         self.kafka = FakeThread()
         self.observer.log = self.kafka.log
         consumer._thread = cast(Any, self.kafka)
@@ -203,7 +204,7 @@ class Rig:
 
     def close(self) -> None:
         """The thread was made but never started; its loop is open all the same."""
-        self._real_thread.thread_loop.close()
+        self.thread.thread_loop.close()
 
     def assign(self, generation: int, *tps: TP) -> None:
         """What the group says; on_partitions_assigned is Faust's to call."""

@@ -9,12 +9,7 @@ import pytest
 
 from streams.core.records import Reason
 from streams.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tests/README.md")),
-]
+from tests.support.documents import DOCUMENTS, ROOT
 
 # A file of Python, or a directory: `streams/core/rules.py`, `worker/lanes/`.
 NAMED = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py|(?:[\w.-]+/)+)`")

@@ -120,6 +120,24 @@ def test_a_directory_that_is_a_file_is_refused(
         pass
 
 
+def test_a_disk_that_takes_no_origin_is_refused_and_the_stores_are_kept(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings()
+    lives_through(settings, HERE)
+    in_the_way = (own(settings) / ORIGIN).with_suffix(".new")
+    in_the_way.mkdir()
+
+    with (
+        pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to "),
+        claim(own(settings), embedded=False, origin=HERE),
+    ):
+        pass
+
+    in_the_way.rmdir()
+    assert lives_through(settings, HERE), "the lock was let go of, and nothing thrown away"
+
+
 @given(origins, origins)
 def test_origins_differ_where_both_know(one: Origin, other: Origin) -> None:
     assert one.differs(other) == other.differs(one)
