@@ -58,11 +58,11 @@ async def unfit(worker: WorkerProcess) -> str:
         return "" if answer.status == 200 else str(body["reason"])
 
 
-async def says(worker: WorkerProcess, part: str, *, seconds: float = UNFIT_SECONDS) -> None:
+async def says(worker: WorkerProcess, part: str) -> None:
     async def not_ready() -> bool:
         return part in await unfit(worker)
 
-    await eventually(not_ready, seconds, f"not ready, for: {part}", every=0.5)
+    await eventually(not_ready, UNFIT_SECONDS, f"not ready, for: {part}", every=0.5)
 
 
 async def test_kafka_is_gone_for_good(
@@ -289,16 +289,20 @@ async def test_the_leader_of_one_partition_is_gone(
     settings = worker_settings(make_settings, kafka3)
     events = settings.topics.events
     admin = AdminClient({"bootstrap.servers": kafka3.bootstrap_servers})
-    replicas = [[2] if number == 3 else [1] for number in range(12)]
+    # Two brokers lead one partition each. One that is not the group's coordinator as well is
+    # killed: else another reason comes first.
+    led = {2: 3, 3: 4}
+    replicas = [[broker for broker in led if led[broker] == n] or [1] for n in range(12)]
     admin.create_topics([NewTopic(events, 12, replica_assignment=replicas)])[events].result()
     apply_topics(settings.kafka)
     with workers({"alone": settings}, tmp_path) as started:
         worker = started["alone"]
         worker.start()
         await worker.ready()
-        kafka3.kill(2)
-        # The broker may have been the group's coordinator as well. Then another reason comes first,
-        # and the partitions are assigned anew before this one is seen.
-        await says(worker, f"{events}/3 could not be read for", seconds=2 * UNFIT_SECONDS)
+        group = admin.describe_consumer_groups([settings.app_id])[settings.app_id].result()
+        killed = next(broker for broker in led if broker != group.coordinator.id)
+        kafka3.kill(killed)
+        why = f"{events}/{led[killed]} could not be read for"
+        await says(worker, why)
         assert await asyncio.to_thread(worker.ended, END_SECONDS + 15) == 1
-        assert f"{events}/3 could not be read for" in worker.output.splitlines()[-1]
+        assert why in worker.output.splitlines()[-1]

@@ -226,9 +226,8 @@ def settings_for(
     )
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Let others run until this holds. The deadline suits a machine that does ten other things: a
-    record put off for hours of a leaping clock takes thousands of turns."""
-    async with asyncio.timeout(60):
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Let others run until this holds."""
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for signals nothing
             await asyncio.sleep(0.001)

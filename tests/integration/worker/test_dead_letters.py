@@ -88,16 +88,16 @@ async def letters(centre: Journey) -> int:
     return len(await read_all(centre.settings, centre.settings.topics.dead_letters))
 
 
-async def all_letters(centre: Journey) -> int:
-    """How many there are once no more come: what was in flight when the worker stopped dies too."""
-    counts = [-1]
+async def all_letters(centre: Journey, url: str) -> int:
+    """How many there are once nothing is in flight: what was when the worker stopped dies too."""
 
-    async def no_more() -> bool:
-        counts.append(await letters(centre))
-        return counts[-1] == counts[-2]
+    async def at_rest() -> bool:
+        async with aiohttp.ClientSession(url) as session, session.get("/metrics") as answer:
+            page = await answer.text()
+        return re.search(r"^genesys_streams_in_flight 0\.0$", page, re.M) is not None
 
-    await eventually(no_more, 60, "no more dead letters come", every=1.0)
-    return counts[-1]
+    await eventually(at_rest, 60, "nothing is in flight")
+    return await letters(centre)
 
 
 @pytest.mark.kafka  # a long way to go: not for every `make test`
@@ -119,7 +119,7 @@ async def test_a_scope_is_removed_and_given_back(
                 return "DEAD_LETTER_LIMIT" in (await readiness(worker.url)).get("reason", "")
 
             await eventually(stopped, 60, "the worker has stopped")
-            died = await all_letters(centre)
+            died = await all_letters(centre, worker.url)
             assert FEWEST_DEAD <= died <= FEWEST_DEAD + 2 * IN_FLIGHT
             assert worker.exit_code is None
 

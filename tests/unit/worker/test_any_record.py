@@ -138,7 +138,9 @@ async def take_up(handed_out: Message) -> TakenUp:
     try:
         await dispatcher.take_up(handed_out)
         frontier = assignment.frontiers[handed_out.tp]
-        await until(lambda: bool(failures) or frontier.committable == offset + 1)
+        # A record put off for a day takes as many turns of the loop as it has looks of the waiting
+        # room: seconds of CPU, which a busy machine may not give in ten.
+        await until(lambda: bool(failures) or frontier.committable == offset + 1, seconds=60)
     finally:
         dispatcher.waiting.close()
     assert not failures
