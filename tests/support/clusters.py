@@ -6,16 +6,26 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kafka"
 
 # What scripts/kafka exits with when Java or Maven is missing.
 MISSING = 69
+
+# How long a cluster whose nodes run may take until it answers a client; as long as scripts/kafka
+# gives a node to start.
+ANSWER_SECONDS = 120.0
+
+# Of each node's log, for a test's failure: enough for the exception that stopped it.
+LOG_LINES = 30
 
 
 class RunningKafka:
@@ -29,7 +39,7 @@ class KafkaCluster(RunningKafka):
     """A cluster of the test run's own, in its own directory. Nodes are numbered from 1."""
 
     def __init__(self, home: Path, nodes: int) -> None:
-        self.home = home
+        self.home, self.nodes = home, nodes
         super().__init__(self._run("up", "--nodes", str(nodes)).partition("=")[2].strip())
 
     def kill(self, node: int) -> None:
@@ -57,11 +67,36 @@ class KafkaCluster(RunningKafka):
         os.kill(self._pid(node), signal.SIGCONT)
 
     def heal(self) -> None:
-        """Start the nodes that are down."""
+        """Start the nodes that are down, and wait until a client gets an answer that names all.
+
+        A node that was frozen is up for ``scripts/kafka`` as soon as it is thawed, but has to catch
+        up first: on a busy machine the next test's first request once waited 10 s in vain.
+        """
         self._run("up")
+        client = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                named = len(client.list_topics(timeout=ANSWER_SECONDS / 10).brokers)
+                answer = f"an answer that names {named} nodes"
+                if named == self.nodes:
+                    return
+            except KafkaException as exc:
+                answer = repr(exc)
+            if time.monotonic() > deadline:
+                pytest.fail(f"{answer} from Kafka at {self.bootstrap_servers}:\n{self._logged()}")
 
     def delete(self) -> None:
         self._run("down", "--delete")
+
+    def _logged(self) -> str:
+        """What each node logged last."""
+        logs = sorted(self.home.glob("node-*/broker.log"))
+        return "\n".join(
+            f"{log.parent.name}: {line}"
+            for log in logs
+            for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+        )
 
     def _pid(self, node: int) -> int:
         return int((self.home / f"node-{node}" / "pid").read_text())
