@@ -64,6 +64,7 @@ def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
         life=life,
         told_before=record.updated_at,
         last_offset=None,
+        unpublished=(),
         verdict=None,
         intent=intent and msgspec.structs.replace(intent, offset=_NO_OFFSET),
     )
@@ -92,7 +93,9 @@ def told_before(record: InteractionRecord, event: InteractionEvent, at: Appearan
         # It was put off and has come back since. It went to `retries` only after its outcome was
         # published, so the outcome is published.
         return Told(None if known is not None and known.taken is not None else record.verdict)
-    return Told(None) if at.offset < record.last_offset else None
+    if at.offset == record.last_offset:
+        return None
+    return Told(next((e.verdict for e in record.unpublished if e.offset == at.offset), None))
 
 
 def _told_in_earlier_life(

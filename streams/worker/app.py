@@ -22,14 +22,15 @@ from streams.worker.partitions.assignor import MovableAssignor
 from streams.worker.partitions.collaborators import JoinedGroup, SourceLogs
 from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.partitions.membership import Membership
+from streams.worker.partitions.runs import RunSchema
 from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
 # API outage keeps every lane busy. Our own watchdog watches the progress instead.
 MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
 
-# Records that Faust may hold between its fetcher and the agent, for each partition.
-STREAM_BUFFER = 500
+# Runs of records that Faust may hold between its fetcher and an agent.
+STREAM_BUFFER = 8
 
 COMMIT_INTERVAL_SECONDS = 1.0
 
@@ -99,8 +100,8 @@ def declare_agents(
 ) -> None:
     """Declare an agent for each source topic. It only hands records to the dispatcher.
 
-    Keys and values are raw bytes: a value that Faust can not decode would restart the agent and
-    stall its partition.
+    Nothing is decoded: a value that Faust can not decode would restart the agent and stall its
+    partition.
     """
 
     async def take_up(stream: StreamT[bytes]) -> None:
@@ -114,7 +115,7 @@ def declare_agents(
                 raise
 
     for name in (topics.events, topics.retries):
-        topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
+        topic = app.topic(name, schema=RunSchema(), acks=True)
         app.agent(topic, name=f"take-up-{name}")(take_up)
 
 

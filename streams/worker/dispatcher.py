@@ -23,6 +23,7 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.frontier import Taken
 from streams.worker.partitions.offset_probe import First
+from streams.worker.partitions.runs import Record, Run
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
 
@@ -127,32 +128,38 @@ class Dispatcher:
         return self._of_retries() if self.waiting.full else ()
 
     async def take_up(self, message: Message) -> None:
-        """Put the next record of a partition into its lane, or into the waiting room if it is from
+        """Put the records of a run into their lanes, or into the waiting room if they are from
         ``retries``.
 
         Waits while memory is full. Once too many records have failed, waits until the partitions
         are to be given up. Raises OffsetHole when the broker has records that were not delivered.
         """
         assignment = self._assignments.current
-        if (
-            assignment is None
-            or assignment.ending.is_set()
-            or message.generation_id != assignment.generation
-        ):
+        if assignment is None or message.generation_id != assignment.generation:
             return
-        if self._dead_letter_limit.passed is not None:
-            log.error("stopped: %s", self._dead_letter_limit.passed)
-            await assignment.ending.wait()
-            return
-        frontier = assignment.frontiers[message.tp]
-        taken = frontier.take_up(message.offset)
+        run: Run = message.value
+        for record in run:
+            if assignment.ending.is_set():
+                return
+            if self._dead_letter_limit.passed is not None:
+                log.error("stopped: %s", self._dead_letter_limit.passed)
+                await assignment.ending.wait()
+                return
+            if await self._accepted(assignment, message.tp, record.offset):
+                await self._put(self._work(assignment, message.tp, record))
+
+    async def _accepted(self, assignment: Assignment, tp: TP, offset: int) -> bool:
+        """Whether the frontier takes up this offset. Raises OffsetHole."""
+        frontier = assignment.frontiers[tp]
+        taken = frontier.take_up(offset)
         if taken is Taken.HOLE:
-            await self._inspect_hole(assignment, message)
-            taken = frontier.take_up(message.offset)
+            await self._inspect_hole(assignment, tp, offset)
+            taken = frontier.take_up(offset)
         if taken is Taken.REPEATED:
-            self._metrics.repeated(message.tp.partition)
-            return
-        work = self._work(assignment, message)
+            self._metrics.repeated(tp.partition)
+        return taken is Taken.NEXT
+
+    async def _put(self, work: SourceRecord) -> None:
         if self._partitions.misplaced(work.tp, work.key):
             self._metrics.misplaced(work.tp.partition)
         if work.tp.topic == self._retries:
@@ -160,28 +167,28 @@ class Dispatcher:
         else:
             await self.lanes.put(work)
 
-    async def _inspect_hole(self, assignment: Assignment, message: Message) -> None:
+    async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
         """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
         where it has one."""
-        frontier = assignment.frontiers[message.tp]
+        frontier = assignment.frontiers[tp]
         expected = frontier.expected
-        self._metrics.hole(message.tp.partition)
-        first = await self._holes.first_at_or_after(message.tp, expected)
-        if first.offset < message.offset:
+        self._metrics.hole(tp.partition)
+        first = await self._holes.first_at_or_after(tp, expected)
+        if first.offset < offset:
             raise OffsetHole(
-                f"{message.tp.topic}/{message.tp.partition}: offset {expected} was expected, "
-                f"{message.offset} came, and the broker has a record at {first.offset}; nothing "
+                f"{tp.topic}/{tp.partition}: offset {expected} was expected, "
+                f"{offset} came, and the broker has a record at {first.offset}; nothing "
                 "behind the hole is acknowledged, start the worker again to go on from there"
             )
         facts = {
-            "topic": message.tp.topic,
-            "partition": message.tp.partition,
+            "topic": tp.topic,
+            "partition": tp.partition,
             "from": expected,
-            "to": message.offset,
+            "to": offset,
         }
-        gone = min(first.beginning, message.offset) - expected
+        gone = min(first.beginning, offset) - expected
         if gone > 0:
-            self._metrics.deleted_undecided(message.tp, gone)
+            self._metrics.deleted_undecided(tp, gone)
             log.error(
                 "records are gone that nobody has decided: retention deleted them before they "
                 "were read. Passed over",
@@ -192,11 +199,12 @@ class Dispatcher:
                 "offsets without records passed over: compaction or transaction markers",
                 extra=facts,
             )
-        frontier.skip_to(message.offset)
+        frontier.skip_to(offset)
 
-    def _work(self, assignment: Assignment, message: Message) -> SourceRecord:
+    def _work(self, assignment: Assignment, tp: TP, record: Record) -> SourceRecord:
         read = incoming.read(
-            message,
+            tp,
+            record,
             self._clock.time(),
             events=self._events,
             retries=self._retries,
@@ -204,8 +212,8 @@ class Dispatcher:
         )
         return SourceRecord(
             assignment=assignment,
-            tp=message.tp,
-            offset=message.offset,
+            tp=tp,
+            offset=record.offset,
             key=read.key,
             value=read.value,
             headers=read.headers,
