@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.unit.genesys.raw_server import http
+from tests.support.raw_server import http
 
 
 @dataclass(frozen=True, slots=True)

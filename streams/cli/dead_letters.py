@@ -23,8 +23,8 @@ from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.operator.letter import Standing, Wanted, in_turn, standings
 from streams.operator.redrive import read_letters, read_sent, redrive
+from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.settings import Settings
 from streams.wire.dead_letters import REASONS, Letter, Stage
 
@@ -116,7 +116,7 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
 def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason.
 
-    NOW tells how each stands: open, it waits for a redrive; sent back, and not dead again;
+    NOW shows how each stands: open, it waits for a redrive; sent back, and not dead again;
     replaced by a later letter of the same record; no event, or no source that can be read, which
     stays until retention takes it.
     """
@@ -127,7 +127,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     ]
     if as_json:
         for letter, standing in found:
-            click.echo(json_line(msgspec.json.encode(_told(letter, standing))))
+            click.echo(json_line(msgspec.json.encode(_as_json(letter, standing))))
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(heading_line(COLUMNS), style="bold"))
@@ -261,7 +261,7 @@ def _name(letter: Letter) -> str:
     return f"{letter.place} {name}"
 
 
-def _told(letter: Letter, standing: Standing) -> dict[str, object]:
+def _as_json(letter: Letter, standing: Standing) -> dict[str, object]:
     return {
         "partition": letter.partition,
         "offset": letter.offset,

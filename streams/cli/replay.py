@@ -79,7 +79,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
                 message = verdict.error.message if verdict.error else verdict.reason
                 _say(f"not known: {each.question.interaction_id}: {message}")
             if each.eligible and (back is None or await back.send(each.question)):
-                click.echo(_told(each, found.past) if as_json else _line(each, found.past))
+                click.echo(_as_json(each, found.past) if as_json else _line(each, found.past))
             progress.reached(each)
     for name, number in decided.most_common():
         _say(f"{number:8}  {name}")
@@ -164,14 +164,14 @@ class Progress:
 def _line(each: Rehearsed, past: Past) -> str:
     question, then = each.question, past.latest(each.question)
     place = f"{question.source.partition}/{question.source.offset}"
-    told = "-" if then is None else f"{then.decision} {then.reason}"
+    shown = "-" if then is None else f"{then.decision} {then.reason}"
     at = rfc3339(question.at / 1000)
-    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {told}"
+    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {shown}"
 
 
-def _told(each: Rehearsed, past: Past) -> bytes:
+def _as_json(each: Rehearsed, past: Past) -> bytes:
     question, then, now = each.question, past.latest(each.question), each.verdict
-    told = msgspec.json.encode(
+    shown = msgspec.json.encode(
         {
             "interactionId": question.interaction_id,
             "source": question.source,
@@ -185,7 +185,7 @@ def _told(each: Rehearsed, past: Past) -> bytes:
             },
         }
     )
-    return json_line(told)
+    return json_line(shown)
 
 
 def say_unread(found: Survey) -> None:

@@ -21,7 +21,7 @@ from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
-from streams.worker.partitions.frontier import Taken
+from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.runs import Record, Run
 from streams.worker.processor import RecordProcessor
@@ -36,7 +36,7 @@ DRAIN_SECONDS = 5.0
 
 # Share of MAX_IN_FLIGHT for records that come back from `retries`. Records that fail again and
 # again take at most this share of the API's time from the others, and records that an outage has
-# put off are still settled within minutes.
+# put off are still decided within minutes.
 RETURNED_SHARE = 0.05
 
 
@@ -146,26 +146,26 @@ class Dispatcher:
                 await assignment.ending.wait()
                 return
             if await self._accepted(assignment, message.tp, record.offset):
-                await self._put(self._work(assignment, message.tp, record))
+                await self._put(self._source_record(assignment, message.tp, record))
 
     async def _accepted(self, assignment: Assignment, tp: TP, offset: int) -> bool:
         """Whether the frontier takes up this offset. Raises OffsetHole."""
         frontier = assignment.frontiers[tp]
-        taken = frontier.take_up(offset)
-        if taken is Taken.HOLE:
+        arrival = frontier.take_up(offset)
+        if arrival is Arrival.HOLE:
             await self._inspect_hole(assignment, tp, offset)
-            taken = frontier.take_up(offset)
-        if taken is Taken.REPEATED:
+            arrival = frontier.take_up(offset)
+        if arrival is Arrival.REPEATED:
             self._metrics.repeated(tp.partition)
-        return taken is Taken.NEXT
+        return arrival is Arrival.NEXT
 
-    async def _put(self, work: SourceRecord) -> None:
-        if self._partitions.misplaced(work.tp, work.key):
-            self._metrics.misplaced(work.tp.partition)
-        if work.tp.topic == self._retries:
-            self.waiting.put(work)
+    async def _put(self, record: SourceRecord) -> None:
+        if self._partitions.misplaced(record.tp, record.key):
+            self._metrics.misplaced(record.tp.partition)
+        if record.tp.topic == self._retries:
+            self.waiting.put(record)
         else:
-            await self.lanes.put(work)
+            await self.lanes.put(record)
 
     async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
         """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
@@ -201,10 +201,10 @@ class Dispatcher:
             )
         frontier.skip_to(offset)
 
-    def _work(self, assignment: Assignment, tp: TP, record: Record) -> SourceRecord:
+    def _source_record(self, assignment: Assignment, tp: TP, fetched: Record) -> SourceRecord:
         read = incoming.read(
             tp,
-            record,
+            fetched,
             self._clock.time(),
             events=self._events,
             retries=self._retries,
@@ -213,12 +213,12 @@ class Dispatcher:
         return SourceRecord(
             assignment=assignment,
             tp=tp,
-            offset=record.offset,
+            offset=fetched.offset,
             key=read.key,
             value=read.value,
             headers=read.headers,
             timestamp=read.timestamp,
-            taken_at=self._clock.monotonic(),
+            taken_up_at=self._clock.monotonic(),
             event=read.event,
             source=read.source,
             attempt=read.put_off.attempt,
@@ -226,25 +226,25 @@ class Dispatcher:
             redriven=read.redriven,
         )
 
-    async def _admit(self, work: SourceRecord) -> None:
+    async def _admit(self, record: SourceRecord) -> None:
         """Hand a record whose ``not_before`` has passed to its lane."""
-        await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
+        await self.lanes.put(replace(record, taken_up_at=self._clock.monotonic()))
 
-    async def _process(self, work: SourceRecord, resting: Resting) -> None:
+    async def _process(self, record: SourceRecord, resting: Resting) -> None:
         if self._dead_letter_limit.passed is not None:
             return  # unfinished, and so are all behind it: the next start takes them up again
         waiting = self.waiting
-        work.begin()
+        record.begin()
         try:
-            await self._processor.process(work, resting)
+            await self._processor.process(record, resting)
         except OwnershipLost as lost:
             log.info(
                 "record left to its partition's next owner",
-                extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
+                extra={"partition": record.tp.partition, "offset": record.offset, "why": str(lost)},
             )
         finally:
-            if work.tp.topic == self._retries:
-                waiting.settled()
+            if record.tp.topic == self._retries:
+                waiting.ended()
 
     def _new_waiting_room(self) -> WaitingRoom:
         return WaitingRoom(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import collections
+import platform
 from collections.abc import Mapping, Sequence
 
 from faust.types import TP

@@ -51,16 +51,17 @@ class OutcomePublisher:
         self._spans = spans
 
     def decided(
-        self, work: SourceRecord, verdict: Verdict, state: InteractionRecord | None, span: Span
+        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None, span: Span
     ) -> Decided:
         """The record with its outcome, for a verdict that needs no other record than this one:
         neither failed nor put off. ``span``: the record's own."""
-        outcome = self._outcome(work, verdict, span)
+        outcome = self._outcome(record, verdict, span)
         self._spans.decided(span, verdict, outcome.latency_ms)
         publishing = self._spans.publish(self._topics.outcomes, span)
-        return Decided(work, state, outcome, self._message(work, outcome, publishing), (publishing,))
+        message = self._message(record, outcome, publishing)
+        return Decided(record, known, outcome, message, (publishing,))
 
-    async def tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> None:
+    async def publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the dead letter of a failed record, then the outcome, then the copy of a record
         put off.
 
@@ -68,65 +69,67 @@ class OutcomePublisher:
         deferral was published. The caller has checked ownership. Raises OwnershipLost,
         PublishError.
         """
-        if work.source.topic == self._topics.retries:
+        if record.source.topic == self._topics.retries:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
-            await self._bury(work, verdict)
+            await self._publish_dead_letter(record, verdict)
             return
-        outcome = self._outcome(work, verdict, span)
+        outcome = self._outcome(record, verdict, span)
         self._spans.decided(span, verdict, outcome.latency_ms)
         if verdict.decision is Decision.FAILED:
-            await self._bury(work, verdict)
-            await work.assignment.owned()
-        await self._publish(work, outcome, span)
+            await self._publish_dead_letter(record, verdict)
+            await record.assignment.owned()
+        await self._publish_outcome(record, outcome, span)
         self._metrics.record_finished(outcome)
         if verdict.put_off is not None:
-            await work.assignment.owned()
-            await self._put_off(work, verdict, verdict.put_off)
+            await record.assignment.owned()
+            await self._put_off(record, verdict, verdict.put_off)
 
-    async def _put_off(self, work: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
+    async def _put_off(self, record: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
         """Publish a copy to ``retries``, to the partition of the same number: its table is
         there."""
-        told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
+        headers = retry_headers(
+            record.source, put_off, verdict.reason.value, redriven=record.redriven
+        )
         message = Message(
             self._topics.retries,
-            key=work.key,
-            value=work.value,
-            headers=[*told, *inject_context()],
-            partition=work.tp.partition,
+            key=record.key,
+            value=record.value,
+            headers=[*headers, *inject_context()],
+            partition=record.tp.partition,
         )
         await self._publisher.publish(message)
         self._metrics.deferred(verdict.reason.value)
 
-    async def _bury(self, work: SourceRecord, verdict: Verdict) -> None:
+    async def _publish_dead_letter(self, record: SourceRecord, verdict: Verdict) -> None:
         letter = DeadLetter(
-            key=work.key,
-            value=work.value,
+            key=record.key,
+            value=record.value,
             reason=verdict.reason.value,
             message=verdict.error.message if verdict.error else verdict.reason.value,
-            stage=Stage.RETRY if work.tp.topic == self._topics.retries else Stage.WORKER,
-            attempts=work.attempt + 1,
+            stage=Stage.RETRY if record.tp.topic == self._topics.retries else Stage.WORKER,
+            attempts=record.attempt + 1,
             failed_at=verdict.decided_at,
-            source=work.source,
-            redriven=work.redriven,
+            source=record.source,
+            redriven=record.redriven,
         )
         try:
             await self._send(letter)
         except RecordTooLarge as error:
-            await self._bury_without_bytes(letter, error)
+            await self._publish_without_bytes(letter, error)
         self._metrics.dead_letter(verdict.reason.value)
         log.warning(
             "a record is in dead-letters",
             extra={
                 "reason": letter.reason,
-                "interaction": work.interaction_id,
-                "partition": work.source.partition,
-                "offset": work.source.offset,
+                "interaction": record.interaction_id,
+                "partition": record.source.partition,
+                "offset": record.source.offset,
                 "error": letter.message,
             },
         )
 
-    async def _bury_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
+    async def _publish_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
         """Publish the dead letter without key and value: a compressed record may be far larger than
         Kafka accepts. The letter names the source record, which is there for as long as ``events``
         keeps it."""
@@ -149,10 +152,10 @@ class OutcomePublisher:
         )
         await self._publisher.publish(message)
 
-    async def _publish(self, work: SourceRecord, outcome: Outcome, span: Span) -> None:
+    async def _publish_outcome(self, record: SourceRecord, outcome: Outcome, span: Span) -> None:
         publishing = self._spans.publish(self._topics.outcomes, span)
         with trace.use_span(publishing, end_on_exit=True):
-            message = self._message(work, outcome, publishing)
+            message = self._message(record, outcome, publishing)
             try:
                 at = await self._publisher.publish(message)
             except RecordTooLarge:
@@ -161,27 +164,29 @@ class OutcomePublisher:
                 at = await self._publisher.publish(replace(message, key=None))
             self._spans.stored(publishing, at.partition, at.offset)
 
-    def _message(self, work: SourceRecord, outcome: Outcome, span: Span) -> Message:
-        key = work.key
+    def _message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
+        key = record.key
         if outcome.interaction_id is not None:
             key = outcome.interaction_id.encode()
         headers = [
             *outcome_headers(outcome, app_id=self._app_id),
             *trace_headers(span),
-            *work.assignment.headers,
+            *record.assignment.headers,
         ]
-        return Message(self._topics.outcomes, key=key, value=encode_outcome(outcome), headers=headers)
+        return Message(
+            self._topics.outcomes, key=key, value=encode_outcome(outcome), headers=headers
+        )
 
-    def _outcome(self, work: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
-        event = work.event if isinstance(work.event, InteractionEvent) else None
+    def _outcome(self, record: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
+        event = record.event if isinstance(record.event, InteractionEvent) else None
         put_off = verdict.put_off
         trace_id = span.get_span_context().trace_id
         return Outcome(
             outcome_id=outcome_id(
-                work.source,
+                record.source,
                 None if put_off is None else put_off.attempt,
-                redriven=work.redriven,
-                life=work.life,
+                redriven=record.redriven,
+                life=record.life,
             ),
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,
@@ -197,11 +202,11 @@ class OutcomePublisher:
             api_calls=verdict.api_calls,
             attempts=verdict.attempts,
             duration_ms=verdict.duration_ms,
-            event_time=rfc3339(work.occurred_at),
+            event_time=rfc3339(record.occurred_at),
             decided_at=verdict.decided_at,
             latency_ms=verdict.latency_ms,
             end_to_end_ms=verdict.end_to_end_ms,
-            source=work.source,
+            source=record.source,
             trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
             error=verdict.error,
             next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),

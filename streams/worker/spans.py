@@ -39,20 +39,20 @@ class RecordSpans:
         self._tracer = tracer
         self._app_id = app_id
 
-    def process(self, work: SourceRecord) -> Span:
+    def process(self, record: SourceRecord) -> Span:
         """Begin the record's own span; the caller ends it."""
-        topic = work.tp.topic
+        topic = record.tp.topic
         span = self._tracer.start_span(
-            f"process {topic}", context=extract_context(work.headers), kind=SpanKind.CONSUMER
+            f"process {topic}", context=extract_context(record.headers), kind=SpanKind.CONSUMER
         )
         if span.is_recording():
-            span.set_attributes(self._attributes(work))
+            span.set_attributes(self._attributes(record))
         return span
 
     @contextmanager
-    def processing(self, work: SourceRecord) -> Iterator[Span]:
+    def processing(self, record: SourceRecord) -> Iterator[Span]:
         """The record's own span, current for as long as its lane works on it."""
-        span = self.process(work)
+        span = self.process(record)
         with trace.use_span(
             span, end_on_exit=True, record_exception=False, set_status_on_exception=False
         ):
@@ -107,23 +107,23 @@ class RecordSpans:
             span.set_attribute(MESSAGING_KAFKA_OFFSET, offset)
         span.end()
 
-    def _attributes(self, work: SourceRecord) -> dict[str, str | int]:
+    def _attributes(self, record: SourceRecord) -> dict[str, str | int]:
         attributes: dict[str, str | int] = {
             MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
             MESSAGING_OPERATION_NAME: "process",
             MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.PROCESS.value,
-            MESSAGING_DESTINATION_NAME: work.tp.topic,
-            MESSAGING_DESTINATION_PARTITION_ID: str(work.tp.partition),
+            MESSAGING_DESTINATION_NAME: record.tp.topic,
+            MESSAGING_DESTINATION_PARTITION_ID: str(record.tp.partition),
             MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
-            MESSAGING_KAFKA_OFFSET: work.offset,
+            MESSAGING_KAFKA_OFFSET: record.offset,
         }
-        if isinstance(work.event, InteractionEvent):
-            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = work.event.interaction_id
-            attributes["interaction.id"] = work.event.interaction_id
+        if isinstance(record.event, InteractionEvent):
+            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = record.event.interaction_id
+            attributes["interaction.id"] = record.event.interaction_id
             known = {
-                "interaction.type": work.event.interaction_type,
-                "event.id": work.event.event_id,
-                "event.source": work.event.source,
+                "interaction.type": record.event.interaction_type,
+                "event.id": record.event.event_id,
+                "event.source": record.event.source,
             }
             attributes |= {name: value for name, value in known.items() if value is not None}
         return attributes

@@ -19,9 +19,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from streams.worker.state.table import changelog
-from tests.kafka.test_worker_ends import worker_settings
 from tests.support.clusters import KafkaCluster, kafka_cluster
-from tests.support.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.workers import WorkerProcess, eventually, free_port, worker_settings, workers
 
 # A broker that is killed and started again, and a worker that takes a minute to give up.
 pytestmark = pytest.mark.timeout(400)

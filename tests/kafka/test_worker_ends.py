@@ -10,24 +10,10 @@ from pathlib import Path
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from tests.support.clusters import KafkaCluster, RunningKafka
-from tests.support.workers import eventually, free_port, workers
+from tests.support.workers import eventually, free_port, worker_settings, workers
 
 # What the operator is promised.
 END_SECONDS = 30.0
-
-
-def worker_settings(
-    make_settings: Callable[..., Settings], kafka: RunningKafka | KafkaCluster, **overrides: object
-) -> Settings:
-    return make_settings(
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        genesys_cloud_base_url="http://127.0.0.1:9",
-        genesys_cloud_client_id="client",
-        genesys_cloud_client_secret="secret",
-        disposition_code_id="code",
-        worker_port=free_port(),
-        **{"kafka_session_timeout_seconds": 6.0, **overrides},
-    )
 
 
 async def test_a_topic_is_missing(

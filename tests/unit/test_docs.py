@@ -64,6 +64,18 @@ def test_every_module_that_a_document_names_is_there(document: Path) -> None:
     } == set()
 
 
+def test_every_test_that_a_comment_names_is_there() -> None:
+    """By its path from the root, or, as is shorter, by its name: these show what is said there."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    cited = {
+        (str(module.relative_to(ROOT)), name)
+        for module in (ROOT / "streams").rglob("*.py")
+        for name in re.findall(r"(?:\btests/[\w/]+(?:\.py)?|\btest_\w+\.py)", module.read_text())
+    }
+    assert len(cited) > 30
+    assert {at for at in cited if at[1] not in tests and not (ROOT / at[1]).exists()} == set()
+
+
 @pytest.mark.parametrize("gone", ["streams/gone.py", "core/gone.py", "gone.py", "worker/gone/"])
 def test_a_name_of_any_such_form_is_looked_at(gone: str) -> None:
     assert NAMED.findall(f"see `{gone}` and `make test`, `a/b`, `--flag`") == [gone]

@@ -125,7 +125,7 @@ class Assignments:
             self._drained = assignment
             if not await commit() and (untaken := assignment.uncommitted()):
                 log.warning(
-                    "Kafka did not take the last offsets: what was told since is told again",
+                    "Kafka did not take the last offsets: the outcomes since are published again",
                     extra={"generation": assignment.generation, "partitions": len(untaken)},
                 )
         finally:

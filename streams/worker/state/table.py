@@ -27,9 +27,9 @@ from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
 
-# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
-# store; with a dozen partitions a worker would grow until it is killed. Blocks that are not in this
-# cache may still be in the operating system's.
+# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's store
+# (test_faust_app.py); with a dozen partitions a worker would grow until it is killed. Blocks that
+# are not in this cache may still be in the operating system's.
 BLOCK_CACHE_BYTES = 1 << 20
 WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
@@ -59,7 +59,7 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
         partitions=partitions,
         schema=RunSchema(key_type=bytes, value_type=bytes),
         recovery_buffer_size=RECOVERY_RUNS,
-        # A fresh dict: Faust's store takes entries out of the one it is given.
+        # A fresh dict: Faust's store takes entries out of the one it is given (test_faust_app.py).
         options={
             "block_cache_size": BLOCK_CACHE_BYTES,
             "write_buffer_size": WRITE_BUFFER_BYTES,
@@ -131,7 +131,9 @@ class InteractionTable:
         ]
         runs = await self._publisher.enqueue_all(messages)
         # Each run is applied by a task of its own, so that those of one partition are applied in the
-        # order in which they are acknowledged, and whatever becomes of the others.
+        # order in which they are acknowledged, and whatever becomes of the others. Shielded: the
+        # values must reach the store even if the group is abandoned here. A later write would move
+        # the store's offset past a value that it lacks.
         applying = [asyncio.create_task(self._apply_run(assignment, run)) for run in runs]
         await asyncio.shield(asyncio.gather(*applying))
 
@@ -162,7 +164,7 @@ class InteractionTable:
         return forgotten
 
     def disown(self) -> None:
-        """The partitions were revoked: their sizes are no longer ours to tell."""
+        """The partitions were revoked: their sizes are no longer ours to report."""
         self._sizes.clear()
 
     async def _apply_run(

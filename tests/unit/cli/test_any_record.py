@@ -24,15 +24,15 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
-from streams.operator.letter import in_turn, standings
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
+from streams.operator.standing import in_turn, standings
 from streams.settings import Settings
 from streams.wire.dead_letters import SOURCE, read_letter
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
+from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
-from tests.unit.operator.test_redrive import Recording
 
 TOPICS = TopicNames("genesys.interaction.")
 PARTITIONS = 4

@@ -22,7 +22,7 @@ from streams.core.envelope import InteractionEvent, parse
 from streams.core.inquiry import Inquiry
 from streams.core.interaction import Interaction
 from streams.core.records import InteractionRecord, Verdict, decode_record, encode_record
-from streams.core.redelivery import Appearance, told_before
+from streams.core.redelivery import Appearance, redelivery_of
 from streams.core.retry_policy import PatchPolicy
 from streams.errors import ApiError, ApiTimeout, BadRequest, Conflict, NotFound, RateLimited
 from streams.genesys.answers import Answer
@@ -138,7 +138,7 @@ class Worker:
         key = event.interaction_id
         stored = self._table.get(key)
         record = decode_record(stored) if stored else InteractionRecord(key)
-        again = told_before(record, event, Appearance(offset))
+        again = redelivery_of(record, event, Appearance(offset))
         if again is not None:
             if again.verdict is not None:
                 self.told[offset].append(again.verdict)

@@ -128,7 +128,7 @@ def over(
 ) -> InteractionRecord:
     """A record that was put off has its final verdict."""
     verdict = failed(failure(said))
-    return decision.apply(record, seen, offset, verdict, NOW_MS, taken=2**62, redriven=2**62)
+    return decision.apply(record, seen, offset, verdict, NOW_MS, returned_at=2**62, redriven=2**62)
 
 
 @pytest.mark.parametrize("said", FILLERS, ids=ascii)
@@ -161,8 +161,8 @@ def steps(draw: st.DrawFn) -> tuple[int, Step]:
     def add(record: InteractionRecord, offset: int) -> InteractionRecord:
         seen = opaque(filler, offset % 10_000) if is_opaque else numbered(offset)
         verdict = failed(error) if is_over else deferred(error, record, offset)
-        taken = offset if again else None
-        return decision.apply(record, seen, offset, verdict, NOW_MS, taken=taken)
+        returned_at = offset if again else None
+        return decision.apply(record, seen, offset, verdict, NOW_MS, returned_at=returned_at)
 
     return draw(st.integers(1, 70)), add
 

@@ -21,8 +21,7 @@ from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
 from tests.support.examples import times
-from tests.support.scripted import LeapingClock, Recorder
-from tests.unit.genesys.raw_server import (
+from tests.support.raw_server import (
     BODY,
     GOOD,
     GRANTED,
@@ -32,6 +31,7 @@ from tests.unit.genesys.raw_server import (
     http,
     raw_server,
 )
+from tests.support.scripted import LeapingClock, Recorder
 
 DAYS = 200_000.0
 

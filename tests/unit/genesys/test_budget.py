@@ -152,7 +152,7 @@ class Worker:
     budget: Budget
     random: Random
     latency: float
-    closed_until: float = -math.inf
+    paused_until: float = -math.inf
     way: list[tuple[float, float, int, Quota]] = field(default_factory=list)
 
     def step(self, api: Api, now: float) -> None:
@@ -161,8 +161,8 @@ class Worker:
             _, sent_at, number, quota = entry
             self.budget.answered(number, quota, sent_at, now)
             if quota.count > quota.allowed:
-                self.closed_until = max(self.closed_until, now + quota.reset)
-        while now >= self.closed_until and self.budget.next_at(now) <= now:
+                self.paused_until = max(self.paused_until, now + quota.reset)
+        while now >= self.paused_until and self.budget.next_at(now) <= now:
             latency = self.latency * self.random.uniform(0.5, 1.5)
             number = self.budget.send(now)
             self.way.append((now + latency, now, number, api.take(now + latency / 2)))

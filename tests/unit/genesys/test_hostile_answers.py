@@ -13,26 +13,12 @@ from random import Random
 
 import pytest
 
-from streams.errors import (
-    ApiError,
-    BadRequest,
-    ConnectionLost,
-    Forbidden,
-    RateLimited,
-    ServerError,
-)
+from streams.errors import ApiError, BadRequest, ConnectionLost, Forbidden, RateLimited, ServerError
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.transport import BODY_LIMIT
+from tests.support.raw_server import BODY, RawServer, check_error, client_settings, http, raw_server
 from tests.support.scripted import CLIENT_SECRET, LeapingClock, Recorder
-from tests.unit.genesys.raw_server import (
-    BODY,
-    RawServer,
-    check_error,
-    client_settings,
-    http,
-    raw_server,
-)
 
 
 @asynccontextmanager

@@ -22,8 +22,8 @@ from streams.genesys import client as client_module
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.settings import GenesysSettings
+from tests.support.raw_server import RawServer, http, read_request
 from tests.support.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, LeapingClock, Recorder
-from tests.unit.genesys.raw_server import RawServer, http, read_request
 
 PASSWORD = "pr0xy-p4ssw0rd"
 USER = "pr0xy-us3r"

@@ -6,7 +6,7 @@ larger than Kafka takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -43,14 +43,8 @@ from tests.support.world import (
     Worker,
     World,
     event,
+    raising,
 )
-
-
-def raising(error: Exception) -> Callable[..., None]:
-    def fail(*_: object) -> None:
-        raise error
-
-    return fail
 
 
 class FaultyApi:

@@ -12,8 +12,8 @@ import pytest
 
 from streams.core.records import Basis, Decision, Reason, Source
 from streams.local import model
-from streams.local.demo.account import Account, ApiCounts, settle
-from streams.local.demo.ledger import Ledger, Place, SourceRecord, Told
+from streams.local.demo.account import Account, ApiCounts, account_for
+from streams.local.demo.ledger import Ledger, Place, PublishedOutcome, SourceRecord
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
@@ -37,7 +37,9 @@ class Run:
     api: dict[str, ApiCounts] = field(default_factory=dict)
 
     def account(self) -> Account:
-        return settle(self.ledger, delivery=self.delivery, truths=TRUTHS, api=self.api, seconds=2.0)
+        return account_for(
+            self.ledger, delivery=self.delivery, truths=TRUTHS, api=self.api, seconds=2.0
+        )
 
     def place(self, decision: Decision) -> Place:
         """Some record that was decided so."""
@@ -50,7 +52,7 @@ class Run:
     def change(self, place: Place, **fields: Any) -> None:
         told = self.ledger.final[place][0]
         changed = msgspec.structs.replace(told.outcome, **fields)
-        self.ledger.final[place] = [Told(changed, told.timestamp_ms)]
+        self.ledger.final[place] = [PublishedOutcome(changed, told.timestamp_ms)]
 
 
 @pytest.fixture
@@ -65,7 +67,9 @@ def run() -> Run:
         next_offset[partition] += 1
         run.ledger.sent.append(event["id"])
         run.ledger.records[place] = SourceRecord(event, timestamp_ms=1_000)
-        run.ledger.tell(Told(outcome(event, place, next(answers[interaction_id])), 1_040))
+        run.ledger.enter(
+            PublishedOutcome(outcome(event, place, next(answers[interaction_id])), 1_040)
+        )
     run.delivery.accepted = len(EVENTS)
     run.api = {
         each: ApiCounts(calls=modelled.gets + modelled.patches, patches_applied=modelled.patches)
@@ -140,7 +144,7 @@ def written_twice(run: Run) -> None:
     again = (partition, offset + 1)
     record = run.ledger.records[again] = run.ledger.records[partition, offset]
     due = model.Expected("duplicate", "duplicate-sequence", "cache")
-    run.ledger.tell(Told(outcome(dict(record.event), again, due), 1_040))
+    run.ledger.enter(PublishedOutcome(outcome(dict(record.event), again, due), 1_040))
 
 
 def no_outcome(run: Run) -> None:
@@ -151,17 +155,17 @@ def only_deferred(run: Run) -> None:
     place = run.place(Decision.PATCHED)
     told = run.ledger.final.pop(place)[0]
     deferral = msgspec.structs.replace(told.outcome, final=False, decision=Decision.DEFERRED)
-    run.ledger.tell(Told(deferral, told.timestamp_ms))
+    run.ledger.enter(PublishedOutcome(deferral, told.timestamp_ms))
 
 
 def two_outcomes(run: Run) -> None:
-    run.ledger.tell(run.ledger.final[run.place(Decision.INELIGIBLE)][0])
+    run.ledger.enter(run.ledger.final[run.place(Decision.INELIGIBLE)][0])
 
 
 def stray_outcome(run: Run) -> None:
     told = run.ledger.final[run.place(Decision.INELIGIBLE)][0]
     nowhere = Source("genesys.interaction.events", 3, 999_999)
-    run.ledger.tell(Told(msgspec.structs.replace(told.outcome, source=nowhere), 1_040))
+    run.ledger.enter(PublishedOutcome(msgspec.structs.replace(told.outcome, source=nowhere), 1_040))
 
 
 def another_event(run: Run) -> None:
@@ -248,7 +252,7 @@ def test_of_many_only_a_few_are_named(run: Run) -> None:
 
 
 def test_the_example_is_there_without_eligible_interactions() -> None:
-    account = settle(
+    account = account_for(
         Ledger(), delivery=DeliveryReport(), truths={"a": {"type": "chat"}}, api={}, seconds=0.0
     )
     assert account.example == "a"

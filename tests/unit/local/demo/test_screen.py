@@ -14,7 +14,7 @@ from rich.console import Console
 from streams.clock import Clock
 from streams.core.records import Basis, Decision, Reason, Source
 from streams.local.demo.account import Account
-from streams.local.demo.ledger import Ledger, Percentiles, Readings, SourceRecord, Told
+from streams.local.demo.ledger import Ledger, Percentiles, PublishedOutcome, Readings, SourceRecord
 from streams.local.demo.screen import DRAW_SECONDS, PRINT_SECONDS, Film, Screen
 from streams.wire.outcomes import Outcome
 
@@ -105,7 +105,7 @@ def decided(ledger: Ledger, offset: int, *, at_ms: int = 1_000, took_ms: int = 4
         trace_id=None,
         error=None,
     )
-    ledger.tell(Told(outcome, at_ms + took_ms))
+    ledger.enter(PublishedOutcome(outcome, at_ms + took_ms))
 
 
 async def follow(*, terminal: bool, seconds: float) -> str:

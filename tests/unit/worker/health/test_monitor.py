@@ -16,7 +16,7 @@ from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, StoreError
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.watchdog import (
     CHECK_SECONDS,
     FROZEN_SECONDS,
