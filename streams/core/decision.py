@@ -70,8 +70,8 @@ Step = Settle | Fetch | Patch
 # because an interaction's record has to fit into one Kafka record.
 MOST_REMEMBERED = 64
 
-# How many verdicts whose outcomes are not published an interaction's record may hold beside the last
-# one. It bounds the record's size; a record beyond it waits until the others are published.
+# How many verdicts whose outcomes are not published an interaction's record may hold beside the
+# last one. It bounds the record's size; a source record beyond it waits until they are published.
 MOST_UNPUBLISHED = 32
 
 # Reasons that can not change any more once they hold for an interaction.

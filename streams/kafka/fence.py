@@ -81,11 +81,13 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             raise ProducerClosed
         if self._message_accumulator._exception is not None:
             raise self._message_accumulator._exception
-        return [
-            (run, asyncio.shield(self._message_accumulator._append_batch(batch, place).future))
+        batches = [
+            (place, run, batch)
             for place, queue in self._by_partition(messages).items()
             for run, batch in self._batches(queue)
         ]
+        append = self._message_accumulator._append_batch
+        return [(run, asyncio.shield(append(batch, place).future)) for place, run, batch in batches]
 
     def _by_partition(
         self, messages: Sequence[Message]
@@ -110,7 +112,8 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         run: list[Message] = []
         batch = self.create_batch()
         for message in queue:
-            fields = {"key": message.key, "value": message.value, "headers": message.headers}
+            headers = list(message.headers)  # aiokafka's builder takes nothing else
+            fields = {"key": message.key, "value": message.value, "headers": headers}
             if batch.append(timestamp=None, **fields) is None:
                 batch.close()
                 yield run, batch

@@ -18,7 +18,8 @@ _POSITIVE = 0x7FFFFFFF
 # Keys whose hash is remembered: an interaction has some nine events, most of them within minutes.
 _REMEMBERED = 1 << 16
 
-# Longer keys are not remembered: another producer's may have a megabyte. No interaction id is longer.
+# Longer keys are not remembered: another producer's may have a megabyte. No interaction id is
+# longer.
 _LONGEST = 128
 
 
@@ -33,9 +34,9 @@ def _murmur2(key: bytes) -> int:
     whole = length & ~3
     hashed = _SEED ^ length
     for word in struct.unpack_from(f"<{whole >> 2}I", key):
-        word = word * _MULTIPLIER & _32_BITS
-        word = (word ^ word >> 24) * _MULTIPLIER & _32_BITS
-        hashed = hashed * _MULTIPLIER & _32_BITS ^ word
+        mixed = word * _MULTIPLIER & _32_BITS
+        mixed = (mixed ^ mixed >> 24) * _MULTIPLIER & _32_BITS
+        hashed = hashed * _MULTIPLIER & _32_BITS ^ mixed
     if whole != length:
         hashed ^= int.from_bytes(key[whole:], "little")
         hashed = hashed * _MULTIPLIER & _32_BITS

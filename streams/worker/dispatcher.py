@@ -15,6 +15,7 @@ from streams.errors import OffsetHole, OwnershipLost
 from streams.kafka.settings import TopicNames
 from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.lanes import Lanes
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
@@ -78,8 +79,10 @@ class Dispatcher:
         in_flight: int,
         assignments: Assignments,
         partitions: Partitions,
+        commits: GroupCommit,
         on_failure: Callable[[BaseException], None],
     ) -> None:
+        self._commits = commits
         self._processor = processor
         self._table = table
         self._holes = holes
@@ -114,7 +117,10 @@ class Dispatcher:
     async def end_assignment(self, assignment: Assignment) -> None:
         assignment.ending.set()
         self.waiting.close()
-        if not await self.lanes.drain(DRAIN_SECONDS):
+        began = self._clock.monotonic()
+        drained = await self.lanes.drain(DRAIN_SECONDS)
+        left = DRAIN_SECONDS - (self._clock.monotonic() - began)
+        if not await self._commits.drain(max(0.0, left)) or not drained:
             log.warning(
                 "lanes abandoned in the middle of a call: their records will be taken up again, "
                 "and a PATCH in doubt looked at first",
@@ -137,7 +143,7 @@ class Dispatcher:
         assignment = self._assignments.current
         if assignment is None or message.generation_id != assignment.generation:
             return
-        run: Run = message.value
+        run: Run = message.value  # type: ignore[assignment]  # as_message has put it there
         for record in run:
             if assignment.ending.is_set():
                 return
@@ -164,8 +170,10 @@ class Dispatcher:
             self._metrics.misplaced(record.tp.partition)
         if record.tp.topic == self._retries:
             self.waiting.put(record)
-        else:
+        elif self.lanes.holds(record.lane) or not self._processor.at_once(record):
             await self.lanes.put(record)
+        else:
+            await self._commits.room()
 
     async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
         """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
@@ -236,6 +244,7 @@ class Dispatcher:
         waiting = self.waiting
         record.begin()
         try:
+            await self._commits.released(record.lane)
             await self._processor.process(record, resting)
         except OwnershipLost as lost:
             log.info(

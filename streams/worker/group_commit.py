@@ -23,7 +23,7 @@ from typing import Any
 
 from opentelemetry.trace import Span
 
-from streams.core.records import InteractionRecord
+from streams.core.records import InteractionRecord, encode_record
 from streams.errors import OwnershipLost
 from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
@@ -42,17 +42,21 @@ MOST_RECORDS = 1_000
 # A partition's number and an interaction's id.
 Key = tuple[int, str]
 
+# An interaction's record and its bytes.
+State = tuple[InteractionRecord, bytes]
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
     """A source record with its outcome, ready to be published.
 
-    ``state``: the interaction's record with the verdict; None when the table has it already.
+    ``state``: the interaction's record with the verdict, and its bytes; None when the table has it
+    already.
     ``spans``: those that end when the outcome is published.
     """
 
     source: SourceRecord
-    state: InteractionRecord | None
+    state: State | None
     outcome: Outcome
     message: Message
     spans: tuple[Span, ...] = ()
@@ -64,7 +68,7 @@ class _Group:
     are set, too, when the group has failed."""
 
     assignment: Assignment
-    states: dict[Key, InteractionRecord] = field(default_factory=dict)
+    states: dict[Key, State] = field(default_factory=dict)
     decided: list[Decided] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,7 +119,7 @@ class GroupCommit:
         """The interaction's record, if a group holds one that the store has not got yet."""
         for group in (self._open, self._writing):
             if group is not None and (found := group.states.get(key)) is not None:
-                return found
+                return found[0]
         return None
 
     def add(self, decided: Decided) -> None:
@@ -131,8 +135,9 @@ class GroupCommit:
     async def write(self, assignment: Assignment, partition: int, state: InteractionRecord) -> None:
         """Put an interaction's record into the open group, and wait until the changelog has it.
         Raises OwnershipLost, PublishError, StoreError."""
+        encoded = encode_record(state)
         group = self._group(assignment)
-        group.states[(partition, state.interaction_id)] = state
+        group.states[(partition, state.interaction_id)] = (state, encoded)
         await group.after(group.written)
 
     async def room(self) -> None:
@@ -163,7 +168,7 @@ class GroupCommit:
     def _join(self, decided: Decided) -> _Group:
         source, group = decided.source, self._group(decided.source.assignment)
         if decided.state is not None:
-            group.states[(source.tp.partition, decided.state.interaction_id)] = decided.state
+            group.states[(source.tp.partition, decided.state[0].interaction_id)] = decided.state
         group.decided.append(decided)
         self._of_lane[source.lane] = group
         return group
@@ -189,12 +194,12 @@ class GroupCommit:
         except OwnershipLost as lost:
             log.info("records left to their partitions' next owner", extra={"why": str(lost)})
             self._fail(lost)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 - it ends the worker
             self._fail(failure)
             self._on_failure(failure)
 
     def _fail(self, failure: BaseException) -> None:
-        """Fail all groups, and those to come: what is behind a failed group must not overtake it."""
+        """Fail all groups, and those to come: none may overtake a group that has failed."""
         self._failure = failure
         for group in (self._publishing, self._writing, self._open):
             if group is not None:
@@ -209,7 +214,8 @@ class GroupCommit:
             group.closed.set()
             # The others of this turn of the event loop have joined by now.
             if group.states:
-                await self._table.put_all(group.assignment, group.states)
+                values = {key: encoded for key, (_, encoded) in group.states.items()}
+                await self._table.put_all(group.assignment, values)
             group.written.set()
             if self._publishing is not None:
                 await self._publishing.after(self._publishing.done)

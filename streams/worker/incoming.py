@@ -114,7 +114,8 @@ def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:
 
 
 def _timestamp(timestamp_ms: float | None, now: float) -> float:
-    """The record's time, epoch seconds, from ``timestamp_ms``, epoch milliseconds. Kafka stores any 64 bits as a time: one before 1970, one
+    """The record's time, epoch seconds, from ``timestamp_ms``, epoch milliseconds. Kafka stores any
+    64 bits as a time: one before 1970, one
     after now, or none at all becomes now. Nothing may wait for a time that never comes, or be
     written as a date that does not exist."""
     if timestamp_ms is None or not 0 < timestamp_ms <= now * 1000:

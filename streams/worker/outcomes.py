@@ -13,7 +13,7 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
-from streams.core.records import Decision, InteractionRecord, PutOff, Verdict
+from streams.core.records import Decision, InteractionRecord, PutOff, Verdict, encode_record
 from streams.errors import RecordTooLarge
 from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
@@ -59,7 +59,16 @@ class OutcomePublisher:
         self._spans.decided(span, verdict, outcome.latency_ms)
         publishing = self._spans.publish(self._topics.outcomes, span)
         message = self._message(record, outcome, publishing)
-        return Decided(record, known, outcome, message, (publishing,))
+        state = None if known is None else (known, encode_record(known))
+        return Decided(record, state, outcome, message, (publishing,))
+
+    def decided_alone(
+        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None
+    ) -> Decided:
+        """The same for a record that has no span of a lane."""
+        span = self._spans.process(record)
+        decided = self.decided(record, verdict, known, span)
+        return replace(decided, spans=(*decided.spans, span))
 
     async def publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the dead letter of a failed record, then the outcome, then the copy of a record

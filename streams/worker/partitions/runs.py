@@ -6,7 +6,7 @@ A run makes that the price of many records.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
@@ -80,12 +80,17 @@ def as_message(tp: TP, run: Run, generation: int) -> Message:
     )
 
 
-class RunSchema(faust.Schema):
+class RunSchema(faust.Schema[Any, Any]):
     """Decodes nothing: the value of a message is its run."""
 
     def compile(
-        self, app: AppT, *, on_key_decode_error: Any = None, on_value_decode_error: Any = None
-    ) -> Callable[..., Awaitable[EventT[Any]]]:
+        self,
+        app: AppT,
+        *,
+        on_key_decode_error: Any = None,
+        on_value_decode_error: Any = None,
+        default_propagate: bool = False,
+    ) -> Any:
         async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
             return app.create_event(None, message.value, None, message)
 

@@ -17,7 +17,7 @@ from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.core.records import InteractionRecord, decode_record, encode_record
+from streams.core.records import InteractionRecord, decode_record
 from streams.errors import StoreError
 from streams.kafka.message import Message
 from streams.kafka.publisher import AcknowledgedRun, Publisher
@@ -36,8 +36,8 @@ WRITE_BUFFERS = 2
 # Per store: keeps a worker with many partitions below the usual limit of 1,024 descriptors.
 MAX_OPEN_FILES = 64
 
-# Runs of changelog records that Faust collects before it has them applied: one run is a batch of its
-# own already. Faust treats 1 in another way: it reads on while it applies.
+# Runs of changelog records that Faust collects before it has them applied: one run is a batch of
+# its own already. Faust treats 1 in another way: it reads on while it applies.
 RECOVERY_RUNS = 2
 
 # How many keys are looked at before other work gets its turn.
@@ -114,26 +114,26 @@ class InteractionTable:
         return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
 
     async def put_all(
-        self, assignment: Assignment, records: Mapping[tuple[int, str], InteractionRecord]
+        self, assignment: Assignment, records: Mapping[tuple[int, str], bytes]
     ) -> None:
-        """Write the records, each named by its partition and its interaction's id, and wait until
-        the changelog has them all. Raises OwnershipLost, PublishError, StoreError."""
+        """Write the encoded records, each named by its partition and its interaction's id, and wait
+        until the changelog has them all. Raises OwnershipLost, PublishError, StoreError."""
         await assignment.owned()
         messages = [
             Message(
                 self.changelog,
                 key=interaction_id.encode(),
-                value=encode_record(record),
+                value=record,
                 headers=assignment.headers,
                 partition=partition,
             )
             for (partition, interaction_id), record in records.items()
         ]
         runs = await self._publisher.enqueue_all(messages)
-        # Each run is applied by a task of its own, so that those of one partition are applied in the
-        # order in which they are acknowledged, and whatever becomes of the others. Shielded: the
-        # values must reach the store even if the group is abandoned here. A later write would move
-        # the store's offset past a value that it lacks.
+        # Each run is applied by a task of its own, so that those of one partition are applied in
+        # the order in which they are acknowledged, and whatever becomes of the others. Shielded:
+        # the values must reach the store even if the group is abandoned here. A later write would
+        # move the store's offset past a value that it lacks.
         applying = [asyncio.create_task(self._apply_run(assignment, run)) for run in runs]
         await asyncio.shield(asyncio.gather(*applying))
 
