@@ -27,18 +27,10 @@ ONLY_ON_KAFKA = ("kafka", "chaos")
 # How long one example takes tells of the machine, and what else runs on it: there is no deadline.
 # Each run draws other examples, so a quick one that is run often sees as much as a long one:
 # make test ARGS="--hypothesis-profile=thorough --timeout=3600"
-# For the same reason, slow drawing fails no test.
-SLOW = (hypothesis.HealthCheck.too_slow,)
-hypothesis.settings.register_profile(
-    "quick", deadline=None, max_examples=50, suppress_health_check=SLOW
-)
-hypothesis.settings.register_profile(
-    "thorough", deadline=None, max_examples=2000, suppress_health_check=SLOW
-)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
 # For a look at the coverage: tracing makes each example slower, and the first few reach most lines.
-hypothesis.settings.register_profile(
-    "few", deadline=None, max_examples=2, suppress_health_check=SLOW
-)
+hypothesis.settings.register_profile("few", deadline=None, max_examples=2)
 hypothesis.settings.load_profile("quick")
 
 

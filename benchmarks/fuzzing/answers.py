@@ -35,7 +35,7 @@ class Reply:
 
 
 # An answer that takes for ever costs the worker API_TIMEOUT_SECONDS, and one without a time to wait
-# closes its gate for seconds: one in so many.
+# pauses its gate for seconds: one in so many.
 ONE_IN_SLOW = 100
 
 _LARGE = 1_500_000

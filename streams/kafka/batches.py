@@ -1,7 +1,7 @@
 """Cuts the bytes of a fetch into batches. Pure.
 
 A batch is not read, but reported as Unreadable, if its CRC is wrong, if its format or codec is
-unknown, or if its offsets can not be at this place of the log. Its last offset is then taken from
+unknown, or if its offsets can not be at this place of the log. Its last offset is then read from
 the batch behind it rather than from the batch itself.
 """
 

@@ -50,7 +50,7 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Topics for which the group has members or committed offsets. ``settled``: whether the topics
+    """Topics for which the group has members or committed offsets. ``stable``: whether the topics
     of the members are known; the broker does not name them while the group is rebalancing."""
 
     topics: frozenset[str]

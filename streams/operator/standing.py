@@ -35,17 +35,17 @@ class Wanted:
 class Standing(StrEnum):
     """What has become of a letter.
 
-    ``OPEN``: a redrive sends it back. ``NO_EVENT``: its bytes are not an event, so no redrive sends
-    it back, and nothing else closes it. ``NO_SOURCE``: the same, because its place in ``events``
-    can not be read or does not exist. ``SENT_BACK``: it was sent back, and has not died again.
+    ``OPEN``: it waits for a redrive. ``NO_EVENT``: its bytes are not an event, so no redrive takes
+    it, and nothing else ends that. ``NO_SOURCE``: the same, because its place in ``events``
+    can not be read or does not exist. ``REDRIVEN``: it was redriven, and has not died again.
     ``REPLACED``: a later letter is of the same record, which was written again after a crash, or
-    was sent back and died once more.
+    was redriven and died once more.
     """
 
     OPEN = "open"
     NO_EVENT = "no event"
     NO_SOURCE = "no source"
-    SENT_BACK = "sent back"
+    REDRIVEN = "redriven"
     REPLACED = "replaced"
 
     @property
@@ -60,7 +60,7 @@ def standings(
 ) -> list[tuple[Letter, Standing]]:
     """The standing of each letter, given all letters.
 
-    ``sent``: the (source, redrive count) pairs that have been sent back already. ``is_absent``:
+    ``sent``: the (source, redrive count) pairs that have been redriven already. ``is_absent``:
     whether a source is in a partition whose number ``retries`` lacks, so that the letter cannot go
     back.
     """
@@ -77,14 +77,14 @@ def standings(
         if letter.source_unreadable or (letter.source is not None and is_absent(letter.source)):
             return Standing.NO_SOURCE
         if (letter.source, letter.redriven + 1) in sent:
-            return Standing.SENT_BACK
+            return Standing.REDRIVEN
         return Standing.OPEN
 
     return [(letter, standing(letter)) for letter in letters]
 
 
 def in_turn(letters: Sequence[Letter]) -> list[Letter]:
-    """The letters in the order in which to send them back. Those of one interaction come in the
+    """The letters in the order in which to redrive them. Those of one interaction come in the
     order of their records in ``events``, which may differ from the order in which they died.
     Otherwise the order stays."""
     turns: defaultdict[str | None, deque[Letter]] = defaultdict(deque)

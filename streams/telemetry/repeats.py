@@ -1,4 +1,4 @@
-"""Lets one line of a kind through in ten seconds, so that lasting trouble does not bury other
+"""Lets one line of a kind through in ten seconds, so that lasting trouble does not hide other
 lines."""
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Partitions(Protocol):
 
 
 class Dispatcher:
-    """The AssignmentListener to which the agents hand their records."""
+    """The AssignmentObserver to which the agents hand their records."""
 
     def __init__(
         self,

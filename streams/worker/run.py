@@ -248,7 +248,7 @@ class Worker:
             commits=commits,
             on_failure=self._ending.fail,
         )
-        self._assignments.add_listener(self._dispatcher)
+        self._assignments.add_observer(self._dispatcher)
         declare_agents(self._app, settings.topics, self._dispatcher, self._ending.fail)
         self._monitor = Monitor(
             self._app,

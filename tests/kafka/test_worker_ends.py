@@ -71,8 +71,8 @@ async def test_a_stop_that_hangs_keeps_nobody_waiting(
         assert "hangs in a rebalance" in started["hangs"].output
 
         def has_all() -> bool:
-            taken = started["stays"].output.splitlines()
-            last = [line for line in taken if "partitions taken over" in line][-1]
+            lines = started["stays"].output.splitlines()
+            last = [line for line in lines if "partitions taken over" in line][-1]
             return len(re.findall(r"\b\d+: \d+", last)) == 12
 
         await eventually(has_all, 15, "the worker that stays has all partitions")

@@ -193,7 +193,7 @@ MUTANTS = (
         "    if False:\n",
         (
             f"{TEST_PROXIES}::test_one_that_can_not_be_used_is_one_line_that_names_the_variable",
-            f"{TEST_THROUGH}::test_one_that_can_not_be_used_is_told_before_anything_starts",
+            f"{TEST_THROUGH}::test_one_that_can_not_be_used_is_named_before_anything_starts",
         ),
     ),
 )

@@ -18,14 +18,14 @@ TEST_TURNS = "tests/unit/genesys/gate/test_turns.py"
 MUTANTS = (
     # 9 Throttle
     Mutant(
-        "a 429 closes no gate",
+        "a 429 pauses no gate",
         9,
         "streams/genesys/client.py",
         "                    self.gate.pause(error.retry_after)\n",
         "                    error.add_note('not obeyed')\n",
         (
             f"{TEST_THROTTLED}::test_429_is_tried_again_when_its_retry_after_has_passed",
-            f"{TEST_THROTTLED}::test_no_lane_sends_anything_while_the_gate_is_closed",
+            f"{TEST_THROTTLED}::test_no_lane_sends_anything_while_the_gate_is_paused",
         ),
     ),
     Mutant(
@@ -45,7 +45,7 @@ MUTANTS = (
         GATE,
         " and permit.sent_at >= self._opens_at",
         "",
-        (f"{TEST_AFTER_429}::test_what_was_on_its_way_when_it_closed_does_not_open_it",),
+        (f"{TEST_AFTER_429}::test_what_was_on_its_way_when_it_paused_does_not_open_it",),
     ),
     Mutant(
         "let a new GET go before a PATCH that waits",

@@ -33,12 +33,12 @@ MUTANTS = (
         "web.Application(middlewares=[self._elsewhere])",
         "web.Application()",
         (
-            f"{TEST_ELSEWHERE}::test_another_path_is_counted_and_told_where_to_go",
-            f"{TEST_ELSEWHERE}::test_another_method_is_counted_and_told_which",
+            f"{TEST_ELSEWHERE}::test_another_path_is_counted_and_the_right_one_is_named",
+            f"{TEST_ELSEWHERE}::test_another_method_is_counted_and_the_right_ones_are_named",
         ),
     ),
     Mutant(
-        "bury what is refused of an interaction under no key",
+        "put what is refused of an interaction into dead-letters under no key",
         7,
         INTAKE,
         "Malformed(str(exc), exc.field, readable_interaction_id(body))",
@@ -135,6 +135,6 @@ MUTANTS = (
         LISTENING,
         "        if isinstance(exc, ClientConnectionResetError):",
         "        if False:",
-        (f"{TEST_FUZZ}::test_a_client_that_leaves_before_it_is_told_to_continue",),
+        (f"{TEST_FUZZ}::test_a_client_that_leaves_before_it_may_continue",),
     ),
 )

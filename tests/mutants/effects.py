@@ -151,7 +151,7 @@ MUTANTS = (
         "        await self._table.put(record.assignment, record.tp.partition, after)\n",
         "",
         (
-            f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
             f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
@@ -162,12 +162,12 @@ MUTANTS = (
         "if at.offset == record.last_offset and record.verdict is not None:",
         "if at.offset == record.last_offset and record.verdict is None:",
         (
-            f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
             f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
-        "tell a record again that a later one proves told",
+        "publish a record again that a later one proves published",
         6,
         REDELIVERY,
         "    return Redelivery(None) if at.offset < record.last_offset else None\n",
@@ -183,7 +183,9 @@ MUTANTS = (
         "streams/wire/outcomes.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
-        (f"{TEST_PROCESSOR}/test_same_record_again.py::test_same_offset_again_tells_the_same",),
+        (
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
+        ),
     ),
     # 7 Nothing vanishes
     Mutant(
@@ -231,7 +233,7 @@ MUTANTS = (
         "            await record.assignment.owned()\n",
         (
             f"{TEST_PROCESSOR}/test_final_errors.py"
-            "::test_failed_record_is_buried_before_it_is_told",
+            "::test_a_failed_record_is_in_dead_letters_before_it_is_published",
             f"{TEST_PROCESSOR}/test_final_errors.py::test_bytes_that_are_no_event",
         ),
     ),

@@ -232,7 +232,7 @@ MUTANTS = (
         "        if False:\n            raise",
         (
             f"{TEST_STORES}::test_damage_that_is_found_late_ends_this_life_and_not_the_next",
-            f"{TEST_STORES}::test_a_disk_that_fails_in_a_recovery_is_told",
+            f"{TEST_STORES}::test_a_disk_that_fails_in_a_recovery_is_reported",
         ),
     ),
     Mutant(
@@ -260,7 +260,7 @@ MUTANTS = (
         "            if False:\n",
         (f"{TEST_STORES}::test_an_empty_store_begins_where_the_changelog_does",),
     ),
-    # 13 No living corpse: nor one that buries everything
+    # 13 No living corpse: nor one that fails everything
     Mutant(
         "dead-letter a whole day",
         13,

@@ -91,7 +91,7 @@ MUTANTS = (
         (f"{TEST_BEGINNING}::test_a_group_that_is_not_ours_alone_opens_nothing",),
     ),
     Mutant(
-        "pass a group while its members do not tell",
+        "pass a group while its members do not answer",
         7,
         GROUP,
         "return seen.stable",

@@ -1,4 +1,4 @@
-"""What is put off, comes back, dies and is sent back: what it asks of promises 1 to 13."""
+"""What is put off, comes back, dies and is redriven: what it asks of promises 1 to 13."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
 MUTANTS = (
     Mutant(
-        "tell of a deferral, and put nothing into retries",
+        "publish a deferral, and put nothing into retries",
         7,
         "streams/worker/outcomes.py",
         "            await self._put_off(record, verdict, verdict.put_off)\n",
@@ -109,23 +109,23 @@ MUTANTS = (
         (f"{TEST_FORGETTING}::test_ttl_waits_for_what_was_put_off",),
     ),
     Mutant(
-        "judge what was sent back by the rules of then",
+        "judge what was redriven by the rules of then",
         12,
         DECISION,
         "    if redriven and settled is not None",
         "    if False and settled is not None",
         (
-            f"{TEST_DECISION}/test_sent_back.py"
-            "::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",
+            f"{TEST_DECISION}/test_redriven.py"
+            "::test_one_that_was_redriven_is_judged_by_the_rules_of_today",
         ),
     ),
     Mutant(
-        "give a second code to what was sent back",
+        "give a second code to what was redriven",
         4,
         DECISION,
         "settled is not None and settled.reason is not Reason.ELIGIBLE:",
         "settled is not None:",
-        (f"{TEST_DECISION}/test_sent_back.py::test_one_that_was_sent_back_gets_no_second_code",),
+        (f"{TEST_DECISION}/test_redriven.py::test_one_that_was_redriven_gets_no_second_code",),
     ),
     Mutant(
         "take a late PATCH of one that was put off for somebody else's",
@@ -145,7 +145,7 @@ MUTANTS = (
         "    return None if alive else intent\n",
         "    return None\n",
         (
-            f"{TEST_PROCESSOR}/test_sent_back.py"
+            f"{TEST_PROCESSOR}/test_redriven.py"
             "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
         ),
     ),
@@ -156,7 +156,7 @@ MUTANTS = (
         "verdict.decision is Decision.FAILED and verdict.patch_status is None",
         "False",
         (
-            f"{TEST_PROCESSOR}/test_sent_back.py"
+            f"{TEST_PROCESSOR}/test_redriven.py"
             "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
         ),
     ),
@@ -167,7 +167,7 @@ MUTANTS = (
         "    if crowded or attempt - looks > most:\n",
         "    if attempt - looks > most:\n",
         (
-            f"{TEST_PROCESSOR}/test_sent_back.py"
+            f"{TEST_PROCESSOR}/test_redriven.py"
             "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
@@ -178,7 +178,7 @@ MUTANTS = (
         "each.waits or over < MOST_REMEMBERED",
         "True",
         (
-            f"{TEST_PROCESSOR}/test_sent_back.py"
+            f"{TEST_PROCESSOR}/test_redriven.py"
             "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
@@ -222,24 +222,24 @@ MUTANTS = (
             "tests/unit/worker/health/test_monitor.py::test_finishing_behind_one_that_waits_is_progress",
         ),
     ),
-    # Sent back
+    # Redriven
     Mutant(
         "send the same back twice",
         6,
         LETTER,
         "(letter.source, letter.redriven + 1) in sent",
         "(letter.source, -1) in sent",
-        (f"{TEST_LETTER}::test_one_that_was_sent_back_is_left_until_it_dies_again",),
+        (f"{TEST_LETTER}::test_one_that_was_redriven_is_left_until_it_dies_again",),
     ),
     Mutant(
-        "send back in the order of death",
+        "redrive in the order of death",
         1,
         LETTER,
         "[turns[letter.interaction_id].popleft() for letter in letters]",
         "list(letters)",
         (
             f"{TEST_LETTER}"
-            "::test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records",
+            "::test_those_of_one_interaction_are_redriven_in_the_order_of_their_records",
         ),
     ),
 )

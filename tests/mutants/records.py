@@ -163,15 +163,17 @@ MUTANTS = (
         REDELIVERY,
         "    if _decided_in_earlier_life(record, event, at):\n        return Redelivery(None)\n",
         "",
-        (f"{TEST_REDELIVERY}::test_an_old_record_that_the_cut_log_still_has_is_not_told_again",),
+        (
+            f"{TEST_REDELIVERY}::test_an_old_record_that_the_cut_log_still_has_is_not_published_again",
+        ),
     ),
     Mutant(
-        "tell the times of the telling instead of the decision's",
+        "publish the times of the publishing instead of the decision's",
         6,
         REPORT,
         "            end_to_end_ms=verdict.end_to_end_ms,\n",
         "            end_to_end_ms=record.taken_up_at - record.occurred_at,\n",
-        (f"{TEST_RECORD_FAULTS}::test_a_verdict_told_again_has_the_times_of_the_decision",),
+        (f"{TEST_RECORD_FAULTS}::test_a_verdict_published_again_has_the_times_of_the_decision",),
     ),
     Mutant(
         "go on although the API knows none of the interactions",

@@ -113,7 +113,7 @@ MUTANTS = (
         SEAM,
         "            return  # the next look tries again\n",
         "            self._cut = None\n            return\n",
-        (f"{TEST_CUTS}::test_a_cut_is_looked_at_again_while_the_broker_does_not_tell",),
+        (f"{TEST_CUTS}::test_a_cut_is_looked_at_again_while_the_broker_does_not_answer",),
     ),
     Mutant(
         "a log that ends too soon goes unnoticed",

@@ -14,7 +14,7 @@ REPEATS = "streams/telemetry/repeats.py"
 
 TEST_ENVIRONMENT = "tests/unit/test_environment.py"
 TEST_GENESYS = "tests/unit/settings/test_genesys.py"
-TEST_TOLD = "tests/unit/settings/test_told.py"
+TEST_PROBLEMS = "tests/unit/settings/test_problems.py"
 TEST_SERVING = "tests/integration/cli/test_serving.py"
 TEST_OTEL = "tests/unit/telemetry/test_otel.py"
 TEST_LOGGING = "tests/unit/telemetry/test_logging.py"
@@ -26,15 +26,19 @@ MUTANTS = (
         ENVIRONMENT,
         "    if problems:\n        raise SettingsError(*problems)\n",
         "",
-        (f"{TEST_ENVIRONMENT}::test_a_line_that_leaves_a_doubt_is_told_by_file_line_and_variable",),
+        (
+            f"{TEST_ENVIRONMENT}::test_a_line_that_leaves_a_doubt_is_named_by_file_line_and_variable",
+        ),
     ),
     Mutant(
-        "tell the first problem alone",
+        "name the first problem alone",
         7,
         "streams/settings.py",
         "            raise SettingsError(*first_of_each(problems)) from None",
         "            raise SettingsError(problems[0]) from None",
-        (f"{TEST_TOLD}::TestAllAtOnce::test_a_worker_with_nothing_set_is_told_all_that_it_needs",),
+        (
+            f"{TEST_PROBLEMS}::TestAllAtOnce::test_a_worker_with_nothing_set_names_all_that_it_needs",
+        ),
     ),
     Mutant(
         "send the client's secret in clear to another machine",

@@ -48,7 +48,7 @@ MUTANTS = (
     ),
     # 2 Frontier
     Mutant(
-        "leave a record below one that is told",
+        "leave a record below one that is published",
         2,
         LANES,
         " or (self._draining and item.owed)",
@@ -56,7 +56,7 @@ MUTANTS = (
         (
             f"{TEST_LANES}::test_drain_ends_what_is_owed_as_well",
             f"{TEST_DISPATCHER}/test_giving_back.py"
-            "::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
+            "::test_a_record_below_one_that_is_published_is_not_left_to_the_next_owner",
         ),
     ),
     Mutant(

@@ -15,9 +15,9 @@ from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
-from streams.worker.partitions.group_thread import GroupThread
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
+from streams.worker.partitions.source_thread import SourceThread
 from streams.worker.partitions.starting_point import Found, Start, starting_point
 
 A, B = TP("events", 0), TP("events", 1)
@@ -118,8 +118,8 @@ class FakeThread:
         return 100
 
 
-class Listener:
-    """The rest of the worker, as far as the seam asks it: remembers what it was told."""
+class Observer:
+    """The rest of the worker, as far as the seam asks it: remembers what it was called with."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, dict[TP, int]]] = []
@@ -164,23 +164,23 @@ class Table(faust.Table[bytes, bytes]):
 
 
 class Rig:
-    """A StreamsApp and its consumer on a thread that is none."""
+    """A StreamsApp and its consumer on a thread that is none; its own, ``thread``, never starts."""
 
     def __init__(self) -> None:
-        self.listener = Listener()
+        self.observer = Observer()
         self.view = BrokerView()
         self.assignments = Assignments(
             events=A.topic, session_alive=lambda: True, fence=lambda: None
         )
-        self.assignments.add_listener(self.listener)
+        self.assignments.add_observer(self.observer)
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
             probe=BrokerProbe(self.view, ()),
             assignments=self.assignments,
-            source_logs=self.listener,
-            group=self.listener,
-            on_failure=self.listener.fail,
+            source_logs=self.observer,
+            group=self.observer,
+            on_failure=self.observer.fail,
             Table=Table,
             broker="kafka://127.0.0.1:1",
             store="memory://",
@@ -194,16 +194,17 @@ class Rig:
         consumer = self.app.consumer
         assert isinstance(consumer, SourceConsumer)
         self.consumer = consumer
-        self._real_thread = consumer._thread
-        assert isinstance(self._real_thread, GroupThread)
+        thread = consumer._thread
+        assert isinstance(thread, SourceThread)
+        self.thread = thread
         self.kafka = FakeThread()
-        self.listener.log = self.kafka.log
+        self.observer.log = self.kafka.log
         consumer._thread = cast(Any, self.kafka)
         self.assign(1)
 
     def close(self) -> None:
         """The thread was made but never started; its loop is open all the same."""
-        self._real_thread.thread_loop.close()
+        self.thread.thread_loop.close()
 
     def assign(self, generation: int, *tps: TP) -> None:
         """What the group says; on_partitions_assigned is Faust's to call."""

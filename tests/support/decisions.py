@@ -61,13 +61,13 @@ def ineligible(reason: Reason, basis: Basis = Basis.API) -> Verdict:
     return Verdict(Decision.INELIGIBLE, reason, basis, duration_ms=9)
 
 
-def settled(step: Step | None) -> Verdict:
+def verdict_of(step: Step | None) -> Verdict:
     assert isinstance(step, Settle)
     return step.verdict
 
 
-def told(step: Step | None) -> tuple[str, str, str]:
-    verdict = settled(step)
+def decision_of(step: Step | None) -> tuple[str, str, str]:
+    verdict = verdict_of(step)
     return verdict.decision, verdict.reason, verdict.basis
 
 

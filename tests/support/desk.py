@@ -34,14 +34,14 @@ class StandInProcessor:
     """Finishes each record at once, or does what the test says."""
 
     def __init__(self) -> None:
-        self.works: list[SourceRecord] = []
+        self.records: list[SourceRecord] = []
         self.does: Callable[[SourceRecord], Awaitable[None]] | None = None
 
-    async def process(self, work: SourceRecord, resting: Resting) -> None:
-        self.works.append(work)
+    async def process(self, record: SourceRecord, resting: Resting) -> None:
+        self.records.append(record)
         if self.does is not None:
-            await self.does(work)
-        work.finish()
+            await self.does(record)
+        record.finish()
 
 
 class StandInTable:
@@ -66,7 +66,7 @@ class StandInBroker:
 
 
 class StandInPartitions:
-    """Partitions: remembers what is held back, and tells what one test says of a key."""
+    """Partitions: remembers what is held back, and answers what a test has set for a key."""
 
     def __init__(self) -> None:
         self.held_back: list[tuple[list[TP], bool]] = []
@@ -112,7 +112,7 @@ class Desk:
             partitions=self.partitions,
             on_failure=self.failures.append,
         )
-        self.assignments.add_listener(self.dispatcher)
+        self.assignments.add_observer(self.dispatcher)
 
     def begin(self, generation: int = 1, **committed: int) -> Assignment:
         offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}
@@ -136,7 +136,7 @@ class Desk:
 
     @property
     def offsets(self) -> list[int]:
-        return [work.offset for work in self.processor.works]
+        return [record.offset for record in self.processor.records]
 
 
 def message(

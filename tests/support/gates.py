@@ -26,7 +26,7 @@ def ask(gate: Gate, turn: Turn = Turn.GET, subject: str = "i-1") -> Entry:
 
 
 async def known(gate: Gate, clock: SteppedClock) -> None:
-    """The first request has told that the budget is as good as endless."""
+    """The first answer has said that the budget is as good as endless."""
     await answer(await gate.enter(Turn.GET, "i-0"))
     await after(clock, 1)
 

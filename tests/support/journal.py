@@ -11,7 +11,7 @@ from streams.worker.partitions.frontier import Frontier
 
 @dataclass
 class Journal:
-    """Each step, as it happens. ``at_step`` is told its number and name, and may end it all."""
+    """Each step, as it happens. ``at_step`` is given its number and name, and may end it all."""
 
     journal: list[str] = field(default_factory=list)
     at_step: Callable[[int, str], None] = field(default=lambda _number, _step: None)

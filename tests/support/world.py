@@ -310,7 +310,7 @@ class Worker:
             dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
 
-    def work(
+    def take_up(
         self,
         value: bytes | None,
         offset: int = 0,
@@ -335,7 +335,7 @@ class Worker:
 
     def returned(self, sent: Sent, offset: int) -> SourceRecord:
         """What the world has in ``retries``, taken up at this offset of it."""
-        told = read_returned(sent.headers)
+        returned = read_returned(sent.headers)
         self.retries.skip_to(offset)
         self.retries.take_up(offset)
         return SourceRecord(
@@ -348,10 +348,10 @@ class Worker:
             timestamp=self.world.clock.time(),
             taken_up_at=self.world.clock.monotonic(),
             event=parsed(sent.value),
-            source=told.source,
-            attempt=told.put_off.attempt,
-            redriven=told.redriven,
-            not_before=told.put_off.not_before / 1000,
+            source=returned.source,
+            attempt=returned.put_off.attempt,
+            redriven=returned.redriven,
+            not_before=returned.put_off.not_before / 1000,
         )
 
     async def resume(self, sent: Sent, offset: int = 0) -> None:
@@ -361,7 +361,7 @@ class Worker:
 
     async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
-            await self.processor.process(self.work(value, offset, **kafka))
+            await self.processor.process(self.take_up(value, offset, **kafka))
 
 
 def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:

@@ -9,12 +9,7 @@ import pytest
 
 from streams.core.records import Reason
 from streams.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tests/README.md")),
-]
+from tests.support.documents import DOCUMENTS, ROOT
 
 # A file of Python, or a directory: `streams/core/rules.py`, `worker/lanes/`.
 NAMED = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py|(?:[\w.-]+/)+)`")
@@ -27,7 +22,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_reason_of_an_outcome_without_a_code_is_explained() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    told_elsewhere = {
+    explained_elsewhere = {
         Reason.ELIGIBLE,  # the call has its code
         # Of deferrals, which are not final.
         Reason.SERVER_ERROR,
@@ -38,7 +33,9 @@ def test_every_reason_of_an_outcome_without_a_code_is_explained() -> None:
         Reason.RETRIES_EXHAUSTED,
     }
     assert [
-        reason for reason in Reason if f"`{reason}`" not in text and reason not in told_elsewhere
+        reason
+        for reason in Reason
+        if f"`{reason}`" not in text and reason not in explained_elsewhere
     ] == []
 
 

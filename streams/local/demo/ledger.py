@@ -46,7 +46,7 @@ class PublishedOutcome:
 class Ledger:
     """Filled while the demo runs, judged when it is over.
 
-    ``sent``: the id of every event taken up for the bridge; the id of a duplicate is there more
+    ``sent``: the id of every event handed out for the bridge; the id of a duplicate is there more
     than once. ``final``: final outcomes by the place of their record; there should be one for each.
     ``answers``: the number of final outcomes by decision and reason.
     """

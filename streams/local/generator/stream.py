@@ -47,7 +47,7 @@ def stream(
     ``duplicates``: share of the events that are delivered twice, the same envelope each time.
     ``late``: share of the events that come after at least one later event of their interaction.
     Both are from 0 to 1. ``now`` (epoch seconds): the ``time`` of an envelope is when it is first
-    taken from the stream, as in a centre that is at work now. Without ``now`` it is a time of the
+    read from the stream, as in a centre that is at work now. Without ``now`` it is a time of the
     centre's fixed day.
     """
     deliveries: list[_Delivery] = []

@@ -30,7 +30,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The parts of a final outcome that matter here. ``outcome_id`` shows how often its record had
-    been sent back by then."""
+    been redriven by then."""
 
     outcome_id: str
     decision: Decision
@@ -68,7 +68,7 @@ class Past:
         return answers[-1] if answers else None
 
     def next_time(self, question: Question) -> int:
-        """The redrive count that the record would be sent back with now, from 1. Each earlier count
+        """The redrive count that the record would be redriven with now, from 1. Each earlier count
         has its final outcome, with an id of its own."""
         ids = {each.outcome_id for each in self._answers[question.source]}
         times = 1

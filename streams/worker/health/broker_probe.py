@@ -34,14 +34,14 @@ NEW_PARTITIONS_SECONDS = 0.25
 # How long a missing topic or a log that is too short must last to be believed. A broker that has
 # just started may not have heard of a topic yet, and a new leader may not know yet how far the log
 # goes.
-SETTLE_SECONDS = 10.0
+BELIEVED_AFTER_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
 NO_POSITION = "it is not known where to read on"
 
 # From this version on, the answer to a fetch says where the partition begins.
-_TELLS_BEGIN = 5
+_HAS_BEGIN = 5
 
 # Kafka's number for "no replica".
 _NOBODY = -1
@@ -92,10 +92,10 @@ class BrokerView:
         self.partitions: Mapping[TP, PartitionView] = {}
 
     def is_short(self, tp: TP, now: float) -> bool:
-        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
+        """Whether the log has ended below the next offset expected for long enough."""
         seen = self.partitions.get(tp)
         since = None if seen is None else seen.short_since
-        return since is not None and now - since >= SETTLE_SECONDS
+        return since is not None and now - since >= BELIEVED_AFTER_SECONDS
 
     def described_as(self, cluster: ClusterMetadata, topics: Collection[str], now: float) -> None:
         """Note what a broker has reported of our topics."""
@@ -166,7 +166,7 @@ class BrokerProbe:
         return not self._taken_up().keys() <= self._view.partitions.keys()
 
     def is_short(self, tp: TP) -> bool:
-        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
+        """Whether the log has ended below the next offset expected for long enough."""
         return self._view.is_short(tp, self._monotonic())
 
     async def _fetch_all(self, client: Any, consumer: Any, cluster: ClusterMetadata | None) -> None:
@@ -230,7 +230,7 @@ async def _fetch(
         return answers
     for topic, partitions in response.topics:
         for number, code, end, *more in partitions:
-            begin = more[1] if response.API_VERSION >= _TELLS_BEGIN else None
+            begin = more[1] if response.API_VERSION >= _HAS_BEGIN else None
             answers[TP(topic, number)] = (begin, end) if code == 0 else _trouble(code)
     return answers
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from streams.kafka.topics import no_topics, unequal
-from streams.worker.health.broker_probe import SETTLE_SECONDS, BrokerView, PartitionView
+from streams.worker.health.broker_probe import BELIEVED_AFTER_SECONDS, BrokerView, PartitionView
 
 # A broker restarts, or another takes over from it, within this time: the worker is not unfit yet.
 UNFIT_SECONDS = 15.0
@@ -139,7 +139,7 @@ def _topics(needs: Needs, view: BrokerView) -> Iterator[Fault]:
     if counts is None:
         return
     for what in _differences(needs, counts):
-        yield Fault(what, since, 0.0, SETTLE_SECONDS, explains=True)
+        yield Fault(what, since, 0.0, BELIEVED_AFTER_SECONDS, explains=True)
 
 
 def _differences(needs: Needs, counts: Mapping[str, int]) -> Iterator[str]:
@@ -169,7 +169,7 @@ def _log_cut(view: BrokerView, held: Collection[TP]) -> Iterator[Fault]:
                 f"next, and the log ends at {seen.end} (an unclean leader election, or the topic "
                 "was made anew); start again",
                 seen.short_since,
-                SETTLE_SECONDS,
+                BELIEVED_AFTER_SECONDS,
                 CUT_SECONDS,
                 explains=True,
             )

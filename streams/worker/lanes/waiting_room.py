@@ -20,7 +20,7 @@ ROOM = 5_000
 # The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
 
-# A room that was full takes records again once no more than this part of it is taken. With 1 it
+# A room that was full takes records again once no more than this part of it is full. With 1 it
 # would hold the partitions back and let them go again with every single record.
 ROOM_AGAIN = 0.5
 

@@ -104,7 +104,7 @@ class Request:
     target: bytes
     headers: Sequence[tuple[bytes, bytes]]
     body: bytes
-    # Lengths of the chunks that it comes in; none: its length is told.
+    # Lengths of the chunks that it comes in; none: its length is given.
     chunks: Sequence[int]
 
     @property

@@ -83,14 +83,14 @@ class Bridge:
                     received += more
             except (ConnectionResetError, BrokenPipeError, OSError) as error:
                 assert not isinstance(error, TimeoutError), (sent, received)
-        self._settle()
+        self._until_idle()
         assert self.faults.found == [], sent
         published = self.scene.publisher.records[before:]
         for record in published:
             assert sum(len(name) + len(value) for name, value in record.headers) < HEADER_BYTES
         return Exchange(list(answers(received)), published)
 
-    def _settle(self) -> None:
+    def _until_idle(self) -> None:
         """Until the last request is done with, whose sender may have left before."""
         deadline = time.monotonic() + 10
         while self.scene.connections():
@@ -142,7 +142,7 @@ def running() -> Iterator[Bridge]:
         thread.join()
 
 
-def assert_told_as_it_is(exchange: Exchange, bodies: Sequence[bytes]) -> None:
+def assert_answered_as_it_is(exchange: Exchange, bodies: Sequence[bytes]) -> None:
     """Each answer is one that there is, and Kafka has what it says."""
     promised: list[tuple[str, Any]] = []
     for (status, text), body in zip(exchange.answers, bodies, strict=False):
@@ -165,7 +165,7 @@ def assert_told_as_it_is(exchange: Exchange, bodies: Sequence[bytes]) -> None:
 def test_whatever_http_lets_through(bridge: Bridge, request: Request) -> None:
     exchange = bridge.exchange(request.whole)
     assert len(exchange.answers) == 1, exchange.answers
-    assert_told_as_it_is(exchange, [request.body])
+    assert_answered_as_it_is(exchange, [request.body])
     for record in exchange.published:
         named = readable_interaction_id(request.body)
         assert record.key == (named.encode() if named is not None else None)
@@ -215,7 +215,7 @@ def test_what_a_sender_says_of_its_trace_has_a_limit(bridge: Bridge) -> None:
         assert ("tracestate" in kept) is goes_on
 
 
-def test_a_client_that_leaves_before_it_is_told_to_continue(bridge: Bridge) -> None:
+def test_a_client_that_leaves_before_it_may_continue(bridge: Bridge) -> None:
     said = [(b"X-Api-Key", b"right"), (b"Content-Type", b"application/json")]
     request = Request(b"POST", b"/events", [*said, (b"Expect", b"100-continue")], event(), [])
     for _ in range(50):

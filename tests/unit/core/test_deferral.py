@@ -127,8 +127,8 @@ def test_a_missing_end_settles_nothing_and_a_short_call_does() -> None:
 
 def test_a_look_counts_for_nothing_where_failures_are_counted() -> None:
     busy = errors.ServerError("503")
-    told = put_off(busy, 13, NOW_MS, POLICY, most=10, looks=3, visible_by=NOW_MS + 1)
-    assert told.put_off == PutOff(13, NOW_MS, 3, NOW_MS + 1)
+    verdict = put_off(busy, 13, NOW_MS, POLICY, most=10, looks=3, visible_by=NOW_MS + 1)
+    assert verdict.put_off == PutOff(13, NOW_MS, 3, NOW_MS + 1)
     assert put_off(busy, 14, NOW_MS, POLICY, most=10, looks=3).decision is Decision.FAILED
 
 
@@ -144,11 +144,11 @@ def test_a_failure_in_between_does_not_begin_the_window_anew() -> None:
 
 def test_a_fault_of_ours_is_put_off_and_at_last_dead_under_its_own_reason() -> None:
     fault = errors.InternalError("a bug")
-    told = put_off(fault, 1, NOW_MS, POLICY, most=1)
-    assert (told.decision, told.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
+    verdict = put_off(fault, 1, NOW_MS, POLICY, most=1)
+    assert (verdict.decision, verdict.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
     dead = put_off(fault, 2, NOW_MS, POLICY, most=1)
     assert (dead.decision, dead.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
-    assert told.basis is dead.basis is Basis.EVENT
+    assert verdict.basis is dead.basis is Basis.EVENT
 
 
 @given(

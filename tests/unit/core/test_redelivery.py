@@ -36,11 +36,11 @@ def seen_again(
     return redelivery_of(of_life(record, life), event(sequence), appearance)
 
 
-def test_the_last_one_is_told_again_as_it_was_decided() -> None:
+def test_the_last_one_is_published_again_as_it_was_decided() -> None:
     assert seen_again(decided((1, 7), (2, 9)), 2, 9) == Redelivery(CONNECTED)
 
 
-def test_one_before_the_last_was_surely_told() -> None:
+def test_one_before_the_last_was_surely_published() -> None:
     assert seen_again(decided((1, 7), (2, 9)), 1, 7) == Redelivery(None)
 
 
@@ -54,13 +54,13 @@ def test_in_the_first_life_the_time_of_a_record_proves_nothing() -> None:
 
 @pytest.mark.parametrize("offset", [0, 7, 9, 40])
 def test_a_new_record_at_an_old_offset_is_decided(offset: int) -> None:
-    """The log was cut at 4 and has other records at 4 to 9 now; they passed for told."""
+    """The log was cut at 4 and has other records at 4 to 9 now; they passed for published."""
     record = decided((1, 7), (2, 9))
-    told = seen_again(record, 3, offset, life="two", time_ms=DECIDED_AT + 1)
-    assert told is None
+    again = seen_again(record, 3, offset, life="two", time_ms=DECIDED_AT + 1)
+    assert again is None
 
 
-def test_an_old_record_that_the_cut_log_still_has_is_not_told_again() -> None:
+def test_an_old_record_that_the_cut_log_still_has_is_not_published_again() -> None:
     record = decided((1, 7), (2, 9))
     assert seen_again(record, 1, 7, life="two", time_ms=DECIDED_AT - 1) == Redelivery(None)
     assert seen_again(record, 2, 9, life="two", time_ms=DECIDED_AT) == Redelivery(None)
@@ -88,7 +88,7 @@ def test_a_record_written_before_lives_were_kept_is_of_this_one() -> None:
     assert of_life(record, "one").last_offset == 7
 
 
-def test_where_the_broker_tells_no_life_nothing_changes() -> None:
+def test_where_the_broker_gives_no_life_nothing_changes() -> None:
     record = decided((1, 7), life="")
     assert of_life(record, "") is record
 
@@ -104,10 +104,10 @@ def test_a_patch_in_doubt_is_taken_for_ours_in_the_next_life() -> None:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8), st.integers(0, 20), st.integers(0, 9))
-def test_no_sequence_that_was_never_applied_passes_for_told_in_a_new_life(
+def test_no_sequence_that_was_never_applied_passes_for_published_in_a_new_life(
     sequences: list[int], offset: int, sequence: int
 ) -> None:
     record = decided(*((number, 10 + at) for at, number in enumerate(sequences)))
     for time_ms in (DECIDED_AT - 1, DECIDED_AT + 1):
-        told = seen_again(record, sequence, offset, life="two", time_ms=time_ms)
-        assert (told is not None) == (sequence in sequences and time_ms <= DECIDED_AT)
+        again = seen_again(record, sequence, offset, life="two", time_ms=time_ms)
+        assert (again is not None) == (sequence in sequences and time_ms <= DECIDED_AT)

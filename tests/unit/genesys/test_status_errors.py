@@ -118,8 +118,8 @@ foreign = st.text(st.characters(exclude_categories=())) | st.binary().map(
 def test_whatever_it_says_the_error_is_one_bounded_printable_line(
     status: int, header: str, said: object, wait: str, changes: bool
 ) -> None:
-    told = {"code": said, "message": said, "contextId": said, "limit": {"key": said}}
-    body = json.dumps(told).encode()
+    content = {"code": said, "message": said, "contextId": said, "limit": {"key": said}}
+    body = json.dumps(content).encode()
     failed = error(
         answer(status, body, ININ_Correlation_Id=header * 50, retry_after=wait), changes=changes
     )

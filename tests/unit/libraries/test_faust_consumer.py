@@ -148,7 +148,7 @@ async def test_a_read_offset_outlives_the_revocation_and_drops_records(
 ) -> None:
     consumer = stage.consumer
     fetches = iter([[message(7)], [message(5)]])
-    taken: list[int] = []
+    received: list[int] = []
     stopped = asyncio.Event()
     asked: list[float] = []
 
@@ -160,13 +160,13 @@ async def test_a_read_offset_outlives_the_revocation_and_drops_records(
             stopped.set()
 
     async def take(each: ConsumerMessage) -> None:
-        taken.append(each.offset)
+        received.append(each.offset)
         consumer._read_offset.pop(A, None)  # as a revocation does
 
     monkeypatch.setattr(consumer, "getmany", getmany)
     monkeypatch.setattr(consumer, "callback", take)
     await consumer._drain_messages(cast(Any, SimpleNamespace(_stopped=stopped)))
-    assert taken == [7], "5 belongs to the next assignment"
+    assert received == [7], "5 belongs to the next assignment"
     assert asked[0] == 1.0, "FETCH_WAIT_SECONDS is shorter"
 
 

@@ -1,4 +1,4 @@
-"""Which dead letters are meant and open, and in which order they are sent back."""
+"""Which dead letters are meant and open, and in which order they are redriven."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_what_is_no_event_is_open_for_as_long_as_it_lies_there() -> None:
     assert Standing.NO_EVENT.open
 
 
-def test_of_a_record_that_was_buried_twice_the_later_letter_is_open() -> None:
-    """A worker that was killed in between tells again; both are of one record."""
+def test_of_a_record_that_died_twice_the_later_letter_is_open() -> None:
+    """A worker that was killed in between publishes again; both are of one record."""
     garbage = [letter(offset, value=b"\xff") for offset in range(2)]
 
     assert stand(letter(0), letter(1)) == [Standing.REPLACED, Standing.OPEN]
@@ -79,11 +79,11 @@ def test_of_a_record_that_was_buried_twice_the_later_letter_is_open() -> None:
     assert not Standing.REPLACED.open
 
 
-def test_one_that_was_sent_back_is_left_until_it_dies_again() -> None:
+def test_one_that_was_redriven_is_left_until_it_dies_again() -> None:
     once = frozenset({(Source(TOPIC, 3, 0), 1)})
 
-    assert stand(letter(0), sent=once) == [Standing.SENT_BACK]
-    assert not Standing.SENT_BACK.open
+    assert stand(letter(0), sent=once) == [Standing.REDRIVEN]
+    assert not Standing.REDRIVEN.open
     assert stand(letter(0), letter(1, redriven=1), sent=once) == [Standing.REPLACED, Standing.OPEN]
 
 
@@ -98,13 +98,13 @@ def places(letters: list[Letter]) -> list[int]:
     return [each.offset for each in letters]
 
 
-def test_they_are_sent_back_as_they_lie() -> None:
+def test_they_are_redriven_as_they_lie() -> None:
     turn = in_turn([letter(0, of=5), letter(1, of=4, value=body("i-2")), letter(2, of=6)])
 
     assert places(turn) == [0, 1, 2]
 
 
-def test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records() -> None:
+def test_those_of_one_interaction_are_redriven_in_the_order_of_their_records() -> None:
     """One that was put off dies after a later one that failed at once."""
     other = letter(1, of=1, value=body("i-2"))
 

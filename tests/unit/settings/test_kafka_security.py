@@ -100,7 +100,7 @@ class TestTls:
         ],
     )
     @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
-    def test_good_files_are_taken_by_both_clients(
+    def test_good_files_are_accepted_by_both_clients(
         self, environment: Environment, protocol: str, files: dict[str, str]
     ) -> None:
         environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})

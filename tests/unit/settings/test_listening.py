@@ -57,7 +57,7 @@ class TestAdvertisedUrl:
         environment(WORKER_HOST=host, WORKER_PORT="7000")
         assert Settings.load().advertised_url() == f"http://{socket.gethostname()}:7000"
 
-    def test_can_be_told(self, environment: Environment) -> None:
+    def test_can_be_set(self, environment: Environment) -> None:
         environment(WORKER_ADVERTISED_URL="https://workers.example.org/0/")
         assert Settings.load().advertised_url() == "https://workers.example.org/0"
 

@@ -39,7 +39,7 @@ class TestSkipRecords:
             "p.events/0/9223372036854775808", f"p.events/0/{'9' * 5000}",
         ],
     )  # fmt: skip
-    def test_an_entry_that_names_no_record_is_told_by_its_number(
+    def test_an_entry_that_names_no_record_is_named_by_its_number(
         self, environment: Environment, entry: str
     ) -> None:
         environment(TOPIC_PREFIX="p.", SKIP_RECORDS=f"p.events/0/1,{entry}")

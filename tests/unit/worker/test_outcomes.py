@@ -1,4 +1,4 @@
-"""What consumers are told: the outcome's fields and headers, the dead letter's, the metrics."""
+"""What consumers get: the outcome's fields and headers, the dead letter's, the metrics."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ FORBIDDEN = Forbidden(
 )
 
 
-async def test_an_error_is_told_in_full() -> None:
+async def test_an_error_is_published_in_full() -> None:
     world = World()
     world.patches.append(raising(FORBIDDEN))
 
@@ -234,10 +234,10 @@ async def test_metrics() -> None:
     await worker.process(event(), 1)
     await worker.process(b"no event", 2)
 
-    told = samples(worker.metrics)
-    assert told["genesys_streams_records_total"] == 3
-    assert told["genesys_streams_process_duration_seconds_count"] == 3
-    assert told["genesys_streams_dead_letters_total"] == 1
+    found = samples(worker.metrics)
+    assert found["genesys_streams_records_total"] == 3
+    assert found["genesys_streams_process_duration_seconds_count"] == 3
+    assert found["genesys_streams_dead_letters_total"] == 1
     by_decision = {
         sample.labels["decision"]: sample.value
         for metric in worker.metrics.registry.collect()

@@ -50,8 +50,8 @@ async def test_counters_say_what_was_asked_and_what_took_effect(org: Org) -> Non
 
 async def test_interactions_registered_while_it_runs(org: Org) -> None:
     new = {"id": "i-2", "type": "chat", "state": "queued"}
-    told = await org.ask("PUT", "/_simulator/interactions", json=[new])
-    assert told.body == {"registered": 1}
+    answer = await org.ask("PUT", "/_simulator/interactions", json=[new])
+    assert answer.body == {"registered": 1}
     assert (await org.ask("GET", "/api/v2/interactions/i-2")).body == new
     looked = await org.ask("GET", "/_simulator/interactions/i-2")
     assert (looked.body["truth"], looked.body["counters"]["gets"]) == (new, 1)

@@ -20,7 +20,7 @@ async def test_a_token_for_any_client_and_its_life() -> None:
     assert answer.body["expires_in"] == 300
 
 
-async def test_a_wrong_client_is_told_so_in_oauths_words() -> None:
+async def test_a_wrong_client_is_refused_in_oauths_words() -> None:
     async with running(Simulator(client=Client("id", "secret"))) as org:
         assert (await org.sign_in("id:secret")).status == 200
         refused = await org.sign_in("id:wrong")
@@ -36,7 +36,7 @@ async def test_another_grant_is_refused(org: Org) -> None:
     assert (answer.status, answer.body["error"]) == (400, "unsupported_grant_type")
 
 
-async def test_get_tells_the_truth_with_etag_rate_headers_and_correlation_id(org: Org) -> None:
+async def test_get_gives_the_truth_with_etag_rate_headers_and_correlation_id(org: Org) -> None:
     first, second = await org.get(), await org.get()
     assert (first.status, first.body) == (200, TRUTH)
     assert re.fullmatch(r'"\d+"', first.headers["etag"])

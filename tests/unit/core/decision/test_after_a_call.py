@@ -19,9 +19,9 @@ from tests.support.decisions import (
     REAL,
     SENT,
     WOULD_PATCH,
+    decision_of,
     interaction,
-    settled,
-    told,
+    verdict_of,
 )
 
 
@@ -46,26 +46,28 @@ class TestAfterFetch:
     ) -> None:
         shown = interaction(**fields)
         step = after_fetch(shown, None, policy)
-        assert told(step) == ("ineligible", reason, "api")
-        assert settled(step).duration_ms == shown.duration_ms
-        assert settled(step).dry_run is policy.dry_run
-        assert settled(step).disposition_code_id is None
+        assert decision_of(step) == ("ineligible", reason, "api")
+        assert verdict_of(step).duration_ms == shown.duration_ms
+        assert verdict_of(step).dry_run is policy.dry_run
+        assert verdict_of(step).disposition_code_id is None
 
     def test_the_threshold_is_the_policys(self) -> None:
         strict = Policy(CODE, threshold_ms=60_001)
-        assert told(after_fetch(interaction(), None, strict))[1] == "duration-below-threshold"
+        assert (
+            decision_of(after_fetch(interaction(), None, strict))[1] == "duration-below-threshold"
+        )
 
     @pytest.mark.parametrize("code", [CODE, None])
     def test_a_dry_run_only_says_so(self, code: str | None) -> None:
-        verdict = settled(after_fetch(interaction(), None, Policy(code, dry_run=True)))
+        verdict = verdict_of(after_fetch(interaction(), None, Policy(code, dry_run=True)))
         assert verdict == msgspec.structs.replace(WOULD_PATCH, disposition_code_id=code)
 
     def test_without_a_code_nothing_is_ever_sent(self) -> None:
-        assert told(after_fetch(interaction(), None, Policy(None)))[0] == "would-patch"
+        assert decision_of(after_fetch(interaction(), None, Policy(None)))[0] == "would-patch"
 
 
 def test_after_the_patch_it_is_patched() -> None:
-    verdict = settled(after_patch(PATCH, 204))
+    verdict = verdict_of(after_patch(PATCH, 204))
     assert verdict == msgspec.structs.replace(PATCHED, patch_status=204)
 
 
@@ -114,8 +116,8 @@ class TestAfterError:
         self, policy: Policy, error: errors.ApiError, decision: str, reason: str
     ) -> None:
         step = after_error(error, None, None, policy)
-        assert told(step) == (decision, reason, "api")
-        verdict = settled(step)
+        assert decision_of(step) == (decision, reason, "api")
+        verdict = verdict_of(step)
         assert verdict.dry_run is policy.dry_run
         assert (verdict.patch_status, verdict.disposition_code_id) == (None, None)
         assert verdict.error == fault(error)
@@ -125,14 +127,14 @@ class TestAfterError:
         self, error: errors.ApiError, decision: str, reason: str
     ) -> None:
         step = after_error(error, PATCH, None, REAL)
-        assert told(step) == (decision, reason, "api")
-        verdict = settled(step)
+        assert decision_of(step) == (decision, reason, "api")
+        verdict = verdict_of(step)
         assert verdict.patch_status == error.status
         assert (verdict.disposition_code_id, verdict.duration_ms) == (CODE, 60_000)
 
     def test_a_conflict_after_a_doubtful_patch_may_be_with_ourselves(self) -> None:
         conflict = errors.Conflict("changed", status=412)
         assert after_error(conflict, PATCH, SENT, REAL) == Fetch()
-        assert told(after_error(conflict, None, SENT, REAL))[0] == "conflict"
+        assert decision_of(after_error(conflict, None, SENT, REAL))[0] == "conflict"
         gone = errors.NotFound("gone", status=410)
-        assert told(after_error(gone, PATCH, SENT, REAL))[0] == "not-found"
+        assert decision_of(after_error(gone, PATCH, SENT, REAL))[0] == "not-found"

@@ -14,10 +14,10 @@ from tests.support.decisions import (
     PATCHED,
     REAL,
     after,
+    decision_of,
     event,
     ineligible,
-    settled,
-    told,
+    verdict_of,
 )
 
 
@@ -33,18 +33,18 @@ class TestBegin:
     @pytest.mark.parametrize("state", ["queued", "completed", None])
     def test_what_is_not_voice_needs_no_call(self, kind: str, state: str | None) -> None:
         step = begin(EMPTY, event(interaction_type=kind, state=state), 0, REAL)
-        assert told(step) == ("ineligible", "non-voice-interaction", "event")
+        assert decision_of(step) == ("ineligible", "non-voice-interaction", "event")
 
     def test_the_type_is_remembered_for_events_that_lack_it(self) -> None:
         record = InteractionRecord("i-1", interaction_type="chat")
         step = begin(record, event(interaction_type=None), 0, REAL)
-        assert told(step) == ("ineligible", "non-voice-interaction", "cache")
+        assert decision_of(step) == ("ineligible", "non-voice-interaction", "cache")
         assert begin(record, event(interaction_type="voice"), 0, REAL) == Fetch()
 
     @pytest.mark.parametrize("state", ["queued", "connected", "acw", "", None])
     def test_what_is_not_over_needs_no_call(self, state: str | None) -> None:
         step = begin(EMPTY, event(state=state), 0, REAL)
-        assert told(step) == ("ineligible", "interaction-not-completed", "event")
+        assert decision_of(step) == ("ineligible", "interaction-not-completed", "event")
 
     @pytest.mark.parametrize(
         ("kind", "state"), [("voice", "queued"), ("chat", "completed"), (None, None)]
@@ -63,7 +63,7 @@ class TestBegin:
         for identity in (5, "opaque"):
             again = event(identity, interaction_type=kind, state=state)
             record = after((event(identity), ineligible(Reason.NOT_COMPLETED)))
-            assert told(begin(record, again, 1, policy)) == (
+            assert decision_of(begin(record, again, 1, policy)) == (
                 "duplicate",
                 "duplicate-sequence",
                 "cache",
@@ -78,7 +78,11 @@ class TestBegin:
         late = event(4, interaction_type=kind, state=state)
         for verdict in (NOT_COMPLETED, PATCHED):
             record = after((event(5), verdict))
-            assert told(begin(record, late, 1, policy)) == ("stale", "stale-sequence", "cache")
+            assert decision_of(begin(record, late, 1, policy)) == (
+                "stale",
+                "stale-sequence",
+                "cache",
+            )
 
     @pytest.mark.parametrize("policy", [REAL, ALWAYS, DRY])
     def test_a_late_completed_is_decided_while_nothing_is_final(self, policy: Policy) -> None:
@@ -88,7 +92,7 @@ class TestBegin:
     def test_a_late_completed_that_is_not_voice_is_decided_too(self) -> None:
         record = after((event(5, state="acw", interaction_type=None), NOT_COMPLETED))
         step = begin(record, event(4, interaction_type="chat"), 1, REAL)
-        assert told(step) == ("ineligible", "non-voice-interaction", "event")
+        assert decision_of(step) == ("ineligible", "non-voice-interaction", "event")
 
     @pytest.mark.parametrize("policy", [REAL, ALWAYS, DRY])
     @pytest.mark.parametrize(
@@ -98,7 +102,11 @@ class TestBegin:
         self, policy: Policy, verdict: Verdict
     ) -> None:
         record = after((event(5), verdict))
-        assert told(begin(record, event(4), 1, policy)) == ("stale", "stale-sequence", "cache")
+        assert decision_of(begin(record, event(4), 1, policy)) == (
+            "stale",
+            "stale-sequence",
+            "cache",
+        )
 
     @pytest.mark.parametrize("policy", [REAL, ALWAYS, DRY])
     @pytest.mark.parametrize(
@@ -116,11 +124,11 @@ class TestBegin:
     ) -> None:
         record = after((event(5), verdict))
         step = begin(record, event(6), 1, policy)
-        assert told(step) == ("ineligible", reason, "cache")
-        assert settled(step).duration_ms == verdict.duration_ms
-        assert settled(step).dry_run is policy.dry_run
+        assert decision_of(step) == ("ineligible", reason, "cache")
+        assert verdict_of(step).duration_ms == verdict.duration_ms
+        assert verdict_of(step).dry_run is policy.dry_run
         open_again = begin(record, event(7, state="acw"), 2, policy)
-        assert told(open_again) == ("ineligible", "interaction-not-completed", "event")
+        assert decision_of(open_again) == ("ineligible", "interaction-not-completed", "event")
 
     @pytest.mark.parametrize(
         "verdict",
@@ -134,6 +142,6 @@ class TestBegin:
     def test_what_may_change_is_asked_again(self, verdict: Verdict) -> None:
         assert begin(after((event(5), verdict)), event(6), 1, REAL) == Fetch()
 
-    def test_a_dry_run_is_told_in_every_verdict(self) -> None:
-        assert settled(begin(EMPTY, event(state="queued"), 0, DRY)).dry_run
-        assert not settled(begin(EMPTY, event(state="queued"), 0, REAL)).dry_run
+    def test_a_dry_run_shows_in_every_verdict(self) -> None:
+        assert verdict_of(begin(EMPTY, event(state="queued"), 0, DRY)).dry_run
+        assert not verdict_of(begin(EMPTY, event(state="queued"), 0, REAL)).dry_run

@@ -17,10 +17,10 @@ from tests.support.decisions import (
     REAL,
     SENT,
     after,
+    decision_of,
     event,
     interaction,
-    settled,
-    told,
+    verdict_of,
 )
 
 
@@ -37,7 +37,7 @@ class TestInDoubt:
         for offset in (0, 40, 42):
             assert not in_doubt(record, offset)
             step = begin(record, event(state="queued"), offset, REAL)
-            assert told(step) == ("ineligible", "interaction-not-completed", "event")
+            assert decision_of(step) == ("ineligible", "interaction-not-completed", "event")
 
     def test_without_an_intent_there_is_no_doubt(self) -> None:
         assert not in_doubt(EMPTY, 41)
@@ -47,7 +47,7 @@ class TestInDoubt:
     )
     def test_our_code_there_is_our_patch(self, policy: Policy) -> None:
         shown = interaction(disposition_code_id=CODE, wrap_up_code_id="w", duration_ms=3)
-        verdict = settled(after_fetch(shown, SENT, policy))
+        verdict = verdict_of(after_fetch(shown, SENT, policy))
         assert verdict == Verdict(
             Decision.PATCHED,
             Reason.ELIGIBLE,
@@ -64,5 +64,5 @@ class TestInDoubt:
 
     def test_somebody_elses_code_is_theirs(self) -> None:
         step = after_fetch(interaction(disposition_code_id="other"), SENT, REAL)
-        assert told(step) == ("ineligible", "disposition-already-set", "api")
-        assert not settled(step).recovered
+        assert decision_of(step) == ("ineligible", "disposition-already-set", "api")
+        assert not verdict_of(step).recovered

@@ -46,7 +46,7 @@ async def test_429_is_tried_again_when_its_retry_after_has_passed(
     assert least <= waited <= most
 
 
-async def test_after_three_429_the_lane_gives_up_and_the_gate_stays_closed(
+async def test_after_three_429_the_lane_gives_up_and_the_gate_stays_paused(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     genesys.usual = reply(
@@ -78,7 +78,7 @@ async def test_a_retry_after_above_180_s_gives_up_at_once_for_every_lane(
     assert len(genesys.received) == 2
 
 
-async def test_no_lane_sends_anything_while_the_gate_is_closed(genesys: ScriptedGenesys) -> None:
+async def test_no_lane_sends_anything_while_the_gate_is_paused(genesys: ScriptedGenesys) -> None:
     clock = SteppedClock()
     genesys.script.append(reply(429, None, Retry_After="10"))
     async with connected(genesys, clock=clock) as client:
@@ -95,17 +95,17 @@ async def test_no_lane_sends_anything_while_the_gate_is_closed(genesys: Scripted
     assert len(genesys.received) == 202
 
 
-async def test_a_gate_that_closes_while_the_token_is_fetched_stops_the_request(
+async def test_a_gate_paused_while_the_token_is_fetched_stops_the_request(
     genesys: ScriptedGenesys,
 ) -> None:
     clock = SteppedClock()
     async with connected(genesys, clock=clock) as client:
 
-        async def granted_while_it_closes(request: web.Request) -> web.StreamResponse:
+        async def granted_while_it_pauses(request: web.Request) -> web.StreamResponse:
             client.gate.pause(10)
             return await reply(200, {"access_token": "t", "expires_in": 600})(request)
 
-        genesys.token_script.append(granted_while_it_closes)
+        genesys.token_script.append(granted_while_it_pauses)
         lane = asyncio.create_task(get(client))
         await until(lambda: client.gate.waiting == 1)
         assert genesys.received == []
@@ -148,7 +148,7 @@ async def test_a_patch_leaves_before_gets_that_came_earlier(genesys: ScriptedGen
     assert [each.method for each in genesys.received] == ["GET", "PATCH", "GET", "GET", "GET"]
 
 
-async def test_a_429_of_the_token_endpoint_closes_the_gate_too(
+async def test_a_429_of_the_token_endpoint_pauses_the_gate_too(
     genesys: ScriptedGenesys, clock: LeapingClock, observer: Recorder
 ) -> None:
     genesys.token_script.append(reply(429, None, Retry_After="20"))

@@ -1,4 +1,4 @@
-"""The gate that every request of the worker passes: closed by a 429, and opened gently."""
+"""The gate that every request of the worker passes: paused by a 429, and opened gently."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_request_that_comes_while_it_opens_counts_too(
     assert await passed(first, second) == [True, False]
 
 
-async def test_what_was_on_its_way_when_it_closed_does_not_open_it(
+async def test_what_was_on_its_way_when_it_paused_does_not_open_it(
     gate: Gate, clock: SteppedClock
 ) -> None:
     await known(gate, clock)

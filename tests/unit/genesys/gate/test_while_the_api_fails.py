@@ -87,9 +87,9 @@ async def test_that_the_breaker_opens_is_logged_when_it_happens_and_why(
     for _ in range(3):
         await answer(await gate.enter(Turn.GET, "i-1"), 500)
 
-    (told,) = [each for each in caplog.records if "breaker is open" in each.getMessage()]
-    assert vars(told)["why"] == "3 failures in a row for i-1"
-    assert vars(told)["failure"] == "500"
+    (logged,) = [each for each in caplog.records if "breaker is open" in each.getMessage()]
+    assert vars(logged)["why"] == "3 failures in a row for i-1"
+    assert vars(logged)["failure"] == "500"
 
 
 @pytest.mark.parametrize("status", [401, 429])
@@ -135,7 +135,7 @@ async def test_who_has_waited_too_long_is_not_refused_once_the_breaker_lets_call
     await answer(first.result())
 
 
-async def test_who_waits_too_long_for_the_breaker_is_told_so(clock: SteppedClock) -> None:
+async def test_who_waits_too_long_for_the_breaker_is_not_let_through(clock: SteppedClock) -> None:
     gate = gate_of(clock, policy=BreakerPolicy(open_seconds=1000))
     await known(gate, clock)
     for _ in range(3):

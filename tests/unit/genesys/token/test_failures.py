@@ -42,7 +42,7 @@ async def test_a_failure_is_shared_by_all_who_wait(
         assert await tokens.current() == "t0k3n-2"
 
 
-async def test_a_token_that_was_never_taken_counts_as_a_failed_fetch(
+async def test_a_token_that_was_never_accepted_counts_as_a_failed_fetch(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     async with token_source(genesys, clock) as tokens:
@@ -61,7 +61,7 @@ async def test_a_token_that_was_never_taken_counts_as_a_failed_fetch(
         assert clock.slept[-1] <= 1
 
 
-async def test_no_token_is_fetched_through_a_closed_gate(genesys: ScriptedGenesys) -> None:
+async def test_no_token_is_fetched_through_a_paused_gate(genesys: ScriptedGenesys) -> None:
     clock = SteppedClock()
     gate = gate_of(clock)
     async with token_source(genesys, clock, gate) as tokens:
@@ -118,7 +118,7 @@ async def test_no_lane_is_held_for_as_long_as_an_endpoint_that_is_down_asks_for(
     assert clock.slept == [TOKEN_BACKOFF.cap]
 
 
-async def test_a_refusal_is_known_until_a_token_is_taken(
+async def test_a_refusal_is_known_until_a_token_is_accepted(
     genesys: ScriptedGenesys, clock: LeapingClock
 ) -> None:
     genesys.token_script.append(reply(401, {"error": "invalid_client"}))

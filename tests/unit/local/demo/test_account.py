@@ -45,14 +45,14 @@ class Run:
         """Some record that was decided so."""
         return next(
             place
-            for place, told in self.ledger.final.items()
-            if told[0].outcome.decision is decision
+            for place, published in self.ledger.final.items()
+            if published[0].outcome.decision is decision
         )
 
     def change(self, place: Place, **fields: Any) -> None:
-        told = self.ledger.final[place][0]
-        changed = msgspec.structs.replace(told.outcome, **fields)
-        self.ledger.final[place] = [PublishedOutcome(changed, told.timestamp_ms)]
+        published = self.ledger.final[place][0]
+        changed = msgspec.structs.replace(published.outcome, **fields)
+        self.ledger.final[place] = [PublishedOutcome(changed, published.timestamp_ms)]
 
 
 @pytest.fixture
@@ -153,9 +153,9 @@ def no_outcome(run: Run) -> None:
 
 def only_deferred(run: Run) -> None:
     place = run.place(Decision.PATCHED)
-    told = run.ledger.final.pop(place)[0]
-    deferral = msgspec.structs.replace(told.outcome, final=False, decision=Decision.DEFERRED)
-    run.ledger.enter(PublishedOutcome(deferral, told.timestamp_ms))
+    published = run.ledger.final.pop(place)[0]
+    deferral = msgspec.structs.replace(published.outcome, final=False, decision=Decision.DEFERRED)
+    run.ledger.enter(PublishedOutcome(deferral, published.timestamp_ms))
 
 
 def two_outcomes(run: Run) -> None:
@@ -163,9 +163,11 @@ def two_outcomes(run: Run) -> None:
 
 
 def stray_outcome(run: Run) -> None:
-    told = run.ledger.final[run.place(Decision.INELIGIBLE)][0]
+    published = run.ledger.final[run.place(Decision.INELIGIBLE)][0]
     nowhere = Source("genesys.interaction.events", 3, 999_999)
-    run.ledger.enter(PublishedOutcome(msgspec.structs.replace(told.outcome, source=nowhere), 1_040))
+    run.ledger.enter(
+        PublishedOutcome(msgspec.structs.replace(published.outcome, source=nowhere), 1_040)
+    )
 
 
 def another_event(run: Run) -> None:
@@ -225,7 +227,7 @@ def patched_wrongly(run: Run) -> None:
         (patched_wrongly, f"interactions PATCHed that are not eligible: 1 ({OTHERS[0]}"),
     ],
 )
-def test_each_deviation_fails_the_run_and_is_told(
+def test_each_deviation_fails_the_run_and_is_shown(
     run: Run, spoil: Callable[[Run], None], said: str
 ) -> None:
     spoil(run)

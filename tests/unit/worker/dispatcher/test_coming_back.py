@@ -21,13 +21,13 @@ async def test_a_record_put_off_is_the_one_it_was(desk: Desk) -> None:
     assignment = desk.begin()
 
     await desk.comes_back(0, of=3, seconds=-1)
-    await until(lambda: bool(desk.processor.works))
+    await until(lambda: bool(desk.processor.records))
 
-    (work,) = desk.processor.works
-    assert (work.tp, work.offset, work.returned_at) == (RETRIES, 0, 0)
-    assert work.source == Source(EVENTS.topic, EVENTS.partition, 3)
-    assert work.attempt == 2
-    assert work.lane == (EVENTS.partition, "i-1")
+    (record,) = desk.processor.records
+    assert (record.tp, record.offset, record.returned_at) == (RETRIES, 0, 0)
+    assert record.source == Source(EVENTS.topic, EVENTS.partition, 3)
+    assert record.attempt == 2
+    assert record.lane == (EVENTS.partition, "i-1")
     assert assignment.frontiers[RETRIES].committable == 1
 
 
@@ -47,25 +47,25 @@ async def test_what_is_no_record_put_off_is_handed_on_as_no_event(desk: Desk) ->
     desk.begin()
 
     await desk.take_up(0, tp=RETRIES)
-    await until(lambda: bool(desk.processor.works))
+    await until(lambda: bool(desk.processor.records))
 
-    (work,) = desk.processor.works
-    assert isinstance(work.event, EnvelopeError)
-    assert work.event.field == "retry.source.topic"
-    assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+    (record,) = desk.processor.records
+    assert isinstance(record.event, EnvelopeError)
+    assert record.event.field == "retry.source.topic"
+    assert record.source == Source(RETRIES.topic, RETRIES.partition, 0)
 
 
 @pytest.mark.parametrize("place", [RETRIES, OTHER, TP("another.events", EVENTS.partition)])
 async def test_what_says_that_it_is_of_another_partition_is_no_event(desk: Desk, place: TP) -> None:
-    """Its offset would pass for one of this partition, and what lies below it for told."""
+    """Its offset would pass for one of this partition, and what lies below it for published."""
     desk.begin()
 
     await desk.comes_back(0, of=500, seconds=-1, place=place)
-    await until(lambda: bool(desk.processor.works))
+    await until(lambda: bool(desk.processor.records))
 
-    (work,) = desk.processor.works
-    assert isinstance(work.event, EnvelopeError)
-    assert work.source == Source(RETRIES.topic, RETRIES.partition, 0)
+    (record,) = desk.processor.records
+    assert isinstance(record.event, EnvelopeError)
+    assert record.source == Source(RETRIES.topic, RETRIES.partition, 0)
 
 
 async def test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet() -> None:
@@ -77,15 +77,15 @@ async def test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest
 
     await until(lambda: bool(clock.slept))
     clock.advance(LONGEST_RETRY_AFTER + 1)
-    await until(lambda: bool(desk.processor.works))
+    await until(lambda: bool(desk.processor.records))
 
 
 async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk) -> None:
     """Of two slots that is one: the other is for what is new."""
     ends = asyncio.Event()
 
-    async def returned_last(work: SourceRecord) -> None:
-        if work.returned_at is not None:
+    async def returned_last(record: SourceRecord) -> None:
+        if record.returned_at is not None:
             await ends.wait()
             raise OwnershipLost("gone")
 
@@ -93,15 +93,15 @@ async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk
     desk.begin()
     for offset, source in enumerate((1, 2, 3)):
         await desk.comes_back(offset, of=source, seconds=-1)
-    await until(lambda: bool(desk.processor.works))
+    await until(lambda: bool(desk.processor.records))
     for offset in range(3):
         await desk.take_up(offset, tp=OTHER)
-    await until(lambda: len(desk.processor.works) == 4)
-    assert [work.returned_at for work in desk.processor.works] == [0, None, None, None]
+    await until(lambda: len(desk.processor.records) == 4)
+    assert [record.returned_at for record in desk.processor.records] == [0, None, None, None]
     assert (desk.dispatcher.lanes.backlog, len(desk.dispatcher.waiting)) == (1, 2)
 
     ends.set()
-    await until(lambda: len(desk.processor.works) == 6)
+    await until(lambda: len(desk.processor.records) == 6)
 
 
 async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:
@@ -111,7 +111,7 @@ async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:
     await desk.dispatcher.end_assignment(assignment)
     desk.begin(generation=2)
 
-    assert desk.processor.works == []
+    assert desk.processor.records == []
     assert len(desk.dispatcher.waiting) == 0
     assert assignment.uncommitted() == {}
 

@@ -39,13 +39,15 @@ async def test_the_record_in_hand_may_end_before_the_partitions_go(desk: Desk) -
     assert desk.table.disowned == 1
 
 
-async def test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner(desk: Desk) -> None:
-    """The committed offset would stay below it, and the one above be told again."""
+async def test_a_record_below_one_that_is_published_is_not_left_to_the_next_owner(
+    desk: Desk,
+) -> None:
+    """The committed offset would stay below it, and the one above be published again."""
     assignment = desk.begin()
     gate = asyncio.Event()
 
-    async def hold(work: SourceRecord) -> None:
-        if work.offset == 5:
+    async def hold(record: SourceRecord) -> None:
+        if record.offset == 5:
             await gate.wait()
 
     desk.processor.does = hold
@@ -105,9 +107,9 @@ async def test_the_next_assignment_has_lanes_of_its_own(desk: Desk) -> None:
 async def test_a_partition_lost_in_the_middle_is_no_failure(desk: Desk) -> None:
     assignment = desk.begin()
 
-    async def lose(work: SourceRecord) -> None:
-        work.assignment.revoke()
-        work.assignment.check()
+    async def lose(record: SourceRecord) -> None:
+        record.assignment.revoke()
+        record.assignment.check()
 
     desk.processor.does = lose
     await desk.take_up(5)

@@ -32,13 +32,13 @@ async def test_a_record_is_handed_on_as_it_came(desk: Desk) -> None:
 
     await desk.take_up(5)
 
-    (work,) = desk.processor.works
-    assert (work.assignment, work.tp, work.offset) == (assignment, EVENTS, 5)
-    assert (work.key, work.value) == (b"i-1", event(5))
-    assert work.headers == (("traceparent", b"00-1"),)
-    assert (work.timestamp, work.taken_up_at) == (1_765_552_506.5, desk.clock.now)
-    assert isinstance(work.event, InteractionEvent)
-    assert work.lane == (EVENTS.partition, "i-1")
+    (record,) = desk.processor.records
+    assert (record.assignment, record.tp, record.offset) == (assignment, EVENTS, 5)
+    assert (record.key, record.value) == (b"i-1", event(5))
+    assert record.headers == (("traceparent", b"00-1"),)
+    assert (record.timestamp, record.taken_up_at) == (1_765_552_506.5, desk.clock.now)
+    assert isinstance(record.event, InteractionEvent)
+    assert record.lane == (EVENTS.partition, "i-1")
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ async def test_what_is_no_event_is_handed_on_too(desk: Desk, value: bytes | None
 
     await desk.take_up(5, value)
 
-    (work,) = desk.processor.works
-    assert isinstance(work.event, EnvelopeError)
-    assert work.value == value
-    assert work.lane == (EVENTS.partition, 5)
+    (record,) = desk.processor.records
+    assert isinstance(record.event, EnvelopeError)
+    assert record.value == value
+    assert record.lane == (EVENTS.partition, 5)
 
 
-async def test_nothing_is_taken_up_without_a_assignment(desk: Desk) -> None:
+async def test_nothing_is_taken_up_without_an_assignment(desk: Desk) -> None:
     await desk.take_up(5)
 
     assert desk.offsets == []
@@ -99,13 +99,13 @@ async def test_memory_full_holds_the_agent_back(desk: Desk) -> None:
         for offset in range(5, 105):
             await desk.take_up(offset)
 
-    taking = asyncio.create_task(all_of_them())
-    await asyncio.wait({taking}, timeout=0.05)
+    taking_up = asyncio.create_task(all_of_them())
+    await asyncio.wait({taking_up}, timeout=0.05)
 
-    assert not taking.done()
+    assert not taking_up.done()
     assert desk.dispatcher.lanes.backlog == 20
     gate.set()
-    await asyncio.wait_for(taking, 5)
+    await asyncio.wait_for(taking_up, 5)
 
 
 async def test_a_record_where_its_key_does_not_belong_is_counted(desk: Desk) -> None:

@@ -30,12 +30,12 @@ async def test_with_too_many_failures_nothing_more_is_taken_up(desk: Desk) -> No
     await desk.take_up(5)
     desk.dead_letter_limit.passed = "too many failed"
 
-    taking = asyncio.create_task(desk.take_up(6))
-    await desk.dispatcher._admit(desk.processor.works[0])
-    await asyncio.wait({taking}, timeout=0.05)
+    taking_up = asyncio.create_task(desk.take_up(6))
+    await desk.dispatcher._admit(desk.processor.records[0])
+    await asyncio.wait({taking_up}, timeout=0.05)
 
-    assert not taking.done()
+    assert not taking_up.done()
     assert desk.offsets == [5]
     assert assignment.frontiers[EVENTS].expected == 6
     await desk.dispatcher.end_assignment(assignment)
-    await asyncio.wait_for(taking, 5)
+    await asyncio.wait_for(taking_up, 5)

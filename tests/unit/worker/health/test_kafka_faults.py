@@ -85,7 +85,7 @@ def test_no_heartbeat() -> None:
 
 
 @pytest.mark.parametrize("timeout", [1.0, 6.0, 10.0, 45.0, 75.0])
-def test_no_heartbeat_is_told_within_half_a_minute_and_ends_it_within_one(timeout: float) -> None:
+def test_no_heartbeat_shows_within_half_a_minute_and_ends_it_within_one(timeout: float) -> None:
     for seconds, judged in ((30.0, unfit), (59.0, ends)):
         now = NOW + seconds
         assert judged(all_faults(heartbeat=NOW, timeout=timeout, now=now), now) is not None
@@ -116,7 +116,7 @@ def test_no_broker_answers(who: str) -> None:
     assert who in str(ends(all_faults(**given_view), NOW))  # type: ignore[arg-type]
 
 
-def test_the_brokers_are_told_of_also_without_partitions() -> None:
+def test_silent_brokers_are_a_fault_also_without_partitions() -> None:
     assert ends(all_faults(view(answered=NOW - 50), held=None), NOW) is not None
 
 
@@ -132,14 +132,14 @@ def test_a_topic_is_gone(name: str) -> None:
 @given(st.fixed_dictionaries({name: st.sampled_from([4, 16]) for name in NEEDS.topics}))
 def test_partitions_are_added(counts: dict[str, int]) -> None:
     """Ends whenever those that have to be alike are not, or not as they were; not for others."""
-    told = ends(all_faults(view(counts=counts, since=NOW - 10)), NOW)
+    reason = ends(all_faults(view(counts=counts, since=NOW - 10)), NOW)
     alike = {counts["events"], *(counts[name] for name in NEEDS.alike)}
     if alike == {4}:
-        assert told is None
+        assert reason is None
     elif alike == {16}:
-        assert "start again" in str(told)
+        assert "start again" in str(reason)
     else:
-        assert "they must have the same number" in str(told)
+        assert "they must have the same number" in str(reason)
 
 
 def test_a_partition_cannot_be_read() -> None:
@@ -170,7 +170,7 @@ def test_a_partition_that_was_not_looked_at_is_not_called_good() -> None:
     assert not any(each.ends(NOW + 1e9) for each in found if "looked at" in each.what)
 
 
-def test_before_the_probe_has_begun_nothing_is_told() -> None:
+def test_before_the_probe_has_begun_there_is_no_fault() -> None:
     fresh = BrokerView()
     assert unfit(all_faults(fresh, fresh), NOW) is None
 
@@ -183,9 +183,9 @@ def test_the_log_ends_below_what_was_taken_up() -> None:
     assert unfit(all_faults(view(partitions={A: short})), NOW) is not None
     assert ends(all_faults(view(partitions={A: short})), NOW) is None
     short = replace(short, short_since=NOW - 45)
-    told = str(ends(all_faults(view(partitions={A: short})), NOW))
-    assert told.startswith("the log of events/3 was cut: offset 50 was to come next, and the log")
-    assert told.endswith("start again")
+    reason = str(ends(all_faults(view(partitions={A: short})), NOW))
+    assert reason.startswith("the log of events/3 was cut: offset 50 was to come next, and the log")
+    assert reason.endswith("start again")
 
 
 @given(

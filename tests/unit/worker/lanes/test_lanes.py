@@ -174,7 +174,7 @@ async def test_drain_ends_what_is_owed_as_well() -> None:
 
 
 async def test_a_failure_leaves_even_what_is_owed() -> None:
-    """Its lane is out of order, and whoever is told of it ends the worker."""
+    """Its lane is out of order, and whoever hears of it ends the worker."""
     works = Works()
     await works.put(A1, Item("a", 2, owed=True), B1, Item("b", 2, owed=True))
     await works.fail(A1, RuntimeError("no"))
@@ -279,15 +279,15 @@ async def test_a_failing_item_is_reported() -> None:
 
 
 async def test_nothing_is_worked_on_behind_a_failure() -> None:
-    """A later record of the interaction would be told as if the failed one had been."""
+    """A later record of the interaction would be published as if the failed one had been."""
     works = Works()
     await works.put(A1, A2)
     await works.fail(A1, RuntimeError("the broker is gone"))
 
-    taken = await works.lanes.put(A3)
+    queued = await works.lanes.put(A3)
     await until_idle()
 
-    assert not taken
+    assert not queued
     assert works.started == [A1]
 
 

@@ -36,10 +36,10 @@ class Scene:
         )
         self._assignment = Assignment(1, {})
 
-    async def _admit(self, work: SourceRecord) -> None:
+    async def _admit(self, record: SourceRecord) -> None:
         if self.error is not None:
             raise self.error
-        self.admitted.append(work.offset)
+        self.admitted.append(record.offset)
 
     def put(self, offset: int, *, seconds: float, value: bytes = event()) -> None:
         self.room.put(

@@ -1,4 +1,4 @@
-"""What the coordinator's heartbeats and joins tell the membership, and how the group is left."""
+"""What the membership learns from heartbeats and joins, and how the group is left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Response:
 
 
 class Coordinator:
-    """aiokafka's, as far as it is listened to. What it does takes ``seconds``."""
+    """aiokafka's, as far as it is observed. What it does takes ``seconds``."""
 
     def __init__(self, now: list[float]) -> None:
         self._now = now

@@ -174,7 +174,7 @@ class ALogThatIsNotKept(RuleBasedStateMachine):
         offset = start.offset
         while offset < self.log.end and offset < start.offset + count:
             record = self.log.records[offset - self.log.beginning]
-            # Within one life an offset is one record: what "told before" is judged by.
+            # Within one life an offset is one record: what a redelivery is judged by.
             assert self.by_life.setdefault((start.life, offset), record) == record
             self.decided.add(record)
             offset += 1

@@ -29,7 +29,7 @@ async def test_each_step_waits_for_the_one_before() -> None:
     assert world.journal == WHOLE_ROAD
 
 
-async def test_eligible_interaction_is_patched_and_told() -> None:
+async def test_an_eligible_interaction_is_patched_and_published() -> None:
     world = World()
 
     await Worker(world).process(event())

@@ -43,12 +43,12 @@ async def live(world: World, value: bytes) -> Worker:
     """One life of a worker, from what was committed at first: nothing. Everything comes again."""
     worker = Worker(world)
     await worker.process(value, offset=6)
-    taken = 0
-    while taken < len(world.put_off):
-        sent = world.put_off[taken]
+    resumed = 0
+    while resumed < len(world.put_off):
+        sent = world.put_off[resumed]
         world.clock.now += 1e5  # its time has come
-        await worker.resume(sent, taken)
-        taken += 1
+        await worker.resume(sent, resumed)
+        resumed += 1
     return worker
 
 
@@ -69,12 +69,12 @@ async def survive(world: World, value: bytes, crashes: list[int]) -> None:
 
 
 def assert_one_answer(world: World, decision: Decision) -> None:
-    told = [outcome for outcome in world.outcomes if outcome.final]
-    assert {outcome.outcome_id for outcome in told} == {
+    final = [outcome for outcome in world.outcomes if outcome.final]
+    assert {outcome.outcome_id for outcome in final} == {
         outcome_id(Source(EVENTS.topic, EVENTS.partition, 6))
     }
-    assert {(outcome.decision, outcome.recovered) for outcome in told} == {
-        (decision, told[0].recovered)
+    assert {(outcome.decision, outcome.recovered) for outcome in final} == {
+        (decision, final[0].recovered)
     }
     put_off = {
         outcome_id(Source(EVENTS.topic, EVENTS.partition, 6), int(sent.named["retry.attempt"]))
@@ -125,7 +125,7 @@ FATES = [
 def test_any_crashes_and_faults(
     fates: list[Patched], crashes: list[int], fetches: list[Callable[[World], None]]
 ) -> None:
-    """Nobody else touches the interaction: it is patched once, and that is what is told."""
+    """Nobody else touches the interaction: it is patched once, and that is what is published."""
     world = World()
     world.patches.extend(fates)
     world.fetches.extend(fetches)
@@ -163,16 +163,16 @@ def test_any_events_that_are_put_off_in_any_order(
 
     async def one_life() -> None:
         worker = Worker(world)
-        taken = number = 0
-        while number < len(events) or taken < len(world.put_off):
+        resumed = number = 0
+        while number < len(events) or resumed < len(world.put_off):
             world.clock.now += 1
-            back = taken < len(world.put_off)
+            back = resumed < len(world.put_off)
             if number < len(events) and (not back or random.random() < 0.5):
                 await worker.process(events[number], offset=number)
                 number += 1
             else:
-                await worker.resume(world.put_off[taken], taken)
-                taken += 1
+                await worker.resume(world.put_off[resumed], resumed)
+                resumed += 1
 
     for number in crashes:
         world.at_step = crash_at(len(world.journal) + number)

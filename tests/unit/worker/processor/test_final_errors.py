@@ -1,4 +1,4 @@
-"""What fails for good is buried and told (promise 7: nothing vanishes), and what does not fail."""
+"""What fails for good is a dead letter and published (promise 7), and what does not fail."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_final_errors(
     assert world.journal[-1] == "finished 2"
 
 
-async def test_failed_record_is_buried_before_it_is_told() -> None:
+async def test_a_failed_record_is_in_dead_letters_before_it_is_published() -> None:
     world = World()
     world.fetches.append(raising(Forbidden("give it the scope", status=403)))
     value = event()

@@ -13,8 +13,8 @@ from tests.support.world import Worker
 
 @pytest.mark.parametrize(("scenario", "number"), BOUNDARIES)
 async def test_ownership_lost(scenario: str, number: int) -> None:
-    """Nothing leaves after the revocation but what was leaving, and what has not been told is not
-    finished."""
+    """Nothing leaves after the revocation but what was leaving, and what has not been published is
+    not finished."""
     world, value = scenarios()[scenario]
     worker = Worker(world)
 

@@ -111,8 +111,8 @@ async def test_a_newer_event_may_make_it_pointless() -> None:
 
     await worker.resume(world.put_off[0])
 
-    told = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
-    assert told == [(6, Decision.DEFERRED), (7, Decision.PATCHED), (6, Decision.INELIGIBLE)]
+    decided = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
+    assert decided == [(6, Decision.DEFERRED), (7, Decision.PATCHED), (6, Decision.INELIGIBLE)]
     assert world.outcomes[-1].reason is Reason.DISPOSITION_SET
     assert world.applied == 1
 
@@ -128,8 +128,8 @@ async def test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record(
 
     await worker.resume(world.put_off[0])
 
-    told = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
-    assert told == [(6, Decision.DEFERRED), (7, Decision.INELIGIBLE), (6, Decision.PATCHED)]
+    decided = [(outcome.source.offset, outcome.decision) for outcome in world.outcomes]
+    assert decided == [(6, Decision.DEFERRED), (7, Decision.INELIGIBLE), (6, Decision.PATCHED)]
     assert world.outcomes[-1].recovered
     assert world.applied == 1
 
@@ -160,11 +160,11 @@ async def test_a_copy_of_one_that_came_back_is_dropped() -> None:
     worker = await put_off_once(world, fails=2)
     first = world.put_off[0]
     await worker.resume(first, 0)
-    told = len(world.outcomes)
+    before = len(world.outcomes)
 
     await worker.resume(first, 1)
 
-    assert len(world.outcomes) == told
+    assert len(world.outcomes) == before
     assert len(world.put_off) == 2
     assert world.journal[-1] == "finished 1"
 
@@ -179,18 +179,18 @@ async def test_without_its_table_record_it_is_decided_all_the_same() -> None:
     assert world.outcomes[-1].decision is Decision.PATCHED
 
 
-async def test_what_somebody_else_puts_into_retries_is_buried_and_not_told() -> None:
+async def test_what_somebody_else_puts_into_retries_is_a_dead_letter_and_not_published() -> None:
     world = World()
     worker = Worker(world)
-    work = replace(
-        worker.work(b"garbage"),
+    record = replace(
+        worker.take_up(b"garbage"),
         tp=RETRIES,
         source=Source(RETRIES.topic, RETRIES.partition, 0),
         event=EnvelopeError("the header retry.attempt is no number"),
     )
     worker.retries.take_up(0)
 
-    await worker.processor.process(work)
+    await worker.processor.process(record)
 
     (letter,) = world.dead_letters
     assert letter.value == b"garbage"

@@ -9,7 +9,7 @@ from streams.wire.outcomes import outcome_id
 from tests.support.world import EVENTS, TTL_SECONDS, Worker, World, event, samples
 
 
-async def test_same_offset_again_tells_the_same() -> None:
+async def test_the_same_offset_again_publishes_the_same() -> None:
     world = World()
     await Worker(world).process(event(), offset=5)
     world.journal.clear()
@@ -29,14 +29,14 @@ async def test_lower_offset_is_finished_without_a_word() -> None:
     world = World()
     await Worker(world).process(event(1, state="connected", interactionType="voice"), offset=5)
     await Worker(world).process(event(2), offset=6)
-    told, record = len(world.sent), world.record
+    before, record = len(world.sent), world.record
     world.journal.clear()
     worker = Worker(world, committed=5)
 
     await worker.process(event(1, state="connected", interactionType="voice"), offset=5)
 
     assert world.journal == ["finished 5"]
-    assert len(world.sent) == told
+    assert len(world.sent) == before
     assert world.record == record
     assert samples(worker.metrics)["genesys_streams_repeated_records_total"] == 1
 

@@ -72,7 +72,7 @@ async def test_who_waits_to_try_again_rests() -> None:
 
     world.patches.append(lost_once_applied)
     worker = Worker(world, api=TriesAgain(world))
-    await worker.processor.process(worker.work(event()), resting)
+    await worker.processor.process(worker.take_up(event()), resting)
 
     assert rests == ["GET", "look", "look"]
     assert world.applied == 1

@@ -18,7 +18,7 @@ async def test_assignment_begins_at_the_committed_offsets(rig: Rig) -> None:
 
     await rig.consumer.perform_seek()
 
-    assert rig.listener.begun == [(3, {A: 5, B: 900})]
+    assert rig.observer.begun == [(3, {A: 5, B: 900})]
     assignment = rig.assignments.current
     assert assignment is not None
     assert assignment.generation == 3
@@ -33,7 +33,7 @@ async def test_fresh_partition_is_put_at_its_beginning(rig: Rig, committed: int 
 
     await rig.consumer.perform_seek()
 
-    assert rig.listener.begun == [(3, {A: 12, B: 900})]
+    assert rig.observer.begun == [(3, {A: 12, B: 900})]
     assert {step for step in rig.kafka.log if "/" in step} == {
         "seek events/0 to 12",
         "seek events/1 to 900",
@@ -43,19 +43,19 @@ async def test_fresh_partition_is_put_at_its_beginning(rig: Rig, committed: int 
 async def test_what_the_judgement_says_is_where_it_starts(rig: Rig) -> None:
     """And it is committed at once with its life: a crash must not begin yet another one."""
     rig.kafka.committed = {A: 50}
-    rig.listener.starts = {A: Start(2, "life@7", Notice.CUT)}
+    rig.observer.starts = {A: Start(2, "life@7", Notice.CUT)}
     rig.kafka.batches = [{A: [2, 3]}]
 
     await rig.consumer.perform_seek()
 
-    assert rig.listener.begun == [(1, {A: 2})]
+    assert rig.observer.begun == [(1, {A: 2})]
     assert rig.kafka.signed == [{A: (2, "life@7")}]
     assert await rig.fetched() == [(A, 2), (A, 3)]
 
 
 async def test_nothing_is_committed_where_nothing_was_noticed(rig: Rig) -> None:
     rig.kafka.committed = {A: 5}
-    rig.listener.starts = {A: Start(5, "life")}
+    rig.observer.starts = {A: Start(5, "life")}
 
     await rig.consumer.perform_seek()
 
@@ -66,9 +66,9 @@ async def test_nothing_is_committed_where_nothing_was_noticed(rig: Rig) -> None:
 async def test_a_second_seek_in_a_generation_judges_nothing_anew(rig: Rig) -> None:
     """It goes back to what this assignment has committed, whatever the broker says meanwhile."""
     rig.kafka.committed = {A: 50}
-    rig.listener.starts = {A: Start(2, "life@7", Notice.CUT)}
+    rig.observer.starts = {A: Start(2, "life@7", Notice.CUT)}
     await rig.consumer.perform_seek()
-    rig.listener.starts = {A: Start(900, "another")}
+    rig.observer.starts = {A: Start(900, "another")}
     rig.kafka.batches = [{A: [2]}]
 
     await rig.consumer.perform_seek()
@@ -78,13 +78,13 @@ async def test_a_second_seek_in_a_generation_judges_nothing_anew(rig: Rig) -> No
 
 
 async def test_a_group_that_is_not_ours_alone_opens_nothing(rig: Rig) -> None:
-    rig.listener.refusal = SettingsError("APP_ID: not ours")
+    rig.observer.refusal = SettingsError("APP_ID: not ours")
     rig.kafka.batches = [{A: [0]}]
 
     await rig.consumer.perform_seek()
 
-    assert rig.listener.failures == [rig.listener.refusal]
-    assert rig.listener.begun == []
+    assert rig.observer.failures == [rig.observer.refusal]
+    assert rig.observer.begun == []
     assert await rig.fetched() == []
 
 
@@ -96,7 +96,7 @@ async def test_a_second_seek_in_a_generation_keeps_the_assignment(rig: Rig) -> N
     await rig.consumer.perform_seek()
 
     assert rig.assignments.current is assignment
-    assert len(rig.listener.begun) == 1
+    assert len(rig.observer.begun) == 1
 
 
 async def test_a_new_generation_ends_the_assignment_before(rig: Rig) -> None:
@@ -109,7 +109,7 @@ async def test_a_new_generation_ends_the_assignment_before(rig: Rig) -> None:
 
     assert before.revoked
     assert rig.assignments.current is not before
-    assert [generation for generation, _ in rig.listener.begun] == [1, 2]
+    assert [generation for generation, _ in rig.observer.begun] == [1, 2]
 
 
 async def test_a_committed_offset_of_an_earlier_assignment_is_not_believed(rig: Rig) -> None:
@@ -123,7 +123,7 @@ async def test_a_committed_offset_of_an_earlier_assignment_is_not_believed(rig: 
 
     await rig.consumer.perform_seek()
 
-    assert rig.listener.begun[-1] == (2, {A: 3})
+    assert rig.observer.begun[-1] == (2, {A: 3})
 
 
 async def test_a_seek_overtaken_by_a_revocation_begins_no_assignment(rig: Rig) -> None:
@@ -155,4 +155,4 @@ async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None
     rig.kafka.batches = [{A: [40], CHANGELOG: [3]}]
 
     assert await rig.fetched() == [(CHANGELOG, 3)]
-    assert rig.listener.begun == []
+    assert rig.observer.begun == []

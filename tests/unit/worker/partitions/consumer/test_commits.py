@@ -83,7 +83,7 @@ async def test_partitions_are_given_up_in_order(rig: Rig, monkeypatch: pytest.Mo
         order.append(f"committed {offsets[A]}")
         return True
 
-    monkeypatch.setattr(rig.listener, "end_assignment", end_assignment)
+    monkeypatch.setattr(rig.observer, "end_assignment", end_assignment)
     monkeypatch.setattr(rig.kafka, "commit", commit)
 
     await rig.consumer.wait_empty()
@@ -105,7 +105,7 @@ async def test_what_was_finished_during_a_commit_is_committed_before_the_partiti
     async def end_assignment(ending: Assignment) -> None:
         frontier.finish(6)
 
-    monkeypatch.setattr(rig.listener, "end_assignment", end_assignment)
+    monkeypatch.setattr(rig.observer, "end_assignment", end_assignment)
     rig.kafka.commit_gate.clear()
     regular = asyncio.create_task(rig.consumer.commit())
     await asyncio.sleep(0)
@@ -120,7 +120,7 @@ async def test_what_was_finished_during_a_commit_is_committed_before_the_partiti
     assert assignment.revoked
 
 
-async def test_a_last_commit_that_kafka_does_not_take_is_told(
+async def test_a_last_commit_that_kafka_refuses_is_reported(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     assignment = await begun(rig)
@@ -159,7 +159,7 @@ async def test_giving_up_again_does_nothing(rig: Rig) -> None:
 
     await rig.consumer.wait_empty()
 
-    assert len(rig.listener.ended) == 1
+    assert len(rig.observer.ended) == 1
 
 
 async def test_partitions_are_revoked_even_if_draining_fails(
@@ -170,7 +170,7 @@ async def test_partitions_are_revoked_even_if_draining_fails(
     async def end_assignment(_: Assignment) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr(rig.listener, "end_assignment", end_assignment)
+    monkeypatch.setattr(rig.observer, "end_assignment", end_assignment)
 
     with pytest.raises(RuntimeError):
         await rig.consumer.wait_empty()
@@ -183,5 +183,5 @@ async def test_no_effect_follows_a_revocation(rig: Rig) -> None:
 
     await rig.consumer.on_partitions_revoked({A, CHANGELOG})
 
-    assert rig.listener.ended == [assignment]
+    assert rig.observer.ended == [assignment]
     assert assignment.revoked

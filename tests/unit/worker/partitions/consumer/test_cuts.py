@@ -16,7 +16,7 @@ from tests.support.consumer_rig import CHANGELOG, A, B, Rig, begun
 
 
 def assert_ended_by_a_cut(rig: Rig, stood: int) -> None:
-    (reason,) = rig.listener.failures
+    (reason,) = rig.observer.failures
     assert isinstance(reason, LogCut)
     assert str(reason) == f"events/0 at {stood}"
     assert rig.kafka.signed == [{A: (3, "another life")}]
@@ -52,7 +52,7 @@ async def test_what_befell_one_partition_is_looked_for_in_all(rig: Rig) -> None:
     await rig.consumer.look_for_cuts()
 
     assert rig.kafka.signed == [{A: (3, "another life"), B: (3, "another life")}]
-    assert [str(reason) for reason in rig.listener.failures] == ["events/0 at 5"]
+    assert [str(reason) for reason in rig.observer.failures] == ["events/0 at 5"]
 
 
 async def test_a_position_below_what_was_delivered_ends_the_worker(rig: Rig) -> None:
@@ -74,7 +74,7 @@ async def test_a_log_that_ends_below_what_was_delivered_ends_the_worker(rig: Rig
     await rig.fetched()
     rig.view.partitions = {A: PartitionView(0, end=4, short_since=time.monotonic() - 9, taken_up=7)}
     await rig.consumer.look_for_cuts()
-    assert rig.listener.failures == []
+    assert rig.observer.failures == []
 
     rig.view.partitions = {A: PartitionView(0, end=4, short_since=time.monotonic() - 10)}
     await rig.consumer.look_for_cuts()
@@ -82,7 +82,7 @@ async def test_a_log_that_ends_below_what_was_delivered_ends_the_worker(rig: Rig
     assert_ended_by_a_cut(rig, 7)
 
 
-async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
+async def test_a_cut_is_looked_at_again_while_the_broker_does_not_answer(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the next start is to go on must be committed, or it would not notice."""
@@ -97,7 +97,7 @@ async def test_a_cut_is_looked_at_again_while_the_broker_does_not_tell(
     with monkeypatch.context() as patched:
         patched.setattr(rig.kafka, "kept", away)
         await rig.consumer.look_for_cuts()
-    assert rig.listener.failures == []
+    assert rig.observer.failures == []
     assert await rig.fetched() == [], "nor is anything delivered"
 
     await rig.consumer.look_for_cuts()
@@ -116,7 +116,7 @@ async def test_a_position_that_is_sought_or_ahead_is_no_cut(rig: Rig, position: 
     await rig.fetched()
     await rig.consumer.look_for_cuts()
 
-    assert rig.listener.failures == []
+    assert rig.observer.failures == []
 
 
 async def test_records_that_come_again_after_a_seek_are_no_cut(rig: Rig) -> None:
@@ -128,4 +128,4 @@ async def test_records_that_come_again_after_a_seek_are_no_cut(rig: Rig) -> None
 
     assert await rig.fetched() == [(A, 5), (A, 6)]
     await rig.consumer.look_for_cuts()
-    assert rig.listener.failures == []
+    assert rig.observer.failures == []

@@ -1,4 +1,4 @@
-"""A record that was sent back: the rules of today, and no second code."""
+"""A record that was redriven: the rules of today, and no second code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.decisions import event, ineligible
 
 
 @pytest.mark.parametrize("reason", [Reason.TOO_SHORT, Reason.WRAP_UP_SET, Reason.DISPOSITION_SET])
-def test_one_that_was_sent_back_is_judged_by_the_rules_of_today(reason: Reason) -> None:
+def test_one_that_was_redriven_is_judged_by_the_rules_of_today(reason: Reason) -> None:
     record = InteractionRecord("i-1", settled=ineligible(reason))
     policy = Policy(code="c")
 
@@ -18,7 +18,7 @@ def test_one_that_was_sent_back_is_judged_by_the_rules_of_today(reason: Reason) 
     assert resume(record, event(), 4, policy, redriven=True) == Fetch()
 
 
-def test_one_that_was_sent_back_gets_no_second_code() -> None:
+def test_one_that_was_redriven_gets_no_second_code() -> None:
     record = InteractionRecord("i-1", settled=Verdict(Decision.PATCHED, Reason.ELIGIBLE, Basis.API))
 
     step = resume(record, event(), 4, Policy(code="c"), redriven=True)

@@ -1,4 +1,4 @@
-"""Records that have failed and are sent back: decided anew, once each time, their doubt kept."""
+"""Records that have failed and are redriven: decided anew, once each time, their doubt kept."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from tests.support.world import (
 )
 
 
-def sent_back(offset: int, *, redriven: int = 1) -> Sent:
+def redriven_copy(offset: int, *, redriven: int = 1) -> Sent:
     """What `dead-letters redrive` puts into ``retries`` for a record."""
     source = Source(EVENTS.topic, EVENTS.partition, offset)
     headers = retry_headers(source, PutOff(0, 0), "forbidden", redriven=redriven)
     return Sent(RETRIES.topic, b"i-1", event(), headers)
 
 
-async def test_a_dead_record_that_is_sent_back_is_decided_anew() -> None:
+async def test_a_dead_record_that_is_redriven_is_decided_anew() -> None:
     world = World()
     world.fetches.append(raising(Forbidden("no scope", status=403)))
     worker = Worker(world)
     await worker.process(event(), offset=6)
 
-    await worker.resume(sent_back(6))
+    await worker.resume(redriven_copy(6))
 
     failed, patched = world.outcomes
     assert (failed.decision, patched.decision) == (Decision.FAILED, Decision.PATCHED)
@@ -52,40 +52,40 @@ async def test_a_dead_record_that_is_sent_back_is_decided_anew() -> None:
     assert patched.source == source
 
 
-async def test_sent_back_twice_it_is_decided_once() -> None:
+async def test_redriven_twice_it_is_decided_once() -> None:
     world = World()
     world.fetches.append(raising(Forbidden("no scope", status=403)))
     worker = Worker(world)
     await worker.process(event(), offset=6)
-    await worker.resume(sent_back(6), 0)
-    told = len(world.outcomes)
+    await worker.resume(redriven_copy(6), 0)
+    before = len(world.outcomes)
 
-    await worker.resume(sent_back(6), 1)
+    await worker.resume(redriven_copy(6), 1)
 
-    assert len(world.outcomes) == told
+    assert len(world.outcomes) == before
     assert world.applied == 1
 
 
-async def test_what_dies_again_says_how_often_it_was_sent_back() -> None:
+async def test_what_dies_again_says_how_often_it_was_redriven() -> None:
     world = World()
     world.fetches.extend([raising(Forbidden("no scope", status=403))] * 3)
     worker = Worker(world)
     await worker.process(event(), offset=6)
-    await worker.resume(sent_back(6), 0)
+    await worker.resume(redriven_copy(6), 0)
 
-    await worker.resume(sent_back(6, redriven=2), 1)
+    await worker.resume(redriven_copy(6, redriven=2), 1)
 
-    told = [letter.named.get("dlq.redriven") for letter in world.dead_letters]
-    assert told == [None, "1", "2"]
+    counts = [letter.named.get("dlq.redriven") for letter in world.dead_letters]
+    assert counts == [None, "1", "2"]
     assert len({outcome.outcome_id for outcome in world.outcomes}) == 3
 
 
-async def test_what_was_sent_back_may_be_put_off_as_any_other() -> None:
+async def test_what_was_redriven_may_be_put_off_as_any_other() -> None:
     world = World()
     world.fetches.extend([raising(Forbidden("no", status=403)), unreachable])
     worker = Worker(world)
     await worker.process(event(), offset=6)
-    await worker.resume(sent_back(6), 0)
+    await worker.resume(redriven_copy(6), 0)
     (put_off,) = world.put_off
     assert put_off.named["retry.redriven"] == "1"
     assert put_off.named["retry.attempt"] == "1"
@@ -98,7 +98,7 @@ async def test_what_was_sent_back_may_be_put_off_as_any_other() -> None:
 
 
 @pytest.mark.parametrize("look", [unreachable, raising(Forbidden("403", status=403))])
-@pytest.mark.parametrize("then", ["it is sent back", "a newer event comes"])
+@pytest.mark.parametrize("then", ["it is redriven", "a newer event comes"])
 async def test_who_dies_in_doubt_leaves_it_to_whoever_looks_next(
     look: Callable[[World], None], then: str
 ) -> None:
@@ -109,13 +109,13 @@ async def test_who_dies_in_doubt_leaves_it_to_whoever_looks_next(
     await worker.process(event(1), offset=6)
     assert world.outcomes[0].decision is Decision.FAILED
 
-    if then == "it is sent back":
-        await worker.resume(sent_back(6))
+    if then == "it is redriven":
+        await worker.resume(redriven_copy(6))
     else:
         await worker.process(event(2), offset=7)
 
-    told = world.outcomes[1]
-    assert (told.decision, told.recovered) == (Decision.PATCHED, True)
+    outcome = world.outcomes[1]
+    assert (outcome.decision, outcome.recovered) == (Decision.PATCHED, True)
     assert (world.applied, world.record.intent) == (1, None)
 
 
@@ -141,7 +141,7 @@ async def test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold()
         await worker.resume(sent, offset)
     for times in range(3):
         for number in range(MOST_WAITING, 300):
-            await worker.resume(sent_back(number, redriven=times + 1), worker.retries.expected)
+            await worker.resume(redriven_copy(number, redriven=times + 1), worker.retries.expected)
     assert len(world.record.deferred) == MOST_REMEMBERED
     assert len(encode_record(world.record)) < 256 * 1024
     assert world.applied == 1

@@ -1,4 +1,4 @@
-"""How what is wrong with the settings is told: all at once, and no secret."""
+"""How what is wrong with the settings is named: all at once, and no secret."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.environments import GENESYS, SASL, SECRET, Environment, refus
 
 
 class TestAllAtOnce:
-    def test_a_worker_with_nothing_set_is_told_all_that_it_needs(self) -> None:
+    def test_a_worker_with_nothing_set_names_all_that_it_needs(self) -> None:
         message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
         for variable in (*GENESYS, "DISPOSITION_CODE_ID"):
             assert message.count(f"{variable}: required") == 1
         assert message.isprintable()
 
-    def test_what_is_wrong_is_told_with_what_is_missing(self, environment: Environment) -> None:
+    def test_what_is_wrong_is_named_with_what_is_missing(self, environment: Environment) -> None:
         environment(
             GENESYS_CLOUD_BASE_URL="https://api.mypurecloud.de/api/v2",
             GENESYS_CLOUD_CLIENT_SECRET="s\u00e9same",
@@ -29,8 +29,8 @@ class TestAllAtOnce:
             KAFKA_SSL_CAFILE="missing",
         )
         message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
-        told = [problem.partition(": ")[0] for problem in message.split(" | ")]
-        assert sorted(told) == sorted(
+        named = [problem.partition(": ")[0] for problem in message.split(" | ")]
+        assert sorted(named) == sorted(
             [
                 "GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_CLIENT_ID", "GENESYS_CLOUD_CLIENT_SECRET",
                 "DISPOSITION_CODE_ID", "MAX_IN_FLIGHT", "DRY_RUN", "KAFKA_SASL_MECHANISM",
@@ -42,7 +42,7 @@ class TestAllAtOnce:
 class TestKubernetes:
     @pytest.mark.parametrize("name", ["worker", "bridge"])
     @pytest.mark.parametrize("protocol", ["tcp", "udp", "sctp"])
-    def test_the_address_of_a_service_is_told_from_a_port(
+    def test_the_address_of_a_service_is_not_mistaken_for_a_port(
         self, environment: Environment, name: str, protocol: str
     ) -> None:
         environment(**{f"{name.upper()}_PORT": f"{protocol}://10.0.0.1:6066"})
