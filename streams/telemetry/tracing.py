@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
+from random import Random
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -20,6 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from streams import __version__
 from streams.errors import SettingsError
 from streams.telemetry import otel
+from streams.telemetry.unexported import UnexportedProvider
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,10 @@ SHUTDOWN_SECONDS = 2.0
 _W3C = TraceContextTextMapPropagator()
 
 
-def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
+def configure(service_name: str, instance_id: str | None = None) -> trace.TracerProvider:
     """Set up tracing for the whole process, once. Every ``trace.get_tracer`` uses it from then on.
 
-    Spans are always made, so that every outcome has a trace id. They leave the process only when
+    Every outcome has a trace id. Spans are recorded, and leave the process, only when
     ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The SDK's
     own variables win over the arguments. Raises SettingsError for a value that the SDK would not
     accept, or could not act on.
@@ -53,8 +55,10 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
     return provider
 
 
-def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
+def _provider(service_name: str, instance_id: str | None) -> trace.TracerProvider:
     exporters = [_exporter(name) for name in otel.exporters(os.environ)]
+    if not exporters:
+        return UnexportedProvider(Random())
     defaults = {"service.name": service_name, "service.version": __version__}
     if instance_id is not None:
         defaults["service.instance.id"] = instance_id
@@ -105,13 +109,16 @@ def extract_context(
     """The context in a record's headers. It is empty when none can be read, so that the record
     starts a trace of its own. When a header is there twice the last one counts, as everywhere in
     Kafka."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    if not headers:
+        return Context()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     carrier = {
         name.lower(): value.decode("ascii", "replace")
         for name, value in pairs
         if value is not None and name.lower() in _W3C.fields
     }
-    return _W3C.extract(carrier)
+    # Not into the current context: what the caller does has nothing to do with the record.
+    return _W3C.extract(carrier, Context()) if carrier else Context()
 
 
 def _exporter(name: str) -> SpanExporter:

@@ -69,6 +69,8 @@ class RecordSpans:
 
     def publish(self, topic: str, parent: Span) -> Span:
         """Begin the span of publishing a record's outcome; the caller ends it."""
+        if not parent.is_recording():
+            return parent  # nobody will see a child of it either
         span = self._tracer.start_span(
             f"publish {topic}", context=trace.set_span_in_context(parent), kind=SpanKind.PRODUCER
         )
