@@ -22,7 +22,8 @@ from streams.core.faults import fault
 from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict, encode_record
 from streams.core.sequence import MAX_OPAQUE, MAX_RANGES
 from tests.support.examples import times
-from tests.support.world import Worker, World, event
+from tests.support.incarnation import Worker
+from tests.support.world import World, event
 
 # What a topic takes by Kafka's own default is 1 MiB, the record's key, headers and frame included;
 # a changelog may have been made with it. A quarter is left for what is added in the years to come.

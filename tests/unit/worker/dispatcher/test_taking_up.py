@@ -11,8 +11,9 @@ import pytest
 from streams.core.envelope import InteractionEvent
 from streams.errors import EnvelopeError
 from tests.support.desk import OTHER, Desk
+from tests.support.incarnation import samples
 from tests.support.scripted import until
-from tests.support.world import EVENTS, event, samples
+from tests.support.world import EVENTS, event
 
 
 async def test_records_go_from_the_committed_offset_on(desk: Desk) -> None:
