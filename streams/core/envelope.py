@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any, NoReturn
+
+import msgspec
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import EnvelopeError
@@ -34,8 +35,7 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _LEVELS = [(byte in b"[{") - (byte in b"]}") for byte in range(256)]
 
 
-@dataclass(frozen=True, slots=True)
-class InteractionEvent:
+class InteractionEvent(msgspec.Struct, frozen=True):
     """One state change of one interaction.
 
     ``sequence_id`` is the id as received. ``order`` is its number; None when it is not a number,
@@ -172,6 +172,8 @@ def _text(fields: dict[str, Any], field: str) -> str | None:
 
 def _encodable(text: str) -> bool:
     """Whether the text is valid in UTF-8: JSON can escape half a surrogate pair, UTF-8 can not."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

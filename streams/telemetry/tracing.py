@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from random import Random
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -32,7 +31,7 @@ SHUTDOWN_SECONDS = 2.0
 _W3C = TraceContextTextMapPropagator()
 
 
-def configure(service_name: str, instance_id: str | None = None) -> trace.TracerProvider:
+def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
     """Set up tracing for the whole process, once. Every ``trace.get_tracer`` uses it from then on.
 
     Every outcome has a trace id. Spans are recorded, and leave the process, only when
@@ -55,16 +54,15 @@ def configure(service_name: str, instance_id: str | None = None) -> trace.Tracer
     return provider
 
 
-def _provider(service_name: str, instance_id: str | None) -> trace.TracerProvider:
+def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
     exporters = [_exporter(name) for name in otel.exporters(os.environ)]
-    if not exporters:
-        return UnexportedProvider(Random())
     defaults = {"service.name": service_name, "service.version": __version__}
     if instance_id is not None:
         defaults["service.instance.id"] = instance_id
     resource = Resource.create(defaults).merge(OTELResourceDetector().detect())
     # The SDK's own exit hook waits 30 s and more for a collector that does not answer.
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    kind = TracerProvider if exporters else UnexportedProvider
+    provider = kind(resource=resource, shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
@@ -117,8 +115,7 @@ def extract_context(
         for name, value in pairs
         if value is not None and name.lower() in _W3C.fields
     }
-    # Not into the current context: what the caller does has nothing to do with the record.
-    return _W3C.extract(carrier, Context()) if carrier else Context()
+    return _W3C.extract(carrier) if carrier else Context()
 
 
 def _exporter(name: str) -> SpanExporter:

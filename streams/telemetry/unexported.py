@@ -8,21 +8,14 @@ without an SDK, or a new one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import (
-    Link,
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    SpanKind,
-    TraceFlags,
-)
-from opentelemetry.util.types import Attributes
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, TraceFlags
 
 # As the SDK's default sampler decides for a trace without a parent. Consumers of the outcomes that
 # do export their spans follow it.
@@ -39,12 +32,8 @@ class UnexportedTracer(trace.Tracer):
         self,
         name: str,
         context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        start_time: int | None = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
+        *_: object,
+        **__: object,
     ) -> Span:
         parent = trace.get_current_span(context).get_span_context()
         return NonRecordingSpan(parent if parent.is_valid else self._new_trace())
@@ -54,13 +43,8 @@ class UnexportedTracer(trace.Tracer):
         self,
         name: str,
         context: Context | None = None,
-        kind: SpanKind = SpanKind.INTERNAL,
-        attributes: Attributes = None,
-        links: Sequence[Link] | None = None,
-        start_time: int | None = None,
-        record_exception: bool = True,
-        set_status_on_exception: bool = True,
-        end_on_exit: bool = True,
+        *_: object,
+        **__: object,
     ) -> Iterator[Span]:
         with trace.use_span(self.start_span(name, context)) as span:
             yield span
@@ -75,17 +59,9 @@ class UnexportedTracer(trace.Tracer):
         )
 
 
-class UnexportedProvider(trace.TracerProvider):
-    """The provider of a process that exports no spans."""
+class UnexportedProvider(TracerProvider):
+    """The SDK's provider in a process that exports no spans: settings are read and checked as
+    usual, but its tracer is an UnexportedTracer."""
 
-    def __init__(self, random: Random) -> None:
-        self._tracer = UnexportedTracer(random)
-
-    def get_tracer(
-        self,
-        instrumenting_module_name: str,
-        instrumenting_library_version: str | None = None,
-        schema_url: str | None = None,
-        attributes: Attributes = None,
-    ) -> trace.Tracer:
-        return self._tracer
+    def get_tracer(self, *_: object, **__: object) -> trace.Tracer:
+        return UnexportedTracer(Random())

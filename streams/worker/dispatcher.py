@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Protocol
 
+import msgspec
 from faust.types import TP
 from faust.types.tuples import Message
 
@@ -239,7 +239,7 @@ class Dispatcher:
 
     async def _admit(self, record: SourceRecord) -> None:
         """Hand a record whose ``not_before`` has passed to its lane."""
-        await self.lanes.put(replace(record, taken_up_at=self._clock.monotonic()))
+        await self.lanes.put(msgspec.structs.replace(record, taken_up_at=self._clock.monotonic()))
 
     async def _process(self, record: SourceRecord, resting: Resting) -> None:
         if self._dead_letter_limit.passed is not None:

@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from opentelemetry.trace import Span
 
 from streams.core.records import InteractionRecord, encode_record
@@ -47,8 +48,7 @@ Key = tuple[int, str]
 State = tuple[InteractionRecord, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True):
     """A source record with its outcome, ready to be published.
 
     ``state``: the interaction's record with the verdict, and its bytes; None when the table has it

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from faust.types import TP
 
 from streams.core.envelope import InteractionEvent, parse
@@ -28,8 +28,7 @@ _NEVER_PUT_OFF = PutOff(attempt=0, not_before=0)
 Skipped = frozenset[tuple[str, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One record as this program understands it.
 
     ``headers``: those that have a value, with their names unchanged. ``timestamp``: when the record

@@ -211,7 +211,8 @@ class WorkerMetrics:
 
     def sequence_gaps(self, more: int) -> None:
         """Numbers newly known to be missing in an interaction; 0 or less adds nothing."""
-        self._sequence_gaps.inc(max(0, more))
+        if more > 0:
+            self._sequence_gaps.inc(more)
 
     def hole(self, partition: int) -> None:
         """Offsets were skipped, and the broker is asked whether it has records there."""

@@ -51,24 +51,23 @@ class OutcomePublisher:
         self._spans = spans
 
     def decided(
-        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None, span: Span
+        self,
+        record: SourceRecord,
+        verdict: Verdict,
+        known: InteractionRecord | None,
+        span: Span | None = None,
     ) -> Decided:
         """The record with its outcome, for a verdict that needs no other record than this one:
-        neither failed nor put off. ``span``: the record's own."""
-        outcome = self._outcome(record, verdict, span)
-        self._spans.decided(span, verdict, outcome.latency_ms)
-        publishing = self._spans.publish(self._topics.outcomes, span)
+        neither failed nor put off. ``span``: the record's own, which the caller ends; without one,
+        it is made here, and ends with the group."""
+        process = self._spans.process(record) if span is None else span
+        outcome = self._outcome(record, verdict, process)
+        self._spans.decided(process, verdict, outcome.latency_ms)
+        publishing = self._spans.publish(self._topics.outcomes, process)
         message = self._message(record, outcome, publishing)
         state = None if known is None else (known, encode_record(known))
-        return Decided(record, state, outcome, message, (publishing,))
-
-    def decided_alone(
-        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None
-    ) -> Decided:
-        """The same for a record that has no span of a lane."""
-        span = self._spans.process(record)
-        decided = self.decided(record, verdict, known, span)
-        return replace(decided, spans=(*decided.spans, span))
+        ending = (publishing,) if span is not None else (publishing, process)
+        return Decided(record, state, outcome, message, ending)
 
     async def publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the dead letter of a failed record, then the outcome, then the copy of a record

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import replace
 from random import Random
 
 import msgspec
@@ -174,7 +173,8 @@ class RecordProcessor:
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             internal = self._internal_error(record, fault)
             verdict = self._decider.timed(record, unread(internal, dry_run=self._policy.dry_run))
-            await self._outcomes.publish(replace(record, event=internal), verdict, span)
+            failed = msgspec.structs.replace(record, event=internal)
+            await self._outcomes.publish(failed, verdict, span)
         return verdict
 
     def _internal_error(self, record: SourceRecord, fault: Exception) -> InternalError:

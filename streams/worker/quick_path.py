@@ -61,7 +61,7 @@ class QuickPath:
         if len(known.unpublished) >= MOST_UNPUBLISHED:
             return False  # its lane waits until the groups before are published
         verdict, after = self._decider.decided(record, event, known, step.verdict)
-        decided = self._outcomes.decided_alone(record, verdict, after)
+        decided = self._outcomes.decided(record, verdict, after)
         record.begin()
         self._commits.add(decided)
         self._decider.count_gaps(known, after)
@@ -78,7 +78,7 @@ class QuickPath:
             return True
         if not is_plain(again.verdict):
             return False
-        decided = self._outcomes.decided_alone(record, again.verdict, None)
+        decided = self._outcomes.decided(record, again.verdict, None)
         record.begin()
         self._commits.add(decided)
         self._decider.count(again.verdict)
