@@ -99,6 +99,24 @@ async def in_lanes(sequences: tuple[int, ...]) -> WorkerMetrics:
     return worker.metrics
 
 
+async def test_the_next_of_the_interaction_sees_what_is_in_a_group() -> None:
+    """Nothing of it is in the table yet."""
+    world = World()
+    worker = Worker(world)
+    for offset, sequence in enumerate((5, 5, 3)):
+        assert worker.quick_path.take(worker.take_up(event(sequence, **CONNECTED), offset))
+    assert world.records == {}
+
+    await asyncio.wait_for(worker.commits.released((EVENTS.partition, "i-1")), 20)
+
+    assert [outcome.decision for outcome in world.outcomes] == [
+        Decision.INELIGIBLE,
+        Decision.DUPLICATE,
+        Decision.STALE,
+    ]
+    assert world.count("verdict leaves") == 1
+
+
 async def test_too_many_that_are_not_published_make_the_next_wait_in_its_lane() -> None:
     """The interaction's record is written whole: it must fit into one Kafka record."""
     world = World()
