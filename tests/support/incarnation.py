@@ -17,7 +17,7 @@ from streams.core.envelope import InteractionEvent, parse
 from streams.core.interaction import Interaction
 from streams.core.records import InteractionRecord, Source, decode_record
 from streams.core.retry_policy import DeferralPolicy
-from streams.errors import EnvelopeError
+from streams.errors import EnvelopeError, NotFound
 from streams.genesys.api import CallContext, GenesysApi
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
@@ -103,6 +103,16 @@ class StandInApi:
             self._world.take(code, etag)
 
 
+class OneInteraction(StandInApi):
+    """Knows i-1, as an API that is asked for any other id says so."""
+
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        if interaction_id != "i-1":
+            self._count(context)
+            raise NotFound("no such interaction", status=404)
+        return await super().fetch(interaction_id, context)
+
+
 class RecordingPublisher(Publisher):
     """Publisher into the world."""
 
@@ -163,6 +173,7 @@ class Worker:
         tracer: trace.Tracer | None = None,
         api: GenesysApi | None = None,
         publisher: Publisher | None = None,
+        table: InteractionTable | None = None,
         session_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self.world = world
@@ -172,7 +183,7 @@ class Worker:
         self.assignment.frontiers[EVENTS] = self.frontier
         self.retries = JournalingFrontier(0, world)
         self.assignment.frontiers[RETRIES] = self.retries
-        self.table = StandInTable(world)
+        self.table = table or StandInTable(world)
         self.failures: list[BaseException] = []
         publisher = publisher or RecordingPublisher(world)
         policy = policy or Policy(code=CODE)

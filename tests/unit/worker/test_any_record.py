@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,27 +15,17 @@ import hypothesis.strategies as st
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.types import TP
 from hypothesis import HealthCheck, example, given, settings
-from prometheus_client import CollectorRegistry
 
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent
-from streams.core.interaction import Interaction
 from streams.core.records import Decision, PutOff, Reason, Source, decode_record, encode_record
 from streams.core.retry_policy import DeferralPolicy
-from streams.errors import NotFound
-from streams.genesys.api import CallContext
-from streams.kafka.settings import TopicNames
 from streams.wire.retries import retry_headers
 from streams.worker import incoming
-from streams.worker.dead_letter_limit import DeadLetterLimit
-from streams.worker.dispatcher import Dispatcher
-from streams.worker.metrics import WorkerMetrics
-from streams.worker.partitions.assignments import Assignments
-from streams.worker.partitions.offset_probe import First
-from streams.worker.partitions.starting_point import Start
+from tests.support.dispatching import Dispatching
 from tests.support.examples import times
 from tests.support.fetched import Fetched, in_one_run
-from tests.support.incarnation import StandInApi, StandInTable, Worker
+from tests.support.incarnation import OneInteraction, Worker
 from tests.support.schemas import validator
 from tests.support.scripted import until
 from tests.support.world import CODE, EVENTS, RETRIES, TOPICS, Sent, World, event
@@ -48,33 +37,6 @@ OUTCOME = validator("outcome")
 
 Value = bytes | None
 Headers = list[tuple[str, Value]] | dict[str, Value] | None
-
-
-class OneInteraction(StandInApi):
-    """Knows i-1, as an API that is asked for any other id says so."""
-
-    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
-        if interaction_id != "i-1":
-            self._count(context)
-            raise NotFound("no such interaction", status=404)
-        return await super().fetch(interaction_id, context)
-
-
-class NoHoles:
-    """HoleInspector of a log without any."""
-
-    async def first_at_or_after(self, tp: TP, offset: int) -> First:
-        raise AssertionError(f"a hole in {tp} at {offset}")
-
-
-class InTheirPlace:
-    """Partitions whose records lie where their keys are put, and that nothing holds back."""
-
-    def hold_back(self, tps: Collection[TP], held: bool) -> None:
-        pass
-
-    def misplaced(self, tp: TP, key: bytes | None) -> bool:
-        return False
 
 
 @dataclass
@@ -100,27 +62,9 @@ async def take_up(handed_out: tuple[TP, Fetched]) -> TakenUp:
         api=OneInteraction(world),
         deferrals=DeferralPolicy(limit=1, first=1.0),
     )
-    failures: list[BaseException] = []
-    assignments = Assignments(events=TOPICS.events, session_alive=lambda: True, fence=lambda: None)
-    dispatcher = Dispatcher(
-        quick_path=parts.quick_path,
-        processor=parts.processor,
-        table=StandInTable(world),
-        holes=NoHoles(),
-        clock=world.clock,
-        metrics=WorkerMetrics(CollectorRegistry()),
-        dead_letter_limit=DeadLetterLimit(1.0),
-        topics=TopicNames("test."),
-        skipped=frozenset(),
-        in_flight=4,
-        assignments=assignments,
-        partitions=InTheirPlace(),
-        commits=parts.commits,
-        on_failure=failures.append,
-    )
-    assignments.add_observer(dispatcher)
+    desk = Dispatching(parts)
     offset = record.offset
-    assignment = assignments.begin(1, {EVENTS: Start(offset, "one"), RETRIES: Start(offset, "one")})
+    assignment = desk.begin(offset, offset)
     read = incoming.read(
         tp,
         record,
@@ -130,18 +74,17 @@ async def take_up(handed_out: tuple[TP, Fetched]) -> TakenUp:
         skipped=frozenset(),
     )
     try:
-        await dispatcher.take_up(in_one_run(tp, record))
+        await desk.dispatcher.take_up(in_one_run(tp, record))
         frontier = assignment.frontiers[tp]
         # A record put off for a day takes as many turns of the loop as it has looks of the waiting
         # room: seconds of CPU, which a busy machine may not give in ten.
         await until(
-            lambda: bool(failures or parts.failures) or frontier.committable == offset + 1,
+            lambda: bool(desk.failures) or frontier.committable == offset + 1,
             seconds=60,
         )
     finally:
-        dispatcher.waiting.close()
-    assert not failures
-    assert not parts.failures
+        desk.dispatcher.waiting.close()
+    assert not desk.failures
     return TakenUp(tp, record, world, read)
 
 
