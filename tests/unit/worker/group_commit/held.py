@@ -140,7 +140,7 @@ class Groups:
             spans=self.spans,
         )
         known = None if stored else state(interaction_id, offset)
-        return outcomes.decided_alone(record, VERDICT, known)
+        return outcomes.decided(record, VERDICT, known)
 
     def add(self, offset: int, interaction_id: str = "i-1", *, stored: bool = False) -> None:
         self.commits.add(self.decided(offset, interaction_id, stored=stored))
