@@ -51,6 +51,8 @@ def highest(seen: Seen) -> int | None:
 
 def gaps(seen: Seen) -> int:
     """How many numbers between the lowest and the highest one remembered have not come."""
+    if len(seen.ranges) < 2:
+        return 0
     return sum(
         after[0] - before[1] - 1
         for before, after in zip(seen.ranges, seen.ranges[1:], strict=False)

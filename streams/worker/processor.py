@@ -10,44 +10,30 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import replace
 from random import Random
 
 import msgspec
 from opentelemetry.trace import Span
 
-from streams.clock import Clock, Resting, rfc3339
-from streams.core import decision
+from streams.clock import Clock, Resting
 from streams.core.decision import Patch, Policy, Settle
 from streams.core.deferral import look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import too_large, unread
 from streams.core.inquiry import Inquiry
-from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
-from streams.core.redelivery import of_life, redelivery_of
+from streams.core.records import InteractionRecord, Verdict
+from streams.core.redelivery import redelivery_of
 from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
-from streams.core.sequence import gaps
-from streams.errors import (
-    ApiError,
-    InternalError,
-    KafkaError,
-    OwnershipLost,
-    RecordError,
-    RecordTooLarge,
-    WorkerError,
-)
+from streams.errors import ApiError, InternalError, OwnershipLost, RecordError, RecordTooLarge
 from streams.genesys.api import CallContext, GenesysApi
-from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
+from streams.worker.group_commit import Decided, GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
-from streams.worker.state.table import InteractionTable
+from streams.worker.spans import RecordSpans
 
 log = logging.getLogger(__name__)
-
-# Errors that are no fault of the record in hand, and never become its outcome: a lost partition, a
-# full disk, a Kafka that does not acknowledge, a process out of memory.
-_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
 
 
 class RecordProcessor:
@@ -56,7 +42,7 @@ class RecordProcessor:
     def __init__(
         self,
         *,
-        table: InteractionTable,
+        decider: Decider,
         api: GenesysApi,
         outcomes: OutcomePublisher,
         policy: Policy,
@@ -65,9 +51,10 @@ class RecordProcessor:
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
-        dead_letter_limit: DeadLetterLimit,
+        commits: GroupCommit,
+        spans: RecordSpans,
     ) -> None:
-        self._table = table
+        self._decider = decider
         self._api = api
         self._outcomes = outcomes
         self._policy = policy
@@ -76,7 +63,8 @@ class RecordProcessor:
         self._clock = clock
         self._random = random
         self._metrics = metrics
-        self._dead_letter_limit = dead_letter_limit
+        self._commits = commits
+        self._spans = spans
 
     async def process(self, record: SourceRecord, resting: Resting = nullcontext) -> None:
         """Decide the record, publish its outcome, final or deferred, and finish it.
@@ -88,45 +76,83 @@ class RecordProcessor:
         not finished then. Raises StoreError and PublishError when disk or Kafka fail, which end the
         worker.
         """
-        with self._outcomes.process(record) as span:
-            verdict = await self._verdict(record, resting)
-            if verdict is None:
+        with self._spans.processing(record) as span:
+            decided = await self._verdict(record, resting)
+            if decided is None:
                 self._metrics.repeated(record.tp.partition)
                 record.finish()
                 return
+            verdict, after = decided
             await record.assignment.owned()
-            verdict = await self._publish(record, verdict, span)
-        record.finish()
-        self._count(verdict)
+            if is_plain(verdict) and (ready := self._ready(record, verdict, after, span)):
+                await self._commits.commit(ready)
+            else:
+                if after is not None:
+                    verdict = await self._write(record, verdict, after)
+                    await record.assignment.owned()
+                verdict = await self._publish(record, verdict, span)
+                record.finish()
+        self._decider.count(verdict)
 
-    async def _verdict(self, record: SourceRecord, resting: Resting) -> Verdict | None:
-        """The record's verdict; None when its outcome was published already (promise 6)."""
+    def _ready(
+        self, record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
+    ) -> Decided | None:
+        """The record with its outcome; None when the outcome can not be made, which ``_publish``
+        meets again and reports."""
+        try:
+            return self._outcomes.decided(record, verdict, after, span)
+        except Exception:  # noqa: BLE001 - see above
+            return None
+
+    async def _verdict(
+        self, record: SourceRecord, resting: Resting
+    ) -> tuple[Verdict, InteractionRecord | None] | None:
+        """The record's verdict, and the interaction's record with it if that is still to be
+        written; None when its outcome was published already (promise 6)."""
         if isinstance(record.event, RecordError):
-            return self._timed(record, unread(record.event, dry_run=self._policy.dry_run))
+            return self._decider.timed(
+                record, unread(record.event, dry_run=self._policy.dry_run)
+            ), None
         try:
             return await self._verdict_on_event(record, record.event, resting)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             return await self._verdict_on_fault(record, record.event, fault)
 
     async def _verdict_on_fault(
         self, record: SourceRecord, event: InteractionEvent, fault: Exception
-    ) -> Verdict:
+    ) -> tuple[Verdict, InteractionRecord | None]:
         """The verdict on a record that met a fault of this program: deferred, or failed when it was
         put off too often."""
         error = self._internal_error(record, fault)
         try:
-            known = self._known(record, event)
+            known = self._decider.known(record, event)
             verdict = self._put_off(record, error, known)
-            return await self._write(record, event, known, verdict)
-        except _NOT_THE_RECORDS:
+            return self._decided(record, event, known, verdict)
+        except NOT_THE_RECORDS:
             raise
         except Exception as again:  # noqa: BLE001 - it becomes the record's outcome
-            # The interaction's record can not be read or written, so the table can not keep the
-            # verdict.
-            error = self._internal_error(record, again)
-            return self._timed(record, unread(error, dry_run=self._policy.dry_run))
+            # The interaction's record can not be read, so the table can not keep the verdict.
+            return self._given_up(record, again), None
+
+    async def _write(
+        self, record: SourceRecord, verdict: Verdict, after: InteractionRecord
+    ) -> Verdict:
+        """Write the interaction's record into the table. Returns the verdict, or the one on a
+        record whose own can not be written."""
+        try:
+            await self._commits.write(record.assignment, record.tp.partition, after)
+        except NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            return self._given_up(record, fault)
+        return verdict
+
+    def _given_up(self, record: SourceRecord, fault: Exception) -> Verdict:
+        """The verdict on a record on which nothing can be kept in the table."""
+        error = self._internal_error(record, fault)
+        return self._decider.timed(record, unread(error, dry_run=self._policy.dry_run))
 
     async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
         """Publish the verdict. Returns the one that was published last."""
@@ -137,16 +163,18 @@ class RecordProcessor:
             # outcome follows now.
             assert isinstance(record.event, InteractionEvent), "only an event is put off"
             dead = too_large(error, dry_run=self._policy.dry_run)
-            verdict = await self._write(
-                record, record.event, self._known(record, record.event), dead
-            )
+            known = self._decider.known(record, record.event)
+            verdict, after = self._decided(record, record.event, known, dead)
+            verdict = await self._write(record, verdict, after)
+            await record.assignment.owned()
             await self._outcomes.publish(record, verdict, span)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             internal = self._internal_error(record, fault)
-            verdict = self._timed(record, unread(internal, dry_run=self._policy.dry_run))
-            await self._outcomes.publish(replace(record, event=internal), verdict, span)
+            verdict = self._decider.timed(record, unread(internal, dry_run=self._policy.dry_run))
+            failed = msgspec.structs.replace(record, event=internal)
+            await self._outcomes.publish(failed, verdict, span)
         return verdict
 
     def _internal_error(self, record: SourceRecord, fault: Exception) -> InternalError:
@@ -167,33 +195,16 @@ class RecordProcessor:
             "worker's log has the traceback: report it"
         )
 
-    def _count(self, verdict: Verdict) -> None:
-        """Count the record for DEAD_LETTER_LIMIT, if Genesys Cloud was asked about it or this
-        program failed on it. A record that is to be looked at again has no answer yet and is not
-        counted."""
-        internal = verdict.reason is Reason.INTERNAL_ERROR
-        if (verdict.basis is not Basis.API and not internal) or (
-            verdict.reason is Reason.NOT_YET_VISIBLE
-        ):
-            return
-        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
-        self._dead_letter_limit.count(
-            verdict.reason.value if failed else None, self._clock.monotonic()
-        )
-
     async def _verdict_on_event(
         self, record: SourceRecord, event: InteractionEvent, resting: Resting
-    ) -> Verdict | None:
-        """Decide the record, unless it was decided before, and write the verdict into the table.
-        Returns None when the table proves that the record's outcome was published already (promise
-        6)."""
+    ) -> tuple[Verdict, InteractionRecord | None] | None:
+        """Decide the record, unless it was decided before: see ``_verdict``."""
         await record.assignment.owned()
-        known = self._known(record, event)
+        known = self._decider.known(record, event)
         again = redelivery_of(known, event, record.appearance)
         if again is not None:
-            return again.verdict
-        if self._table.expired(known):
-            known = _never_seen(record, event)
+            return None if again.verdict is None else (again.verdict, None)
+        known = self._decider.unexpired(record, event, known)
         verdict, known = await self._decide(record, event, known, resting)
         verdict = look_again(
             verdict,
@@ -204,45 +215,7 @@ class RecordProcessor:
             now_ms=round(self._clock.time() * 1000),
             policy=self._policy,
         )
-        return await self._write(record, event, known, verdict)
-
-    def _known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-        """The interaction's record in the table, as far as it is valid in this life of the log;
-        else a new one."""
-        known = self._table.get(record.tp.partition, event.interaction_id)
-        return _never_seen(record, event) if known is None else of_life(known, record.life)
-
-    async def _write(
-        self,
-        record: SourceRecord,
-        event: InteractionEvent,
-        known: InteractionRecord,
-        verdict: Verdict,
-    ) -> Verdict:
-        """Write the verdict into the table. Returns it with the times of the decision."""
-        verdict = self._timed(record, verdict)
-        after = decision.apply(
-            known,
-            event,
-            record.source.offset,
-            verdict,
-            round(self._clock.time() * 1000),
-            returned_at=record.returned_at,
-            redriven=record.redriven,
-        )
-        await self._table.put(record.assignment, record.tp.partition, after)
-        self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
-        return verdict
-
-    def _timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
-        """The verdict with the time of the decision, and how long it took."""
-        now = self._clock.time()
-        return msgspec.structs.replace(
-            verdict,
-            decided_at=rfc3339(now),
-            latency_ms=round((self._clock.monotonic() - record.taken_up_at) * 1000, 3),
-            end_to_end_ms=round((now - record.occurred_at) * 1000, 3),
-        )
+        return self._decided(record, event, known, verdict)
 
     async def _decide(
         self,
@@ -254,15 +227,7 @@ class RecordProcessor:
         """The verdict, and the interaction's record with any intent that was written on the way."""
         offset = record.source.offset
         context = CallContext(guard=record.assignment.check, resting=resting)
-        inquiry = Inquiry(
-            known,
-            event,
-            offset,
-            self._policy,
-            returned=record.returned_at is not None,
-            redriven=record.redriven > 0,
-            limits=self._patches,
-        )
+        inquiry = self._decider.inquiry(record, event, known)
         put_off: Verdict | None = None
         while put_off is None and not isinstance(inquiry.step, Settle):
             await record.assignment.owned()
@@ -297,12 +262,23 @@ class RecordProcessor:
             return
         intended = inquiry.intends(patch, round(self._clock.time() * 1000))
         if intended is not None:
-            await self._table.put(record.assignment, record.tp.partition, intended)
+            await self._commits.write(record.assignment, record.tp.partition, intended)
         inquiry.patching()
         status = await self._api.set_disposition(
             event.interaction_id, patch.code, patch.etag, context
         )
         inquiry.patched(patch, status)
+
+    def _decided(
+        self,
+        record: SourceRecord,
+        event: InteractionEvent,
+        known: InteractionRecord,
+        verdict: Verdict,
+    ) -> tuple[Verdict, InteractionRecord]:
+        verdict, after = self._decider.decided(record, event, known, verdict)
+        self._decider.count_gaps(known, after)
+        return verdict, after
 
     def _put_off(
         self, record: SourceRecord, error: ApiError | InternalError, known: InteractionRecord
@@ -334,7 +310,3 @@ class RecordProcessor:
             about["seconds"] = round(seconds, 1)
             log.warning("the work on a record failed: it is put off", extra=about)
         return verdict
-
-
-def _never_seen(record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-    return InteractionRecord(interaction_id=event.interaction_id, life=record.life)

@@ -28,8 +28,10 @@ from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.decider import Decider
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
+from streams.worker.group_commit import GroupCommit
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
 from streams.worker.health.kafka_faults import Fault, Needs, faults
@@ -44,6 +46,8 @@ from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
 from streams.worker.processor import RecordProcessor
+from streams.worker.quick_path import QuickPath
+from streams.worker.spans import RecordSpans
 from streams.worker.start_line import start_line
 from streams.worker.state.datadir import Origin, claim
 from streams.worker.state.sweeper import sweep_for_ever
@@ -201,16 +205,32 @@ class Worker:
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )
+        spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id)
         outcomes = OutcomePublisher(
             publisher=publisher,
             topics=settings.topics,
             app_id=settings.app_id,
             metrics=metrics,
-            tracer=trace.get_tracer("streams.worker"),
+            spans=spans,
+        )
+        commits = GroupCommit(
+            table=self._table,
+            publisher=publisher,
+            metrics=metrics,
+            spans=spans,
+            on_failure=self._ending.fail,
         )
         self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
-        processor = RecordProcessor(
+        decider = Decider(
             table=self._table,
+            commits=commits,
+            policy=policy,
+            clock=clock,
+            metrics=metrics,
+            dead_letter_limit=self._dead_letter_limit,
+        )
+        processor = RecordProcessor(
+            decider=decider,
             api=client,
             outcomes=outcomes,
             policy=policy,
@@ -220,9 +240,13 @@ class Worker:
             clock=clock,
             random=random,
             metrics=metrics,
-            dead_letter_limit=self._dead_letter_limit,
+            commits=commits,
+            spans=spans,
         )
         self._dispatcher = Dispatcher(
+            quick_path=QuickPath(
+                decider=decider, outcomes=outcomes, commits=commits, metrics=metrics
+            ),
             processor=processor,
             table=self._table,
             holes=BrokerHoleInspector(settings.kafka, settings.skipped_records()),
@@ -234,6 +258,7 @@ class Worker:
             in_flight=settings.max_in_flight,
             assignments=self._assignments,
             partitions=self._app,
+            commits=commits,
             on_failure=self._ending.fail,
         )
         self._assignments.add_observer(self._dispatcher)

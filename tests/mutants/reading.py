@@ -52,8 +52,8 @@ MUTANTS = (
         "write a time as it is",
         14,
         "streams/clock.py",
-        "datetime.fromtimestamp(writable, UTC)",
-        "datetime.fromtimestamp(epoch_seconds, UTC)",
+        "    writable = min(max(_EARLIEST, epoch_seconds), _LATEST)\n",
+        "    writable = epoch_seconds\n",
         (f"{TEST_CLOCK}::test_the_time_of_every_record_in_kafka_can_be_written",),
     ),
     Mutant(
