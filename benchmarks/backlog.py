@@ -32,8 +32,8 @@ import click
 import msgspec
 from confluent_kafka import Producer
 
+from benchmarks.harness import ROOT, announced, broker, process
 from benchmarks.plot import Panel, Series, line_chart
-from benchmarks.throughput import ROOT, announced, broker, process
 from benchmarks.watch import FrontierWatch, Memory
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.generator.population import population

@@ -21,7 +21,7 @@ from pathlib import Path
 import aiohttp
 import click
 
-from benchmarks.throughput import ROOT, broker, process
+from benchmarks.harness import ROOT, broker, process
 from streams.core.records import (
     Basis,
     Decision,

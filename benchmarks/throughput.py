@@ -11,82 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import aiokafka
 import click
 import msgspec
 
+from benchmarks.harness import ROOT, Rate, announced, broker, measure, process
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent
-
 # The textbook agent gets through about 1 / (2 x latency) records a second; so many are enough.
 TEXTBOOK_RECORDS = 40
-
-START_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Rate:
-    """Records and the time from the first outcome to the last."""
-
-    records: int
-    seconds: float
-
-    @property
-    def per_second(self) -> float:
-        return (self.records - 1) / self.seconds
-
-
-@contextmanager
-def process(*command: str, env: Mapping[str, str], cwd: Path) -> Iterator[subprocess.Popen[str]]:
-    """A child that is gone afterwards; its first line of stdout can be read."""
-    child = subprocess.Popen(command, env=env, cwd=cwd, stdout=subprocess.PIPE, text=True)
-    try:
-        yield child
-    finally:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def announced(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().partition("=")[2].strip()
-
-
-@contextmanager
-def broker(kafka: bool, home: Path) -> Iterator[str]:
-    if not kafka:
-        env = dict(os.environ)
-        with process(sys.executable, "-m", "streams", "broker", env=env, cwd=ROOT) as child:
-            yield announced(child)
-        return
-    script = [sys.executable, str(ROOT / "scripts" / "kafka")]
-    at = ["--dir", str(home / "kafka")]
-    up = subprocess.run([*script, "up", *at], stdout=subprocess.PIPE, text=True, check=True)
-    try:
-        yield up.stdout.partition("=")[2].strip()
-    finally:
-        subprocess.run([*script, "down", "--delete", *at], check=True)
 
 
 async def prepare(settings: Settings, simulator: str, records: int) -> None:
@@ -110,28 +54,6 @@ async def prepare(settings: Settings, simulator: str, records: int) -> None:
         )
     finally:
         await publisher.stop()
-
-
-async def measure(settings: Settings, records: int, *, of: str = "") -> Rate:
-    """Wait for an outcome of so many interactions, of those whose id begins like this."""
-    consumer = aiokafka.AIOKafkaConsumer(
-        settings.topics.outcomes,
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    stamps: dict[bytes, int] = {}
-    deadline = time.monotonic() + START_SECONDS + records
-    try:
-        while len(stamps) < records:
-            if time.monotonic() > deadline:
-                raise click.ClickException(f"only {len(stamps)} of {records} outcomes came")
-            for batch in (await consumer.getmany(timeout_ms=500)).values():
-                wanted = (each for each in batch if each.key.startswith(of.encode()))
-                stamps.update({each.key: each.timestamp for each in wanted})
-    finally:
-        await consumer.stop()
-    return Rate(records, (max(stamps.values()) - min(stamps.values())) / 1000)
 
 
 async def run(module: list[str], base: Mapping[str, str], simulator: str, records: int) -> Rate:
