@@ -5,6 +5,7 @@ Plain functions on plain values: no I/O, no clock, no Faust. ``inquiry`` calls t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,7 @@ from streams.core.records import (
     Intent,
     InteractionRecord,
     Reason,
+    Unpublished,
     Verdict,
 )
 from streams.core.rules import COMPLETED, VOICE, ineligibility
@@ -67,6 +69,10 @@ Step = Settle | Fetch | Patch
 # copies of them. deferral.MOST_WAITING bounds those that are still put off. Both bounds exist
 # because an interaction's record has to fit into one Kafka record.
 MOST_REMEMBERED = 64
+
+# How many verdicts whose outcomes are not published an interaction's record may hold beside the
+# last one. It bounds the record's size; a source record beyond it waits until they are published.
+MOST_UNPUBLISHED = 32
 
 # Reasons that can not change any more once they hold for an interaction.
 _LASTING = frozenset(
@@ -236,12 +242,14 @@ def apply(
     *,
     returned_at: int | None = None,
     redriven: int = 0,
+    is_open: Callable[[int], bool] = lambda _: False,
 ) -> InteractionRecord:
     """The interaction's record after this verdict on this source record.
 
     The cached type and state change only with an event that is newer, or that has no order.
     ``returned_at``: offset in ``retries`` from which the record came back; None when it comes from
-    ``events``. ``redriven``: how often it was redriven.
+    ``events``. ``redriven``: how often it was redriven. ``is_open``: whether the source record with
+    an offset is not finished, so that its outcome may not be published; its verdict is kept then.
     """
     after = record
     was_put_off = returned_at is not None or record.deferral(offset) is not None
@@ -255,6 +263,7 @@ def apply(
             state=(fresh and event.state) or record.state,
             verdict=verdict,
             last_offset=offset,
+            unpublished=_unpublished(record, offset, is_open),
             events=record.events + (record.last_offset != offset),
         )
     return msgspec.structs.replace(
@@ -265,6 +274,17 @@ def apply(
         first_seen_at=record.first_seen_at or now_ms,
         updated_at=now_ms,
     )
+
+
+def _unpublished(
+    record: InteractionRecord, offset: int, is_open: Callable[[int], bool]
+) -> tuple[Unpublished, ...]:
+    """The verdicts before this one whose outcomes may not be published."""
+    kept = [each for each in record.unpublished if is_open(each.offset)]
+    last = record.last_offset
+    if last is not None and record.verdict is not None and last != offset and is_open(last):
+        kept.append(Unpublished(last, record.verdict))
+    return tuple(kept)
 
 
 def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:

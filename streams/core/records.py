@@ -153,6 +153,16 @@ class Intent(msgspec.Struct, frozen=True, rename="camel"):
     disposition_code_id: str
 
 
+class Unpublished(msgspec.Struct, frozen=True, rename="camel"):
+    """A verdict that was in the table before its outcome was published.
+
+    ``offset``: its source record's, in ``events``.
+    """
+
+    offset: int
+    verdict: Verdict
+
+
 class Seen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """The sequences of one interaction that were already applied.
 
@@ -168,6 +178,8 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     """One interaction as the table keeps it.
 
     ``last_offset``: offset of the source record that was decided last; ``verdict`` is its verdict.
+    ``unpublished``: the verdicts before that one whose outcomes were not known to be published when
+    this record was made; by offset, at most MOST_UNPUBLISHED of ``decision``.
     ``settled``: the verdict on the interaction itself, once nothing can change it any more.
     ``deferred``: the records that are put off, and the latest ones that were and are finished now;
     ordered by the time of their latest verdict. ``life``: the life of the partition's log in which
@@ -184,6 +196,7 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     settled: Verdict | None = None
     verdict: Verdict | None = None
     last_offset: int | None = None
+    unpublished: tuple[Unpublished, ...] = ()
     intent: Intent | None = None
     deferred: tuple[Deferred, ...] = ()
     life: str = ""

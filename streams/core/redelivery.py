@@ -65,6 +65,7 @@ def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
         life=life,
         decided_before=record.updated_at,
         last_offset=None,
+        unpublished=(),
         verdict=None,
         intent=intent and msgspec.structs.replace(intent, offset=_NO_OFFSET),
     )
@@ -97,7 +98,9 @@ def redelivery_of(
         return Redelivery(
             None if known is not None and known.returned_at is not None else record.verdict
         )
-    return Redelivery(None) if at.offset < record.last_offset else None
+    if at.offset == record.last_offset:
+        return None
+    return Redelivery(next((e.verdict for e in record.unpublished if e.offset == at.offset), None))
 
 
 def _decided_in_earlier_life(

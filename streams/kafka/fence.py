@@ -9,16 +9,18 @@ the socket.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiokafka
 from aiokafka.client import ConnectionGroup
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.bootstrap import return_to_bootstrap
 from streams.kafka.message import Message
+from streams.kafka.partitioner import partition_of
 
 # How often a request that waits asks ``may_send`` again.
 LEAVE_POLL_SECONDS = 0.05
@@ -63,6 +65,63 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             partition=message.partition,
         )
         return sent
+
+    async def send_all(
+        self, messages: Sequence[Message]
+    ) -> list[tuple[Sequence[Message], asyncio.Future[Any]]]:
+        """Queue records for their partitions, those of one partition one behind the other.
+
+        Returns runs of them, each with a future that gives where the first of the run is stored.
+        One future for a run, and no more than a line of Python for a record: ``send`` costs forty
+        times that. All are queued, or none when this raises.
+        """
+        for topic in {message.topic for message in messages}:
+            await self.client._wait_on_metadata(topic)
+        if self._closed or self._message_accumulator._closed:
+            raise ProducerClosed
+        if self._message_accumulator._exception is not None:
+            raise self._message_accumulator._exception
+        batches = [
+            (place, run, batch)
+            for place, queue in self._by_partition(messages).items()
+            for run, batch in self._batches(queue)
+        ]
+        append = self._message_accumulator._append_batch
+        return [(run, asyncio.shield(append(batch, place).future)) for place, run, batch in batches]
+
+    def _by_partition(
+        self, messages: Sequence[Message]
+    ) -> Mapping[aiokafka.TopicPartition, list[Message]]:
+        queues: defaultdict[aiokafka.TopicPartition, list[Message]] = defaultdict(list)
+        counts: dict[str, int] = {}
+        for message in messages:
+            topic, partition = message.topic, message.partition
+            if partition is None:
+                if topic not in counts:
+                    counts[topic] = len(self._metadata.partitions_for_topic(topic))
+                partition = (
+                    partition_of(message.key, counts[topic])
+                    if message.key is not None
+                    else self._partition(topic, None, None, None, None, None)
+                )
+            queues[aiokafka.TopicPartition(topic, partition)].append(message)
+        return queues
+
+    def _batches(self, queue: Sequence[Message]) -> Iterator[tuple[Sequence[Message], Any]]:
+        """The records in batches, each as large as the producer's own may be."""
+        run: list[Message] = []
+        batch = self.create_batch()
+        for message in queue:
+            headers = list(message.headers)  # aiokafka's builder takes nothing else
+            fields = {"key": message.key, "value": message.value, "headers": headers}
+            if batch.append(timestamp=None, **fields) is None:
+                batch.close()
+                yield run, batch
+                run, batch = [], self.create_batch()
+                batch.append(timestamp=None, **fields)
+            run.append(message)
+        batch.close()
+        yield run, batch
 
     async def _send_with_leave(
         self, node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT

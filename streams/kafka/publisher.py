@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import aiokafka
 import aiokafka.errors
@@ -21,6 +22,8 @@ from streams.kafka.message import Message
 from streams.kafka.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # How long a batch waits for more records, so that under load many share one request. It delays one
 # record by less than the round trip to a replicated topic takes.
@@ -53,6 +56,16 @@ class Acknowledged:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class AcknowledgedRun:
+    """Acknowledged records that Kafka has stored one behind the other. ``offset``: that of the
+    first."""
+
+    partition: int
+    offset: int
+    messages: Sequence[Message]
+
+
 class Publisher(Protocol):
     """Collaborator: sends records and reports when Kafka has acknowledged them."""
 
@@ -62,6 +75,14 @@ class Publisher(Protocol):
         Futures of one partition finish in offset order, and so do their done-callbacks. Both this
         call and the future raise PublishError.
         """
+        ...
+
+    async def enqueue_all(
+        self, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        """Queue records together, at a fraction of the price of one by one. The futures are like
+        those of ``enqueue``, one for each run of records that are stored one behind the other.
+        Records of one partition keep their order. Raises PublishError; then none is queued."""
         ...
 
     async def publish(self, message: Message) -> Acknowledged:
@@ -96,7 +117,7 @@ class KafkaPublisher:
         self._producer: FenceableProducer | None = None
         self._connecting = asyncio.Lock()
         self._started = False
-        self._unacknowledged: set[asyncio.Future[Acknowledged]] = set()
+        self._unacknowledged: set[asyncio.Future[Any]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
@@ -154,24 +175,51 @@ class KafkaPublisher:
             raise _refused(f"Kafka took no record for {topic}: {exc!r}", exc) from exc
         if producer.fenced:
             raise _fenced()
-        acknowledged: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
+        return self._watched(
+            topic, sent, lambda at: Acknowledged(at.topic, at.partition, at.offset)
+        )
+
+    async def enqueue_all(
+        self, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        producer = await self._connected()
+        try:
+            runs = await producer.send_all(messages)
+        except aiokafka.errors.KafkaError as exc:
+            if producer.fenced:
+                raise _fenced() from exc
+            raise _refused(f"Kafka took no records: {exc!r}", exc) from exc
+        if producer.fenced:
+            raise _fenced()
+        return [
+            self._watched(run[0].topic, sent, partial(_acknowledged_run, run)) for run, sent in runs
+        ]
+
+    def _watched(
+        self,
+        topic: str,
+        sent: asyncio.Future[aiokafka.structs.RecordMetadata],
+        result: Callable[[aiokafka.structs.RecordMetadata], T],
+    ) -> asyncio.Future[T]:
+        """A future of ours for one of aiokafka's, which a fence makes fail."""
+        acknowledged: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._unacknowledged.add(acknowledged)
 
         def resolve(done: asyncio.Future[aiokafka.structs.RecordMetadata]) -> None:
             self._unacknowledged.discard(acknowledged)
+            failure = None if done.cancelled() else done.exception()
             if acknowledged.done():
                 return
             if done.cancelled():
                 acknowledged.set_exception(PublishError(f"sending to {topic} was cancelled"))
-            elif (failure := done.exception()) is not None:
+            elif failure is not None:
                 error = _refused(
                     f"Kafka did not acknowledge a record for {topic}: {failure!r}", failure
                 )
                 error.__cause__ = failure
                 acknowledged.set_exception(error)
             else:
-                at = done.result()
-                acknowledged.set_result(Acknowledged(at.topic, at.partition, at.offset))
+                acknowledged.set_result(result(done.result()))
 
         sent.add_done_callback(resolve)
         return acknowledged
@@ -203,6 +251,12 @@ class KafkaPublisher:
                 f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
             ) from exc
         return producer
+
+
+def _acknowledged_run(
+    messages: Sequence[Message], first: aiokafka.structs.RecordMetadata
+) -> AcknowledgedRun:
+    return AcknowledgedRun(first.partition, first.offset, messages)
 
 
 def _refused(message: str, failure: BaseException) -> PublishError:

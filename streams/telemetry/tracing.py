@@ -87,6 +87,18 @@ def inject_context(context: Context | None = None) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in carrier.items()]
 
 
+def trace_headers(span: trace.Span) -> list[tuple[str, bytes]]:
+    """The same of one span."""
+    at = span.get_span_context()
+    if not at.is_valid:
+        return []
+    parent = f"00-{at.trace_id:032x}-{at.span_id:016x}-{at.trace_flags:02x}"
+    headers = [("traceparent", parent.encode())]
+    if at.trace_state:
+        headers.append(("tracestate", at.trace_state.to_header().encode()))
+    return headers
+
+
 def extract_context(
     headers: Iterable[tuple[str, bytes | None]] | Mapping[str, bytes | None] | None,
 ) -> Context:

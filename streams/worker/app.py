@@ -22,6 +22,7 @@ from streams.worker.partitions.assignor import MovableAssignor
 from streams.worker.partitions.collaborators import JoinedGroup, SourceLogs
 from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.partitions.membership import Membership
+from streams.worker.partitions.runs import RunSchema
 from streams.worker.state.stores import StoredTable
 
 # aiokafka leaves the group when nothing was fetched for this long (test_aiokafka.py), and nothing
@@ -33,8 +34,8 @@ MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
 # with twice as many it begins twice as soon.
 HEARTBEATS_IN_A_SESSION = 6
 
-# Records that Faust may hold between its fetcher and the agent, for each partition.
-STREAM_BUFFER = 500
+# Runs of records that Faust may hold between its fetcher and an agent.
+STREAM_BUFFER = 8
 
 # What was finished since the last commit is published again after a crash: a second of it at most,
 # for one request a second.
@@ -108,8 +109,8 @@ def declare_agents(
 ) -> None:
     """Declare an agent for each source topic. It only hands records to the dispatcher.
 
-    Keys and values are raw bytes: a value that Faust can not decode would crash the agent, and have
-    it started again (robinhood/faust#586).
+    Nothing is decoded: a value that Faust can not decode would crash the agent, and have it started
+    again (robinhood/faust#586).
     """
 
     async def take_up(stream: StreamT[bytes]) -> None:
@@ -124,7 +125,7 @@ def declare_agents(
                 raise
 
     for name in (topics.events, topics.retries):
-        topic = app.topic(name, key_serializer="raw", value_serializer="raw", acks=True)
+        topic = app.topic(name, schema=RunSchema(), acks=True)
         app.agent(topic, name=f"take-up-{name}")(take_up)
 
 

@@ -15,6 +15,7 @@ from streams.errors import OffsetHole, OwnershipLost
 from streams.kafka.settings import TopicNames
 from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.lanes import Lanes
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
@@ -23,6 +24,7 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
+from streams.worker.partitions.runs import Record, Run
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
 
@@ -77,8 +79,10 @@ class Dispatcher:
         in_flight: int,
         assignments: Assignments,
         partitions: Partitions,
+        commits: GroupCommit,
         on_failure: Callable[[BaseException], None],
     ) -> None:
+        self._commits = commits
         self._processor = processor
         self._table = table
         self._holes = holes
@@ -113,7 +117,10 @@ class Dispatcher:
     async def end_assignment(self, assignment: Assignment) -> None:
         assignment.ending.set()
         self.waiting.close()
-        if not await self.lanes.drain(DRAIN_SECONDS):
+        began = self._clock.monotonic()
+        drained = await self.lanes.drain(DRAIN_SECONDS)
+        left = DRAIN_SECONDS - (self._clock.monotonic() - began)
+        if not await self._commits.drain(max(0.0, left)) or not drained:
             log.warning(
                 "lanes abandoned in the middle of a call: their records will be taken up again, "
                 "and a PATCH in doubt looked at first",
@@ -127,61 +134,69 @@ class Dispatcher:
         return self._of_retries() if self.waiting.full else ()
 
     async def take_up(self, message: Message) -> None:
-        """Put the next record of a partition into its lane, or into the waiting room if it is from
+        """Put the records of a run into their lanes, or into the waiting room if they are from
         ``retries``.
 
         Waits while memory is full. Once too many records have failed, waits until the partitions
         are to be given up. Raises OffsetHole when the broker has records that were not delivered.
         """
         assignment = self._assignments.current
-        if (
-            assignment is None
-            or assignment.ending.is_set()
-            or message.generation_id != assignment.generation
-        ):
+        if assignment is None or message.generation_id != assignment.generation:
             return
-        if self._dead_letter_limit.passed is not None:
-            log.error("stopped: %s", self._dead_letter_limit.passed)
-            await assignment.ending.wait()
-            return
-        frontier = assignment.frontiers[message.tp]
-        arrival = frontier.take_up(message.offset)
+        run: Run = message.value  # type: ignore[assignment]  # as_message has put it there
+        for record in run:
+            if assignment.ending.is_set():
+                return
+            if self._dead_letter_limit.passed is not None:
+                log.error("stopped: %s", self._dead_letter_limit.passed)
+                await assignment.ending.wait()
+                return
+            if await self._accepted(assignment, message.tp, record.offset):
+                await self._put(self._source_record(assignment, message.tp, record))
+
+    async def _accepted(self, assignment: Assignment, tp: TP, offset: int) -> bool:
+        """Whether the frontier takes up this offset. Raises OffsetHole."""
+        frontier = assignment.frontiers[tp]
+        arrival = frontier.take_up(offset)
         if arrival is Arrival.HOLE:
-            await self._inspect_hole(assignment, message)
-            arrival = frontier.take_up(message.offset)
+            await self._inspect_hole(assignment, tp, offset)
+            arrival = frontier.take_up(offset)
         if arrival is Arrival.REPEATED:
-            self._metrics.repeated(message.tp.partition)
-            return
-        record = self._source_record(assignment, message)
+            self._metrics.repeated(tp.partition)
+        return arrival is Arrival.NEXT
+
+    async def _put(self, record: SourceRecord) -> None:
         if self._partitions.misplaced(record.tp, record.key):
             self._metrics.misplaced(record.tp.partition)
         if record.tp.topic == self._retries:
             self.waiting.put(record)
-        else:
+        elif self.lanes.holds(record.lane) or not self._processor.at_once(record):
             await self.lanes.put(record)
+        else:
+            await self._commits.room()
 
-    async def _inspect_hole(self, assignment: Assignment, message: Message) -> None:
+    async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
         """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
         where it has one."""
-        frontier = assignment.frontiers[message.tp]
+        frontier = assignment.frontiers[tp]
         expected = frontier.expected
-        self._metrics.hole(message.tp.partition)
-        first = await self._holes.first_at_or_after(message.tp, expected)
-        if first.offset < message.offset:
+        self._metrics.hole(tp.partition)
+        first = await self._holes.first_at_or_after(tp, expected)
+        if first.offset < offset:
             raise OffsetHole(
-                f"{message.tp.topic}/{message.tp.partition}: offset {expected} was expected, "
-                f"{message.offset} came, and the broker has a record at {first.offset}; nothing "
+                f"{tp.topic}/{tp.partition}: offset {expected} was expected, "
+                f"{offset} came, and the broker has a record at {first.offset}; nothing "
                 "behind the hole is acknowledged, start the worker again to go on from there"
             )
         facts = {
-            "topic": message.tp.topic,
-            "partition": message.tp.partition,
+            "topic": tp.topic,
+            "partition": tp.partition,
             "from": expected,
-            "to": message.offset,
+            "to": offset,
         }
-        gone = min(first.beginning, message.offset) - expected
+        gone = min(first.beginning, offset) - expected
         if gone > 0:
-            self._metrics.deleted_undecided(message.tp, gone)
+            self._metrics.deleted_undecided(tp, gone)
             log.error(
                 "records are gone that nobody has decided: retention deleted them before they "
                 "were read. Passed over",
@@ -192,11 +207,12 @@ class Dispatcher:
                 "offsets without records passed over: compaction or transaction markers",
                 extra=facts,
             )
-        frontier.skip_to(message.offset)
+        frontier.skip_to(offset)
 
-    def _source_record(self, assignment: Assignment, message: Message) -> SourceRecord:
+    def _source_record(self, assignment: Assignment, tp: TP, fetched: Record) -> SourceRecord:
         read = incoming.read(
-            message,
+            tp,
+            fetched,
             self._clock.time(),
             events=self._events,
             retries=self._retries,
@@ -204,8 +220,8 @@ class Dispatcher:
         )
         return SourceRecord(
             assignment=assignment,
-            tp=message.tp,
-            offset=message.offset,
+            tp=tp,
+            offset=fetched.offset,
             key=read.key,
             value=read.value,
             headers=read.headers,
@@ -228,6 +244,7 @@ class Dispatcher:
         waiting = self.waiting
         record.begin()
         try:
+            await self._commits.released(record.lane)
             await self._processor.process(record, resting)
         except OwnershipLost as lost:
             log.info(

@@ -7,19 +7,18 @@ Kafka stores. What they mean is decided here, once. Nothing here raises.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from faust.types import TP
-from faust.types.tuples import Message
 
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
 from streams.wire.retries import read_returned
+from streams.worker.partitions.runs import Record
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +50,18 @@ class Incoming:
     not_before: float = 0.0
 
 
-def read(message: Message, now: float, *, events: str, retries: str, skipped: Skipped) -> Incoming:
-    """Convert a message. ``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
-    tp = message.tp
-    source = Source(tp.topic, tp.partition, message.offset)
-    key, value = _bytes(message.key), _bytes(message.value)
-    headers = _headers(message.headers)
-    timestamp = _timestamp(message.timestamp, now)
-    if (tp.topic, tp.partition, message.offset) in skipped:
+def read(
+    tp: TP, record: Record, now: float, *, events: str, retries: str, skipped: Skipped
+) -> Incoming:
+    """Convert a record. ``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
+    source = Source(tp.topic, tp.partition, record.offset)
+    key, value = _bytes(record.key), _bytes(record.value)
+    headers = _headers(record.headers)
+    timestamp = _timestamp(record.timestamp, now)
+    if skipped and (tp.topic, tp.partition, record.offset) in skipped:
         named = RecordSkipped("SKIP_RECORDS names this record: nothing of it was read")
         return Incoming(key, value, headers, timestamp, named, source)
-    event = _event(tp, message.offset, value)
+    event = _event(tp, record.offset, value)
     if tp.topic != retries:
         return Incoming(key, value, headers, timestamp, event, source)
     try:
@@ -113,10 +113,11 @@ def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:
     return tuple((str(name), value) for name, value in named if value is not None)
 
 
-def _timestamp(timestamp: float | None, now: float) -> float:
-    """The record's time, epoch seconds. Kafka stores any 64 bits as a time: one before 1970, one
+def _timestamp(timestamp_ms: float | None, now: float) -> float:
+    """The record's time, epoch seconds, from ``timestamp_ms``, epoch milliseconds. Kafka stores any
+    64 bits as a time: one before 1970, one
     after now, or none at all becomes now. Nothing may wait for a time that never comes, or be
     written as a date that does not exist."""
-    if timestamp is None or not math.isfinite(timestamp) or not 0 < timestamp <= now:
+    if timestamp_ms is None or not 0 < timestamp_ms <= now * 1000:
         return now
-    return timestamp
+    return timestamp_ms / 1000

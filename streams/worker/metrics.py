@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from faust.types import TP
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
@@ -172,6 +173,15 @@ class WorkerMetrics:
         self._records.labels(outcome.decision.value, outcome.reason.value).inc()
         self._process_duration.observe(outcome.latency_ms / 1000)
         self._end_to_end.observe(outcome.end_to_end_ms / 1000)
+
+    def records_finished(self, outcomes: Sequence[Outcome]) -> None:
+        """The outcomes of these records were published."""
+        counted = collections.Counter((each.decision.value, each.reason.value) for each in outcomes)
+        for (decision, reason), number in counted.items():
+            self._records.labels(decision, reason).inc(number)
+        for each in outcomes:
+            self._process_duration.observe(each.latency_ms / 1000)
+            self._end_to_end.observe(each.end_to_end_ms / 1000)
 
     def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
         """One request is over (ApiObserver)."""

@@ -1,43 +1,31 @@
-"""Publishes the outcome, dead letter or deferral of a record, and traces the work on it."""
+"""Publishes the outcome, dead letter or deferral of a record."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
 from opentelemetry import trace
-from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
-    MESSAGING_CONSUMER_GROUP_NAME,
-    MESSAGING_DESTINATION_NAME,
-    MESSAGING_DESTINATION_PARTITION_ID,
-    MESSAGING_KAFKA_MESSAGE_KEY,
-    MESSAGING_KAFKA_OFFSET,
-    MESSAGING_OPERATION_NAME,
-    MESSAGING_OPERATION_TYPE,
-    MESSAGING_SYSTEM,
-    MessagingOperationTypeValues,
-    MessagingSystemValues,
-)
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span
 
 from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
-from streams.core.records import Decision, PutOff, Reason, Verdict
-from streams.errors import OwnershipLost, RecordTooLarge
+from streams.core.records import Decision, InteractionRecord, PutOff, Verdict, encode_record
+from streams.errors import RecordTooLarge
 from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
 from streams.kafka.settings import TopicNames
-from streams.telemetry.tracing import extract_context, inject_context
+from streams.telemetry.tracing import inject_context, trace_headers
 from streams.wire.dead_letters import DeadLetter, Stage
 from streams.wire.outcomes import Outcome, encode_outcome, outcome_headers, outcome_id
 from streams.wire.retries import retry_headers
+from streams.worker.group_commit import Decided
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
+from streams.worker.spans import RecordSpans
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +33,7 @@ _UNSAMPLED_TRACE = 0
 
 
 class OutcomePublisher:
-    """Publishes outcomes, dead letters and deferrals, waits for each acknowledgement, and keeps the
-    record's span."""
+    """Publishes outcomes, dead letters and deferrals, and waits for each acknowledgement."""
 
     def __init__(
         self,
@@ -55,57 +42,33 @@ class OutcomePublisher:
         topics: TopicNames,
         app_id: str,
         metrics: WorkerMetrics,
-        tracer: trace.Tracer,
+        spans: RecordSpans,
     ) -> None:
         self._publisher = publisher
         self._topics = topics
         self._app_id = app_id
         self._metrics = metrics
-        self._tracer = tracer
+        self._spans = spans
 
-    @contextmanager
-    def process(self, record: SourceRecord) -> Iterator[Span]:
-        """The record's own span, current for as long as its lane works on it.
+    def decided(
+        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None, span: Span
+    ) -> Decided:
+        """The record with its outcome, for a verdict that needs no other record than this one:
+        neither failed nor put off. ``span``: the record's own."""
+        outcome = self._outcome(record, verdict, span)
+        self._spans.decided(span, verdict, outcome.latency_ms)
+        publishing = self._spans.publish(self._topics.outcomes, span)
+        message = self._message(record, outcome, publishing)
+        state = None if known is None else (known, encode_record(known))
+        return Decided(record, state, outcome, message, (publishing,))
 
-        Its parent is the producer's span, so that one trace has the whole story of an event.
-        """
-        topic = record.tp.topic
-        attributes: dict[str, str | int] = {
-            MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
-            MESSAGING_OPERATION_NAME: "process",
-            MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.PROCESS.value,
-            MESSAGING_DESTINATION_NAME: topic,
-            MESSAGING_DESTINATION_PARTITION_ID: str(record.tp.partition),
-            MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
-            MESSAGING_KAFKA_OFFSET: record.offset,
-        }
-        if isinstance(record.event, InteractionEvent):
-            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = record.event.interaction_id
-            attributes["interaction.id"] = record.event.interaction_id
-            known = {
-                "interaction.type": record.event.interaction_type,
-                "event.id": record.event.event_id,
-                "event.source": record.event.source,
-            }
-            attributes |= {name: value for name, value in known.items() if value is not None}
-        with self._tracer.start_as_current_span(
-            f"process {topic}",
-            context=extract_context(record.headers),
-            kind=SpanKind.CONSUMER,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                yield span
-            except OwnershipLost:
-                # Not an error of the record: its partition's next owner decides it.
-                span.set_attribute("worker.ownership_lost", True)
-                raise
-            except Exception as failure:
-                span.record_exception(failure)
-                span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
-                raise
+    def decided_alone(
+        self, record: SourceRecord, verdict: Verdict, known: InteractionRecord | None
+    ) -> Decided:
+        """The same for a record that has no span of a lane."""
+        span = self._spans.process(record)
+        decided = self.decided(record, verdict, known, span)
+        return replace(decided, spans=(*decided.spans, span))
 
     async def publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the dead letter of a failed record, then the outcome, then the copy of a record
@@ -121,21 +84,11 @@ class OutcomePublisher:
             await self._publish_dead_letter(record, verdict)
             return
         outcome = self._outcome(record, verdict, span)
-        span.set_attributes(
-            {
-                "deduplication.hit": verdict.decision is Decision.DUPLICATE,
-                "disposition.eligible": verdict.reason is Reason.ELIGIBLE,
-                "disposition.reason": verdict.reason.value,
-                "processing.latency_ms": outcome.latency_ms,
-            }
-        )
-        if verdict.patch_status is not None:
-            span.set_attribute("patch.status", verdict.patch_status)
+        self._spans.decided(span, verdict, outcome.latency_ms)
         if verdict.decision is Decision.FAILED:
-            span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
             await self._publish_dead_letter(record, verdict)
             await record.assignment.owned()
-        await self._publish_outcome(outcome, record)
+        await self._publish_outcome(record, outcome, span)
         self._metrics.record_finished(outcome)
         if verdict.put_off is not None:
             await record.assignment.owned()
@@ -208,35 +161,30 @@ class OutcomePublisher:
         )
         await self._publisher.publish(message)
 
-    async def _publish_outcome(self, outcome: Outcome, record: SourceRecord) -> None:
-        topic = self._topics.outcomes
-        key = record.key
-        if outcome.interaction_id is not None:
-            key = outcome.interaction_id.encode()
-        with self._tracer.start_as_current_span(
-            f"publish {topic}",
-            kind=SpanKind.PRODUCER,
-            attributes={
-                MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
-                MESSAGING_OPERATION_NAME: "publish",
-                MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.SEND.value,
-                MESSAGING_DESTINATION_NAME: topic,
-            },
-        ) as span:
-            headers = [
-                *outcome_headers(outcome, app_id=self._app_id),
-                *inject_context(),
-                *record.assignment.headers,
-            ]
-            message = Message(topic, key=key, value=encode_outcome(outcome), headers=headers)
+    async def _publish_outcome(self, record: SourceRecord, outcome: Outcome, span: Span) -> None:
+        publishing = self._spans.publish(self._topics.outcomes, span)
+        with trace.use_span(publishing, end_on_exit=True):
+            message = self._message(record, outcome, publishing)
             try:
                 at = await self._publisher.publish(message)
             except RecordTooLarge:
                 # The record's own key is larger than Kafka accepts from us. ``source`` still names
                 # the record.
                 at = await self._publisher.publish(replace(message, key=None))
-            span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
-            span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)
+            self._spans.stored(publishing, at.partition, at.offset)
+
+    def _message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
+        key = record.key
+        if outcome.interaction_id is not None:
+            key = outcome.interaction_id.encode()
+        headers = [
+            *outcome_headers(outcome, app_id=self._app_id),
+            *trace_headers(span),
+            *record.assignment.headers,
+        ]
+        return Message(
+            self._topics.outcomes, key=key, value=encode_outcome(outcome), headers=headers
+        )
 
     def _outcome(self, record: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
         event = record.event if isinstance(record.event, InteractionEvent) else None

@@ -18,13 +18,13 @@ from opentelemetry.trace import Span
 
 from streams.clock import Clock, Resting, rfc3339
 from streams.core import decision
-from streams.core.decision import Patch, Policy, Settle
+from streams.core.decision import MOST_UNPUBLISHED, Patch, Policy, Settle
 from streams.core.deferral import look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import too_large, unread
 from streams.core.inquiry import Inquiry
 from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
-from streams.core.redelivery import of_life, redelivery_of
+from streams.core.redelivery import Redelivery, of_life, redelivery_of
 from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
 from streams.core.sequence import gaps
 from streams.errors import (
@@ -38,9 +38,11 @@ from streams.errors import (
 )
 from streams.genesys.api import CallContext, GenesysApi
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.group_commit import Decided, GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
+from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
@@ -66,6 +68,8 @@ class RecordProcessor:
         random: Random,
         metrics: WorkerMetrics,
         dead_letter_limit: DeadLetterLimit,
+        commits: GroupCommit,
+        spans: RecordSpans,
     ) -> None:
         self._table = table
         self._api = api
@@ -77,6 +81,53 @@ class RecordProcessor:
         self._random = random
         self._metrics = metrics
         self._dead_letter_limit = dead_letter_limit
+        self._commits = commits
+        self._spans = spans
+
+    def at_once(self, record: SourceRecord) -> bool:
+        """Decide the record, and put it into the open group, if event and table are enough for it.
+        False, and nothing has changed, for a record that has to be worked on in its lane: it needs
+        a call, or is not an event, or anything else is out of the ordinary.
+
+        Nothing else of the record's interaction may be under way but in groups. Raises StoreError.
+        """
+        event = record.event
+        if not isinstance(event, InteractionEvent) or record.returned_at is not None:
+            return False
+        try:
+            known = self._known(record, event)
+            again = redelivery_of(known, event, record.appearance)
+            if again is not None:
+                return self._again(record, again)
+            if self._table.expired(known):
+                known = _never_seen(record, event)
+            step = self._inquiry(record, event, known).step
+            if not isinstance(step, Settle) or len(known.unpublished) >= MOST_UNPUBLISHED:
+                return False
+            verdict, after = self._decided(record, event, known, step.verdict)
+            if not is_plain(verdict):
+                return False
+            decided = self._outcomes.decided_alone(record, verdict, after)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception:  # noqa: BLE001 - its lane meets the fault again, and reports it
+            return False
+        record.begin()
+        self._commits.add(decided)
+        return True
+
+    def _again(self, record: SourceRecord, again: Redelivery) -> bool:
+        """Whether nothing is left to be done, or published, of a record that comes again."""
+        if again.verdict is None:
+            self._metrics.repeated(record.tp.partition)
+            record.begin()
+            record.finish()
+            return True
+        if not is_plain(again.verdict):
+            return False
+        record.begin()
+        self._commits.add(self._outcomes.decided_alone(record, again.verdict, None))
+        return True
 
     async def process(self, record: SourceRecord, resting: Resting = nullcontext) -> None:
         """Decide the record, publish its outcome, final or deferred, and finish it.
@@ -88,21 +139,41 @@ class RecordProcessor:
         not finished then. Raises StoreError and PublishError when disk or Kafka fail, which end the
         worker.
         """
-        with self._outcomes.process(record) as span:
-            verdict = await self._verdict(record, resting)
-            if verdict is None:
+        with self._spans.processing(record) as span:
+            decided = await self._verdict(record, resting)
+            if decided is None:
                 self._metrics.repeated(record.tp.partition)
                 record.finish()
                 return
+            verdict, after = decided
             await record.assignment.owned()
-            verdict = await self._publish(record, verdict, span)
-        record.finish()
+            if is_plain(verdict) and (ready := self._ready(record, verdict, after, span)):
+                await self._commits.commit(ready)
+            else:
+                if after is not None:
+                    verdict = await self._write(record, verdict, after)
+                    await record.assignment.owned()
+                verdict = await self._publish(record, verdict, span)
+                record.finish()
         self._count(verdict)
 
-    async def _verdict(self, record: SourceRecord, resting: Resting) -> Verdict | None:
-        """The record's verdict; None when its outcome was published already (promise 6)."""
+    def _ready(
+        self, record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
+    ) -> Decided | None:
+        """The record with its outcome; None when the outcome can not be made, which ``_publish``
+        meets again and reports."""
+        try:
+            return self._outcomes.decided(record, verdict, after, span)
+        except Exception:  # noqa: BLE001 - see above
+            return None
+
+    async def _verdict(
+        self, record: SourceRecord, resting: Resting
+    ) -> tuple[Verdict, InteractionRecord | None] | None:
+        """The record's verdict, and the interaction's record with it if that is still to be
+        written; None when its outcome was published already (promise 6)."""
         if isinstance(record.event, RecordError):
-            return self._timed(record, unread(record.event, dry_run=self._policy.dry_run))
+            return self._timed(record, unread(record.event, dry_run=self._policy.dry_run)), None
         try:
             return await self._verdict_on_event(record, record.event, resting)
         except _NOT_THE_RECORDS:
@@ -112,21 +183,37 @@ class RecordProcessor:
 
     async def _verdict_on_fault(
         self, record: SourceRecord, event: InteractionEvent, fault: Exception
-    ) -> Verdict:
+    ) -> tuple[Verdict, InteractionRecord | None]:
         """The verdict on a record that met a fault of this program: deferred, or failed when it was
         put off too often."""
         error = self._internal_error(record, fault)
         try:
             known = self._known(record, event)
             verdict = self._put_off(record, error, known)
-            return await self._write(record, event, known, verdict)
+            return self._decided(record, event, known, verdict)
         except _NOT_THE_RECORDS:
             raise
         except Exception as again:  # noqa: BLE001 - it becomes the record's outcome
-            # The interaction's record can not be read or written, so the table can not keep the
-            # verdict.
-            error = self._internal_error(record, again)
-            return self._timed(record, unread(error, dry_run=self._policy.dry_run))
+            # The interaction's record can not be read, so the table can not keep the verdict.
+            return self._given_up(record, again), None
+
+    async def _write(
+        self, record: SourceRecord, verdict: Verdict, after: InteractionRecord
+    ) -> Verdict:
+        """Write the interaction's record into the table. Returns the verdict, or the one on a
+        record whose own can not be written."""
+        try:
+            await self._commits.write(record.assignment, record.tp.partition, after)
+        except _NOT_THE_RECORDS:
+            raise
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            return self._given_up(record, fault)
+        return verdict
+
+    def _given_up(self, record: SourceRecord, fault: Exception) -> Verdict:
+        """The verdict on a record on which nothing can be kept in the table."""
+        error = self._internal_error(record, fault)
+        return self._timed(record, unread(error, dry_run=self._policy.dry_run))
 
     async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
         """Publish the verdict. Returns the one that was published last."""
@@ -137,9 +224,10 @@ class RecordProcessor:
             # outcome follows now.
             assert isinstance(record.event, InteractionEvent), "only an event is put off"
             dead = too_large(error, dry_run=self._policy.dry_run)
-            verdict = await self._write(
-                record, record.event, self._known(record, record.event), dead
-            )
+            known = self._known(record, record.event)
+            verdict, after = self._decided(record, record.event, known, dead)
+            verdict = await self._write(record, verdict, after)
+            await record.assignment.owned()
             await self._outcomes.publish(record, verdict, span)
         except _NOT_THE_RECORDS:
             raise
@@ -183,15 +271,13 @@ class RecordProcessor:
 
     async def _verdict_on_event(
         self, record: SourceRecord, event: InteractionEvent, resting: Resting
-    ) -> Verdict | None:
-        """Decide the record, unless it was decided before, and write the verdict into the table.
-        Returns None when the table proves that the record's outcome was published already (promise
-        6)."""
+    ) -> tuple[Verdict, InteractionRecord | None] | None:
+        """Decide the record, unless it was decided before: see ``_verdict``."""
         await record.assignment.owned()
         known = self._known(record, event)
         again = redelivery_of(known, event, record.appearance)
         if again is not None:
-            return again.verdict
+            return None if again.verdict is None else (again.verdict, None)
         if self._table.expired(known):
             known = _never_seen(record, event)
         verdict, known = await self._decide(record, event, known, resting)
@@ -204,22 +290,25 @@ class RecordProcessor:
             now_ms=round(self._clock.time() * 1000),
             policy=self._policy,
         )
-        return await self._write(record, event, known, verdict)
+        return self._decided(record, event, known, verdict)
 
     def _known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
         """The interaction's record in the table, as far as it is valid in this life of the log;
         else a new one."""
-        known = self._table.get(record.tp.partition, event.interaction_id)
+        partition, interaction_id = record.tp.partition, event.interaction_id
+        known = self._commits.state((partition, interaction_id))
+        if known is None:
+            known = self._table.get(partition, interaction_id)
         return _never_seen(record, event) if known is None else of_life(known, record.life)
 
-    async def _write(
+    def _decided(
         self,
         record: SourceRecord,
         event: InteractionEvent,
         known: InteractionRecord,
         verdict: Verdict,
-    ) -> Verdict:
-        """Write the verdict into the table. Returns it with the times of the decision."""
+    ) -> tuple[Verdict, InteractionRecord]:
+        """The verdict with the times of the decision, and the interaction's record with it."""
         verdict = self._timed(record, verdict)
         after = decision.apply(
             known,
@@ -229,10 +318,23 @@ class RecordProcessor:
             round(self._clock.time() * 1000),
             returned_at=record.returned_at,
             redriven=record.redriven,
+            is_open=record.is_open,
         )
-        await self._table.put(record.assignment, record.tp.partition, after)
         self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
-        return verdict
+        return verdict, after
+
+    def _inquiry(
+        self, record: SourceRecord, event: InteractionEvent, known: InteractionRecord
+    ) -> Inquiry:
+        return Inquiry(
+            known,
+            event,
+            record.source.offset,
+            self._policy,
+            returned=record.returned_at is not None,
+            redriven=record.redriven > 0,
+            limits=self._patches,
+        )
 
     def _timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
         """The verdict with the time of the decision, and how long it took."""
@@ -254,15 +356,7 @@ class RecordProcessor:
         """The verdict, and the interaction's record with any intent that was written on the way."""
         offset = record.source.offset
         context = CallContext(guard=record.assignment.check, resting=resting)
-        inquiry = Inquiry(
-            known,
-            event,
-            offset,
-            self._policy,
-            returned=record.returned_at is not None,
-            redriven=record.redriven > 0,
-            limits=self._patches,
-        )
+        inquiry = self._inquiry(record, event, known)
         put_off: Verdict | None = None
         while put_off is None and not isinstance(inquiry.step, Settle):
             await record.assignment.owned()
@@ -297,7 +391,7 @@ class RecordProcessor:
             return
         intended = inquiry.intends(patch, round(self._clock.time() * 1000))
         if intended is not None:
-            await self._table.put(record.assignment, record.tp.partition, intended)
+            await self._commits.write(record.assignment, record.tp.partition, intended)
         inquiry.patching()
         status = await self._api.set_disposition(
             event.interaction_id, patch.code, patch.etag, context
@@ -334,6 +428,11 @@ class RecordProcessor:
             about["seconds"] = round(seconds, 1)
             log.warning("the work on a record failed: it is put off", extra=about)
         return verdict
+
+
+def is_plain(verdict: Verdict) -> bool:
+    """Whether the outcome is all that has to be published: no dead letter, no deferral."""
+    return verdict.decision is not Decision.FAILED and verdict.put_off is None
 
 
 def _never_seen(record: SourceRecord, event: InteractionEvent) -> InteractionRecord:

@@ -30,6 +30,7 @@ from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
+from streams.worker.group_commit import GroupCommit
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
 from streams.worker.health.kafka_faults import Fault, Needs, faults
@@ -44,6 +45,7 @@ from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
 from streams.worker.processor import RecordProcessor
+from streams.worker.spans import RecordSpans
 from streams.worker.start_line import start_line
 from streams.worker.state.datadir import Origin, claim
 from streams.worker.state.sweeper import sweep_for_ever
@@ -201,12 +203,19 @@ class Worker:
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )
+        spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id)
         outcomes = OutcomePublisher(
             publisher=publisher,
             topics=settings.topics,
             app_id=settings.app_id,
             metrics=metrics,
-            tracer=trace.get_tracer("streams.worker"),
+            spans=spans,
+        )
+        commits = GroupCommit(
+            table=self._table,
+            publisher=publisher,
+            metrics=metrics,
+            on_failure=self._ending.fail,
         )
         self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
         processor = RecordProcessor(
@@ -221,6 +230,8 @@ class Worker:
             random=random,
             metrics=metrics,
             dead_letter_limit=self._dead_letter_limit,
+            commits=commits,
+            spans=spans,
         )
         self._dispatcher = Dispatcher(
             processor=processor,
@@ -234,6 +245,7 @@ class Worker:
             in_flight=settings.max_in_flight,
             assignments=self._assignments,
             partitions=self._app,
+            commits=commits,
             on_failure=self._ending.fail,
         )
         self._assignments.add_observer(self._dispatcher)

@@ -69,6 +69,10 @@ class Lanes(Generic[W]):
         """Lanes with something to do."""
         return len(self._queues)
 
+    def holds(self, lane: Hashable) -> bool:
+        """Whether the lane has something to do."""
+        return lane in self._queues
+
     async def put(self, item: W) -> bool:
         """Append an item to its lane; waits while memory is full.
 

@@ -92,6 +92,11 @@ class SourceRecord:
         """Whether a later record of its partition is finished or being worked on."""
         return self.assignment.frontiers[self.tp].owes(self.offset)
 
+    def is_open(self, offset: int) -> bool:
+        """Whether a record of the same partition of ``events`` is taken up and not finished."""
+        frontier = self.assignment.frontiers.get(TP(self.source.topic, self.tp.partition))
+        return frontier is not None and frontier.is_open(offset)
+
     def begin(self) -> None:
         """Note that its lane now works on it."""
         self.assignment.frontiers[self.tp].begin(self.offset)

@@ -48,6 +48,7 @@ from streams.worker.partitions.collaborators import JoinedGroup, RestoredTable, 
 from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
+from streams.worker.partitions.runs import as_message, follows, runs
 from streams.worker.partitions.source_thread import RANGE_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
@@ -188,25 +189,26 @@ class SourceConsumer(driver.Consumer):
             return batch
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
-        """Fetch a batch and deliver the records that may be delivered, fairly among partitions."""
+        """Fetch, and deliver the records that may be delivered, fairly among partitions. A message
+        holds a run: consecutive records of one partition."""
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
         fetched_after = self._fetched_after
-        for tp, record in self.scheduler.iterate(records):
+        for tp, run in runs(records):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             if self._is_source(tp):
                 if self._awaiting_seek or fetched_after != self._seeks:
                     continue
-                if record.offset < self._expected[tp]:
+                if not follows(run, self._expected[tp]):
                     self._cut, self._awaiting_seek = tp, True
                     return
-                self._expected[tp] = record.offset + 1
+                self._expected[tp] = run[-1].offset + 1
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, self._to_message(tp, record)
+                yield tp, as_message(tp, run, generation)
 
     @Service.task
     async def _watch_logs(self) -> None:

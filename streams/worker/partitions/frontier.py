@@ -58,6 +58,10 @@ class Frontier:
         """Grows with every record taken up and with every record finished, in any order."""
         return 2 * self._expected - len(self._unfinished)
 
+    def is_open(self, offset: int) -> bool:
+        """Whether this offset was taken up and is not finished."""
+        return offset in self._unfinished
+
     def begin(self, offset: int) -> None:
         """Note that a record taken up is now being worked on."""
         self._begun = max(self._begun, offset)

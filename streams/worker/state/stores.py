@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -78,12 +77,20 @@ class InteractionStore(Store):
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
         """Called by Faust in a recovery, which goes on whatever this raises. So a disk error is
         kept as ``failure``, and every later use raises it."""
-        of_partition: defaultdict[int, list[Any]] = defaultdict(list)
         for event in batch:
-            of_partition[event.message.partition].append(event)
-        for partition, events in of_partition.items():
-            with suppress(StoreError), self.using(partition):
-                super().apply_changelog_batch(events, to_key, to_value)
+            partition, run = event.message.partition, event.value
+            with suppress(StoreError), self.using(partition) as store:
+                # One batch: the store gets the run and its offset, or neither.
+                written = rocksdict.WriteBatch(raw_mode=True)
+                for record in run:
+                    if record.key is None:
+                        continue  # of another producer: our records are keyed
+                    if record.value is None:
+                        written.delete(record.key)
+                    else:
+                        written.put(record.key, record.value)
+                written.put(self.offset_key, str(run[-1].offset).encode())
+                store.write(written)
 
     def _open_for_partition(self, partition: int) -> rocksdict.Rdict:
         try:

@@ -9,7 +9,7 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import faust
 import rocksdict
@@ -17,11 +17,12 @@ from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.core.records import InteractionRecord, decode_record, encode_record
+from streams.core.records import InteractionRecord, decode_record
 from streams.errors import StoreError
 from streams.kafka.message import Message
-from streams.kafka.publisher import Acknowledged, Publisher
+from streams.kafka.publisher import AcknowledgedRun, Publisher
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.runs import RunSchema
 from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
@@ -34,6 +35,10 @@ WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
 # Per store: keeps a worker with many partitions below the usual limit of 1,024 descriptors.
 MAX_OPEN_FILES = 64
+
+# Runs of changelog records that Faust collects before it has them applied: one run is a batch of
+# its own already. Faust treats 1 in another way: it reads on while it applies.
+RECOVERY_RUNS = 2
 
 # How many keys are looked at before other work gets its turn.
 SCAN_CHUNK = 500
@@ -52,6 +57,8 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
         key_type=bytes,
         value_type=bytes,
         partitions=partitions,
+        schema=RunSchema(key_type=bytes, value_type=bytes),
+        recovery_buffer_size=RECOVERY_RUNS,
         # A fresh dict: Faust's store takes entries out of the one it is given (test_faust_app.py).
         options={
             "block_cache_size": BLOCK_CACHE_BYTES,
@@ -62,6 +69,9 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
     )
     assert isinstance(table, StoredTable), "the app makes other tables than StoredTables"
     return table
+
+
+Pairs = Sequence[tuple[bytes, bytes]]
 
 
 class InteractionTable:
@@ -103,21 +113,29 @@ class InteractionTable:
         age_ms = self._clock.time() * 1000 - record.updated_at
         return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
 
-    async def put(self, assignment: Assignment, partition: int, record: InteractionRecord) -> None:
-        """Write the record, and wait until the changelog has it. Raises OwnershipLost,
-        PublishError, StoreError."""
+    async def put_all(
+        self, assignment: Assignment, records: Mapping[tuple[int, str], bytes]
+    ) -> None:
+        """Write the encoded records, each named by its partition and its interaction's id, and wait
+        until the changelog has them all. Raises OwnershipLost, PublishError, StoreError."""
         await assignment.owned()
-        key, value = record.interaction_id.encode(), encode_record(record)
-        with self._stores.using(partition) as store:
-            if key not in store:
-                self._sizes[partition] = self._sizes.get(partition, 0) + 1
-        message = Message(
-            self.changelog, key=key, value=value, headers=assignment.headers, partition=partition
-        )
-        acknowledged = await self._publisher.enqueue(message)
-        # Shielded: the value must reach the store even if the lane is abandoned here. A later write
-        # would move the store's offset past a value that it lacks.
-        await asyncio.shield(self._apply(assignment, key, value, acknowledged))
+        messages = [
+            Message(
+                self.changelog,
+                key=interaction_id.encode(),
+                value=record,
+                headers=assignment.headers,
+                partition=partition,
+            )
+            for (partition, interaction_id), record in records.items()
+        ]
+        runs = await self._publisher.enqueue_all(messages)
+        # Each run is applied by a task of its own, so that those of one partition are applied in
+        # the order in which they are acknowledged, and whatever becomes of the others. Shielded:
+        # the values must reach the store even if the group is abandoned here. A later write would
+        # move the store's offset past a value that it lacks.
+        applying = [asyncio.create_task(self._apply_run(assignment, run)) for run in runs]
+        await asyncio.shield(asyncio.gather(*applying))
 
     async def sweep(self, assignment: Assignment, partition: int) -> int:
         """Forget the interactions past their TTL. Returns how many. Raises OwnershipLost.
@@ -149,28 +167,34 @@ class InteractionTable:
         """The partitions were revoked: their sizes are no longer ours to report."""
         self._sizes.clear()
 
-    async def _apply(
-        self,
-        assignment: Assignment,
-        key: bytes,
-        value: bytes,
-        acknowledged: asyncio.Future[Acknowledged],
+    async def _apply_run(
+        self, assignment: Assignment, acknowledged: asyncio.Future[AcknowledgedRun]
     ) -> None:
-        at = await acknowledged
+        run = await acknowledged
+        values = [(each.key or b"", each.value or b"") for each in run.messages]
+        self._write(assignment, run.partition, run.offset, values)
+
+    def _write(self, assignment: Assignment, partition: int, offset: int, values: Pairs) -> None:
+        """Write keys and values whose changelog records lie at ``offset`` and behind it."""
         # An acknowledgement that came after the partition was given up: its owner has read the
-        # value from the changelog, or will process its source record again.
+        # values from the changelog, or will process their source records again.
         if assignment.revoked:
             return
-        place = TP(at.topic, at.partition)
-        with self._stores.using(at.partition) as store:
-            # One batch: the store gets both or neither, wherever the process dies.
+        place = TP(self.changelog, partition)
+        with self._stores.using(partition) as store:
+            # One batch: the store gets all of it or nothing, wherever the process dies.
             written = rocksdict.WriteBatch(raw_mode=True)
-            written.put(key, value)
+            new = 0
+            for key, value in values:
+                new += key not in store
+                written.put(key, value)
+            self._sizes[partition] = self._sizes.get(partition, 0) + new
             persisted = self._stores.persisted_offset(place)
             # A jump means that another worker wrote in between: we were frozen, or it was. What it
             # wrote is not in this store, so the next restore has to begin before it.
-            if at.offset == (0 if persisted is None else persisted + 1):
-                written.put(Store.offset_key, str(at.offset).encode())
+            if offset == (0 if persisted is None else persisted + 1):
+                last = offset + len(values) - 1
+                written.put(Store.offset_key, str(last).encode())
             store.write(written)
 
     def _scan(self, partition: int, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:

@@ -1,0 +1,242 @@
+"""Group commit: many verdicts reach the table, and many outcomes their topic, with one wait each.
+
+What is decided goes into the open group. Once the changelog has the group before it, the open group
+is closed and takes the same two steps: its interactions' records into the changelog and the stores,
+of each interaction only the last one; then its outcomes, and then its source records are finished.
+Ownership is asked before each step (promise 8). While a group takes the second step, the next one
+takes the first.
+
+The promises hold as for a record alone. A verdict is in the table before its outcome is published
+(promise 6), because a group takes its steps in this order, and because an interaction's record
+holds every verdict whose outcome may not be published (``InteractionRecord.unpublished``). The
+outcomes of an interaction keep their order (promise 1), because groups take each step one after the
+other, and a group keeps the order of its records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.trace import Span
+
+from streams.core.records import InteractionRecord, encode_record
+from streams.errors import OwnershipLost
+from streams.kafka.message import Message
+from streams.kafka.publisher import Publisher
+from streams.wire.outcomes import Outcome
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.state.table import InteractionTable
+
+log = logging.getLogger(__name__)
+
+# Records in a group. Beyond it, records wait in Kafka: a larger group gains nothing that can be
+# measured, and a crash has more of its outcomes published a second time.
+MOST_RECORDS = 1_000
+
+# A partition's number and an interaction's id.
+Key = tuple[int, str]
+
+# An interaction's record and its bytes.
+State = tuple[InteractionRecord, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A source record with its outcome, ready to be published.
+
+    ``state``: the interaction's record with the verdict, and its bytes; None when the table has it
+    already.
+    ``spans``: those that end when the outcome is published.
+    """
+
+    source: SourceRecord
+    state: State | None
+    outcome: Outcome
+    message: Message
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """``written``: the changelog and the stores have its records. ``done``: all is finished. Both
+    are set, too, when the group has failed."""
+
+    assignment: Assignment
+    states: dict[Key, State] = field(default_factory=dict)
+    decided: list[Decided] = field(default_factory=list)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    written: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: BaseException | None = None
+
+    def fail(self, failure: BaseException) -> None:
+        self.failure = failure
+        for event in (self.closed, self.written, self.done):
+            event.set()
+
+    async def after(self, event: asyncio.Event) -> None:
+        """Wait for one of the events. Raises what the group has failed with."""
+        await event.wait()
+        if self.failure is not None:
+            raise self.failure.with_traceback(None)
+
+
+class GroupCommit:
+    """The groups of the assignment in force.
+
+    ``on_failure`` must end the worker: it gets the error of a group that could not be committed,
+    whose records stay unfinished. A group whose partitions were given up fails with OwnershipLost,
+    and its records are left to their next owner.
+    """
+
+    def __init__(
+        self,
+        *,
+        table: InteractionTable,
+        publisher: Publisher,
+        metrics: WorkerMetrics,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._table = table
+        self._publisher = publisher
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._open: _Group | None = None
+        self._writing: _Group | None = None
+        self._publishing: _Group | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        # The last group that each lane has a record in.
+        self._of_lane: dict[Hashable, _Group] = {}
+
+    def state(self, key: Key) -> InteractionRecord | None:
+        """The interaction's record, if a group holds one that the store has not got yet."""
+        for group in (self._open, self._writing):
+            if group is not None and (found := group.states.get(key)) is not None:
+                return found[0]
+        return None
+
+    def add(self, decided: Decided) -> None:
+        """Put it into the open group; nobody waits for it."""
+        self._join(decided)
+
+    async def commit(self, decided: Decided) -> None:
+        """Put it into the open group, and wait until it is published and finished. Raises
+        OwnershipLost, PublishError, StoreError."""
+        group = self._join(decided)
+        await group.after(group.done)
+
+    async def write(self, assignment: Assignment, partition: int, state: InteractionRecord) -> None:
+        """Put an interaction's record into the open group, and wait until the changelog has it.
+        Raises OwnershipLost, PublishError, StoreError."""
+        encoded = encode_record(state)
+        group = self._group(assignment)
+        group.states[(partition, state.interaction_id)] = (state, encoded)
+        await group.after(group.written)
+
+    async def room(self) -> None:
+        """Wait while the open group is full."""
+        while self._open is not None and len(self._open.decided) >= MOST_RECORDS:
+            await self._open.closed.wait()
+
+    async def released(self, lane: Hashable) -> None:
+        """Wait until nothing of this lane is in a group any more. Raises OwnershipLost,
+        PublishError, StoreError."""
+        if (group := self._of_lane.get(lane)) is not None:
+            await group.after(group.done)
+
+    async def drain(self, seconds: float) -> bool:
+        """Let the groups finish; after ``seconds``, leave them as they are. Returns whether they
+        finished. Afterwards it begins anew."""
+        late: set[asyncio.Task[None]] = set()
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._tasks and not late:
+            left = deadline - asyncio.get_running_loop().time()
+            _, late = await asyncio.wait(set(self._tasks), timeout=max(0.0, left))
+        for task in late:
+            task.cancel()
+        self._fail(OwnershipLost("its partition was given up before its group was committed"))
+        self._failure = None
+        return not late
+
+    def _join(self, decided: Decided) -> _Group:
+        source, group = decided.source, self._group(decided.source.assignment)
+        if decided.state is not None:
+            group.states[(source.tp.partition, decided.state[0].interaction_id)] = decided.state
+        group.decided.append(decided)
+        self._of_lane[source.lane] = group
+        return group
+
+    def _group(self, assignment: Assignment) -> _Group:
+        """The open group; a new one, and a task that commits it, where there is none."""
+        if self._open is None:
+            self._open = _Group(assignment)
+            if self._failure is not None:
+                self._open.fail(self._failure)
+            elif self._writing is None:
+                self._start(self._write())
+        return self._open
+
+    def _start(self, step: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(step), name="group commit")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, step: Coroutine[Any, Any, None]) -> None:
+        try:
+            await step
+        except OwnershipLost as lost:
+            log.info("records left to their partitions' next owner", extra={"why": str(lost)})
+            self._fail(lost)
+        except Exception as failure:  # noqa: BLE001 - it ends the worker
+            self._fail(failure)
+            self._on_failure(failure)
+
+    def _fail(self, failure: BaseException) -> None:
+        """Fail all groups, and those to come: none may overtake a group that has failed."""
+        self._failure = failure
+        for group in (self._publishing, self._writing, self._open):
+            if group is not None:
+                group.fail(failure)
+        self._publishing = self._writing = self._open = None
+        self._of_lane.clear()
+
+    async def _write(self) -> None:
+        """The first step, of one group after the other, until the open one is empty."""
+        while self._open is not None:
+            group, self._writing, self._open = self._open, self._open, None
+            group.closed.set()
+            # The others of this turn of the event loop have joined by now.
+            if group.states:
+                values = {key: encoded for key, (_, encoded) in group.states.items()}
+                await self._table.put_all(group.assignment, values)
+            group.written.set()
+            if self._publishing is not None:
+                await self._publishing.after(self._publishing.done)
+            self._writing = None
+            if group.decided:
+                self._publishing = group
+                self._start(self._publish(group))
+            else:
+                group.done.set()
+
+    async def _publish(self, group: _Group) -> None:
+        """The second step."""
+        await group.assignment.owned()
+        runs = await self._publisher.enqueue_all([each.message for each in group.decided])
+        await asyncio.gather(*runs)
+        for each in group.decided:
+            each.source.finish()
+            for span in each.spans:
+                span.end()
+            if self._of_lane.get(each.source.lane) is group:
+                del self._of_lane[each.source.lane]
+        self._metrics.records_finished([each.outcome for each in group.decided])
+        self._publishing = None
+        group.done.set()

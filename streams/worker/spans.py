@@ -1,0 +1,129 @@
+"""The spans of the work on a record: one trace tells the whole story of an event.
+
+The parent of ``process`` is the producer's span, out of the record's headers; ``publish`` is its
+child, and so are the calls to the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
+    MESSAGING_CONSUMER_GROUP_NAME,
+    MESSAGING_DESTINATION_NAME,
+    MESSAGING_DESTINATION_PARTITION_ID,
+    MESSAGING_KAFKA_MESSAGE_KEY,
+    MESSAGING_KAFKA_OFFSET,
+    MESSAGING_OPERATION_NAME,
+    MESSAGING_OPERATION_TYPE,
+    MESSAGING_SYSTEM,
+    MessagingOperationTypeValues,
+    MessagingSystemValues,
+)
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from streams.core.envelope import InteractionEvent
+from streams.core.records import Decision, Reason, Verdict
+from streams.errors import OwnershipLost
+from streams.telemetry.tracing import extract_context
+from streams.worker.lanes.source_record import SourceRecord
+
+
+class RecordSpans:
+    """Makes them. What nobody listens to costs next to nothing: attributes are put together only
+    for a span that is recorded."""
+
+    def __init__(self, tracer: trace.Tracer, *, app_id: str) -> None:
+        self._tracer = tracer
+        self._app_id = app_id
+
+    def process(self, record: SourceRecord) -> Span:
+        """Begin the record's own span; the caller ends it."""
+        topic = record.tp.topic
+        span = self._tracer.start_span(
+            f"process {topic}", context=extract_context(record.headers), kind=SpanKind.CONSUMER
+        )
+        if span.is_recording():
+            span.set_attributes(self._attributes(record))
+        return span
+
+    @contextmanager
+    def processing(self, record: SourceRecord) -> Iterator[Span]:
+        """The record's own span, current for as long as its lane works on it."""
+        span = self.process(record)
+        with trace.use_span(
+            span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+        ):
+            try:
+                yield span
+            except OwnershipLost:
+                # Not an error of the record: its partition's next owner decides it.
+                span.set_attribute("worker.ownership_lost", True)
+                raise
+            except Exception as failure:
+                span.record_exception(failure)
+                span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
+                raise
+
+    def publish(self, topic: str, parent: Span) -> Span:
+        """Begin the span of publishing a record's outcome; the caller ends it."""
+        span = self._tracer.start_span(
+            f"publish {topic}", context=trace.set_span_in_context(parent), kind=SpanKind.PRODUCER
+        )
+        if span.is_recording():
+            span.set_attributes(
+                {
+                    MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
+                    MESSAGING_OPERATION_NAME: "publish",
+                    MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.SEND.value,
+                    MESSAGING_DESTINATION_NAME: topic,
+                }
+            )
+        return span
+
+    def decided(self, span: Span, verdict: Verdict, latency_ms: float) -> None:
+        """Note the verdict on the record's own span."""
+        if not span.is_recording():
+            return
+        span.set_attributes(
+            {
+                "deduplication.hit": verdict.decision is Decision.DUPLICATE,
+                "disposition.eligible": verdict.reason is Reason.ELIGIBLE,
+                "disposition.reason": verdict.reason.value,
+                "processing.latency_ms": latency_ms,
+            }
+        )
+        if verdict.patch_status is not None:
+            span.set_attribute("patch.status", verdict.patch_status)
+        if verdict.decision is Decision.FAILED:
+            span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
+
+    def stored(self, span: Span, partition: int, offset: int) -> None:
+        """Note on a ``publish`` span where Kafka has stored the outcome, and end it."""
+        if span.is_recording():
+            span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(partition))
+            span.set_attribute(MESSAGING_KAFKA_OFFSET, offset)
+        span.end()
+
+    def _attributes(self, record: SourceRecord) -> dict[str, str | int]:
+        attributes: dict[str, str | int] = {
+            MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
+            MESSAGING_OPERATION_NAME: "process",
+            MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.PROCESS.value,
+            MESSAGING_DESTINATION_NAME: record.tp.topic,
+            MESSAGING_DESTINATION_PARTITION_ID: str(record.tp.partition),
+            MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
+            MESSAGING_KAFKA_OFFSET: record.offset,
+        }
+        if isinstance(record.event, InteractionEvent):
+            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = record.event.interaction_id
+            attributes["interaction.id"] = record.event.interaction_id
+            known = {
+                "interaction.type": record.event.interaction_type,
+                "event.id": record.event.event_id,
+                "event.source": record.event.source,
+            }
+            attributes |= {name: value for name, value in known.items() if value is not None}
+        return attributes
