@@ -30,8 +30,8 @@ class ParallelConsumer:
         for tool, there, package in (("mvn", jars, "maven"), ("javac", classes, "a JDK")):
             if not there.exists() and shutil.which(tool) is None:
                 raise click.ClickException(
-                    f"parallel-consumer needs {tool}, which is missing; install {package}, or leave "
-                    "its scenarios out with --only"
+                    f"parallel-consumer needs {tool}, which is missing; install {package}, or "
+                    "leave its scenarios out with --only"
                 )
         if not jars.exists():
             maven = ["mvn", "-B", "-q", "-Dstyle.color=never", "-f", str(POM)]

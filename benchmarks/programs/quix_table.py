@@ -1,4 +1,4 @@
-"""A quixstreams application for events that cost no call: state with its changelog, an output topic.
+"""A quixstreams application for events that cost no call: state with changelog, an output topic.
 
     python -m benchmarks.programs.quix_table        settings as the worker's, from the environment
 

@@ -5,22 +5,35 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 # One round of a scenario: what each contender measured, by the measure's name.
 Round = Mapping[str, Mapping[str, float]]
 
+# What is measured.
+RATE = "events a second"
+CPU = "CPU an event"
+OF_POSSIBLE = "of what is possible"
+RESTORED = "restored a second"
+ADDED_MEDIAN = "added latency, median"
+ADDED_P99 = "added latency, 99 %"
+RESIDENT = "resident at the end"
+PEAK = "resident at most"
+GROWTH = "resident, peak over early"
+
 # Units by the measure's name; what is over something else has none.
 UNITS = {
-    "events a second": "1/s",
-    "CPU an event": "ms",
-    "of what is possible": "",
-    "restored a second": "1/s",
-    "ready on an empty disk": "s",
-    "ready on the disk it has": "s",
-    "added latency, median": "ms",
-    "added latency, 99 %": "ms",
+    RATE: "1/s",
+    CPU: "ms",
+    OF_POSSIBLE: "",
+    RESTORED: "1/s",
+    ADDED_MEDIAN: "ms",
+    ADDED_P99: "ms",
+    RESIDENT: "MiB",
+    PEAK: "MiB",
+    GROWTH: "",
 }
 
 
@@ -79,48 +92,48 @@ def figures(
     """Every measure of every contender, then the ratios. Raises KeyError for a goal of nothing."""
     by_name = {(goal.what, goal.contender): goal for goal in goals}
     found = {
-        (what, contender): _figure(
-            scenario, what, contender, unit, values, at, by_name.get((what, contender))
+        (each.what, each.contender): _figure(
+            scenario, each, at=at, goal=by_name.get((each.what, each.contender))
         )
-        for what, contender, unit, values in _series(rounds, ratios)
+        for each in _series(rounds, ratios)
     }
     if lost := by_name.keys() - found.keys():
         raise KeyError(f"{scenario}: goals of figures that it has not: {sorted(lost)}")
     return list(found.values())
 
 
-def _series(
-    rounds: Sequence[Round], ratios: Sequence[Ratio]
-) -> Iterator[tuple[str, str, str, list[float]]]:
+class _Series(NamedTuple):
+    """A value of each round."""
+
+    what: str
+    contender: str
+    unit: str
+    values: Sequence[float]
+
+
+def _series(rounds: Sequence[Round], ratios: Sequence[Ratio]) -> Iterator[_Series]:
     for contender, measured in rounds[0].items():
         for what in measured:
-            yield what, contender, UNITS[what], [each[contender][what] for each in rounds]
+            values = [each[contender][what] for each in rounds]
+            yield _Series(what, contender, UNITS[what], values)
     for ratio in ratios:
         values = [
             each[ratio.contender][ratio.measure] / each[ratio.over][ratio.measure]
             for each in rounds
         ]
-        yield ratio.what, ratio.contender, "", values
+        yield _Series(ratio.what, ratio.contender, "", values)
 
 
-def _figure(
-    scenario: str,
-    what: str,
-    contender: str,
-    unit: str,
-    values: Sequence[float],
-    at: float | None,
-    goal: Goal | None,
-) -> Figure:
-    median = statistics.median(values)
+def _figure(scenario: str, series: _Series, *, at: float | None, goal: Goal | None) -> Figure:
+    median = statistics.median(series.values)
     return Figure(
         scenario=scenario,
-        what=what,
-        contender=contender,
+        what=series.what,
+        contender=series.contender,
         value=median,
-        unit=unit,
-        spread=(min(values), max(values)),
-        rounds=tuple(values),
+        unit=series.unit,
+        spread=(min(series.values), max(series.values)),
+        rounds=tuple(series.values),
         at=at,
         goal=goal.bound if goal else None,
         goal_is_most=goal.at_most if goal else False,

@@ -19,7 +19,8 @@ class Load:
     """Events of distinct interactions.
 
     ``quiet``: events of each that table and event settle, for it is *connected*.
-    ``call``: one more, *completed*, that costs a GET and a PATCH.
+    ``call``: one more, *completed*, that has to be asked about.
+    ``patch``: it gets its code then, so that it costs a PATCH beside the GET.
     ``apart``: how many interactions lie between two events of one: as many as begin meanwhile. All
     of them at most, so that the second event of the first comes after the first of the last.
     """
@@ -28,14 +29,19 @@ class Load:
     quiet: int
     call: bool
     apart: int
+    patch: bool = False
 
     @property
     def events(self) -> int:
         return self.interactions * (self.quiet + self.call)
 
     @property
-    def calls(self) -> int:
+    def gets(self) -> int:
         return self.interactions if self.call else 0
+
+    @property
+    def patches(self) -> int:
+        return self.gets if self.patch else 0
 
     def ids(self, run: str) -> list[str]:
         """Ids of the interactions; other ones in another run."""
@@ -51,9 +57,9 @@ class Load:
             yield ids[number].encode(), event(ids[number], sequence, state)
 
 
-def calls(interactions: int) -> Load:
+def calls(interactions: int, *, patch: bool = False) -> Load:
     """One completed event of each."""
-    return Load(interactions, quiet=0, call=True, apart=interactions)
+    return Load(interactions, quiet=0, call=True, apart=interactions, patch=patch)
 
 
 def mixed(interactions: int, quiet: int) -> Load:
@@ -62,10 +68,10 @@ def mixed(interactions: int, quiet: int) -> Load:
     return Load(interactions, quiet, call=True, apart=max(1, interactions // (5 * max(1, quiet))))
 
 
-def no_calls(interactions: int) -> Load:
-    """Eight events each, the second ones after all first ones: no two of one are near each other,
-    which would spare work to whoever gathers them."""
-    return Load(interactions, quiet=8, call=False, apart=interactions)
+def no_calls(interactions: int, quiet: int = 8) -> Load:
+    """So many events of each, the second ones after all first ones: no two of one are near each
+    other, which would spare work to a contender that gathers them."""
+    return Load(interactions, quiet=quiet, call=False, apart=interactions)
 
 
 def event(interaction_id: str, sequence: int, state: str) -> bytes:
