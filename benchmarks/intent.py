@@ -36,8 +36,9 @@ from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.settings import Settings
+from streams.worker.group_commit import GroupCommit
 from streams.worker.partitions.assignment import Assignment
-from streams.worker.state.table import InteractionTable, changelog
+from streams.worker.state.table import changelog
 
 # Far below what the worker gets through: a record never waits for another one.
 RECORDS_PER_SECOND = 40
@@ -132,15 +133,15 @@ async def collect(settings: Settings, calls: Mapping[str, Kind]) -> Costs:
 
 def leave_out_intents() -> None:
     """The program without promise 4, for comparison."""
-    put = InteractionTable.put
+    write = GroupCommit.write
 
     async def verdicts_only(
-        self: InteractionTable, assignment: Assignment, partition: int, record: InteractionRecord
+        self: GroupCommit, assignment: Assignment, partition: int, state: InteractionRecord
     ) -> None:
-        if record.intent is None:
-            await put(self, assignment, partition, record)
+        if state.intent is None:
+            await write(self, assignment, partition, state)
 
-    setattr(InteractionTable, "put", verdicts_only)  # noqa: B010  # mypy lets no method be assigned
+    setattr(GroupCommit, "write", verdicts_only)  # noqa: B010  # mypy lets no method be assigned
 
 
 async def run(

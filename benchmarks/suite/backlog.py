@@ -24,7 +24,7 @@ from benchmarks.watch import FrontierWatch, Memory
 from streams.settings import Settings
 
 # Between two looks at the frontier: each reads all outcomes since the last.
-SAMPLE_SECONDS = 1.0
+SAMPLE_SECONDS = 0.5
 
 MIB = 1 << 20
 
@@ -41,7 +41,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Watch:
-    """Memory and frontier, once a second."""
+    """Memory and frontier, twice a second."""
 
     pid: int
     frontier: FrontierWatch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -84,6 +86,8 @@ def run(
     }.values():
         contender.prepare()
     made, began = Run.begin(kind, size.share), time.monotonic()
+    # A run that is ended takes its broker and its contenders along.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
     def say(text: str) -> None:
         click.echo(f"{time.monotonic() - began:6.0f} s  {text}")

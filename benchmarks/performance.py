@@ -1,0 +1,101 @@
+"""Writes the figures and plots of docs/performance.md from the results of runs.
+
+    python -m benchmarks.performance [--goals FILE] [--sweeps FILE]
+
+Between its marks the document is made here, from the file that each mark names. With an option all
+marks of that kind name another file from now on. tests/unit/benchmarks/test_performance.py holds
+the document to those files.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from benchmarks.harness import ROOT
+from benchmarks.suite.plots import sweep_plot
+from benchmarks.suite.results import Run, read
+from benchmarks.suite.tables import contenders_table, goals_table, sweep_table
+from benchmarks.sweeps import SWEEPS
+
+DOCUMENT = ROOT / "docs" / "performance.md"
+IMAGES = ROOT / "docs" / "images"
+
+MARKED = re.compile(
+    r"<!-- (?P<kind>goals|contenders|sweep)(?: (?P<name>[\w-]+))?: (?P<file>\S+) -->\n"
+    r".*?<!-- end -->",
+    re.DOTALL,
+)
+
+
+def rendered(text: str) -> str:
+    """The document with each marked part as its file has it."""
+    return MARKED.sub(_part, text)
+
+
+def _part(mark: re.Match[str]) -> str:
+    begin = mark[0].partition("\n")[0]
+    run = read(ROOT / mark["file"])
+    return f"{begin}\n{_head(run)}\n\n{_content(run, mark['kind'], mark['name'])}\n<!-- end -->"
+
+
+def _head(run: Run) -> str:
+    """What one has to know of a run before one believes its figures."""
+    rounds = max((len(each.rounds) for each in run.figures), default=0)
+    return (
+        f"{run.began_at:%-d %B %Y}, commit {run.commit[:7]}, {run.machine.cores} cores, "
+        f"{run.machine.memory_gib} GiB, Python {run.machine.python}; up to {rounds} "
+        f"round{'s' if rounds != 1 else ''} of {run.share:.3g} of the events of a whole run."
+    )
+
+
+def _content(run: Run, kind: str, name: str | None) -> str:
+    if kind == "goals":
+        return goals_table(run)
+    if kind == "contenders":
+        return contenders_table(run)
+    return f"![events a second](images/sweep-{name}.svg)\n\n{sweep_table(run, name or '')}"
+
+
+def plots(text: str) -> dict[Path, str]:
+    """The images that the document shows, by where they belong."""
+    sweeps = {each.name: each for each in SWEEPS}
+    made = {}
+    for mark in MARKED.finditer(text):
+        if mark["kind"] == "sweep":
+            sweep, file = sweeps[mark["name"]], ROOT / mark["file"]
+            made[IMAGES / f"sweep-{sweep.name}.svg"] = sweep_plot(
+                [each for each in read(file).figures if each.scenario == sweep.name],
+                sweep.axis,
+                logarithmic=sweep.logarithmic,
+                source=mark["file"],
+            )
+    return made
+
+
+def pointed(text: str, kinds: tuple[str, ...], file: Path) -> str:
+    """The document with marks of these kinds at another file."""
+    name = file.resolve().relative_to(ROOT).as_posix()
+    kind = "|".join(kinds)
+    return re.sub(rf"(<!-- (?:{kind})(?: [\w-]+)?: )\S+( -->)", rf"\g<1>{name}\g<2>", text)
+
+
+@click.command()
+@click.option("--goals", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--sweeps", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(goals: Path | None, sweeps: Path | None) -> None:
+    text = DOCUMENT.read_text()
+    if goals is not None:
+        text = pointed(text, ("goals", "contenders"), goals)
+    if sweeps is not None:
+        text = pointed(text, ("sweep",), sweeps)
+    DOCUMENT.write_text(rendered(text))
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for file, svg in plots(text).items():
+        file.write_text(svg)
+
+
+if __name__ == "__main__":
+    main()
