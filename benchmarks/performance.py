@@ -56,7 +56,8 @@ def _content(run: Run, kind: str, name: str | None) -> str:
         return goals_table(run)
     if kind == "contenders":
         return contenders_table(run)
-    return f"![events a second](images/sweep-{name}.svg)\n\n{sweep_table(run, name or '')}"
+    table = sweep_table(run, name or "")
+    return f"![rate and CPU over the condition](images/sweep-{name}.svg)\n\n{table}"
 
 
 def plots(text: str) -> dict[Path, str]:

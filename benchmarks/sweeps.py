@@ -36,7 +36,8 @@ FEWEST_WAVES = 4
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """``points``: on the axis. ``load``: what is done at a point, and under which conditions."""
+    """``points``: on the axis; ``scaled``: they shrink with the size of the run. ``load``: what is
+    done at a point, and under which conditions."""
 
     name: str
     axis: str
@@ -44,11 +45,13 @@ class Sweep:
     contenders: Sequence[Contender]
     load: Callable[[float, Size], tuple[Load, Conditions]]
     logarithmic: bool = True
+    scaled: bool = False
 
     def scenarios(self, size: Size) -> list[Scenario]:
+        points = [size.events(round(each)) for each in self.points] if self.scaled else self.points
         return [
             Scenario(self.name, self._trials(point, size), size.rounds, at=point)
-            for point in self.points
+            for point in points
         ]
 
     def _trials(self, point: float, size: Size) -> Mapping[str, Trial]:
@@ -58,8 +61,7 @@ class Sweep:
 
 def _keys(interactions: float, size: Size) -> tuple[Load, Conditions]:
     """As many events as elsewhere, or one of each interaction where these are more."""
-    wanted = size.events(round(interactions), least=500)
-    events = size.events(80_000, least=500)
+    wanted, events = round(interactions), size.events(80_000, least=500)
     return no_calls(wanted, quiet=max(1, events // wanted)), Conditions()
 
 
@@ -95,7 +97,14 @@ def _called(conditions: Conditions, size: Size) -> tuple[Load, Conditions]:
 
 
 SWEEPS = (
-    Sweep("keys", "interactions in the table", (1e3, 1e4, 1e5, 1e6), (WORKER, QUIX), _keys),
+    Sweep(
+        "keys",
+        "interactions in the table",
+        (1e3, 1e4, 1e5, 1e6),
+        (WORKER, QUIX),
+        _keys,
+        scaled=True,
+    ),
     Sweep("partitions", "partitions of events", (1, 4, 12, 32, 64), (WORKER, QUIX), _partitions),
     Sweep("workers", "worker processes", (1, 2, 3, 4), (WORKER,), _workers, logarithmic=False),
     Sweep(

@@ -9,43 +9,48 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from benchmarks.suite.figures import OF_POSSIBLE, RATE, Figure
+from benchmarks.suite.figures import CPU, OF_POSSIBLE, RATE, UNITS, Figure
 
 # What an SVG would otherwise have of its own each time: ids drawn at random.
 HASH_SALT = "genesys-streams"
 
-INCHES = (8.0, 3.6)
+INCHES = (9.0, 3.6)
 
 
 def sweep_plot(figures: Sequence[Figure], axis: str, *, logarithmic: bool, source: str) -> str:
-    """Events a second of each contender over the sweep's axis, with the spread of the rounds; the
-    SVG names ``source``, the file of the results, in its metadata."""
+    """Rate and CPU of each contender over the sweep's axis, with the spread of the rounds. The SVG
+    names ``source``, the file of the results, in its metadata."""
     with mpl.rc_context({"svg.hashsalt": HASH_SALT, "svg.fonttype": "none"}):
         canvas = Canvas(figsize=INCHES, layout="constrained")
-        axes = canvas.subplots()
-        rates = [each for each in figures if each.what == RATE]
-        for name in dict.fromkeys(each.contender for each in rates):
-            _line(axes, name, [each for each in rates if each.contender == name])
-        _possible(axes, figures)
-        if logarithmic:
-            axes.set_xscale("log")
-        axes.set_xlabel(axis)
-        axes.set_ylabel(RATE)
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.legend()
+        for axes, what in zip(canvas.subplots(1, 2), (RATE, CPU), strict=True):
+            _lines(axes, [each for each in figures if each.what == what])
+            if what == RATE:
+                _possible(axes, figures)
+            if logarithmic:
+                axes.set_xscale("log")
+            axes.set_xlabel(axis)
+            axes.set_title(what if what == RATE else f"{what}, {UNITS[what]}")
+            axes.set_ylim(bottom=0)
+            axes.grid(alpha=0.3)
+            axes.legend()
         svg = io.StringIO()
         canvas.savefig(svg, format="svg", metadata={"Date": None, "Source": source})
     return svg.getvalue()
 
 
-def _line(axes: Axes, name: str, rates: Sequence[Figure]) -> None:
-    below = [each.value - each.spread[0] for each in rates]
-    above = [each.spread[1] - each.value for each in rates]
-    at = [each.at or 0.0 for each in rates]
-    axes.errorbar(
-        at, [each.value for each in rates], yerr=(below, above), marker="o", capsize=3, label=name
-    )
+def _lines(axes: Axes, figures: Sequence[Figure]) -> None:
+    for name in dict.fromkeys(each.contender for each in figures):
+        points = [each for each in figures if each.contender == name]
+        below = [each.value - each.spread[0] for each in points]
+        above = [each.spread[1] - each.value for each in points]
+        axes.errorbar(
+            [each.at or 0.0 for each in points],
+            [each.value for each in points],
+            yerr=(below, above),
+            marker="o",
+            capsize=3,
+            label=name,
+        )
 
 
 def _possible(axes: Axes, figures: Sequence[Figure]) -> None:
