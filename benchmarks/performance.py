@@ -30,6 +30,10 @@ MARKED = re.compile(
 )
 
 
+# In a mark: no run has these figures so far.
+NONE = "none"
+
+
 def rendered(text: str) -> str:
     """The document with each marked part as its file has it."""
     return MARKED.sub(_part, text)
@@ -37,6 +41,8 @@ def rendered(text: str) -> str:
 
 def _part(mark: re.Match[str]) -> str:
     begin = mark[0].partition("\n")[0]
+    if mark["file"] == NONE:
+        return f"{begin}\nNot measured yet.\n<!-- end -->"
     run = read(ROOT / mark["file"])
     return f"{begin}\n{_head(run)}\n\n{_content(run, mark['kind'], mark['name'])}\n<!-- end -->"
 
@@ -65,7 +71,7 @@ def plots(text: str) -> dict[Path, str]:
     sweeps = {each.name: each for each in SWEEPS}
     made = {}
     for mark in MARKED.finditer(text):
-        if mark["kind"] == "sweep":
+        if mark["kind"] == "sweep" and mark["file"] != NONE:
             sweep, file = sweeps[mark["name"]], ROOT / mark["file"]
             made[IMAGES / f"sweep-{sweep.name}.svg"] = sweep_plot(
                 [each for each in read(file).figures if each.scenario == sweep.name],
@@ -77,10 +83,18 @@ def plots(text: str) -> dict[Path, str]:
 
 
 def pointed(text: str, kinds: tuple[str, ...], file: Path) -> str:
-    """The document with marks of these kinds at another file."""
+    """The document with the marks of these kinds at another file; those of sweeps that it has not
+    stay."""
     name = file.resolve().relative_to(ROOT).as_posix()
-    kind = "|".join(kinds)
-    return re.sub(rf"(<!-- (?:{kind})(?: [\w-]+)?: )\S+( -->)", rf"\g<1>{name}\g<2>", text)
+    scenarios = {each.scenario for each in read(file).figures}
+
+    def point(mark: re.Match[str]) -> str:
+        begin, _, rest = mark[0].partition("\n")
+        if mark["kind"] in kinds and (mark["name"] is None or mark["name"] in scenarios):
+            begin = begin.replace(f" {mark['file']} -->", f" {name} -->")
+        return f"{begin}\n{rest}"
+
+    return MARKED.sub(point, text)
 
 
 @click.command()

@@ -17,7 +17,7 @@ import click
 
 from benchmarks.contenders.contender import Contender
 from benchmarks.suite.cluster import topics
-from benchmarks.suite.contest import USUAL, Conditions, api, contest, environment
+from benchmarks.suite.contest import USUAL, Conditions, Contest, api, contest
 from benchmarks.suite.figures import GROWTH, PEAK, RATE, RESIDENT
 from benchmarks.suite.load import no_calls
 from benchmarks.watch import FrontierWatch, Memory
@@ -71,12 +71,9 @@ class Backlog:
         load, partitions = no_calls(self.events, quiet=1), self.conditions.partitions
         with topics(servers, partitions) as made, api(0.0, patch=False) as asked:
             made.put(made.names.events, load.messages(made.run))
-            named = environment(made, self.conditions, asked.url)
-            values = {name.lower(): value for name, value in named.items()}
-            settings = Settings.load(_env_file=None, **values)
             with (
                 contest(self.contender, self.conditions, made, asked.url) as running,
-                closing(FrontierWatch(settings, partitions)) as frontier,
+                closing(FrontierWatch(_settings(running), partitions)) as frontier,
             ):
                 watch = Watch(running.pids[0], frontier)
                 running.finish(load.events, watch.look)
@@ -90,6 +87,11 @@ class Backlog:
             PEAK: max(each.resident for each in watch.samples) / MIB,
             GROWTH: growth(watch.samples, load.events),
         }
+
+
+def _settings(running: Contest) -> Settings:
+    values = {name.lower(): value for name, value in running.settings[0].items()}
+    return Settings.load(_env_file=None, **values)
 
 
 def growth(samples: Sequence[Sample], events: int) -> float:

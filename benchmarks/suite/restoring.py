@@ -6,14 +6,10 @@ What another worker faces when one dies and takes its disk with it.
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,9 +18,8 @@ import click
 
 from benchmarks.contenders.contender import Contender
 from benchmarks.contenders.python import WORKER
-from benchmarks.harness import process
 from benchmarks.suite.cluster import Topics, topics
-from benchmarks.suite.contest import Conditions, environment
+from benchmarks.suite.contest import USUAL, api, contest
 from benchmarks.suite.figures import RESTORED
 from streams.core.records import (
     Basis,
@@ -40,10 +35,7 @@ from streams.core.records import (
 READY_SECONDS = 240.0
 POLL_SECONDS = 0.05
 
-PARTITIONS = 12
-
-# Nobody listens there: restoring asks no API.
-NO_API = "http://127.0.0.1:9"
+PARTITIONS = USUAL.partitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +50,10 @@ class WorkerRestores:
         return (WORKER,)
 
     def measure(self, servers: str) -> Mapping[str, float]:
-        with topics(servers, PARTITIONS) as made:
-            empty = _seconds_until_ready(made)
+        with topics(servers, PARTITIONS) as made, api(0.0, patch=False) as asked:
+            empty = _seconds_until_ready(made, asked.url)
             made.put(made.changelog, _changelog(self.records))
-            whole = _seconds_until_ready(made)
+            whole = _seconds_until_ready(made, asked.url)
         if whole <= empty:
             raise click.ClickException(
                 f"{self.records} records are too few: ready in {whole:.2f} s with them, "
@@ -148,25 +140,17 @@ def _changelog(records: int) -> Iterator[tuple[bytes, bytes]]:
         yield each.interaction_id.encode(), encode_record(each)
 
 
-def _seconds_until_ready(made: Topics) -> float:
-    with _worker(made) as url:
+def _seconds_until_ready(made: Topics, url: str) -> float:
+    """Of a worker that is started now, on an empty disk; it is ended then."""
+    with contest(WORKER, USUAL, made, url) as running:
+        ready = f"http://127.0.0.1:{running.settings[0]['WORKER_PORT']}/readyz"
         began = time.monotonic()
         while time.monotonic() - began < READY_SECONDS:
             try:
-                with urlopen(url) as answer:
+                with urlopen(ready) as answer:
                     if answer.status == 200:
                         return time.monotonic() - began
             except URLError:
                 pass  # it does not listen yet, or says that it is not ready
             time.sleep(POLL_SECONDS)
-    raise click.ClickException(f"a worker was not ready after {READY_SECONDS:.0f} s")
-
-
-@contextmanager
-def _worker(made: Topics) -> Iterator[str]:
-    """A worker on an empty disk; yields where it says whether it is ready."""
-    with tempfile.TemporaryDirectory() as directory:
-        settings = environment(made, Conditions(), NO_API)
-        env = {**os.environ, **settings, "DATA_DIR": directory}
-        with process(*WORKER.command(), env=env, cwd=Path(directory)):
-            yield f"http://127.0.0.1:{settings['WORKER_PORT']}/readyz"
+        raise running.failed(f"not ready after {READY_SECONDS:.0f} s")

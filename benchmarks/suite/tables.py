@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from benchmarks.suite.figures import CPU, OF_POSSIBLE, RATE, Figure
 from benchmarks.suite.results import Run
 
+REACHED = {True: "yes", False: "**no**", None: "too few events to say"}
+
 
 def goals_table(run: Run) -> str:
-    """Every figure that has a goal, in the order of the run."""
+    """Every figure that has a goal, in the order of the run, and the scenarios that have none."""
     rows = [
         (
             each.scenario,
@@ -18,12 +20,13 @@ def goals_table(run: Run) -> str:
             number(each.value, each.unit),
             spread(each),
             bound(each),
-            "yes" if each.reached else "**no**",
+            REACHED[each.reached],
         )
         for each in run.figures
         if each.goal is not None
     ]
-    return table(("", "of", "what", "median", "spread", "goal", "reached"), rows)
+    failures = "".join(f"\n\nFailed: {each}" for each in run.failures)
+    return table(("", "of", "what", "median", "spread", "goal", "reached"), rows) + failures
 
 
 def contenders_table(run: Run) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.suite.figures import RATE, Figure, Goal, Ratio, figures
 from benchmarks.suite.results import RESULTS, Machine, Run, commit, read, write
+from benchmarks.suite.run import Size, judged
 from benchmarks.suite.tables import goals_table, number, sweep_table
 
 ROUNDS = [{"a": {RATE: 100.0}, "b": {RATE: 50.0}}, {"a": {RATE: 1e6}, "b": {RATE: 1e6 / 3}}]
@@ -67,9 +68,11 @@ def test_every_results_file_can_be_read(file: Path) -> None:
     assert run.figures
 
 
-def test_the_table_of_goals_has_those_figures_alone() -> None:
+def test_the_table_of_goals_has_those_figures_alone_and_what_failed() -> None:
     assert goals_table(RUN).splitlines()[2:] == [
-        "| s | a | events a second, over b | 2.5 | 2 to 3 | ≥ 3 | **no** |"
+        "| s | a | events a second, over b | 2.5 | 2 to 3 | ≥ 3 | **no** |",
+        "",
+        "Failed: t: stuck",
     ]
 
 
@@ -96,3 +99,10 @@ def test_a_figure_of_one_round_has_no_spread() -> None:
     once = Figure("s", RATE, "a", 7.0, "1/s", (7.0, 7.0), (7.0,), goal=7, reached=True)
     run = msgspec.structs.replace(RUN, figures=(once,))
     assert "| 7 1/s | one round | ≥ 7 1/s | yes |" in goals_table(run)
+
+
+@pytest.mark.parametrize(("share", "cell"), [(1.0, "**no**"), (0.1, "too few events to say")])
+def test_only_a_whole_run_is_judged(share: float, cell: str) -> None:
+    found = judged(RUN.figures, Size(share, 1))
+    assert [each.value for each in found] == [each.value for each in RUN.figures]
+    assert f"| {cell} |" in goals_table(msgspec.structs.replace(RUN, figures=tuple(found)))

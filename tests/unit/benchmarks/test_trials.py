@@ -23,6 +23,12 @@ def test_lost_and_repeated_outcomes_do_not_make_up_for_each_other() -> None:
     assert missing({0: 3}, outcomes((0, 0), (0, 0), (0, 1))) == (1, 1)
 
 
+def test_an_event_that_was_put_off_has_no_final_outcome() -> None:
+    put_off = Stamped(0, 1, 0.0, b"", final=False)
+    assert missing({0: 2}, [*outcomes((0, 0)), put_off]) == (1, 1)
+    assert missing({0: 2}, [*outcomes((0, 0)), put_off, *outcomes((0, 1))]) == (0, 1)
+
+
 @pytest.mark.parametrize("at", [(0, 3), (1, 0)])
 def test_an_outcome_of_no_event_is_an_error(at: tuple[int, int]) -> None:
     with pytest.raises(click.ClickException, match="record that there is not"):
