@@ -98,7 +98,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             topic, partition = message.topic, message.partition
             if partition is None:
                 if topic not in counts:
-                    counts[topic] = len(self._metadata.partitions_for_topic(topic))
+                    counts[topic] = len(self.client.cluster.partitions_for_topic(topic))
                 partition = (
                     partition_of(message.key, counts[topic])
                     if message.key is not None

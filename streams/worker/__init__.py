@@ -1,5 +1,6 @@
-"""The Faust worker. Every record takes the same way:
+"""The Faust worker. What needs no call is decided where it is taken up, all else in
+its lane:
 
-agent -> lane (one per interaction) -> parse -> sequence -> decide
+agent -> parse -> [lane (one per interaction)] -> sequence -> decide
       -> [fetch -> rules -> intent -> patch] -> record -> outcome -> finish
 """

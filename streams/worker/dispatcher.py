@@ -26,6 +26,7 @@ from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.runs import Record, Run
 from streams.worker.processor import RecordProcessor
+from streams.worker.quick_path import QuickPath
 from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Dispatcher:
     def __init__(
         self,
         *,
+        quick_path: QuickPath,
         processor: RecordProcessor,
         table: InteractionTable,
         holes: HoleInspector,
@@ -83,6 +85,7 @@ class Dispatcher:
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._commits = commits
+        self._quick_path = quick_path
         self._processor = processor
         self._table = table
         self._holes = holes
@@ -170,7 +173,7 @@ class Dispatcher:
             self._metrics.misplaced(record.tp.partition)
         if record.tp.topic == self._retries:
             self.waiting.put(record)
-        elif self.lanes.holds(record.lane) or not self._processor.at_once(record):
+        elif self.lanes.holds(record.lane) or not self._quick_path.take(record):
             await self.lanes.put(record)
         else:
             await self._commits.room()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +26,12 @@ from opentelemetry.trace import Span
 from streams.core.records import InteractionRecord, encode_record
 from streams.errors import OwnershipLost
 from streams.kafka.message import Message
-from streams.kafka.publisher import Publisher
+from streams.kafka.publisher import AcknowledgedRun, Publisher
 from streams.wire.outcomes import Outcome
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
@@ -52,14 +53,14 @@ class Decided:
 
     ``state``: the interaction's record with the verdict, and its bytes; None when the table has it
     already.
-    ``spans``: those that end when the outcome is published.
+    ``spans``: those that end when the outcome is published; that of publishing it is the first.
     """
 
     source: SourceRecord
     state: State | None
     outcome: Outcome
     message: Message
-    spans: tuple[Span, ...] = ()
+    spans: tuple[Span, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +93,7 @@ class GroupCommit:
 
     ``on_failure`` must end the worker: it gets the error of a group that could not be committed,
     whose records stay unfinished. A group whose partitions were given up fails with OwnershipLost,
-    and its records are left to their next owner.
+    and its records are left to their next owner. All groups behind it fail with it.
     """
 
     def __init__(
@@ -101,11 +102,13 @@ class GroupCommit:
         table: InteractionTable,
         publisher: Publisher,
         metrics: WorkerMetrics,
+        spans: RecordSpans,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._table = table
         self._publisher = publisher
         self._metrics = metrics
+        self._spans = spans
         self._on_failure = on_failure
         self._open: _Group | None = None
         self._writing: _Group | None = None
@@ -161,8 +164,10 @@ class GroupCommit:
             _, late = await asyncio.wait(set(self._tasks), timeout=max(0.0, left))
         for task in late:
             task.cancel()
-        self._fail(OwnershipLost("its partition was given up before its group was committed"))
+        lost = OwnershipLost("its partition was given up before its group was committed")
+        self._fail(lost, self._publishing)
         self._failure = None
+        self._of_lane.clear()
         return not late
 
     def _join(self, decided: Decided) -> _Group:
@@ -171,58 +176,74 @@ class GroupCommit:
             group.states[(source.tp.partition, decided.state[0].interaction_id)] = decided.state
         group.decided.append(decided)
         self._of_lane[source.lane] = group
+        if group.failure is not None:
+            self._give_up(decided, group.failure)
         return group
 
     def _group(self, assignment: Assignment) -> _Group:
         """The open group; a new one, and a task that commits it, where there is none."""
+        if self._failure is not None:
+            failed = _Group(assignment)
+            failed.fail(self._failure)
+            return failed
         if self._open is None:
             self._open = _Group(assignment)
-            if self._failure is not None:
-                self._open.fail(self._failure)
-            elif self._writing is None:
+            if self._writing is None:
                 self._start(self._write())
         return self._open
 
-    def _start(self, step: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guarded(step), name="group commit")
+    def _start(self, step: Coroutine[Any, Any, None], publishing: _Group | None = None) -> None:
+        task = asyncio.create_task(self._guarded(step, publishing), name="group commit")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(
+        self, step: Coroutine[Any, Any, None], publishing: _Group | None = None
+    ) -> None:
+        """Carry out a step. ``publishing``: the group whose second step it is."""
         try:
             await step
         except OwnershipLost as lost:
             log.info("records left to their partitions' next owner", extra={"why": str(lost)})
-            self._fail(lost)
+            self._fail(lost, publishing)
         except Exception as failure:  # noqa: BLE001 - it ends the worker
-            self._fail(failure)
+            self._fail(failure, publishing)
             self._on_failure(failure)
 
-    def _fail(self, failure: BaseException) -> None:
-        """Fail all groups, and those to come: none may overtake a group that has failed."""
+    def _fail(self, failure: BaseException, publishing: _Group | None) -> None:
+        """Fail the group that is being published, if there is one, all groups behind it, and those
+        to come: none may overtake a group that has failed."""
         self._failure = failure
-        for group in (self._publishing, self._writing, self._open):
+        for group in (publishing, self._writing, self._open):
             if group is not None:
                 group.fail(failure)
-        self._publishing = self._writing = self._open = None
-        self._of_lane.clear()
+                for each in group.decided:
+                    self._give_up(each, failure)
+        if publishing is not None:
+            self._publishing = None
+        self._writing = self._open = None
+
+    def _give_up(self, decided: Decided, failure: BaseException) -> None:
+        for span in decided.spans:
+            self._spans.failed(span, failure)
 
     async def _write(self) -> None:
         """The first step, of one group after the other, until the open one is empty."""
         while self._open is not None:
             group, self._writing, self._open = self._open, self._open, None
             group.closed.set()
-            # The others of this turn of the event loop have joined by now.
             if group.states:
                 values = {key: encoded for key, (_, encoded) in group.states.items()}
                 await self._table.put_all(group.assignment, values)
             group.written.set()
             if self._publishing is not None:
-                await self._publishing.after(self._publishing.done)
+                await self._publishing.done.wait()
+            if group.failure is not None:
+                return  # the group before it has failed
             self._writing = None
             if group.decided:
                 self._publishing = group
-                self._start(self._publish(group))
+                self._start(self._publish(group), group)
             else:
                 group.done.set()
 
@@ -230,13 +251,24 @@ class GroupCommit:
         """The second step."""
         await group.assignment.owned()
         runs = await self._publisher.enqueue_all([each.message for each in group.decided])
-        await asyncio.gather(*runs)
+        stored = _places(await asyncio.gather(*runs))
         for each in group.decided:
             each.source.finish()
-            for span in each.spans:
+            publishing, *others = each.spans
+            self._spans.stored(publishing, *stored[id(each.message)])
+            for span in others:
                 span.end()
             if self._of_lane.get(each.source.lane) is group:
                 del self._of_lane[each.source.lane]
         self._metrics.records_finished([each.outcome for each in group.decided])
         self._publishing = None
         group.done.set()
+
+
+def _places(runs: Iterable[AcknowledgedRun]) -> dict[int, tuple[int, int]]:
+    """The partition and the offset of each record, by the id of its message."""
+    return {
+        id(message): (run.partition, offset)
+        for run in runs
+        for offset, message in enumerate(run.messages, run.offset)
+    }

@@ -168,12 +168,6 @@ class WorkerMetrics:
             registry=registry,
         ).labels(__version__, platform.python_version()).set(1)
 
-    def record_finished(self, outcome: Outcome) -> None:
-        """The outcome of a record was published."""
-        self._records.labels(outcome.decision.value, outcome.reason.value).inc()
-        self._process_duration.observe(outcome.latency_ms / 1000)
-        self._end_to_end.observe(outcome.end_to_end_ms / 1000)
-
     def records_finished(self, outcomes: Sequence[Outcome]) -> None:
         """The outcomes of these records were published."""
         counted = collections.Counter((each.decision.value, each.reason.value) for each in outcomes)

@@ -89,7 +89,7 @@ class OutcomePublisher:
             await self._publish_dead_letter(record, verdict)
             await record.assignment.owned()
         await self._publish_outcome(record, outcome, span)
-        self._metrics.record_finished(outcome)
+        self._metrics.records_finished([outcome])
         if verdict.put_off is not None:
             await record.assignment.owned()
             await self._put_off(record, verdict, verdict.put_off)

@@ -16,40 +16,25 @@ from random import Random
 import msgspec
 from opentelemetry.trace import Span
 
-from streams.clock import Clock, Resting, rfc3339
-from streams.core import decision
-from streams.core.decision import MOST_UNPUBLISHED, Patch, Policy, Settle
+from streams.clock import Clock, Resting
+from streams.core.decision import Patch, Policy, Settle
 from streams.core.deferral import look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import too_large, unread
 from streams.core.inquiry import Inquiry
-from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
-from streams.core.redelivery import Redelivery, of_life, redelivery_of
+from streams.core.records import InteractionRecord, Verdict
+from streams.core.redelivery import redelivery_of
 from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
-from streams.core.sequence import gaps
-from streams.errors import (
-    ApiError,
-    InternalError,
-    KafkaError,
-    OwnershipLost,
-    RecordError,
-    RecordTooLarge,
-    WorkerError,
-)
+from streams.errors import ApiError, InternalError, OwnershipLost, RecordError, RecordTooLarge
 from streams.genesys.api import CallContext, GenesysApi
-from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
 from streams.worker.group_commit import Decided, GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.spans import RecordSpans
-from streams.worker.state.table import InteractionTable
 
 log = logging.getLogger(__name__)
-
-# Errors that are no fault of the record in hand, and never become its outcome: a lost partition, a
-# full disk, a Kafka that does not acknowledge, a process out of memory.
-_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
 
 
 class RecordProcessor:
@@ -58,7 +43,7 @@ class RecordProcessor:
     def __init__(
         self,
         *,
-        table: InteractionTable,
+        decider: Decider,
         api: GenesysApi,
         outcomes: OutcomePublisher,
         policy: Policy,
@@ -67,11 +52,10 @@ class RecordProcessor:
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
-        dead_letter_limit: DeadLetterLimit,
         commits: GroupCommit,
         spans: RecordSpans,
     ) -> None:
-        self._table = table
+        self._decider = decider
         self._api = api
         self._outcomes = outcomes
         self._policy = policy
@@ -80,54 +64,8 @@ class RecordProcessor:
         self._clock = clock
         self._random = random
         self._metrics = metrics
-        self._dead_letter_limit = dead_letter_limit
         self._commits = commits
         self._spans = spans
-
-    def at_once(self, record: SourceRecord) -> bool:
-        """Decide the record, and put it into the open group, if event and table are enough for it.
-        False, and nothing has changed, for a record that has to be worked on in its lane: it needs
-        a call, or is not an event, or anything else is out of the ordinary.
-
-        Nothing else of the record's interaction may be under way but in groups. Raises StoreError.
-        """
-        event = record.event
-        if not isinstance(event, InteractionEvent) or record.returned_at is not None:
-            return False
-        try:
-            known = self._known(record, event)
-            again = redelivery_of(known, event, record.appearance)
-            if again is not None:
-                return self._again(record, again)
-            if self._table.expired(known):
-                known = _never_seen(record, event)
-            step = self._inquiry(record, event, known).step
-            if not isinstance(step, Settle) or len(known.unpublished) >= MOST_UNPUBLISHED:
-                return False
-            verdict, after = self._decided(record, event, known, step.verdict)
-            if not is_plain(verdict):
-                return False
-            decided = self._outcomes.decided_alone(record, verdict, after)
-        except _NOT_THE_RECORDS:
-            raise
-        except Exception:  # noqa: BLE001 - its lane meets the fault again, and reports it
-            return False
-        record.begin()
-        self._commits.add(decided)
-        return True
-
-    def _again(self, record: SourceRecord, again: Redelivery) -> bool:
-        """Whether nothing is left to be done, or published, of a record that comes again."""
-        if again.verdict is None:
-            self._metrics.repeated(record.tp.partition)
-            record.begin()
-            record.finish()
-            return True
-        if not is_plain(again.verdict):
-            return False
-        record.begin()
-        self._commits.add(self._outcomes.decided_alone(record, again.verdict, None))
-        return True
 
     async def process(self, record: SourceRecord, resting: Resting = nullcontext) -> None:
         """Decide the record, publish its outcome, final or deferred, and finish it.
@@ -155,7 +93,7 @@ class RecordProcessor:
                     await record.assignment.owned()
                 verdict = await self._publish(record, verdict, span)
                 record.finish()
-        self._count(verdict)
+        self._decider.count(verdict)
 
     def _ready(
         self, record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
@@ -173,10 +111,12 @@ class RecordProcessor:
         """The record's verdict, and the interaction's record with it if that is still to be
         written; None when its outcome was published already (promise 6)."""
         if isinstance(record.event, RecordError):
-            return self._timed(record, unread(record.event, dry_run=self._policy.dry_run)), None
+            return self._decider.timed(
+                record, unread(record.event, dry_run=self._policy.dry_run)
+            ), None
         try:
             return await self._verdict_on_event(record, record.event, resting)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             return await self._verdict_on_fault(record, record.event, fault)
@@ -188,10 +128,10 @@ class RecordProcessor:
         put off too often."""
         error = self._internal_error(record, fault)
         try:
-            known = self._known(record, event)
+            known = self._decider.known(record, event)
             verdict = self._put_off(record, error, known)
             return self._decided(record, event, known, verdict)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as again:  # noqa: BLE001 - it becomes the record's outcome
             # The interaction's record can not be read, so the table can not keep the verdict.
@@ -204,7 +144,7 @@ class RecordProcessor:
         record whose own can not be written."""
         try:
             await self._commits.write(record.assignment, record.tp.partition, after)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             return self._given_up(record, fault)
@@ -213,7 +153,7 @@ class RecordProcessor:
     def _given_up(self, record: SourceRecord, fault: Exception) -> Verdict:
         """The verdict on a record on which nothing can be kept in the table."""
         error = self._internal_error(record, fault)
-        return self._timed(record, unread(error, dry_run=self._policy.dry_run))
+        return self._decider.timed(record, unread(error, dry_run=self._policy.dry_run))
 
     async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
         """Publish the verdict. Returns the one that was published last."""
@@ -224,16 +164,16 @@ class RecordProcessor:
             # outcome follows now.
             assert isinstance(record.event, InteractionEvent), "only an event is put off"
             dead = too_large(error, dry_run=self._policy.dry_run)
-            known = self._known(record, record.event)
+            known = self._decider.known(record, record.event)
             verdict, after = self._decided(record, record.event, known, dead)
             verdict = await self._write(record, verdict, after)
             await record.assignment.owned()
             await self._outcomes.publish(record, verdict, span)
-        except _NOT_THE_RECORDS:
+        except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
             internal = self._internal_error(record, fault)
-            verdict = self._timed(record, unread(internal, dry_run=self._policy.dry_run))
+            verdict = self._decider.timed(record, unread(internal, dry_run=self._policy.dry_run))
             await self._outcomes.publish(replace(record, event=internal), verdict, span)
         return verdict
 
@@ -255,31 +195,16 @@ class RecordProcessor:
             "worker's log has the traceback: report it"
         )
 
-    def _count(self, verdict: Verdict) -> None:
-        """Count the record for DEAD_LETTER_LIMIT, if Genesys Cloud was asked about it or this
-        program failed on it. A record that is to be looked at again has no answer yet and is not
-        counted."""
-        internal = verdict.reason is Reason.INTERNAL_ERROR
-        if (verdict.basis is not Basis.API and not internal) or (
-            verdict.reason is Reason.NOT_YET_VISIBLE
-        ):
-            return
-        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
-        self._dead_letter_limit.count(
-            verdict.reason.value if failed else None, self._clock.monotonic()
-        )
-
     async def _verdict_on_event(
         self, record: SourceRecord, event: InteractionEvent, resting: Resting
     ) -> tuple[Verdict, InteractionRecord | None] | None:
         """Decide the record, unless it was decided before: see ``_verdict``."""
         await record.assignment.owned()
-        known = self._known(record, event)
+        known = self._decider.known(record, event)
         again = redelivery_of(known, event, record.appearance)
         if again is not None:
             return None if again.verdict is None else (again.verdict, None)
-        if self._table.expired(known):
-            known = _never_seen(record, event)
+        known = self._decider.unexpired(record, event, known)
         verdict, known = await self._decide(record, event, known, resting)
         verdict = look_again(
             verdict,
@@ -292,60 +217,6 @@ class RecordProcessor:
         )
         return self._decided(record, event, known, verdict)
 
-    def _known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-        """The interaction's record in the table, as far as it is valid in this life of the log;
-        else a new one."""
-        partition, interaction_id = record.tp.partition, event.interaction_id
-        known = self._commits.state((partition, interaction_id))
-        if known is None:
-            known = self._table.get(partition, interaction_id)
-        return _never_seen(record, event) if known is None else of_life(known, record.life)
-
-    def _decided(
-        self,
-        record: SourceRecord,
-        event: InteractionEvent,
-        known: InteractionRecord,
-        verdict: Verdict,
-    ) -> tuple[Verdict, InteractionRecord]:
-        """The verdict with the times of the decision, and the interaction's record with it."""
-        verdict = self._timed(record, verdict)
-        after = decision.apply(
-            known,
-            event,
-            record.source.offset,
-            verdict,
-            round(self._clock.time() * 1000),
-            returned_at=record.returned_at,
-            redriven=record.redriven,
-            is_open=record.is_open,
-        )
-        self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
-        return verdict, after
-
-    def _inquiry(
-        self, record: SourceRecord, event: InteractionEvent, known: InteractionRecord
-    ) -> Inquiry:
-        return Inquiry(
-            known,
-            event,
-            record.source.offset,
-            self._policy,
-            returned=record.returned_at is not None,
-            redriven=record.redriven > 0,
-            limits=self._patches,
-        )
-
-    def _timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
-        """The verdict with the time of the decision, and how long it took."""
-        now = self._clock.time()
-        return msgspec.structs.replace(
-            verdict,
-            decided_at=rfc3339(now),
-            latency_ms=round((self._clock.monotonic() - record.taken_up_at) * 1000, 3),
-            end_to_end_ms=round((now - record.occurred_at) * 1000, 3),
-        )
-
     async def _decide(
         self,
         record: SourceRecord,
@@ -356,7 +227,7 @@ class RecordProcessor:
         """The verdict, and the interaction's record with any intent that was written on the way."""
         offset = record.source.offset
         context = CallContext(guard=record.assignment.check, resting=resting)
-        inquiry = self._inquiry(record, event, known)
+        inquiry = self._decider.inquiry(record, event, known)
         put_off: Verdict | None = None
         while put_off is None and not isinstance(inquiry.step, Settle):
             await record.assignment.owned()
@@ -398,6 +269,17 @@ class RecordProcessor:
         )
         inquiry.patched(patch, status)
 
+    def _decided(
+        self,
+        record: SourceRecord,
+        event: InteractionEvent,
+        known: InteractionRecord,
+        verdict: Verdict,
+    ) -> tuple[Verdict, InteractionRecord]:
+        verdict, after = self._decider.decided(record, event, known, verdict)
+        self._decider.count_gaps(known, after)
+        return verdict, after
+
     def _put_off(
         self, record: SourceRecord, error: ApiError | InternalError, known: InteractionRecord
     ) -> Verdict:
@@ -428,12 +310,3 @@ class RecordProcessor:
             about["seconds"] = round(seconds, 1)
             log.warning("the work on a record failed: it is put off", extra=about)
         return verdict
-
-
-def is_plain(verdict: Verdict) -> bool:
-    """Whether the outcome is all that has to be published: no dead letter, no deferral."""
-    return verdict.decision is not Decision.FAILED and verdict.put_off is None
-
-
-def _never_seen(record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-    return InteractionRecord(interaction_id=event.interaction_id, life=record.life)

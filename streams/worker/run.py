@@ -28,6 +28,7 @@ from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.decider import Decider
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
 from streams.worker.group_commit import GroupCommit
@@ -45,6 +46,7 @@ from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
 from streams.worker.processor import RecordProcessor
+from streams.worker.quick_path import QuickPath
 from streams.worker.spans import RecordSpans
 from streams.worker.start_line import start_line
 from streams.worker.state.datadir import Origin, claim
@@ -215,11 +217,20 @@ class Worker:
             table=self._table,
             publisher=publisher,
             metrics=metrics,
+            spans=spans,
             on_failure=self._ending.fail,
         )
         self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
-        processor = RecordProcessor(
+        decider = Decider(
             table=self._table,
+            commits=commits,
+            policy=policy,
+            clock=clock,
+            metrics=metrics,
+            dead_letter_limit=self._dead_letter_limit,
+        )
+        processor = RecordProcessor(
+            decider=decider,
             api=client,
             outcomes=outcomes,
             policy=policy,
@@ -229,11 +240,13 @@ class Worker:
             clock=clock,
             random=random,
             metrics=metrics,
-            dead_letter_limit=self._dead_letter_limit,
             commits=commits,
             spans=spans,
         )
         self._dispatcher = Dispatcher(
+            quick_path=QuickPath(
+                decider=decider, outcomes=outcomes, commits=commits, metrics=metrics
+            ),
             processor=processor,
             table=self._table,
             holes=BrokerHoleInspector(settings.kafka, settings.skipped_records()),

@@ -58,13 +58,8 @@ class RecordSpans:
         ):
             try:
                 yield span
-            except OwnershipLost:
-                # Not an error of the record: its partition's next owner decides it.
-                span.set_attribute("worker.ownership_lost", True)
-                raise
             except Exception as failure:
-                span.record_exception(failure)
-                span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
+                _note(span, failure)
                 raise
 
     def publish(self, topic: str, parent: Span) -> Span:
@@ -107,6 +102,11 @@ class RecordSpans:
             span.set_attribute(MESSAGING_KAFKA_OFFSET, offset)
         span.end()
 
+    def failed(self, span: Span, failure: BaseException) -> None:
+        """Note on a span why its work came to nothing, and end it."""
+        _note(span, failure)
+        span.end()
+
     def _attributes(self, record: SourceRecord) -> dict[str, str | int]:
         attributes: dict[str, str | int] = {
             MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
@@ -127,3 +127,12 @@ class RecordSpans:
             }
             attributes |= {name: value for name, value in known.items() if value is not None}
         return attributes
+
+
+def _note(span: Span, failure: BaseException) -> None:
+    if isinstance(failure, OwnershipLost):
+        # Not an error of the record: its partition's next owner decides it.
+        span.set_attribute("worker.ownership_lost", True)
+        return
+    span.record_exception(failure)
+    span.set_status(Status(StatusCode.ERROR, type(failure).__name__))

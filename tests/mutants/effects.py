@@ -23,14 +23,14 @@ MUTANTS = (
         3,
         PROCESSOR,
         """\
-            verdict = await self._publish(record, verdict, span)
-        record.finish()
+                verdict = await self._publish(record, verdict, span)
+                record.finish()
 """,
         """\
-            record.finish()
-            verdict = await self._publish(record, verdict, span)
+                record.finish()
+                verdict = await self._publish(record, verdict, span)
 """,
-        (f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
     Mutant(
         "queued passes for acknowledged",
@@ -49,11 +49,12 @@ MUTANTS = (
         "write the store before the changelog has it",
         3,
         TABLE,
-        "        acknowledged = await self._publisher.enqueue(message)\n",
+        "        runs = await self._publisher.enqueue_all(messages)\n",
         """\
-        with self._stores.using(partition) as store:
-            store.put(key, value)
-        acknowledged = await self._publisher.enqueue(message)
+        for (partition, interaction_id), record in records.items():
+            with self._stores.using(partition) as store:
+                store.put(interaction_id.encode(), record)
+        runs = await self._publisher.enqueue_all(messages)
 """,
         (
             f"{TEST_WRITING}::test_nothing_is_in_the_store_before_the_changelog_has_it",
@@ -67,7 +68,7 @@ MUTANTS = (
         PROCESSOR,
         """\
         if intended is not None:
-            await self._table.put(record.assignment, record.tp.partition, intended)
+            await self._commits.write(record.assignment, record.tp.partition, intended)
 """,
         "",
         (
@@ -147,8 +148,8 @@ MUTANTS = (
     Mutant(
         "decide a record anew that is processed again",
         6,
-        PROCESSOR,
-        "        await self._table.put(record.assignment, record.tp.partition, after)\n",
+        "streams/worker/group_commit.py",
+        "                await self._table.put_all(group.assignment, values)\n",
         "",
         (
             f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
@@ -170,8 +171,8 @@ MUTANTS = (
         "publish a record again that a later one proves published",
         6,
         REDELIVERY,
-        "    return Redelivery(None) if at.offset < record.last_offset else None\n",
-        "    return None\n",
+        "    return Redelivery(next((",
+        "    return None\n    return Redelivery(next((",
         (
             f"{TEST_PROCESSOR}/test_same_record_again.py"
             "::test_lower_offset_is_finished_without_a_word",
@@ -194,9 +195,10 @@ MUTANTS = (
         PROCESSOR,
         "        verdict, known = await self._decide(record, event, known, resting)\n",
         """\
-        now_ms, seen = round(self._clock.time() * 1000), decision.remember(known.seen, event)
+        from streams.core.sequence import remember
+        now_ms, seen = round(self._clock.time() * 1000), remember(known.seen, event)
         seen = msgspec.structs.replace(known, seen=seen, updated_at=now_ms)
-        await self._table.put(record.assignment, record.tp.partition, seen)
+        await self._commits.write(record.assignment, record.tp.partition, seen)
         verdict, known = await self._decide(record, event, known, resting)
 """,
         (

@@ -11,6 +11,7 @@ from tests.mutants import (
     batches,
     bridge,
     effects,
+    groups,
     limits,
     lives,
     put_off,
@@ -24,6 +25,7 @@ from tests.mutants import (
 MUTANTS = (
     *taking_up.MUTANTS,
     *effects.MUTANTS,
+    *groups.MUTANTS,
     *limits.MUTANTS,
     *api_limits.MUTANTS,
     *lives.MUTANTS,

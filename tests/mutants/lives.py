@@ -59,7 +59,7 @@ MUTANTS = (
         "take the records of a cut log for repeats",
         2,
         SEAM,
-        "if record.offset < self._expected[tp]:",
+        "if not follows(run, self._expected[tp]):",
         "if False:",
         (f"{TEST_CUTS}::test_a_record_below_what_was_delivered_ends_the_worker",),
     ),
@@ -110,7 +110,7 @@ MUTANTS = (
         "pass over what retention deleted as if nothing had been there",
         7,
         DISPATCHER,
-        "gone = min(first.beginning, message.offset) - expected",
+        "gone = min(first.beginning, offset) - expected",
         "gone = 0",
         (
             f"{TEST_DISPATCHER}/test_holes.py"

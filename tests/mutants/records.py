@@ -10,6 +10,7 @@ INCOMING = "streams/worker/incoming.py"
 REDELIVERY = "streams/core/redelivery.py"
 REPORT = "streams/worker/outcomes.py"
 RETURNED = "streams/wire/retries.py"
+DECIDER = "streams/worker/decider.py"
 PROCESSOR = "streams/worker/processor.py"
 TEXT = "streams/core/foreign_text.py"
 
@@ -39,15 +40,15 @@ MUTANTS = (
     Mutant(
         "take a full disk for the record's fault",
         14,
-        PROCESSOR,
-        "_NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)",
-        "_NOT_THE_RECORDS = (OwnershipLost, KafkaError, MemoryError)",
+        DECIDER,
+        "NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)",
+        "NOT_THE_RECORDS = (KafkaError, MemoryError)",
         (f"{TEST_RECORD_FAULTS}::test_what_is_not_the_records_fault_ends_the_worker_as_ever",),
     ),
     Mutant(
         "put faults of ours on all records off for hours, and say nothing",
         14,
-        PROCESSOR,
+        DECIDER,
         "        failed = internal or verdict.decision in",
         "        failed = verdict.decision in",
         (f"{TEST_RECORD_FAULTS}::test_faults_of_ours_on_most_records_stop_the_worker",),
@@ -79,15 +80,15 @@ MUTANTS = (
         "believe any time that a record has",
         14,
         INCOMING,
-        "not math.isfinite(timestamp) or not 0 < timestamp <= now",
-        "not math.isfinite(timestamp)",
+        "timestamp_ms is None or not 0 < timestamp_ms <= now * 1000",
+        "timestamp_ms is None",
         (f"{TEST_INCOMING}::test_a_time_that_cannot_be_is_now",),
     ),
     Mutant(
         "read a record that an operator skips",
         14,
         INCOMING,
-        "(tp.topic, tp.partition, message.offset) in skipped",
+        "(tp.topic, tp.partition, record.offset) in skipped",
         "(tp.topic, tp.partition, -1) in skipped",
         (f"{TEST_INCOMING}::test_a_skipped_record_is_not_read",),
     ),
@@ -153,8 +154,8 @@ MUTANTS = (
         "compare offsets of a log that was cut",
         6,
         REDELIVERY,
-        "        last_offset=None,\n        verdict=None,\n",
-        "        verdict=None,\n",
+        "        last_offset=None,\n        unpublished=(),\n",
+        "        unpublished=(),\n",
         (f"{TEST_REDELIVERY}::test_a_new_record_at_an_old_offset_is_decided",),
     ),
     Mutant(
@@ -178,7 +179,7 @@ MUTANTS = (
     Mutant(
         "go on although the API knows none of the interactions",
         7,
-        PROCESSOR,
+        DECIDER,
         "verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)",
         "verdict.decision is Decision.FAILED",
         (f"{TEST_RECORD_FAULTS}::test_interactions_that_the_api_does_not_know_stop_the_worker",),

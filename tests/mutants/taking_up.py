@@ -96,7 +96,7 @@ MUTANTS = (
         "pass a hole without asking the broker",
         2,
         DISPATCHER,
-        "        if first.offset < message.offset:\n",
+        "        if first.offset < offset:\n",
         "        if first.offset < expected:\n",
         (f"{TEST_DISPATCHER}/test_holes.py::test_a_hole_with_records_in_it_is_fatal",),
     ),

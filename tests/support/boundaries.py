@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from streams.errors import Forbidden
+from tests.support.incarnation import Worker
 from tests.support.world import (
-    Worker,
     World,
     arrives_late,
     event,

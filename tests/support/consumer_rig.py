@@ -17,6 +17,7 @@ from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
+from streams.worker.partitions.runs import Run
 from streams.worker.partitions.source_thread import SourceThread
 from streams.worker.partitions.starting_point import Found, Start, starting_point
 
@@ -27,7 +28,7 @@ KEPT = OffsetRange(3, 9)
 
 @dataclass(frozen=True)
 class Record:
-    """A record as aiokafka hands it out, as far as Faust looks."""
+    """A record as aiokafka hands it out, as far as anybody looks."""
 
     topic: str
     partition: int
@@ -214,7 +215,12 @@ class Rig:
         self.consumer._awaiting_seek = True
 
     async def fetched(self) -> list[tuple[TP, int]]:
-        return [(tp, message.offset) async for tp, message in self.consumer.getmany(timeout=1.0)]
+        """The records of each run, one after the other."""
+        return [
+            (tp, record.offset)
+            async for tp, message in self.consumer.getmany(timeout=1.0)
+            for record in cast(Run, message.value)
+        ]
 
 
 async def begun(rig: Rig) -> Assignment:

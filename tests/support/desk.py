@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import cast
 
 from faust.types import TP
-from faust.types.tuples import ConsumerMessage, Message
+from faust.types.tuples import Message
 from prometheus_client import CollectorRegistry
 
 from streams.clock import Resting
@@ -16,6 +16,7 @@ from streams.kafka.message import Headers
 from streams.wire.retries import retry_headers
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
+from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
@@ -23,7 +24,9 @@ from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
 from streams.worker.processor import RecordProcessor
+from streams.worker.quick_path import QuickPath
 from streams.worker.state.table import InteractionTable
+from tests.support.fetched import Fetched, in_one_run
 from tests.support.scripted import LeapingClock
 from tests.support.world import EVENTS, RETRIES, TOPICS, event
 
@@ -42,6 +45,43 @@ class StandInProcessor:
         if self.does is not None:
             await self.does(record)
         record.finish()
+
+
+class StandInQuickPath:
+    """Takes the records that a test names, and finishes none of them."""
+
+    def __init__(self) -> None:
+        self.taken: list[SourceRecord] = []
+        self.takes: Callable[[SourceRecord], bool] = lambda _: False
+
+    def take(self, record: SourceRecord) -> bool:
+        takes = self.takes(record)
+        if takes:
+            record.begin()
+            self.taken.append(record)
+        return takes
+
+
+class StandInCommits:
+    """GroupCommit as a test says: how long there is no room, or a lane is in a group."""
+
+    def __init__(self) -> None:
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+        self.in_group: dict[Hashable, asyncio.Future[None]] = {}
+        self.drains: list[float] = []
+        self.drained = True
+
+    async def room(self) -> None:
+        await self.has_room.wait()
+
+    async def released(self, lane: Hashable) -> None:
+        if lane in self.in_group:
+            await self.in_group[lane]
+
+    async def drain(self, seconds: float) -> bool:
+        self.drains.append(seconds)
+        return self.drained
 
 
 class StandInTable:
@@ -83,7 +123,9 @@ class Desk:
     """A dispatcher with stand-ins all around."""
 
     def __init__(self, clock: LeapingClock | None = None) -> None:
+        self.quick_path = StandInQuickPath()
         self.processor = StandInProcessor()
+        self.commits = StandInCommits()
         self.table = StandInTable()
         self.broker = StandInBroker()
         self.clock = clock or LeapingClock()
@@ -99,6 +141,7 @@ class Desk:
             fence=lambda: self.fenced.append(self.assignments.begun),
         )
         self.dispatcher = Dispatcher(
+            quick_path=cast(QuickPath, self.quick_path),
             processor=cast(RecordProcessor, self.processor),
             table=cast(InteractionTable, self.table),
             holes=self.broker,
@@ -110,6 +153,7 @@ class Desk:
             in_flight=2,
             assignments=self.assignments,
             partitions=self.partitions,
+            commits=cast(GroupCommit, self.commits),
             on_failure=self.failures.append,
         )
         self.assignments.add_observer(self.dispatcher)
@@ -147,16 +191,5 @@ def message(
     tp: TP = EVENTS,
     headers: Headers = (("traceparent", b"00-1"),),
 ) -> Message:
-    return ConsumerMessage(
-        tp.topic,
-        tp.partition,
-        offset,
-        1_765_552_506.5,
-        0,
-        list(headers),
-        b"i-1",
-        event(offset) if value == b"" else value,
-        None,
-        tp=tp,
-        generation_id=generation,
-    )
+    fetched = Fetched(offset, event(offset) if value == b"" else value, headers=list(headers))
+    return in_one_run(tp, fetched, generation=generation)

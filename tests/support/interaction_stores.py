@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import faust
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
-from streams.core.records import Deferred, Intent, InteractionRecord
+from streams.core.records import Deferred, Intent, InteractionRecord, encode_record
 from streams.errors import PublishError
 from streams.kafka.message import Message
-from streams.kafka.publisher import Acknowledged
+from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.state.stores import StoredTable
 from streams.worker.state.table import InteractionTable, declare
@@ -25,13 +26,19 @@ PARTITION = 1
 
 @dataclass
 class Queued:
-    """A changelog record on its way."""
+    """Changelog records on their way: one run of one partition."""
 
-    message: Message
-    acknowledged: asyncio.Future[Acknowledged]
+    messages: Sequence[Message]
+    acknowledged: asyncio.Future[AcknowledgedRun]
+
+    @property
+    def partition(self) -> int:
+        partition = self.messages[0].partition
+        assert partition is not None, "the changelog's partition is that of the source"
+        return partition
 
 
-class Changelog:
+class Changelog(Publisher):
     """Publisher whose acknowledgements come when the test says so, or at once."""
 
     def __init__(self) -> None:
@@ -39,25 +46,41 @@ class Changelog:
         self.at_once = True
         self.foreign = 0
         """Records that somebody else has written before the next one."""
+        self.longest = 100
+        """Records in a run."""
+
+    async def enqueue_all(
+        self, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        partitions = sorted({message.partition or 0 for message in messages})
+        queued = []
+        for partition in partitions:
+            of_it = [message for message in messages if message.partition == partition]
+            for first in range(0, len(of_it), self.longest):
+                future = asyncio.get_running_loop().create_future()
+                queued.append(Queued(of_it[first : first + self.longest], future))
+        self.queued += queued
+        if self.at_once:
+            for number in range(len(self.queued)):
+                self.acknowledge(number)
+        return [each.acknowledged for each in queued]
 
     async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
-        future: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
-        self.queued.append(Queued(message, future))
-        if self.at_once:
-            self.acknowledge(len(self.queued) - 1)
-        return future
+        raise AssertionError("the table writes its records together")
 
     async def publish(self, message: Message) -> Acknowledged:
-        return await (await self.enqueue(message))
+        raise AssertionError("the table writes its records together")
 
     def acknowledge(self, number: int) -> None:
-        """Offsets are the order of queueing."""
+        """Offsets are the order of queueing, in each partition."""
         queued = self.queued[number]
         if not queued.acknowledged.done():
-            message = queued.message
-            partition = message.partition if message.partition is not None else -1
+            partition = queued.partition
+            before = sum(
+                len(each.messages) for each in self.queued[:number] if each.partition == partition
+            )
             queued.acknowledged.set_result(
-                Acknowledged(message.topic, partition, number + self.foreign)
+                AcknowledgedRun(partition, before + self.foreign, queued.messages)
             )
 
     def refuse(self, number: int) -> None:
@@ -103,8 +126,14 @@ class Shop:
         )
 
     async def put(self, *records: InteractionRecord) -> None:
+        """One after the other."""
         for record in records:
-            await self.table.put(self.assignment, PARTITION, record)
+            await self.put_all(record)
+
+    async def put_all(self, *records: InteractionRecord) -> None:
+        """Together."""
+        encoded = {(PARTITION, each.interaction_id): encode_record(each) for each in records}
+        await self.table.put_all(self.assignment, encoded)
 
     def get(self, name: str) -> InteractionRecord | None:
         return self.table.get(PARTITION, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from streams.worker.partitions.frontier import Frontier
@@ -22,11 +22,17 @@ class Journal:
 
     async def effect(self, name: str, happen: Callable[[], None]) -> None:
         """It leaves, it happens, and a while later the caller may know."""
-        self.step(f"{name} leaves")
-        happen()
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self.step(f"{name} acknowledged")
+        await self.effects([(name, happen)])
+
+    async def effects(self, happenings: Sequence[tuple[str, Callable[[], None]]]) -> None:
+        """The same of several that leave together: they happen in their order, one by one."""
+        for name, _ in happenings:
+            self.step(f"{name} leaves")
+        for name, happen in happenings:
+            happen()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self.step(f"{name} acknowledged")
 
     def count(self, step: str) -> int:
         return self.journal.count(step)

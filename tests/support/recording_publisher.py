@@ -22,5 +22,8 @@ class Recording(Publisher):
         self.at.append(self._clock.now)
         return Acknowledged(message.topic, message.partition or 0, 0)
 
+    async def enqueue_all(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("each is acknowledged before the next")
+
     async def enqueue(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("each is acknowledged before the next")

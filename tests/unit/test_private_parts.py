@@ -26,6 +26,7 @@ import aiokafka.codec
 import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.consumer.subscription_state
+import aiokafka.producer.message_accumulator
 import aiokafka.protocol.fetch
 import aiokafka.record.default_records
 import aiokafka.record.legacy_records
@@ -48,6 +49,8 @@ LIBRARIES = ("faust", "mode", "aiokafka", "aiohttp", "rocksdict")
 Fetcher = aiokafka.consumer.fetcher.Fetcher
 Coordinator = aiokafka.consumer.group_coordinator.GroupCoordinator
 KafkaConsumer = aiokafka.AIOKafkaConsumer
+KafkaProducer = aiokafka.AIOKafkaProducer
+Accumulator = aiokafka.producer.message_accumulator.MessageAccumulator
 AIOKafkaClient = aiokafka.client.AIOKafkaClient
 Consumer = faust.transport.consumer.Consumer
 Driver = faust.transport.drivers.aiokafka.Consumer
@@ -73,6 +76,7 @@ GROUP_THREAD, SEAM, STORES = (
     "worker/partitions/consumer.py",
     "worker/state/stores.py",
 )
+FENCE = "kafka/fence.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
 COORDINATOR, ASSIGNOR = "worker/partitions/coordinator.py", "worker/partitions/assignor.py"
@@ -131,7 +135,6 @@ PARTS = (
     Part(Assignor, "_decompress", "a static member can not move", (ASSIGNOR,)),
     Part(Assignor, "_url", "a static member can not move", (ASSIGNOR,)),
     Part(Driver, "_new_consumer_thread", "the thread is Faust's own", (SEAM,)),
-    Part(Driver, "_to_message", "records do not become messages", (SEAM,)),
     Part(Consumer, "_add_gap", "holes count as acknowledged (promise 2)", (SEAM,)),
     Part(Consumer, "_buffered_partitions", "a partition held back loses records", (SEAM,)),
     Part(Consumer, "_commit", "nothing is committed", (SEAM,)),
@@ -150,12 +153,13 @@ PARTS = (
     Part(Store, "_dbs", "a damaged store can not be let go", (STORES,)),
     Part(Store, "_open_for_partition", "a damaged store is a crash loop", (STORES,)),
     Part(faust.tables.base.Collection, "_new_store", "the stores are Faust's own", (STORES,)),
-    Part(
-        aiokafka.AIOKafkaProducer,
-        "_message_accumulator",
-        "no fence (promise 8)",
-        ("kafka/fence.py",),
-    ),
+    Part(KafkaProducer, "_message_accumulator", "no fence (promise 8)", (FENCE,)),
+    Part(KafkaProducer, "_closed", "a group is queued that nobody sends", (FENCE,)),
+    Part(KafkaProducer, "_partition", "a record without a key goes nowhere", (FENCE,)),
+    Part(AIOKafkaClient, "_wait_on_metadata", "a group goes to no partition", (FENCE,)),
+    Part(Accumulator, "_append_batch", "a group is not sent", (FENCE,)),
+    Part(Accumulator, "_closed", "a group is queued that nobody sends", (FENCE,)),
+    Part(Accumulator, "_exception", "a fenced producer takes a group (promise 8)", (FENCE,)),
     Part(
         aiohttp.web.AppRunner,
         "_make_server",
@@ -278,6 +282,18 @@ def test_a_fetch_is_asked_for_and_kept_as_it_is_replaced() -> None:
     assert "start_pending_task(\n                        self._proc_fetch_request(" in (
         inspect.getsource(Fetcher._fetch_requests_routine)
     )
+
+
+def test_a_batch_is_queued_with_a_future_of_its_own() -> None:
+    """streams.kafka.fence queues whole batches: same arguments, and the batch has its future."""
+    assert list(inspect.signature(Accumulator._append_batch).parameters) == [
+        "self",
+        "builder",
+        "tp",
+    ]
+    module = aiokafka.producer.message_accumulator
+    assert "self.future = " in inspect.getsource(module.MessageBatch.__init__)
+    assert "base_offset" in inspect.signature(module.MessageBatch.done).parameters
 
 
 def test_an_answer_to_a_fetch_has_its_parts_where_they_are_looked_for() -> None:

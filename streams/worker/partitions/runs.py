@@ -1,6 +1,6 @@
 """Runs: consecutive records of one partition, handed through Faust as one message.
 
-Faust pays for each message (two tasks, a queue, sensors: docs/performance.md), whatever is in it.
+Faust pays for each message (two tasks, a queue, sensors), whatever is in it.
 A run makes that the price of many records.
 """
 

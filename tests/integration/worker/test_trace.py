@@ -30,7 +30,8 @@ from streams.local.simulator.server import serving
 from streams.settings import GenesysSettings
 from streams.telemetry.tracing import extract_context
 from streams.worker.metrics import WorkerMetrics
-from tests.support.world import EVENTS, TOPICS, Worker, World, event
+from tests.support.incarnation import Worker
+from tests.support.world import EVENTS, TOPICS, World, event
 
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER_SPAN = "00f067aa0ba902b7"

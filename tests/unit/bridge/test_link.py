@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -12,7 +12,7 @@ import pytest
 from streams.bridge.link import Link, LinkPolicy
 from streams.errors import KafkaError, PublishError
 from streams.kafka.message import Message
-from streams.kafka.publisher import Acknowledged
+from streams.kafka.publisher import Acknowledged, AcknowledgedRun
 
 POLICY = LinkPolicy(flush=0.05)
 
@@ -61,6 +61,11 @@ class ScriptedPublisher:
         self.stops += 1
         if self.stop_hangs:
             await asyncio.Event().wait()
+
+    async def enqueue_all(
+        self, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        raise NotImplementedError
 
     async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
         raise NotImplementedError

@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, example, given, settings
 
 from streams import errors
 from streams.core import decision
-from streams.core.decision import MOST_REMEMBERED, Policy
+from streams.core.decision import MOST_REMEMBERED, MOST_UNPUBLISHED, Policy
 from streams.core.deferral import MOST_WAITING, put_off
 from streams.core.envelope import SEQUENCE_MAX_LENGTH, TEXT_MAX_LENGTH, InteractionEvent
 from streams.core.faults import fault
 from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict, encode_record
 from streams.core.sequence import MAX_OPAQUE, MAX_RANGES
 from tests.support.examples import times
-from tests.support.world import Worker, World, event
+from tests.support.incarnation import Worker
+from tests.support.world import World, event
 
 # What a topic takes by Kafka's own default is 1 MiB, the record's key, headers and frame included;
 # a changelog may have been made with it. A quarter is left for what is added in the years to come.
@@ -120,7 +121,14 @@ def fullest(said: str, sent: str) -> InteractionRecord:
         if number < MOST_REMEMBERED:
             record = over(record, seen, offset, said)
     # Redriven, and forgotten by now: it takes the place of none that waits.
-    return over(record, opaque(sent, 0), offset + 1, said)
+    record = over(record, opaque(sent, 0), offset + 1, said)
+    in_groups = range(offset + 1, offset + MOST_UNPUBLISHED + 2)
+    for number, at in enumerate(in_groups):
+        verdict = failed(failure(said))
+        record = decision.apply(
+            record, opaque(sent, number), at, verdict, NOW_MS, is_open=in_groups.__contains__
+        )
+    return record
 
 
 def over(
@@ -136,6 +144,7 @@ def over(
 def test_the_fullest_record_is_accepted_by_kafka(said: str, sent: str) -> None:
     record = fullest(said, sent)
     assert len(record.deferred) == MOST_WAITING + MOST_REMEMBERED
+    assert len(record.unpublished) == MOST_UNPUBLISHED
     assert len(record.seen.opaque) == MAX_OPAQUE
     assert len(record.seen.ranges) == MAX_RANGES
     assert len(encode_record(record)) < MOST_RECORD_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -111,3 +112,42 @@ def test_no_sequence_that_was_never_applied_passes_for_published_in_a_new_life(
     for time_ms in (DECIDED_AT - 1, DECIDED_AT + 1):
         again = seen_again(record, sequence, offset, life="two", time_ms=time_ms)
         assert (again is not None) == (sequence in sequences and time_ms <= DECIDED_AT)
+
+
+def grouped(*at: tuple[int, int], still_open: frozenset[int]) -> InteractionRecord:
+    """The same, decided while records of these offsets were not finished."""
+    record = InteractionRecord("i-1", life="one")
+    for sequence, offset in at:
+        verdict = msgspec.structs.replace(CONNECTED, decided_at=f"at {offset}")
+        is_open = still_open.__contains__
+        record = decision.apply(record, event(sequence), offset, verdict, 1, is_open=is_open)
+    return record
+
+
+def test_one_before_the_last_that_may_not_be_published_is_published_as_it_was_decided() -> None:
+    record = grouped((1, 5), (2, 7), (3, 9), still_open=frozenset({7, 9}))
+
+    assert seen_again(record, 1, 5) == Redelivery(None), "it was finished, so it was published"
+    for sequence, offset in ((2, 7), (3, 9)):
+        again = seen_again(record, sequence, offset)
+        assert again is not None
+        assert again.verdict is not None
+        assert again.verdict.decided_at == f"at {offset}"
+
+
+def test_what_may_not_be_published_of_another_life_is_of_no_record_here() -> None:
+    record = of_life(grouped((1, 5), (2, 7), still_open=frozenset({5, 7})), "two")
+    assert record.unpublished == ()
+    assert redelivery_of(record, event(3), Appearance(offset=5, life="two")) is None
+
+
+@given(st.sets(st.integers(0, 30), min_size=1), st.sets(st.integers(0, 30)))
+def test_of_what_was_not_finished_the_verdict_is_kept_and_of_nothing_else(
+    offsets: set[int], still_open: set[int]
+) -> None:
+    record = grouped(*((at, at) for at in sorted(offsets)), still_open=frozenset(still_open))
+    for offset in offsets:
+        again = seen_again(record, offset, offset)
+        assert again is not None
+        published = offset not in still_open and offset != max(offsets)
+        assert (again.verdict is None) == published

@@ -22,6 +22,7 @@ from streams.core.records import (
     Reason,
     Seen,
     Source,
+    Unpublished,
     Verdict,
     encode_record,
 )
@@ -139,6 +140,9 @@ def records(draw: st.DrawFn) -> InteractionRecord:
         settled=draw(st.none() | verdicts().filter(lambda verdict: verdict.decision in lasting)),
         verdict=draw(st.none() | verdicts()),
         last_offset=draw(st.none() | counts),
+        unpublished=tuple(
+            draw(st.lists(st.builds(Unpublished, offset=counts, verdict=verdicts()), max_size=3))
+        ),
         intent=draw(st.none() | st.builds(Intent, offset=counts, disposition_code_id=codes)),
         deferred=tuple(
             draw(

@@ -9,7 +9,6 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from faust.types import TP
-from faust.types.tuples import ConsumerMessage, Message
 from hypothesis import example, given
 
 from streams.clock import rfc3339
@@ -19,6 +18,7 @@ from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
 from streams.wire.retries import retry_headers
 from streams.worker import incoming
+from tests.support.fetched import Fetched
 from tests.support.world import EVENTS, RETRIES, TOPICS, event
 
 NOW = 1_765_552_507.0
@@ -37,16 +37,14 @@ def message(
     offset: int = 5,
     key: Any = b"i-1",
     headers: Any = (),
-    timestamp: Any = NOW - 1,
-) -> Message:
-    return ConsumerMessage(
-        tp.topic, tp.partition, offset, timestamp, 0, headers, key, value, None, tp=tp
-    )
+    timestamp: Any = (NOW - 1) * 1000,
+) -> tuple[TP, Fetched]:
+    return tp, Fetched(offset, value, key, headers, timestamp)
 
 
-def read(handed_out: Message, *skipped: tuple[str, int, int]) -> incoming.Incoming:
+def read(handed_out: tuple[TP, Fetched], *skipped: tuple[str, int, int]) -> incoming.Incoming:
     return incoming.read(
-        handed_out,
+        *handed_out,
         NOW,
         events=TOPICS.events,
         retries=TOPICS.retries,
@@ -96,7 +94,7 @@ def test_a_number_that_kafka_has_not_is_none(digits: bytes) -> None:
 
 @pytest.mark.parametrize(
     "timestamp",
-    [None, -0.001, 0, -(2.0**63) / 1000, 2.0**63 / 1000, NOW + 1, math.nan, math.inf, -math.inf],
+    [None, -1, 0, -(2**63), 2**63 - 1, NOW * 1000 + 1, math.nan, math.inf, -math.inf],
 )
 def test_a_time_that_cannot_be_is_now(timestamp: float | None) -> None:
     assert read(message(event(7), timestamp=timestamp)).timestamp == NOW
@@ -104,7 +102,7 @@ def test_a_time_that_cannot_be_is_now(timestamp: float | None) -> None:
 
 def test_no_header_holds_a_record_back_for_years() -> None:
     headers = put_off_headers({"retry.not-before": b"9" * 18})
-    handed_out = read(message(event(7), tp=RETRIES, headers=headers, timestamp=2.0**62))
+    handed_out = read(message(event(7), tp=RETRIES, headers=headers, timestamp=2**62))
     assert handed_out.not_before == NOW + LONGEST_RETRY_AFTER
 
 
@@ -135,12 +133,12 @@ def test_a_fault_in_reading_is_the_records(monkeypatch: pytest.MonkeyPatch) -> N
     headers=st.none()
     | st.lists(st.tuples(NAMES | RETRY_NAMES, VALUES), max_size=9)
     | st.dictionaries(NAMES | RETRY_NAMES, VALUES, max_size=9),
-    timestamp=st.none() | INT64.map(lambda milliseconds: milliseconds / 1000),
+    timestamp=st.none() | INT64,
     tp=st.sampled_from([EVENTS, RETRIES]),
 )
 @example(value=event(7), key=None, headers=put_off_headers(), timestamp=None, tp=RETRIES)
 def test_whatever_a_record_holds_it_is_read(
-    value: bytes | None, key: bytes | None, headers: Any, timestamp: float | None, tp: TP
+    value: bytes | None, key: bytes | None, headers: Any, timestamp: int | None, tp: TP
 ) -> None:
     handed_out = read(message(value, tp=tp, key=key, headers=headers, timestamp=timestamp))
     assert (handed_out.key, handed_out.value) == (key, value)

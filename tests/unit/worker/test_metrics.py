@@ -51,8 +51,8 @@ def outcome(end_to_end_ms: float) -> Outcome:
 def test_a_finished_record_counts_by_decision_and_reason_and_in_seconds(
     metrics: WorkerMetrics,
 ) -> None:
-    metrics.record_finished(outcome(1500.0))
-    metrics.record_finished(outcome(500.0))
+    metrics.records_finished([outcome(1500.0)])
+    metrics.records_finished([outcome(500.0)])
     assert value(metrics, "records_total", decision="patched", reason="eligible") == 2
     assert value(metrics, "process_duration_seconds_sum") == pytest.approx(0.08)
     assert value(metrics, "end_to_end_latency_seconds_count") == 2

@@ -16,18 +16,9 @@ from streams.core.decision import Policy
 from streams.core.records import Source
 from streams.errors import ApiError, Conflict, Forbidden, NotFound, OwnershipLost, PublishError
 from streams.wire.outcomes import outcome_id
+from tests.support.incarnation import Worker, samples
 from tests.support.schemas import validator
-from tests.support.world import (
-    CODE,
-    EVENTS,
-    TOPICS,
-    Worker,
-    World,
-    event,
-    lost_once_applied,
-    raising,
-    samples,
-)
+from tests.support.world import CODE, EVENTS, TOPICS, World, event, lost_once_applied, raising
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

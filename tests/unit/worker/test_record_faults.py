@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import pytest
@@ -33,18 +32,8 @@ from streams.kafka.publisher import Acknowledged
 from streams.wire.outcomes import Outcome, encode_outcome
 from streams.worker import outcomes as outcomes_module
 from streams.worker.dead_letter_limit import DeadLetterLimit
-from tests.support.world import (
-    CODE,
-    ELIGIBLE,
-    TOPICS,
-    Crashed,
-    RecordingPublisher,
-    StandInApi,
-    Worker,
-    World,
-    event,
-    raising,
-)
+from tests.support.incarnation import RecordingPublisher, StandInApi, Worker
+from tests.support.world import CODE, ELIGIBLE, TOPICS, Crashed, World, event, raising
 
 
 class FaultyApi:
@@ -129,7 +118,7 @@ async def test_a_record_of_the_table_that_cannot_be_read_ends_the_record_alone()
     def unreadable(partition: int, interaction_id: str) -> InteractionRecord:
         raise msgspec.DecodeError("JSON is malformed")
 
-    worker.processor._table.get = unreadable  # type: ignore[method-assign]  # a store that has rotted
+    worker.table.get = unreadable  # type: ignore[method-assign]  # a store that has rotted
     await worker.process(event(), offset=4)
 
     (outcome,) = world.outcomes
@@ -317,15 +306,13 @@ class NarrowPublisher(RecordingPublisher):
         return await super().publish(message)
 
 
-def narrow(worker: Worker, *topics: str, most: int = 4_000) -> None:
-    report: Any = worker.processor._outcomes
-    report._publisher = NarrowPublisher(worker.world, narrow=topics, most=most)
+def narrow(world: World, *topics: str, most: int = 4_000) -> Worker:
+    return Worker(world, publisher=NarrowPublisher(world, narrow=topics, most=most))
 
 
 async def test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are() -> None:
     world = World()
-    worker = Worker(world)
-    narrow(worker, TOPICS.dead_letters)
+    worker = narrow(world, TOPICS.dead_letters)
 
     await worker.process(b"x" * 5_000, offset=4)
 
@@ -340,8 +327,7 @@ async def test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are() 
 
 async def test_an_outcome_whose_key_is_too_large_goes_without() -> None:
     world = World()
-    worker = Worker(world)
-    narrow(worker, TOPICS.outcomes)
+    worker = narrow(world, TOPICS.outcomes)
 
     await worker.process(b"no event", offset=4, key=b"k" * 5_000)
 
@@ -352,8 +338,7 @@ async def test_an_outcome_whose_key_is_too_large_goes_without() -> None:
 async def test_an_event_that_cannot_be_put_off_is_dead() -> None:
     world = World()
     world.fetches.extend([raising(ServerError("503", status=503))] * 3)
-    worker = Worker(world)
-    narrow(worker, TOPICS.retries, most=10)
+    worker = narrow(world, TOPICS.retries, most=10)
 
     await worker.process(event(), offset=4)
 

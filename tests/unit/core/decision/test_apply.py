@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.core.decision import apply
-from streams.core.records import Basis, Decision, Reason, Verdict
+from streams.core.records import Basis, Decision, Reason, Unpublished, Verdict
 from tests.support.decisions import (
     EMPTY,
     NOT_COMPLETED,
@@ -89,3 +89,35 @@ class TestApply:
             ineligible(Reason.DISPOSITION_SET, Basis.CACHE),
         ):
             assert apply(record, event(6), 1, later, 2).settled == first
+
+
+class TestUnpublished:
+    """Verdicts whose outcomes may not be published, because their source records are open."""
+
+    def test_the_one_before_is_kept_while_it_is_open(self) -> None:
+        first = apply(EMPTY, event(1), 4, NOT_COMPLETED, 1_000)
+        assert first.unpublished == ()
+        second = apply(first, event(2), 7, PATCHED, 2_000, is_open={4, 7}.__contains__)
+        assert second.unpublished == (Unpublished(4, NOT_COMPLETED),)
+        assert (second.last_offset, second.verdict) == (7, PATCHED)
+
+    def test_those_finished_meanwhile_are_left_out(self) -> None:
+        record = EMPTY
+        for number, still_open in enumerate([set(), {0}, {0, 1}, {1, 2}]):
+            is_open = still_open.__contains__
+            record = apply(record, event(number), number, NOT_COMPLETED, 1_000, is_open=is_open)
+        assert [each.offset for each in record.unpublished] == [1, 2]
+        after = apply(record, event(9), 9, PATCHED, 2_000)
+        assert after.unpublished == ()
+
+    def test_the_same_record_decided_anew_is_not_before_itself(self) -> None:
+        first = apply(EMPTY, event(1), 4, NOT_COMPLETED, 1_000)
+        again = apply(first, event(1), 4, PATCHED, 2_000, is_open={4}.__contains__)
+        assert again.unpublished == ()
+
+    def test_a_record_that_comes_back_changes_none(self) -> None:
+        """It has no place among the offsets of the events that are open."""
+        first = apply(EMPTY, event(1), 4, NOT_COMPLETED, 1_000)
+        second = apply(first, event(2), 7, NOT_COMPLETED, 2_000, is_open={4}.__contains__)
+        back = apply(second, event(0), 2, PATCHED, 3_000, returned_at=9, is_open={7}.__contains__)
+        assert (back.last_offset, back.unpublished) == (7, second.unpublished)

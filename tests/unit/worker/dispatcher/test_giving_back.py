@@ -81,6 +81,26 @@ async def test_a_lane_that_does_not_end_is_abandoned(
     assert desk.failures == []
 
 
+async def test_groups_end_in_what_the_lanes_have_left_of_the_time(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    assignment = desk.begin()
+
+    async def take_time(_: SourceRecord) -> None:
+        await asyncio.sleep(0)
+        desk.clock.now += 2.0
+
+    desk.processor.does = take_time
+    await desk.take_up(5)
+    await desk.dispatcher.end_assignment(assignment)
+    assert desk.commits.drains == [dispatcher_module.DRAIN_SECONDS - 2.0]
+    assert "abandoned" not in caplog.text
+
+    desk.commits.drained = False
+    await desk.dispatcher.end_assignment(desk.begin(generation=2))
+    assert "abandoned" in caplog.text
+
+
 async def test_what_an_abandoned_lane_has_queued_is_fenced(desk: Desk) -> None:
     """Once the partitions are given up; not before, for lanes may still end."""
     assignment = desk.begin()

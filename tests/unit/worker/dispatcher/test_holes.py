@@ -6,7 +6,8 @@ import pytest
 
 from streams.errors import OffsetHole
 from tests.support.desk import Desk
-from tests.support.world import EVENTS, samples
+from tests.support.incarnation import samples
+from tests.support.world import EVENTS
 
 
 async def test_a_hole_with_records_in_it_is_fatal(desk: Desk) -> None:

@@ -9,10 +9,14 @@ from typing import cast
 import pytest
 
 from streams.core.envelope import InteractionEvent
-from streams.errors import EnvelopeError
+from streams.errors import EnvelopeError, OwnershipLost
+from streams.worker.lanes.source_record import SourceRecord
 from tests.support.desk import OTHER, Desk
+from tests.support.event_loop import until_idle
+from tests.support.fetched import Fetched, in_one_run
+from tests.support.incarnation import samples
 from tests.support.scripted import until
-from tests.support.world import EVENTS, event, samples
+from tests.support.world import EVENTS, event
 
 
 async def test_records_go_from_the_committed_offset_on(desk: Desk) -> None:
@@ -115,3 +119,115 @@ async def test_a_record_where_its_key_does_not_belong_is_counted(desk: Desk) -> 
     await desk.take_up(6)
     assert samples(desk.metrics)["genesys_streams_misplaced_records_total"] == 1
     assert desk.offsets == [5, 6]
+
+
+async def test_the_records_of_a_run_are_taken_up_one_after_the_other(desk: Desk) -> None:
+    assignment = desk.begin()
+
+    run = in_one_run(EVENTS, *(Fetched(offset, event(offset)) for offset in range(5, 9)))
+    await desk.dispatcher.take_up(run)
+    await until(lambda: len(desk.offsets) == 4)
+
+    assert desk.offsets == [5, 6, 7, 8]
+    assert assignment.frontiers[EVENTS].committable == 9
+
+
+async def test_of_a_run_nothing_is_taken_up_once_the_partitions_are_to_go(desk: Desk) -> None:
+    assignment = desk.begin()
+
+    def end(_: SourceRecord) -> bool:
+        assignment.ending.set()
+        return True
+
+    desk.quick_path.takes = end
+    await desk.dispatcher.take_up(in_one_run(EVENTS, *map(Fetched, range(5, 9))))
+
+    assert [record.offset for record in desk.quick_path.taken] == [5]
+    assert assignment.frontiers[EVENTS].expected == 6
+
+
+# The quick path
+
+
+async def test_what_the_quick_path_takes_comes_into_no_lane(desk: Desk) -> None:
+    assignment = desk.begin()
+    desk.quick_path.takes = lambda record: record.offset != 6
+
+    for offset in (5, 6):
+        await desk.take_up(offset)
+
+    assert [record.offset for record in desk.quick_path.taken] == [5]
+    assert desk.offsets == [6]
+    assert assignment.frontiers[EVENTS].committable == 5
+
+
+async def test_while_its_lane_is_busy_a_record_goes_behind_what_is_there(desk: Desk) -> None:
+    """Else it would overtake a record that waits for a call."""
+    desk.begin()
+    gate = asyncio.Event()
+    desk.processor.does = lambda _work: cast(Awaitable[None], gate.wait())
+    await desk.take_up(5)
+    desk.quick_path.takes = lambda _: True
+
+    await desk.take_up(6)
+    await desk.take_up(7, event(1).replace(b'"i-1"', b'"i-2"'))
+
+    assert [record.offset for record in desk.quick_path.taken] == [7], "of another interaction"
+    gate.set()
+    await until(lambda: desk.offsets == [5, 6])
+    await until(lambda: desk.dispatcher.lanes.active == 0)
+    await desk.take_up(8)
+    assert [record.offset for record in desk.quick_path.taken] == [7, 8]
+
+
+async def test_what_comes_back_takes_no_quick_path(desk: Desk) -> None:
+    desk.begin()
+    desk.quick_path.takes = lambda _: True
+
+    await desk.comes_back(0, of=3, seconds=-1)
+    await until(lambda: bool(desk.processor.records))
+
+    assert desk.quick_path.taken == []
+
+
+async def test_a_full_group_holds_the_agent_back(desk: Desk) -> None:
+    desk.begin()
+    desk.quick_path.takes = lambda _: True
+    desk.commits.has_room.clear()
+    taking_up = asyncio.create_task(
+        desk.dispatcher.take_up(in_one_run(EVENTS, *map(Fetched, (5, 6))))
+    )
+    await until_idle()
+    assert [record.offset for record in desk.quick_path.taken] == [5]
+
+    desk.commits.has_room.set()
+    await asyncio.wait_for(taking_up, 5)
+
+    assert [record.offset for record in desk.quick_path.taken] == [5, 6]
+
+
+async def test_a_lane_begins_when_its_records_in_groups_are_finished(desk: Desk) -> None:
+    """Or a call could be made, and its outcome published, before theirs."""
+    desk.begin()
+    in_group: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    desk.commits.in_group[EVENTS.partition, "i-1"] = in_group
+
+    await desk.take_up(5)
+    await until_idle()
+    assert desk.offsets == []
+
+    in_group.set_result(None)
+    await until(lambda: desk.offsets == [5])
+
+
+async def test_a_lane_leaves_its_record_if_those_in_groups_are_lost(desk: Desk) -> None:
+    assignment = desk.begin()
+    lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    lost.set_exception(OwnershipLost("gone"))
+    desk.commits.in_group[EVENTS.partition, "i-1"] = lost
+
+    await desk.take_up(5)
+    await until_idle()
+
+    assert (desk.offsets, desk.failures) == ([], [])
+    assert assignment.frontiers[EVENTS].committable == 5

@@ -23,8 +23,8 @@ from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
 from streams.worker.partitions.starting_point import Start
 from streams.worker.state.table import InteractionTable
+from tests.support.incarnation import samples
 from tests.support.scripted import LeapingClock, gate_of
-from tests.support.world import samples
 
 A, B = TP("events", 0), TP("events", 1)
 

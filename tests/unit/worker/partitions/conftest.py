@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from streams.worker.partitions import runs
 from tests.support.consumer_rig import Rig
 
 
@@ -15,6 +16,12 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     time = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: time[0])
     return time
+
+
+@pytest.fixture
+def runs_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each record is a run of its own, so that a batch has several."""
+    monkeypatch.setattr(runs, "RUN_RECORDS", 1)
 
 
 @pytest.fixture

@@ -23,6 +23,16 @@ def test_first_record_above_the_committed_offset_is_a_hole() -> None:
     assert (frontier.expected, frontier.unfinished) == (42, 0)
 
 
+def test_open_is_what_is_taken_up_and_not_finished() -> None:
+    frontier = Frontier(4)
+    for offset in range(4, 7):
+        frontier.take_up(offset)
+    frontier.begin(5)
+    frontier.finish(5)
+
+    assert [offset for offset in range(10) if frontier.is_open(offset)] == [4, 6]
+
+
 def test_first_record_in_flight_holds_the_rest_back() -> None:
     """Faust commits 10 here (its issue 606)."""
     frontier = Frontier(0)

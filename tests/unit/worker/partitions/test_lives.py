@@ -14,8 +14,8 @@ from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.partitions.starting_point import Found, Start
+from tests.support.incarnation import samples
 from tests.support.scripted import LeapingClock
-from tests.support.world import samples
 
 A, B = TP("events", 0), TP("events", 1)
 ID = "CAEAgmnJRc6SA5nwYXQ4cA"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from streams.core.decision import Policy
 from streams.core.records import Decision, Intent, Reason
-from tests.support.world import CODE, Worker, World, event
+from tests.support.incarnation import Worker
+from tests.support.world import CODE, World, event
 
 WHOLE_ROAD = [
     "GET leaves",

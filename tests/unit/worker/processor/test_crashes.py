@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from streams.core.records import Decision, Source
 from streams.wire.outcomes import outcome_id
 from tests.support.boundaries import BOUNDARIES, scenarios
+from tests.support.incarnation import Worker
 from tests.support.world import (
     CODE,
     EVENTS,
     Crashed,
     Patched,
-    Worker,
     World,
     arrives_late,
     event,

@@ -6,7 +6,8 @@ import pytest
 
 from streams.core.records import Decision, Reason
 from streams.errors import BadRequest, Forbidden, NotFound
-from tests.support.world import EVENTS, Worker, World, event, raising
+from tests.support.incarnation import Worker
+from tests.support.world import EVENTS, World, event, raising
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from streams.core.records import Decision, Intent, InteractionRecord, Reason
 from streams.errors import Conflict, RateLimited
+from tests.support.incarnation import Worker
 from tests.support.world import (
     CODE,
     ELIGIBLE,
     Patched,
-    Worker,
     World,
     arrives_late,
     event,

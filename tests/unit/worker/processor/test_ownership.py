@@ -8,7 +8,7 @@ import pytest
 
 from streams.errors import OwnershipLost
 from tests.support.boundaries import BOUNDARIES, scenarios
-from tests.support.world import Worker
+from tests.support.incarnation import Worker
 
 
 @pytest.mark.parametrize(("scenario", "number"), BOUNDARIES)

@@ -9,17 +9,16 @@ from streams.core.records import Decision, Intent, Reason, Source
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import EnvelopeError, ServerError
 from streams.wire.outcomes import outcome_id
+from tests.support.incarnation import Worker, samples
 from tests.support.world import (
     CODE,
     EVENTS,
     RETRIES,
-    Worker,
     World,
     arrives_late,
     event,
     lost_once_applied,
     raising,
-    samples,
     unreachable,
 )
 

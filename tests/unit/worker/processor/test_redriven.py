@@ -14,11 +14,11 @@ from streams.core.retry_policy import DeferralPolicy
 from streams.errors import Forbidden, ServerError
 from streams.wire.outcomes import outcome_id
 from streams.wire.retries import retry_headers
+from tests.support.incarnation import Worker
 from tests.support.world import (
     EVENTS,
     RETRIES,
     Sent,
-    Worker,
     World,
     event,
     lost_once_applied,

@@ -6,7 +6,8 @@ import msgspec
 
 from streams.core.records import Decision, Source
 from streams.wire.outcomes import outcome_id
-from tests.support.world import EVENTS, TTL_SECONDS, Worker, World, event, samples
+from tests.support.incarnation import Worker, samples
+from tests.support.world import EVENTS, TTL_SECONDS, World, event
 
 
 async def test_the_same_offset_again_publishes_the_same() -> None:

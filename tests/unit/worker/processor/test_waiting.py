@@ -12,7 +12,8 @@ from streams.core.interaction import Interaction
 from streams.core.records import Decision, Reason
 from streams.errors import ApiError, RateLimited, ServerError
 from streams.genesys.api import CallContext
-from tests.support.world import StandInApi, Worker, World, event, lost_once_applied, raising
+from tests.support.incarnation import StandInApi, Worker
+from tests.support.world import World, event, lost_once_applied, raising
 
 
 @pytest.mark.parametrize(("asked", "waits"), [(25.0, True), (3600.0, False)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import faust
 import pytest
@@ -13,6 +14,7 @@ from faust.types import TP
 from streams.errors import StoreError
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.state.stores import InteractionStore, StoredTable
+from tests.support.fetched import Fetched, in_one_run
 
 A, B = TP("shop-interactions-changelog", 0), TP("shop-interactions-changelog", 1)
 
@@ -35,6 +37,12 @@ def opened(datadir: Path) -> InteractionStore:
     assert isinstance(store, InteractionStore)
     store.path.mkdir(parents=True, exist_ok=True)
     return store
+
+
+def run(tp: TP, *records: Fetched) -> Any:
+    """The event that Faust makes of a run of the changelog."""
+    message = in_one_run(tp, *records)
+    return SimpleNamespace(message=message, value=message.value)
 
 
 def closed(store: InteractionStore) -> None:
@@ -149,15 +157,62 @@ def test_a_disk_that_fails_in_a_recovery_is_reported(tmp_path: Path) -> None:
     """Faust goes on as if the batch had been written; nobody else may."""
     store = opened(tmp_path)
     (Path(store.partition_path(0))).write_text("in the way")
-    event = SimpleNamespace(
-        message=SimpleNamespace(tp=A, partition=0, offset=3, key=b"i-1", value=b"v")
-    )
 
-    store.apply_changelog_batch([event], bytes, bytes)
+    store.apply_changelog_batch([run(A, Fetched(3, b"v"))], bytes, bytes)
 
     assert isinstance(store.failure, StoreError)
     with pytest.raises(StoreError), store.using(1):
         pass
+
+
+def test_a_restored_store_has_the_runs_and_the_last_offset_of_each(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+
+    store.apply_changelog_batch(
+        [
+            run(A, Fetched(3, b"old", b"i-1"), Fetched(4, b"v", b"i-2"), Fetched(7, b"v", b"i-3")),
+            run(B, Fetched(1, b"elsewhere", b"i-1")),
+            run(A, Fetched(8, b"new", b"i-1"), Fetched(9, None, b"i-2")),
+        ],
+        bytes,
+        bytes,
+    )
+
+    with store.using(0) as db:
+        assert [db.get(key) for key in (b"i-1", b"i-2", b"i-3")] == [b"new", None, b"v"]
+    with store.using(1) as db:
+        assert db.get(b"i-1") == b"elsewhere"
+    assert (store.persisted_offset(A), store.persisted_offset(B)) == (9, 1)
+    assert store.failure is None
+
+
+def test_a_record_of_the_changelog_without_a_key_is_nobodys(tmp_path: Path) -> None:
+    """Another producer wrote it. Its offset counts, or it would be read again for ever."""
+    store = opened(tmp_path)
+
+    store.apply_changelog_batch(
+        [run(A, Fetched(0, b"v", b"i-1"), Fetched(1, b"v", None))], bytes, bytes
+    )
+
+    assert store.persisted_offset(A) == 1
+    with store.using(0) as db:
+        assert db.get(b"i-1") == b"v"
+
+
+def test_what_a_disk_does_not_take_moves_no_offset(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    store.apply_changelog_batch([run(A, Fetched(0, b"v"))], bytes, bytes)
+    closed(store)
+    path = Path(store.partition_path(0))
+    path.rename(tmp_path / "elsewhere")
+    path.write_text("in the way")
+
+    store.apply_changelog_batch([run(A, Fetched(1, b"v"))], bytes, bytes)
+
+    assert isinstance(store.failure, StoreError)
+    path.unlink()
+    (tmp_path / "elsewhere").rename(path)
+    assert opened(tmp_path).persisted_offset(A) == 0
 
 
 def test_what_is_applied_is_not_read_again(tmp_path: Path) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from streams.core.records import Basis, Decision, Deferred, Intent, PutOff, Reason, Verdict
+from streams.core.records import (
+    Basis,
+    Decision,
+    Deferred,
+    Intent,
+    PutOff,
+    Reason,
+    Verdict,
+    encode_record,
+)
 from streams.errors import OwnershipLost
 from streams.worker.state.table import SCAN_CHUNK
 from tests.support.event_loop import until_idle
@@ -125,7 +134,8 @@ async def test_what_was_swept_stays_forgotten_in_a_store_opened_again(
 
 async def test_size_counts_interactions_once(shop: Shop) -> None:
     await shop.put(shop.record("i-1"), shop.record("i-2"), shop.record("i-1"))
-    await shop.table.put(shop.assignment, PARTITION + 1, shop.record("i-3"))
+    elsewhere = {(PARTITION + 1, "i-3"): encode_record(shop.record("i-3"))}
+    await shop.table.put_all(shop.assignment, elsewhere)
 
     assert shop.table.size == 3
 

@@ -21,7 +21,7 @@ async def test_what_is_put_can_be_got(shop: Shop) -> None:
     assert shop.get("i-2") is None
     assert shop.table.get(PARTITION + 1, "i-1") is None
     (queued,) = shop.changelog.queued
-    message = queued.message
+    (message,) = queued.messages
     assert (message.key, message.partition) == (b"i-1", PARTITION)
     assert message.headers == (("worker.generation", b"1"),)
     assert message.value is not None

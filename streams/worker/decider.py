@@ -1,0 +1,137 @@
+"""What both ways to a verdict share: the quick one (``quick_path``) and that through a lane
+(``processor``). It reads an interaction's record, and says what becomes of it. It writes nothing.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from streams.clock import Clock, rfc3339
+from streams.core import decision
+from streams.core.decision import Policy
+from streams.core.envelope import InteractionEvent
+from streams.core.inquiry import Inquiry
+from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
+from streams.core.redelivery import of_life
+from streams.core.retry_policy import PATCHES, PatchPolicy
+from streams.core.sequence import gaps
+from streams.errors import KafkaError, WorkerError
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.group_commit import GroupCommit
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.state.table import InteractionTable
+
+# Errors that are no fault of the record in hand, and never become its outcome: a lost partition, a
+# full disk, a Kafka that does not acknowledge, a process out of memory.
+NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
+
+
+class Decider:
+    """Reads the table as the groups that are under way will leave it."""
+
+    def __init__(
+        self,
+        *,
+        table: InteractionTable,
+        commits: GroupCommit,
+        policy: Policy,
+        patches: PatchPolicy = PATCHES,
+        clock: Clock,
+        metrics: WorkerMetrics,
+        dead_letter_limit: DeadLetterLimit,
+    ) -> None:
+        self._table = table
+        self._commits = commits
+        self._policy = policy
+        self._patches = patches
+        self._clock = clock
+        self._metrics = metrics
+        self._dead_letter_limit = dead_letter_limit
+
+    def known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+        """The interaction's record in the table, as far as it is valid in this life of the log;
+        else a new one. Raises StoreError."""
+        partition, interaction_id = record.tp.partition, event.interaction_id
+        known = self._commits.state((partition, interaction_id))
+        if known is None:
+            known = self._table.get(partition, interaction_id)
+        return _never_seen(record, event) if known is None else of_life(known, record.life)
+
+    def unexpired(
+        self, record: SourceRecord, event: InteractionEvent, known: InteractionRecord
+    ) -> InteractionRecord:
+        """The interaction's record; a new one in the place of one past its TTL."""
+        return _never_seen(record, event) if self._table.expired(known) else known
+
+    def inquiry(
+        self, record: SourceRecord, event: InteractionEvent, known: InteractionRecord
+    ) -> Inquiry:
+        """What is asked about the source record, at its first step."""
+        return Inquiry(
+            known,
+            event,
+            record.source.offset,
+            self._policy,
+            returned=record.returned_at is not None,
+            redriven=record.redriven > 0,
+            limits=self._patches,
+        )
+
+    def timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
+        """The verdict with the time of the decision, and how long it took."""
+        now = self._clock.time()
+        return msgspec.structs.replace(
+            verdict,
+            decided_at=rfc3339(now),
+            latency_ms=round((self._clock.monotonic() - record.taken_up_at) * 1000, 3),
+            end_to_end_ms=round((now - record.occurred_at) * 1000, 3),
+        )
+
+    def decided(
+        self,
+        record: SourceRecord,
+        event: InteractionEvent,
+        known: InteractionRecord,
+        verdict: Verdict,
+    ) -> tuple[Verdict, InteractionRecord]:
+        """The verdict with the times of the decision, and the interaction's record with it."""
+        verdict = self.timed(record, verdict)
+        after = decision.apply(
+            known,
+            event,
+            record.source.offset,
+            verdict,
+            round(self._clock.time() * 1000),
+            returned_at=record.returned_at,
+            redriven=record.redriven,
+            is_open=record.is_open,
+        )
+        return verdict, after
+
+    def count_gaps(self, known: InteractionRecord, after: InteractionRecord) -> None:
+        """Count the gaps in its sequence that a source record has opened or closed."""
+        self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
+
+    def count(self, verdict: Verdict) -> None:
+        """Count a source record for DEAD_LETTER_LIMIT, if Genesys Cloud was asked about it or this
+        program failed on it. A record that is to be looked at again has no answer yet and is not
+        counted."""
+        internal = verdict.reason is Reason.INTERNAL_ERROR
+        if (verdict.basis is not Basis.API and not internal) or (
+            verdict.reason is Reason.NOT_YET_VISIBLE
+        ):
+            return
+        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
+        self._dead_letter_limit.count(
+            verdict.reason.value if failed else None, self._clock.monotonic()
+        )
+
+
+def is_plain(verdict: Verdict) -> bool:
+    """Whether the outcome is all that has to be published: no dead letter, no deferral."""
+    return verdict.decision is not Decision.FAILED and verdict.put_off is None
+
+
+def _never_seen(record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+    return InteractionRecord(interaction_id=event.interaction_id, life=record.life)

@@ -1,0 +1,298 @@
+"""One incarnation of a worker in a world: all its own parts on doubles of table, API and Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
+
+from streams.core.decision import Policy
+from streams.core.envelope import InteractionEvent, parse
+from streams.core.interaction import Interaction
+from streams.core.records import InteractionRecord, Source, decode_record
+from streams.core.retry_policy import DeferralPolicy
+from streams.errors import EnvelopeError, NotFound
+from streams.genesys.api import CallContext, GenesysApi
+from streams.kafka.message import Message
+from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
+from streams.wire.retries import read_returned
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.decider import Decider
+from streams.worker.group_commit import GroupCommit
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.outcomes import OutcomePublisher
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.processor import RecordProcessor
+from streams.worker.quick_path import QuickPath
+from streams.worker.spans import RecordSpans
+from streams.worker.state.table import InteractionTable
+from tests.support.journal import JournalingFrontier
+from tests.support.world import CODE, EVENTS, RETRIES, TOPICS, TTL_SECONDS, Crashed, Sent, World
+
+
+class StandInTable(InteractionTable):
+    """The interactions table in a dict that outlives the worker."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._clock = world.clock
+        self._ttl_ms = TTL_SECONDS * 1000
+
+    def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
+        assert partition == EVENTS.partition
+        return self._world.records.get(interaction_id)
+
+    async def put_all(
+        self, assignment: Assignment, records: Mapping[tuple[int, str], bytes]
+    ) -> None:
+        assert {partition for partition, _ in records} == {EVENTS.partition}
+        await assignment.owned()
+        decoded = [decode_record(record) for record in records.values()]
+        await self._world.effects(
+            [
+                ("verdict" if each.intent is None else "intent", partial(self._keep, each))
+                for each in decoded
+            ]
+        )
+
+    def _keep(self, record: InteractionRecord) -> None:
+        self._world.records[record.interaction_id] = record
+
+
+class StandInApi:
+    """GenesysApi on the world's one interaction; one try a call."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        assert interaction_id == self._world.interaction.id
+        self._count(context)
+        await self._world.effect("GET", self._fetched)
+        return self._world.interaction
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
+    ) -> int:
+        assert interaction_id == self._world.interaction.id
+        self._count(context)
+        await self._world.effect("PATCH", lambda: self._patched(code, etag))
+        return 200
+
+    def _count(self, context: CallContext) -> None:
+        context.guard()
+        context.calls += 1
+        context.attempts = 1
+
+    def _fetched(self) -> None:
+        if self._world.fetches:
+            self._world.fetches.popleft()(self._world)
+
+    def _patched(self, code: str, etag: str | None) -> None:
+        self._world.arrive_late()
+        if self._world.patches:
+            self._world.patches.popleft()(self._world, code, etag)
+        else:
+            self._world.take(code, etag)
+
+
+class OneInteraction(StandInApi):
+    """Knows i-1, as an API that is asked for any other id says so."""
+
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        if interaction_id != "i-1":
+            self._count(context)
+            raise NotFound("no such interaction", status=404)
+        return await super().fetch(interaction_id, context)
+
+
+class RecordingPublisher(Publisher):
+    """Publisher into the world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def publish(self, message: Message) -> Acknowledged:
+        await self._world.effects([self._effect(message)])
+        return Acknowledged(message.topic, message.partition or 0, len(self._world.sent) - 1)
+
+    async def enqueue_all(
+        self, messages: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        offset = len(self._world.sent)
+        await self._world.effects([self._effect(message) for message in messages])
+        acknowledged = asyncio.get_running_loop().create_future()
+        acknowledged.set_result(AcknowledgedRun(0, offset, messages))
+        return [acknowledged]
+
+    def _effect(self, message: Message) -> tuple[str, Callable[[], None]]:
+        name = {
+            TOPICS.outcomes: "outcome",
+            TOPICS.dead_letters: "dead letter",
+            TOPICS.retries: "put off",
+        }[message.topic]
+        sent = Sent(message.topic, message.key, message.value, message.headers)
+        return name, partial(self._world.sent.append, sent)
+
+    async def enqueue(self, *_: Any, **__: Any) -> asyncio.Future[Acknowledged]:
+        raise AssertionError("the processor waits for each acknowledgement")
+
+
+class MortalCommit(GroupCommit):
+    """A crash in a step of a group is the end of whoever waits for the group, too."""
+
+    async def _guarded(self, step: Coroutine[Any, Any, None], publishing: Any = None) -> None:
+        async def mortal() -> None:
+            try:
+                await step
+            except Crashed as crash:
+                self._fail(crash, publishing)
+
+        await super()._guarded(mortal(), publishing)
+
+
+class Worker:
+    """One incarnation: a processor, an assignment, and what it takes to send a record down."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        policy: Policy | None = None,
+        deferrals: DeferralPolicy | None = None,
+        dead_letter_limit: DeadLetterLimit | None = None,
+        committed: int = 0,
+        random: Random | None = None,
+        tracer: trace.Tracer | None = None,
+        api: GenesysApi | None = None,
+        publisher: Publisher | None = None,
+        table: InteractionTable | None = None,
+        session_alive: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.world = world
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.assignment = Assignment(1, {}, session_alive=session_alive)
+        self.frontier = JournalingFrontier(committed, world)
+        self.assignment.frontiers[EVENTS] = self.frontier
+        self.retries = JournalingFrontier(0, world)
+        self.assignment.frontiers[RETRIES] = self.retries
+        self.table = table or StandInTable(world)
+        self.failures: list[BaseException] = []
+        publisher = publisher or RecordingPublisher(world)
+        policy = policy or Policy(code=CODE)
+        spans = RecordSpans(tracer or TracerProvider().get_tracer("test"), app_id="test-app")
+        outcomes = OutcomePublisher(
+            publisher=publisher,
+            topics=TOPICS,
+            app_id="test-app",
+            metrics=self.metrics,
+            spans=spans,
+        )
+        self.commits = MortalCommit(
+            table=self.table,
+            publisher=publisher,
+            metrics=self.metrics,
+            spans=spans,
+            on_failure=self.failures.append,
+        )
+        decider = Decider(
+            table=self.table,
+            commits=self.commits,
+            policy=policy,
+            clock=world.clock,
+            metrics=self.metrics,
+            dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
+        )
+        self.quick_path = QuickPath(
+            decider=decider, outcomes=outcomes, commits=self.commits, metrics=self.metrics
+        )
+        self.processor = RecordProcessor(
+            decider=decider,
+            api=api or StandInApi(world),
+            outcomes=outcomes,
+            policy=policy,
+            deferrals=deferrals or DeferralPolicy(),
+            clock=world.clock,
+            random=random or Random(7),
+            metrics=self.metrics,
+            commits=self.commits,
+            spans=spans,
+        )
+
+    def take_up(
+        self,
+        value: bytes | None,
+        offset: int = 0,
+        *,
+        key: bytes | None = b"i-1",
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> SourceRecord:
+        self.frontier.skip_to(offset)
+        self.frontier.take_up(offset)
+        return SourceRecord(
+            assignment=self.assignment,
+            tp=EVENTS,
+            offset=offset,
+            key=key,
+            value=value,
+            headers=headers,
+            timestamp=self.world.clock.time(),
+            taken_up_at=self.world.clock.monotonic(),
+            event=parsed(value),
+            source=Source(EVENTS.topic, EVENTS.partition, offset),
+        )
+
+    def returned(self, sent: Sent, offset: int) -> SourceRecord:
+        """What the world has in ``retries``, taken up at this offset of it."""
+        returned = read_returned(sent.headers)
+        self.retries.skip_to(offset)
+        self.retries.take_up(offset)
+        return SourceRecord(
+            assignment=self.assignment,
+            tp=RETRIES,
+            offset=offset,
+            key=sent.key,
+            value=sent.value,
+            headers=tuple(sent.headers),
+            timestamp=self.world.clock.time(),
+            taken_up_at=self.world.clock.monotonic(),
+            event=parsed(sent.value),
+            source=returned.source,
+            attempt=returned.put_off.attempt,
+            redriven=returned.redriven,
+            not_before=returned.put_off.not_before / 1000,
+        )
+
+    async def resume(self, sent: Sent, offset: int = 0) -> None:
+        """Send a record that was put off down once more."""
+        async with asyncio.timeout(20):
+            await self.processor.process(self.returned(sent, offset))
+
+    async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
+        async with asyncio.timeout(20):
+            await self.processor.process(self.take_up(value, offset, **kafka))
+
+
+def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:
+    try:
+        read = parse(value or b"")
+    except EnvelopeError as error:
+        return error
+    assert read is not None
+    return read
+
+
+def samples(metrics: WorkerMetrics) -> Mapping[str, float]:
+    """Every sample by its name, summed over its labels."""
+    sums: dict[str, float] = {}
+    for metric in metrics.registry.collect():
+        for sample in metric.samples:
+            sums[sample.name] = sums.get(sample.name, 0) + sample.value
+    return sums
