@@ -105,19 +105,7 @@ class Topics:
         for made in self._admin.create_topics(new).values():
             made.result(ANSWER_SECONDS)
         for topic in (*stamped, self.changelog):
-            self._await(topic)
-
-    def _await(self, topic: str) -> None:
-        """Until each partition has its leader: on a busy machine that takes a moment longer."""
-        deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            try:
-                self.ends(topic)
-                return
-            except KafkaException:
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(POLL_SECONDS)
+            self.ends(topic)
 
     def delete(self) -> None:
         """These, and what the contender has made for itself."""
@@ -165,7 +153,18 @@ class Topics:
             raise click.ClickException(f"{topic} took not all: {refused[0]}")
 
     def ends(self, topic: str) -> dict[int, int]:
-        """The offset behind the last record of each partition."""
+        """The offset behind the last record of each partition. A partition that is new, or whose
+        broker got no turn on a busy machine, has no leader for a moment: it is asked again."""
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._ends(topic)
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
+
+    def _ends(self, topic: str) -> dict[int, int]:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's one hole
         asked = dict.fromkeys(_at(topic, range(self.partitions)), latest)
         answers = self._admin.list_offsets(asked)
