@@ -14,7 +14,7 @@ SCRIPTS := scripts/kafka scripts/compose-check
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka storm lint format bench mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka storm lint format bench bench-sweeps mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,8 +69,13 @@ format: $(READY) ## lay the code out as `make lint` wants it
 	@$(BIN)/ruff check --fix . $(SCRIPTS)
 	@$(BIN)/ruff format . $(SCRIPTS)
 
-bench: $(READY) ## throughput against what the latency of the API allows
-	@$(BIN)/python -m benchmarks.throughput $(ARGS)
+bench: $(READY) ## the worker beside its peers, some 20 minutes (ARGS="--quick --only no-calls")
+	@scripts/kafka-jars > /dev/null
+	@$(BIN)/python -m benchmarks.goals $(ARGS)
+
+bench-sweeps: $(READY) ## how cost grows with keys, partitions, workers, calls, latency, slots
+	@scripts/kafka-jars > /dev/null
+	@$(BIN)/python -m benchmarks.sweeps $(ARGS)
 
 mutants: $(READY) ## each guarantee's mechanism taken out once: its tests must notice (ARGS=NAME)
 	@$(BIN)/python -m tests.mutants $(ARGS)

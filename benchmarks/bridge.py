@@ -25,7 +25,7 @@ import aiohttp
 import click
 
 from benchmarks.failing import event
-from benchmarks.throughput import ROOT, broker, process
+from benchmarks.harness import ROOT, broker, process
 from benchmarks.watch import Memory
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings

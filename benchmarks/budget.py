@@ -29,7 +29,7 @@ import click
 import msgspec
 from confluent_kafka import Producer
 
-from benchmarks.throughput import ROOT, broker, process
+from benchmarks.harness import ROOT, broker, process
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator

@@ -40,8 +40,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.budget import truth
 from benchmarks.failing import send
+from benchmarks.harness import ROOT, Rate, broker, measure, process
 from benchmarks.put_off import Batch, Loader
-from benchmarks.throughput import ROOT, Rate, broker, measure, process
 from benchmarks.watch import Memory
 from streams.clock import epoch_ms
 from streams.kafka.topics import apply_topics

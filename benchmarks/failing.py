@@ -27,7 +27,7 @@ import click
 import msgspec
 
 from benchmarks.budget import truth
-from benchmarks.throughput import ROOT, broker, measure, process
+from benchmarks.harness import ROOT, broker, measure, process
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher

@@ -23,7 +23,7 @@ from pathlib import Path
 import click
 
 from benchmarks.fuzzing.run import PREFIX, Amounts, Result, run
-from benchmarks.throughput import broker
+from benchmarks.harness import broker
 from streams.settings import Settings
 
 SHOWN = 20

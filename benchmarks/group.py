@@ -19,7 +19,7 @@ import msgspec
 from confluent_kafka import Consumer, ConsumerGroupState, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from benchmarks.throughput import ROOT, process
+from benchmarks.harness import ROOT, process
 from benchmarks.watch import ANSWER_SECONDS, BATCH, FATAL_ONLY, Published
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import Source

@@ -27,7 +27,7 @@ import aiohttp
 import click
 import msgspec
 
-from benchmarks.throughput import ROOT, announced, process
+from benchmarks.harness import ROOT, announced, process
 from streams.cli.main import run as run_command
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import InteractionRecord

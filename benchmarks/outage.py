@@ -28,7 +28,7 @@ import click
 from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.throughput import broker
+from benchmarks.harness import broker
 from streams.genesys.breaker import BreakerPolicy
 from streams.kafka.topics import apply_topics
 from streams.local.generator.population import population

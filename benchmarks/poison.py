@@ -30,7 +30,7 @@ import click
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from benchmarks.throughput import broker
+from benchmarks.harness import broker
 from streams.kafka.connection import librdkafka_options
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.generator.population import population

@@ -32,7 +32,7 @@ import click
 
 from benchmarks.bare import CALL_SECONDS
 from benchmarks.group import Group, Load, Program, Progress, wait_until
-from benchmarks.throughput import ROOT, announced, broker, process
+from benchmarks.harness import ROOT, announced, broker, process
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.settings import Settings
 

@@ -9,7 +9,7 @@ tried three times with a growing pause, a 429 is waited out, a 401 gets a new to
 carries If-Match; bytes that are no event, and records whose tries are used up, are published as
 failed and put into the dead letters. What it lacks is all that Faust's documentation does not
 speak of.
-Run by throughput.py, and by the storm (`make storm PROGRAM=textbook`).
+Run by goals.py, and by the storm (`make storm PROGRAM=textbook`).
 """
 
 from __future__ import annotations

@@ -22,7 +22,11 @@ ASSIGNMENT = re.compile(r"[A-Z_]+=.*", re.DOTALL)
 VALUES = {"TIME": "2026-01-05T08:00:00Z", "N": "1"}
 
 # Programs that a target of the Makefile hands its ARGS to.
-MODULES = {"tests.chaos": "tests.chaos.__main__", "benchmarks.throughput": "benchmarks.throughput"}
+MODULES = {
+    "tests.chaos": "tests.chaos.__main__",
+    "benchmarks.goals": "benchmarks.goals",
+    "benchmarks.sweeps": "benchmarks.sweeps",
+}
 
 Command = list[str]
 
@@ -166,6 +170,7 @@ def test_commands_are_found_wherever_they_are_shown() -> None:
         "make storm SECONDS=long",
         "make storm ARGS=--gone",
         "make bench ARGS=--gone",
+        "make bench-sweeps ARGS=--gone",
         "make lint SECONDS=300",
     ],
 )
