@@ -26,12 +26,12 @@ def http() -> None:
 
         # Missing settings are reported before anything is started.
         settings = Settings.load(Settings.bridge_api_keys, otel.settle)
-        from streams.bridge.run import run_bridge
+        from streams.bridge.http.run import run_http_bridge
         from streams.telemetry import logging, tracing
 
         logging.configure(settings.log_format, settings.log_level)
         tracing.configure("genesys-streams-bridge")
     try:
-        serve(lambda stop: run_bridge(settings, stop))
+        serve(lambda stop: run_http_bridge(settings, stop))
     finally:
         tracing.shutdown()

@@ -11,7 +11,7 @@ import aiohttp
 import aiokafka
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings

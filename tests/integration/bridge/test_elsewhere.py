@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from tests.integration.bridge.gated import Scene, serving
 from tests.integration.bridge.running import event
 

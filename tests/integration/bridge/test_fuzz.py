@@ -20,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.bridge.http import TRACE_BYTES, Limits
+from streams.bridge.http.front import TRACE_BYTES, Limits
 from streams.core.envelope import UPDATE_DETAIL_TYPE, readable_interaction_id
 from streams.errors import PublishError
 from streams.kafka.message import Message
