@@ -17,6 +17,7 @@ from tests.mutants import (
     records,
     session,
     settings,
+    sqs,
     taking_up,
 )
 
@@ -33,4 +34,5 @@ MUTANTS = (
     *records.MUTANTS,
     *session.MUTANTS,
     *settings.MUTANTS,
+    *sqs.MUTANTS,
 )

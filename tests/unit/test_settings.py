@@ -63,6 +63,7 @@ DEFAULTS = [
     ("BRIDGE_HOST", "127.0.0.1"),
     ("BRIDGE_PORT", 8080),
     ("BRIDGE_API_KEY", None),
+    ("BRIDGE_QUEUE_URL", None),
     ("WORKER_HOST", "127.0.0.1"),
     ("WORKER_PORT", 6066),
     ("LOG_FORMAT", "console"),
@@ -729,6 +730,28 @@ class TestBridgeKeys:
         message = refusal(Settings.load().bridge_api_keys)
         assert message.startswith("BRIDGE_API_KEY: required")
         assert host in message
+
+
+class TestQueueUrl:
+    @pytest.mark.parametrize(
+        "url",
+        ["https://sqs.eu-central-1.amazonaws.com/123456789012/events", "http://127.0.0.1:5000/1/q"],
+    )
+    def test_it_is_taken_as_it_is(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=f" {url} ")
+        assert Settings.load().queue_url() == url
+
+    def test_it_is_required_by_the_bridge_from_sqs_alone(self, environment: Environment) -> None:
+        environment()
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: required")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["events", "arn:aws:sqs:eu-central-1:1:events", "https://host", "https://a:b@host/1/q"],
+    )
+    def test_what_is_no_queue_is_refused(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=url)
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: ")
 
 
 class TestAdvertisedUrl:
