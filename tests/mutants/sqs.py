@@ -1,5 +1,5 @@
-"""The bridge from SQS: a message is deleted once Kafka has it, and held within limits while Kafka is
-away (promises 7 and 11)."""
+"""The bridge from SQS: a message is deleted once Kafka has it, and held within limits while Kafka
+is away (promises 7 and 11)."""
 
 from __future__ import annotations
 
