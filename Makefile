@@ -14,7 +14,7 @@ SCRIPTS := scripts/kafka scripts/compose-check
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-kafka storm lint format bench mutants compose-check lock
+.PHONY: help demo test coverage test-kafka test-sqs storm lint format bench mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ coverage: $(READY) ## the share of the program that `make test` runs, processes 
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
 	@$(BIN)/python -m pytest --kafka -m kafka -rfEs $(ARGS)
+
+test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
+	@$(BIN)/python -m pytest -m "sqs and not kafka" -rfEs $(ARGS)
 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7

@@ -7,16 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.bridge.running import ROOT, Program
-from tests.support.aws import Aws, moto
 
 Start = Callable[..., Program]
-
-
-@pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """One for the whole run: each test makes what it needs."""
-    with moto(tmp_path_factory.mktemp("moto") / "log") as server:
-        yield server
 
 
 @pytest.fixture
