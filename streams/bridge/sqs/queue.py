@@ -33,6 +33,10 @@ POLL_SECONDS = 2
 # A request that has to come back before the leases are over, so not long after a usual answer.
 CALL_SECONDS = 5.0
 
+# How long a poll may take beyond its own time. What it brings is lost until the visibility timeout
+# is over when it is given up, so it has longer than other requests.
+POLL_SLACK_SECONDS = 10.0
+
 # Requests under way at once: the polls, the deletions, the renewals, with some to spare. With fewer
 # connections than that, a renewal would wait for a poll to end.
 CONNECTIONS = 32
@@ -76,7 +80,7 @@ class SqsQueue:
         return int(given) if given.isdecimal() else 0
 
     async def receive(self, seconds: int) -> Sequence[QueueMessage]:
-        async with _asking("ReceiveMessage", POLL_SECONDS + CALL_SECONDS):
+        async with _asking("ReceiveMessage", POLL_SECONDS + POLL_SLACK_SECONDS):
             answer = await self._client.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=MOST,
@@ -130,7 +134,7 @@ async def connected(url: str, region: str | None) -> AsyncIterator[SqsQueue]:
             )
         config = AioConfig(
             connect_timeout=CALL_SECONDS,
-            read_timeout=POLL_SECONDS + CALL_SECONDS,
+            read_timeout=POLL_SECONDS + POLL_SLACK_SECONDS,
             max_pool_connections=CONNECTIONS,
             # One more try for a connection that was closed while it was idle. All other waits are
             # ours, so that what fails is told at once.

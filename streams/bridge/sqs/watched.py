@@ -16,7 +16,7 @@ from streams.errors import QueueError
 
 log = logging.getLogger(__name__)
 
-# What failed is asked again within 30 s: 7 s for a poll without an answer, 20 s of waiting. A
+# What failed is asked again within 32 s: 12 s for a poll without an answer, 20 s of waiting. A
 # failure that is older is of something that nobody needs any more, such as the renewal of a message
 # that has been deleted since.
 TROUBLE_SECONDS = 60.0
