@@ -37,6 +37,9 @@ _NO_BLANK = re.compile(r"[!-~]{1,255}")
 # RFC 6749, scope. The scopes go into a form; a token server answers 400 to other characters.
 _SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
 
+# No name, path, password or scope is longer: what is longer was pasted there by mistake.
+_LONGEST = 1024
+
 _HOST = "a host's name or address"
 _HEADER = "1 to 1024 printable ASCII characters"
 _PATH = "a path of at most 1024 printable characters"
@@ -84,7 +87,7 @@ class Settings(BaseModel):
     genesys_cloud_scopes: str = Field(
         "interaction:read interaction:write",
         pattern=_SCOPES,
-        max_length=1024,
+        max_length=_LONGEST,
         description="OAuth scopes separated by blanks, at most 1024 characters",
     )
     genesys_api: Literal["interactions", "conversations"] = "interactions"
@@ -102,6 +105,7 @@ class Settings(BaseModel):
 
     kafka_bootstrap_servers: str = Field(
         "localhost:9092",
+        # Thirty brokers with the longest names that DNS allows.
         max_length=8192,
         description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
     )
@@ -195,7 +199,8 @@ class Settings(BaseModel):
     @classmethod
     def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
         # A path is quoted in errors and in the log.
-        if value is not None and not (_plain(value).isprintable() and len(_plain(value)) <= 1024):
+        text = "" if value is None else _plain(value)
+        if not text.isprintable() or len(text) > _LONGEST:
             raise ValueError("not printable")
         return value
 

@@ -70,12 +70,12 @@ class Delivery:
                 )
                 return await self._publish(message, sender, event)
             case Malformed() as malformed:
-                await self._bury(body, malformed, sender, also)
+                await self._publish_dead_letter(body, malformed, sender, also)
                 return malformed
             case Skipped() as skipped:
                 return skipped
 
-    async def _bury(
+    async def _publish_dead_letter(
         self, body: bytes, malformed: Malformed, sender: Context, also: Headers
     ) -> None:
         letter = malformed.dead_letter(body, self._clock.time())

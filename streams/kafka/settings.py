@@ -17,7 +17,9 @@ from streams.refusal import all_of, required
 SecurityProtocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism: TypeAlias = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
-# Without a port, aiokafka, librdkafka and Faust all use 9092.
+# The port that aiokafka, librdkafka and Faust use when none is given (tests/unit/libraries).
+_USUAL_PORT = 9092
+
 _SERVER = re.compile(r"((?P<host>[^\[\]:]+)|\[(?P<ipv6>[^\]]+)\])(:(?P<port>[0-9]{1,5}))?")
 
 # Given to OpenSSL for every key: without it, OpenSSL asks for a passphrase at the terminal, and a
@@ -110,7 +112,8 @@ class KafkaSettings:
 def server_list(text: str) -> str:
     """The list ``HOST:PORT,…`` without blanks and empty entries. Raises ValueError if it is none.
 
-    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka fails.
+    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka raises ValueError
+    (tests/unit/libraries).
     """
     servers = [server.strip() for server in text.split(",") if server.strip()]
     if not servers or not all(map(_is_server, servers)):
@@ -120,7 +123,7 @@ def server_list(text: str) -> str:
 
 def _is_server(text: str) -> bool:
     match = _SERVER.fullmatch(text)
-    if match is None or not 1 <= int(match["port"] or 9092) <= 65535:
+    if match is None or not 1 <= int(match["port"] or _USUAL_PORT) <= 65535:
         return False
     return is_host(match["host"]) if match["host"] is not None else is_ipv6(match["ipv6"])
 
@@ -140,13 +143,13 @@ def _check_key(certificate: Path, key: Path | None) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, NO_PASSPHRASE)
     except ssl.SSLError:
         if key is None:
-            told = f"required, for there is no private key in {certificate}, but not set"
+            missing = f"required, for there is no private key in {certificate}, but not set"
         else:
-            told = (
+            missing = (
                 f"no private key in {key} that fits KAFKA_SSL_CERTFILE; name a file that has it "
                 "in PEM, without a passphrase"
             )
-        raise SettingsError(f"KAFKA_SSL_KEYFILE: {told}") from None
+        raise SettingsError(f"KAFKA_SSL_KEYFILE: {missing}") from None
 
 
 def _check_readable(name: str, path: Path) -> None:

@@ -50,16 +50,17 @@ CREATE_TIMEOUT_SECONDS = 30.0
 
 # librdkafka sends some requests to the controller that its last metadata names, and waits for that
 # broker even when it is dead. After this long the metadata is fetched again, and with it the
-# controller's name.
+# controller's name (tests/kafka/test_topics.py kills a broker right before).
 CONTROLLER_SECONDS = 2.0
 
 # A worker that is started right after `topics apply` may ask a broker that has not heard of a new
 # topic yet. The worker asks again for this long before it calls the topic missing.
 MISSING_AFTER_SECONDS = 2.0
 
+# Between two looks at a cluster that does not know a topic, or has no broker, yet.
 POLL_SECONDS = 0.1
 
-# The ids of librdkafka's mock clusters begin with this.
+# The ids of librdkafka's mock clusters begin with this (test_librdkafka.py).
 _MOCK_CLUSTER_ID = "mockCluster"
 
 COMPRESSION = "compression.type"
@@ -67,7 +68,8 @@ COMPRESSION = "compression.type"
 # The value of that setting with which each producer chooses the codec.
 ANY_CODEC = "producer"
 
-# The topic id that the client reports for a broker without topic ids: sixteen zero bytes in base64.
+# The topic id that the client reports for a broker without topic ids (before KIP-516): sixteen zero
+# bytes in base64 (test_librdkafka.py).
 _NO_TOPIC_ID = "A" * 22
 
 _NO_SUCH_TOPIC_FOR_US = (
@@ -91,7 +93,7 @@ class VerifiedTopics:
 class Identity:
     """The ids of the cluster and the topics. A topic made anew under its old name has another id.
 
-    ``cluster`` is empty, and a topic is left out, when the broker does not tell the id: the
+    ``cluster`` is empty, and a topic is left out, when the broker does not say the id: the
     embedded broker, and brokers before 2.8.
     """
 
@@ -205,13 +207,13 @@ class TopicsAdmin:
         ids: dict[str, str] = {}
         for name, answer in answers.items():
             try:
-                told = str(answer.result().topic_id or "")
+                topic_id = str(answer.result().topic_id or "")
             except KafkaException as exc:
                 if exc.args[0].code() not in _NO_SUCH_TOPIC_FOR_US:
                     raise KafkaError(f"cannot ask for the id of {name}: {_reason(exc)}") from exc
                 continue
-            if told not in ("", _NO_TOPIC_ID):
-                ids[name] = told
+            if topic_id not in ("", _NO_TOPIC_ID):
+                ids[name] = topic_id
         return Identity(cluster, ids)
 
     def create(self, topic: DeclaredTopic) -> None:
@@ -287,8 +289,8 @@ def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[Sta
 def create_changelog(settings: KafkaSettings, name: str) -> None:
     """Create the changelog if it is missing: the one topic that a worker creates by itself.
 
-    This is not left to Faust, which gives up when the broker that it happens to ask is down. Raises
-    TopicsError, KafkaError.
+    This is not left to Faust, which needs the broker that it happens to ask: see
+    tests/kafka/test_worker_ends.py. Raises TopicsError, KafkaError.
     """
     admin = TopicsAdmin(settings)
     cluster = admin.cluster()
@@ -297,7 +299,7 @@ def create_changelog(settings: KafkaSettings, name: str) -> None:
 
 
 def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) -> Cluster:
-    """Create those of the named topics that are missing; return the cluster once it tells of all of
+    """Create those of the named topics that are missing; return the cluster once it knows all of
     them. Raises TopicsError when it does not, or when a topic can not be created; KafkaError."""
     for topic in state.fitted:
         if topic.name not in names or topic.name in state.cluster.topics:
@@ -309,7 +311,7 @@ def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) ->
     cluster = admin.cluster_with(names, patience=CREATE_TIMEOUT_SECONDS)
     if unknown := [name for name in names if name not in cluster.topics]:
         raise TopicsError(
-            f"created, but no broker tells of {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
+            f"created, but no broker knows {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
             "later; this client may lack the right to describe them"
         )
     return cluster

@@ -34,7 +34,7 @@ class FastClock:
     async def sleep(self, seconds: float) -> None:
         """Ends early when the clock jumps past its end."""
         until = self.monotonic() + seconds
-        while (left := until - self.monotonic()) > 0:  # noqa: ASYNC110 - nobody tells of a jump
+        while (left := until - self.monotonic()) > 0:  # noqa: ASYNC110 - no event says that it jumps
             await asyncio.sleep(min(left / self.SPEED, 0.02))
         await asyncio.sleep(0)
 

@@ -236,7 +236,7 @@ class SqsBridge:
             there = self._kafka_trouble() is None
             await asyncio.wait(delivering, timeout=policy.last_deliveries if there else 0)
         # A cancelled delivery may have reached Kafka all the same. The event comes again then, and
-        # the worker tells it as a duplicate.
+        # its outcome is a duplicate.
         await _cancelled(delivering)
         deleting = asyncio.create_task(hands.deleted())
         await asyncio.wait({deleting}, timeout=policy.last_deletions)

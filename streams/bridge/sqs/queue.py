@@ -137,7 +137,7 @@ async def connected(url: str, region: str | None) -> AsyncIterator[SqsQueue]:
             read_timeout=POLL_SECONDS + POLL_SLACK_SECONDS,
             max_pool_connections=CONNECTIONS,
             # One more try for a connection that was closed while it was idle. All other waits are
-            # ours, so that what fails is told at once.
+            # ours, so that what fails is logged at once.
             retries={"mode": "standard", "total_max_attempts": 2},
             user_agent_extra="genesys-streams",
         )

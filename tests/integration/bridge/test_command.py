@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.integration.bridge.running import LISTENING, ROOT, Program, event, post, until_ready
+from tests.support.bridges import LISTENING, ROOT, Program, event, post, until_ready
 
 LEAVE_SECONDS = 10.0
 
@@ -161,9 +161,9 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(
     assert "s3cret" not in bridge.output
 
 
-def test_a_taken_port_is_named(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+def test_a_port_in_use_is_named(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
         bridge = start(BRIDGE_PORT=port)
         assert bridge.wait(20) == 2
     assert f"cannot listen on 127.0.0.1 port {port}" in bridge.output

@@ -11,15 +11,11 @@ import cfnlint.decode
 import pytest
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE
+from tests.unit.deploy.detail_types import CONVERSATIONS
 
 TEMPLATES = sorted(
     (Path(__file__).resolve().parents[3] / "deploy" / "aws" / "cloudformation").glob("*.yaml")
 )
-
-CONVERSATIONS = [
-    f"v2.detail.events.conversation.{{id}}.{name}"
-    for name in ("user.end", "customer.end", "acw", "wrapup", "outbound")
-]
 
 
 def read(name: str) -> dict[str, Any]:

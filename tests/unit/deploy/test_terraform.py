@@ -12,7 +12,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from tests.unit.deploy.test_cloudformation import CONVERSATIONS
+from tests.unit.deploy.detail_types import CONVERSATIONS
 
 FILES = sorted((Path(__file__).resolve().parents[3] / "deploy" / "aws" / "terraform").glob("*.tf"))
 

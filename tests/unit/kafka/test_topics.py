@@ -15,7 +15,7 @@ from streams.settings import Settings
 MakeSettings = Callable[..., Settings]
 
 
-class Telling:
+class Answering:
     """The admin client of a cluster that has so many brokers at each look, the last ever after."""
 
     def __init__(self, *brokers: int) -> None:
@@ -28,7 +28,7 @@ class Telling:
 
 def admin_of(make_settings: MakeSettings, *brokers: int) -> TopicsAdmin:
     admin = TopicsAdmin(make_settings().kafka)
-    admin._client = Telling(*brokers)  # type: ignore[assignment]
+    admin._client = Answering(*brokers)  # type: ignore[assignment]
     return admin
 
 

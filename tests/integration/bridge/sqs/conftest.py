@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.bridge.running import ROOT, Program
-
-Start = Callable[..., Program]
+from tests.support.bridges import ROOT, Program, Start
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.integration.bridge.running import LISTENING, ROOT, Program, event, get, until_ready
-from tests.integration.bridge.sqs.conftest import Start
 from tests.support.aws import CREDENTIALS, Aws
+from tests.support.bridges import LISTENING, ROOT, Program, Start, event, get, until_ready
 from tests.support.workers import eventually, free_port
 
 LEAVE_SECONDS = 10.0

@@ -16,9 +16,8 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
-from tests.integration.bridge.running import LISTENING, Program, until_ready
-from tests.integration.bridge.sqs.conftest import Start
 from tests.support.aws import Aws, Deployed
+from tests.support.bridges import LISTENING, Program, Start, until_ready
 from tests.support.workers import eventually
 
 EVENTS = 200

@@ -8,7 +8,7 @@ from streams.bridge.http.request import is_authorized, is_json
 
 
 @pytest.mark.parametrize(
-    ("media_type", "encoding", "taken"),
+    ("media_type", "encoding", "expected"),
     [
         ("application/json", None, True),
         ("Application/JSON", "identity", True),
@@ -20,8 +20,8 @@ from streams.bridge.http.request import is_authorized, is_json
         ("application/json", "gzip", False),
     ],
 )
-def test_is_json(media_type: str, encoding: str | None, taken: bool) -> None:
-    assert is_json(media_type, encoding) is taken
+def test_is_json(media_type: str, encoding: str | None, expected: bool) -> None:
+    assert is_json(media_type, encoding) is expected
 
 
 any_text = st.text(st.characters(codec=None))

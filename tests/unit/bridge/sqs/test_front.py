@@ -9,7 +9,7 @@ import pytest
 
 from streams.bridge.sqs.room import RoomPolicy
 from streams.errors import PublishError, QueueAway, QueueRefused, RecordTooLarge
-from tests.unit.bridge.sqs.conftest import POLICY, Scene, event
+from tests.unit.bridge.sqs.scene import POLICY, Scene, event
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
 

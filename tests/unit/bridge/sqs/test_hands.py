@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streams.bridge.sqs.lease import LONGEST_SECONDS
 from streams.errors import QueueAway
-from tests.unit.bridge.sqs.conftest import Scene, event
+from tests.unit.bridge.sqs.scene import Scene, event
 
 
 async def test_what_sqs_did_not_delete_is_deleted_by_the_next_try(scene: Scene) -> None:
@@ -48,7 +48,7 @@ async def test_a_receipt_that_is_not_valid_any_more_is_let_go(scene: Scene) -> N
         assert message.receipt is not None
         scene.queue.refused.add(message.receipt)
         scene.publisher.gate.set()
-        await scene.until(lambda: scene.measured("receipts_lost_total") == 1, "it is told")
+        await scene.until(lambda: scene.measured("receipts_lost_total") == 1, "it is counted")
         # It comes again under a receipt of its own.
         await scene.until(lambda: not scene.queue.lying, "it is deleted")
     assert scene.queue.most_receives == 2

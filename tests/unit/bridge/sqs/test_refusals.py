@@ -81,5 +81,5 @@ def test_it_is_one_printable_line_whatever_aws_says(code: str, message: str, sta
 
 
 def test_no_text_of_another_program_is_told() -> None:
-    """It may have anything in it; a library's own errors are told by their name."""
+    """It may have anything in it; a library's own errors are shown by their name."""
     assert "s3cret" not in str(queue_error("ReceiveMessage", OSError("s3cret")))

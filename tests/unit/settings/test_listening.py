@@ -1,0 +1,88 @@
+"""Where bridge and worker listen, who may call them, and the queue that a bridge reads."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from streams.settings import Settings
+from tests.support.environments import Environment, refusal
+
+
+class TestBridgeKeys:
+    @pytest.mark.parametrize(
+        ("text", "keys"),
+        [("one", ("one",)), ("old,new", ("old", "new")), (" old , , new ,", ("old", "new"))],
+    )
+    def test_several_serve_a_rotation(
+        self, environment: Environment, text: str, keys: tuple[str, ...]
+    ) -> None:
+        environment(BRIDGE_API_KEY=text)
+        assert Settings.load().bridge_api_keys() == keys
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_none_is_needed_on_loopback(self, environment: Environment, host: str) -> None:
+        environment(BRIDGE_HOST=host)
+        assert Settings.load().bridge_api_keys() == ()
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example.org"])
+    @pytest.mark.parametrize("key", ["", " , "])
+    def test_one_is_required_elsewhere(self, environment: Environment, host: str, key: str) -> None:
+        environment(BRIDGE_HOST=host, BRIDGE_API_KEY=key)
+        message = refusal(Settings.load().bridge_api_keys)
+        assert message.startswith("BRIDGE_API_KEY: required")
+        assert host in message
+
+
+class TestQueueUrl:
+    @pytest.mark.parametrize(
+        "url",
+        ["https://sqs.eu-central-1.amazonaws.com/123456789012/events", "http://127.0.0.1:5000/1/q"],
+    )
+    def test_it_is_read_without_blanks_around_it(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=f" {url} ")
+        assert Settings.load().queue_url() == url
+
+    def test_it_is_required_by_the_bridge_from_sqs_alone(self, environment: Environment) -> None:
+        environment()
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: required")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["events", "arn:aws:sqs:eu-central-1:1:events", "https://host", "https://a:b@host/1/q"],
+    )
+    def test_what_is_no_queue_is_refused(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=url)
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: ")
+
+
+class TestAdvertisedUrl:
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [
+            ("127.0.0.1", "http://127.0.0.1:6066"),
+            ("::1", "http://[::1]:6066"),
+            ("worker-0.workers", "http://worker-0.workers:6066"),
+        ],
+    )
+    def test_is_the_address_listened_on(
+        self, environment: Environment, host: str, url: str
+    ) -> None:
+        environment(WORKER_HOST=host)
+        assert Settings.load().advertised_url() == url
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+    def test_is_this_machine_where_all_addresses_are(
+        self, environment: Environment, host: str
+    ) -> None:
+        environment(WORKER_HOST=host, WORKER_PORT="7000")
+        assert Settings.load().advertised_url() == f"http://{socket.gethostname()}:7000"
+
+    def test_can_be_set(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="https://workers.example.org/0/")
+        assert Settings.load().advertised_url() == "https://workers.example.org/0"
+
+    def test_must_be_one(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="worker-0")
+        assert refusal(Settings.load().advertised_url).startswith("WORKER_ADVERTISED_URL: ")
