@@ -3,8 +3,8 @@ moto's server as AWS.
 
     python -m benchmarks.sqs [--events 10000]
 
-The rate over the queue is moto's and not the bridge's: moto is one Python process, and copies its
-whole queue for each message that it hands out, so the queue is kept short and filled as it empties.
+The rate over the queue is moto's and not the bridge's: moto is one Python process that gets
+slower with each message in its queue, so the queue is kept short and filled as it empties.
 What an event costs the bridge's own CPU can be compared. Exit 1 unless every event is in Kafka once
 or more and the queue is empty.
 """
