@@ -8,13 +8,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Programs without a suffix are named: the tools find the rest by theirs.
-SCRIPTS := scripts/kafka scripts/compose-check
+SCRIPTS := scripts/kafka scripts/compose-check scripts/compose/aws
 
 # Many tests start the program: without bytecode each start would compile it anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka storm lint format bench bench-sweeps mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs storm lint format bench bench-sweeps mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ coverage-unit: $(READY) ## what unit tests run of core, wire, genesys, kafka, br
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
 	@$(BIN)/python -m pytest --kafka -m kafka -rfEs $(ARGS)
+
+test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
+	@$(BIN)/python -m pytest -m "sqs and not kafka" -rfEs $(ARGS)
 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7

@@ -106,7 +106,7 @@ async def run_phase(url: str, pid: int, seconds: float, rate: float, clients: in
     return phase
 
 
-async def until_ready(url: str) -> None:
+async def until_ready(url: str, seconds: float = 30) -> None:
     async with aiohttp.ClientSession(url) as session:
 
         async def ready() -> bool:
@@ -116,7 +116,7 @@ async def until_ready(url: str) -> None:
             except aiohttp.ClientError:
                 return False
 
-        await eventually(ready, 30, "the bridge is ready")
+        await eventually(ready, seconds, "the bridge is ready")
 
 
 async def run(seconds: float, rate: float) -> bool:

@@ -10,6 +10,9 @@ StreamsError
 │   ├── PublishError           Kafka did not acknowledge a record
 │   │   └── RecordTooLarge     it is larger than the topic, or our producer, takes
 │   └── TopicsError            topics missing or not as declared
+├── QueueError                 SQS did not do what was asked of the queue
+│   ├── QueueAway              no answer, a 5xx, or too many requests: it passes
+│   └── QueueRefused           credentials, rights or the queue: somebody has to mend it
 ├── ApiError                   Genesys Cloud did not do what was asked
 │   ├── Unauthorized           401 twice, or no token to be had
 │   ├── Forbidden              403
@@ -99,6 +102,25 @@ class RecordTooLarge(PublishError):
 
 class TopicsError(KafkaError):
     """Topics are missing or differ from ``topics/topics.yaml``."""
+
+
+class QueueError(StreamsError):
+    """SQS did not do what was asked. ``kind``: one word for the metrics."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class QueueAway(QueueError):
+    """SQS gave no answer in time, answered 5xx, or had too many requests."""
+
+    retriable = True
+
+
+class QueueRefused(QueueError):
+    """Credentials, rights, the KMS key or the queue are not as they have to be. The message names
+    what to mend. The bridge asks on, and goes on once it is mended."""
 
 
 class ApiError(StreamsError):

@@ -153,6 +153,7 @@ class Settings(BaseModel):
     bridge_host: str = Field("127.0.0.1", description=_HOST)
     bridge_port: int = Field(8080, ge=0, le=65535)
     bridge_api_key: SecretStr | None = Field(None, description=_HEADER)
+    bridge_queue_url: str | None = None
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
     worker_advertised_url: str | None = None
@@ -359,6 +360,19 @@ class Settings(BaseModel):
                 f"BRIDGE_API_KEY: required because BRIDGE_HOST={self.bridge_host} is not loopback"
             )
         return keys
+
+    def queue_url(self) -> str:
+        """The queue that the bridge from SQS reads. Raises SettingsError."""
+        hint = (
+            "by bridge sqs, or --queue-url; such as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+        )
+        url = required("BRIDGE_QUEUE_URL", self.bridge_queue_url, hint)
+        if not checked_url("BRIDGE_QUEUE_URL", url).path.strip("/"):
+            raise SettingsError(
+                "BRIDGE_QUEUE_URL: names no queue; copy the queue's whole URL, which ends in the "
+                "account and the queue's name"
+            )
+        return url
 
     def advertised_url(self) -> str:
         """The URL at which the other workers of the group reach this one's HTTP endpoint. Raises

@@ -15,7 +15,7 @@ from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.spans import publishing
 from streams.clock import Clock
 from streams.core.envelope import InteractionEvent
-from streams.kafka.message import Message
+from streams.kafka.message import Headers, Message
 from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import inject_context
@@ -50,12 +50,15 @@ class Delivery:
         self._tracer = tracer
         self._clock = clock
 
-    async def deliver(self, body: bytes, sender: Context) -> Acknowledged | Skipped | Malformed:
+    async def deliver(
+        self, body: bytes, sender: Context, also: Headers = ()
+    ) -> Acknowledged | Skipped | Malformed:
         """Returns when the sender may forget the body: Kafka has acknowledged it, or it was
         skipped.
 
-        ``sender``: the trace context that came with the body. Raises PublishError; the sender then
-        has to send the body again.
+        ``sender``: the trace context that came with the body. ``also``: further headers of the
+        record, whichever topic it is for. Raises PublishError; the sender then has to send the body
+        again.
         """
         match judge(body):
             case Accepted(event):
@@ -63,24 +66,24 @@ class Delivery:
                     self._topics.events,
                     key=event.interaction_id.encode(),
                     value=body,
-                    headers=[("content-type", JSON.encode())],
+                    headers=[("content-type", JSON.encode()), *also],
                 )
                 return await self._publish(message, sender, event)
             case Malformed() as malformed:
-                await self._publish_dead_letter(body, malformed, sender)
+                await self._publish_dead_letter(body, malformed, sender, also)
                 return malformed
             case Skipped() as skipped:
                 return skipped
 
     async def _publish_dead_letter(
-        self, body: bytes, malformed: Malformed, sender: Context
+        self, body: bytes, malformed: Malformed, sender: Context, also: Headers
     ) -> None:
         letter = malformed.dead_letter(body, self._clock.time())
         message = Message(
             self._topics.dead_letters,
             key=letter.key,
             value=letter.value,
-            headers=letter.headers(),
+            headers=[*letter.headers(), *also],
         )
         at = await self._publish(message, sender)
         log.warning(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import click
 
 from streams.cli.serving import serve
@@ -26,12 +28,51 @@ def http() -> None:
 
         # Missing settings are reported before anything is started.
         settings = Settings.load(Settings.bridge_api_keys, otel.prepare)
-        from streams.bridge.run import run_bridge
+        from streams.bridge.http.run import run_http_bridge
         from streams.telemetry import logging, tracing
 
         logging.configure(settings.log_format, settings.log_level)
         tracing.configure("genesys-streams-bridge")
     try:
-        serve(lambda stop: run_bridge(settings, stop))
+        serve(lambda stop: run_http_bridge(settings, stop))
     finally:
         tracing.shutdown()
+
+
+@bridge.command()
+@click.option(
+    "--queue-url", metavar="URL", help="The queue, in the place of BRIDGE_QUEUE_URL.", default=None
+)
+def sqs(queue_url: str | None) -> None:
+    """Take events from a queue of Amazon SQS: the target of an EventBridge rule.
+
+    A message is deleted once Kafka has acknowledged its event, and stays hidden while Kafka is
+    away. Health and metrics are on BRIDGE_HOST and BRIDGE_PORT. Credentials and region are AWS'
+    own: its variables, profiles and roles, and AWS_ENDPOINT_URL.
+    """
+    with nothing_begun():
+        from streams.settings import Settings
+        from streams.telemetry import otel
+
+        given = {} if queue_url is None else {"bridge_queue_url": queue_url}
+        settings = Settings.load(Settings.queue_url, _check_extra, otel.prepare, **given)
+        from streams.bridge.sqs.run import run_sqs_bridge
+        from streams.telemetry import logging, tracing
+
+        logging.configure(settings.log_format, settings.log_level)
+        tracing.configure("genesys-streams-bridge")
+    try:
+        serve(lambda stop: run_sqs_bridge(settings, stop))
+    finally:
+        tracing.shutdown()
+
+
+def _check_extra(_: object) -> None:
+    """Raises SettingsError when the client for AWS is not installed."""
+    from streams.errors import SettingsError
+
+    if importlib.util.find_spec("aiobotocore") is None:
+        raise SettingsError(
+            "bridge sqs: needs the package aiobotocore, which is not installed; run "
+            "pip install 'genesys-streams[sqs]'"
+        )

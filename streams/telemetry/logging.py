@@ -17,6 +17,9 @@ from streams.telemetry.repeats import RepeatFilter
 # The debug lines of these loggers cost a sixth of the worker's CPU; their info lines repeat ours.
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
+# At debug these write whole requests to AWS, with the session token among the headers.
+SECRETIVE_LOGGERS = ("aiobotocore", "botocore")
+
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 _COLOURS = {"DEBUG": "2", "WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
@@ -38,6 +41,8 @@ def configure(
     for name in QUIET_LOGGERS:
         quiet = logging.NOTSET if level == "debug" else logging.WARNING
         logging.getLogger(name).setLevel(quiet)
+    for name in SECRETIVE_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class LogHandler(logging.StreamHandler[TextIO]):

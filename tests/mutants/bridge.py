@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 ENVELOPE = "streams/core/envelope.py"
-HTTP = "streams/bridge/http.py"
+HTTP = "streams/bridge/http/front.py"
 INTAKE = "streams/bridge/intake.py"
 LISTENING = "streams/listening.py"
 

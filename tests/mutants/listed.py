@@ -19,6 +19,7 @@ from tests.mutants import (
     records,
     session,
     settings,
+    sqs,
     taking_up,
 )
 
@@ -37,4 +38,5 @@ MUTANTS = (
     *records.MUTANTS,
     *session.MUTANTS,
     *settings.MUTANTS,
+    *sqs.MUTANTS,
 )

@@ -19,6 +19,7 @@ CLASSES: dict[str, type[StreamsError]] = {
 # Errors after which the very same call may succeed, without anybody changing anything.
 RETRIABLE = {
     "PublishError",
+    "QueueAway",
     "Unauthorized",
     "RateLimited",
     "ServerError",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from tests.integration.bridge.running import event
+from tests.support.bridges import event
 
 # All that HTTP lets through in a header: no NUL, carriage return or line feed.
 header_bytes = st.binary(max_size=40).map(

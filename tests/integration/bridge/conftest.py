@@ -10,7 +10,7 @@ from streams.kafka.topics import apply_topics
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
 from streams.telemetry.logging import configure
-from tests.integration.bridge.running import ROOT, Program
+from tests.support.bridges import ROOT, Program
 
 # The embedded broker in a process of its own, so that it can be frozen.
 BROKER = """

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from streams.addresses import http_url
 from streams.bridge.delivery import Delivery
-from streams.bridge.http import HttpBridge, Limits
-from streams.bridge.metrics import BridgeMetrics
-from streams.bridge.run import IDLE_SECONDS, make_runner
+from streams.bridge.http.front import HttpBridge, Limits
+from streams.bridge.http.metrics import HttpMetrics
+from streams.bridge.http.run import IDLE_SECONDS, make_runner
 from streams.clock import SystemClock
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
@@ -51,7 +51,7 @@ class Scene:
     def __init__(self, limits: Limits, api_keys: Sequence[str]) -> None:
         self.publisher = GatedPublisher()
         self._registry = CollectorRegistry()
-        metrics = BridgeMetrics(self._registry)
+        metrics = HttpMetrics(self._registry)
         delivery = Delivery(
             publisher=self.publisher,
             topics=TopicNames("p."),

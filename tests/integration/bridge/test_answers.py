@@ -11,11 +11,11 @@ import aiohttp
 import aiokafka
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
-from tests.integration.bridge.running import bridge_on, event, get, post, until_ready
+from tests.support.bridges import bridge_on, event, get, post, until_ready
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 LIMIT = Limits().body_bytes

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.integration.bridge.running import LISTENING, ROOT, Program, event, post, until_ready
+from tests.support.bridges import LISTENING, ROOT, Program, event, post, until_ready
 
 LEAVE_SECONDS = 10.0
 

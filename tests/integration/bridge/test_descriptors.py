@@ -15,7 +15,7 @@ import pytest
 
 from streams.settings import Settings
 from tests.integration.bridge.gated import until
-from tests.integration.bridge.running import LISTENING, ROOT, Program, event, post, until_ready
+from tests.support.bridges import LISTENING, ROOT, Program, event, post, until_ready
 
 DESCRIPTORS = 60
 

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from tests.integration.bridge.gated import Scene, serving
-from tests.integration.bridge.running import event
+from tests.support.bridges import event
 
 END = b"Host: b\r\nContent-Type: application/json\r\nConnection: close\r\n"
 

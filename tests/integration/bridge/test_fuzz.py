@@ -20,13 +20,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streams.bridge.http import TRACE_BYTES, Limits
+from streams.bridge.http.front import TRACE_BYTES, Limits
 from streams.core.envelope import readable_interaction_id
 from streams.errors import PublishError
 from streams.kafka.message import Message
 from tests.integration.bridge.any_request import Request, broken_requests, requests
 from tests.integration.bridge.gated import Scene, serving
-from tests.integration.bridge.running import event
+from tests.support.bridges import event
 from tests.support.examples import times
 
 KEY = "right"

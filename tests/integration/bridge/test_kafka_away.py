@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from streams.settings import Settings
-from tests.integration.bridge.running import (
+from tests.support.bridges import (
     JSON_CONTENT,
     Program,
     bridge_on,

@@ -8,9 +8,9 @@ import io
 
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from tests.integration.bridge.gated import HEAD, serving, status_of, until
-from tests.integration.bridge.running import event, post
+from tests.support.bridges import event, post
 
 
 async def test_503_at_once_for_more_requests_than_may_be_in_flight() -> None:
@@ -36,7 +36,7 @@ async def test_overload_is_one_line_of_the_log(log: io.StringIO) -> None:
         scene.publisher.gate.set()
         await held
     (line,) = log.getvalue().splitlines()
-    assert " WARNING streams.bridge.http requests are refused: too many at once " in line
+    assert " WARNING streams.bridge.http.front requests are refused: too many at once " in line
     assert line.endswith(" limit=1")
 
 
@@ -45,7 +45,7 @@ async def test_wrong_keys_are_one_line_of_the_log_and_no_key_is_in_it(log: io.St
         for _ in range(3):
             assert (await post(scene.url, event(), X_Api_Key="k3y-abc"))[0] == 401
     (line,) = log.getvalue().splitlines()
-    assert " WARNING streams.bridge.http a request is refused: " in line
+    assert " WARNING streams.bridge.http.front a request is refused: " in line
     assert line.endswith(" sender=127.0.0.1")
     assert "k3y" not in line
     assert "right" not in line

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from streams.bridge.http import Limits
+from streams.bridge.http.front import Limits
 from tests.integration.bridge.gated import HEAD, serving, status_of
-from tests.integration.bridge.running import JSON_CONTENT, LISTENING, ROOT, Program, event, post
+from tests.support.bridges import JSON_CONTENT, LISTENING, ROOT, Program, event, post
 
 KEY = "k3y-abc"
 

@@ -85,7 +85,7 @@ def leaves(process: subprocess.Popen[str], number: signal.Signals) -> None:
         *((["worker"], "streams.worker.run", number) for number in STOP_SIGNALS),
         (["worker"], "streams.settings", signal.SIGTERM),
         (["worker"], "faust.types.settings", signal.SIGINT),
-        (["bridge", "http"], "streams.bridge.run", signal.SIGTERM),
+        (["bridge", "http"], "streams.bridge.http.run", signal.SIGTERM),
         (["topics", "list"], "streams.settings", signal.SIGHUP),
         (["generate"], "streams.local.generator.stream", signal.SIGINT),
     ],

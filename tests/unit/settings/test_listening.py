@@ -1,4 +1,4 @@
-"""Where bridge and worker listen, and who may call them."""
+"""Where bridge and worker listen, who may call them, and the queue that a bridge reads."""
 
 from __future__ import annotations
 
@@ -33,6 +33,28 @@ class TestBridgeKeys:
         message = refusal(Settings.load().bridge_api_keys)
         assert message.startswith("BRIDGE_API_KEY: required")
         assert host in message
+
+
+class TestQueueUrl:
+    @pytest.mark.parametrize(
+        "url",
+        ["https://sqs.eu-central-1.amazonaws.com/123456789012/events", "http://127.0.0.1:5000/1/q"],
+    )
+    def test_it_is_read_without_blanks_around_it(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=f" {url} ")
+        assert Settings.load().queue_url() == url
+
+    def test_it_is_required_by_the_bridge_from_sqs_alone(self, environment: Environment) -> None:
+        environment()
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: required")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["events", "arn:aws:sqs:eu-central-1:1:events", "https://host", "https://a:b@host/1/q"],
+    )
+    def test_what_is_no_queue_is_refused(self, environment: Environment, url: str) -> None:
+        environment(BRIDGE_QUEUE_URL=url)
+        assert refusal(Settings.load().queue_url).startswith("BRIDGE_QUEUE_URL: ")
 
 
 class TestAdvertisedUrl:

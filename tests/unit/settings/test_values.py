@@ -45,6 +45,7 @@ DEFAULTS = [
     ("BRIDGE_HOST", "127.0.0.1"),
     ("BRIDGE_PORT", 8080),
     ("BRIDGE_API_KEY", None),
+    ("BRIDGE_QUEUE_URL", None),
     ("WORKER_HOST", "127.0.0.1"),
     ("WORKER_PORT", 6066),
     ("LOG_FORMAT", "console"),

@@ -19,11 +19,11 @@ from typing import Any
 
 import aiohttp
 
-from streams.bridge.run import run_bridge
+from streams.bridge.http.run import run_http_bridge
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.settings import Settings
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 JSON_CONTENT = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -81,7 +81,7 @@ async def bridge_on(settings: Settings) -> AsyncIterator[str]:
     log, heard = logging.getLogger("streams.bridge"), _Listening(url)
     log.setLevel(logging.INFO)
     log.addHandler(heard)
-    running = asyncio.create_task(run_bridge(settings, stop))
+    running = asyncio.create_task(run_http_bridge(settings, stop))
     try:
         await asyncio.wait({running, url}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
@@ -160,3 +160,7 @@ class Program:
         self._reader.join()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+# Starts a program with these arguments and variables.
+Start = Callable[..., Program]

@@ -8,15 +8,15 @@ from typing import get_args
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streams.bridge.metrics import Answered, BridgeMetrics
+from streams.bridge.http.metrics import Answered, HttpMetrics
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[4] / "docs"
 
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
     registry = CollectorRegistry()
-    BridgeMetrics(registry)
+    HttpMetrics(registry)
     return registry
 
 

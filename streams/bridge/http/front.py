@@ -17,8 +17,9 @@ from opentelemetry.context import Context
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
-from streams.bridge.intake import JSON, Malformed, Skipped, is_authorized, is_json
-from streams.bridge.metrics import Answered, BridgeMetrics
+from streams.bridge.http.metrics import Answered, HttpMetrics
+from streams.bridge.http.request import is_authorized, is_json
+from streams.bridge.intake import JSON, Malformed, Skipped
 from streams.errors import PublishError
 from streams.health_routes import health_routes
 from streams.kafka.publisher import Acknowledged
@@ -85,7 +86,7 @@ class HttpBridge:
         delivery: Delivery,
         not_ready: Callable[[], str | None],
         api_keys: Sequence[str],
-        metrics: BridgeMetrics,
+        metrics: HttpMetrics,
         limits: Limits | None = None,
     ) -> None:
         self._delivery = delivery

@@ -1,0 +1,1 @@
+"""EventBridge over HTTP: an API destination posts each event."""
