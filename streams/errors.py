@@ -9,7 +9,8 @@ StreamsError
 ├── KafkaError
 │   ├── PublishError           Kafka did not acknowledge a record
 │   │   └── RecordTooLarge     it is larger than the topic, or our producer, takes
-│   └── TopicsError            topics missing or not as declared
+│   ├── TopicsError            topics missing or not as declared
+│   └── TokenRefused           the token endpoint does not know our client, or gives no token
 ├── ApiError                   Genesys Cloud did not do what was asked
 │   ├── Unauthorized           401 twice, or no token to be had
 │   ├── Forbidden              403
@@ -99,6 +100,10 @@ class RecordTooLarge(PublishError):
 
 class TopicsError(KafkaError):
     """Topics are missing or differ from ``topics/topics.yaml``."""
+
+
+class TokenRefused(KafkaError):
+    """The token endpoint of OAUTHBEARER refuses: asking it again does not help."""
 
 
 class ApiError(StreamsError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from streams.addresses import api_url, checked_url, http_url, is_loopback
+from streams.api_keys import accepted_keys
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
+from streams.kafka.secret import Secret
 from streams.kafka.settings import (
     KafkaSettings,
     SaslMechanism,
@@ -26,7 +28,7 @@ from streams.kafka.settings import (
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 
-# Kafka allows only these characters in a topic name, and refuses names that are too long.
+# Kafka allows no other characters in a topic name, and refuses names that are too long.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
 
 # The text goes into HTTP Basic or the header for API keys, which take no other characters.
@@ -40,6 +42,7 @@ _SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
 _HOST = "a host's name or address"
 _HEADER = "1 to 1024 printable ASCII characters"
 _PATH = "a path of at most 1024 printable characters"
+_SCOPES_TOLD = "OAuth scopes separated by blanks, at most 1024 characters"
 _PRINTABLE = "1 to 1024 printable characters"
 
 # An hour, a day, ten years, in seconds. A larger value is a typing error, and would overflow later
@@ -49,7 +52,7 @@ _HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
 
 @dataclass(frozen=True, slots=True)
 class GenesysSettings:
-    """The settings needed to talk to one Genesys Cloud org. Times in seconds."""
+    """What it takes to talk to one Genesys Cloud org. Times in seconds."""
 
     base_url: str
     login_url: str
@@ -85,7 +88,7 @@ class Settings(BaseModel):
         "interaction:read interaction:write",
         pattern=_SCOPES,
         max_length=1024,
-        description="OAuth scopes separated by blanks, at most 1024 characters",
+        description=_SCOPES_TOLD,
     )
     genesys_api: Literal["interactions", "conversations"] = "interactions"
     allow_insecure_http: bool = False
@@ -109,6 +112,17 @@ class Settings(BaseModel):
     kafka_sasl_mechanism: SaslMechanism | None = None
     kafka_sasl_username: str | None = Field(None, description=_PRINTABLE)
     kafka_sasl_password: SecretStr | None = Field(None, description=_PRINTABLE)
+    kafka_sasl_password_file: Path | None = Field(None, description=_PATH)
+    kafka_sasl_oauth_token_url: str | None = None
+    kafka_sasl_oauth_client_id: str | None = Field(None, description=_PRINTABLE)
+    kafka_sasl_oauth_client_secret: SecretStr | None = Field(None, description=_PRINTABLE)
+    kafka_sasl_oauth_client_secret_file: Path | None = Field(None, description=_PATH)
+    kafka_sasl_oauth_scope: str | None = Field(
+        None, pattern=_SCOPES, max_length=1024, description=_SCOPES_TOLD
+    )
+    aws_region: str | None = Field(
+        None, pattern=r"^[a-z0-9-]{1,64}$", description="a region's name, such as eu-central-1"
+    )
     kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
     kafka_ssl_certfile: Path | None = Field(None, description=_PATH)
     kafka_ssl_keyfile: Path | None = Field(None, description=_PATH)
@@ -151,6 +165,7 @@ class Settings(BaseModel):
     bridge_api_key: SecretStr | None = Field(None, description=_HEADER)
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
+    worker_api_key: SecretStr | None = Field(None, description=_HEADER)
     worker_advertised_url: str | None = None
 
     log_format: Literal["console", "json"] = "console"
@@ -174,13 +189,15 @@ class Settings(BaseModel):
     @field_validator("bridge_host", "worker_host")
     @classmethod
     def _host(cls, value: str) -> str:
-        # Only the attempt to bind shows whether the host can be used, and its error line quotes the
-        # host.
+        # Only the attempt to bind shows more, and its error line quotes it.
         if not _NO_BLANK.fullmatch(value):
             raise ValueError("no host")
         return value
 
-    @field_validator("genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key")
+    @field_validator(
+        "genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key",
+        "worker_api_key",
+    )  # fmt: skip
     @classmethod
     def _fits_a_header(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if value is not None and not _HEADER_TEXT.fullmatch(_plain(value)):
@@ -189,7 +206,9 @@ class Settings(BaseModel):
 
     @field_validator(
         "data_dir", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
-        "kafka_sasl_username", "kafka_sasl_password",
+        "kafka_sasl_username", "kafka_sasl_password", "kafka_sasl_password_file",
+        "kafka_sasl_oauth_client_id", "kafka_sasl_oauth_client_secret",
+        "kafka_sasl_oauth_client_secret_file",
     )  # fmt: skip
     @classmethod
     def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
@@ -242,7 +261,6 @@ class Settings(BaseModel):
     @property
     def kafka(self) -> KafkaSettings:
         """The settings for the modules that talk to Kafka."""
-        password = self.kafka_sasl_password
         return KafkaSettings(
             bootstrap_servers=self.kafka_bootstrap_servers,
             topics=self.topics,
@@ -251,10 +269,18 @@ class Settings(BaseModel):
             security_protocol=self.kafka_security_protocol,
             sasl_mechanism=self.kafka_sasl_mechanism,
             sasl_username=self.kafka_sasl_username,
-            sasl_password=None if password is None else password.get_secret_value(),
+            sasl_password=Secret.of(self.kafka_sasl_password, self.kafka_sasl_password_file),
+            sasl_oauth_token_url=self.kafka_sasl_oauth_token_url,
+            sasl_oauth_client_id=self.kafka_sasl_oauth_client_id,
+            sasl_oauth_client_secret=Secret.of(
+                self.kafka_sasl_oauth_client_secret, self.kafka_sasl_oauth_client_secret_file
+            ),
+            sasl_oauth_scope=self.kafka_sasl_oauth_scope,
+            aws_region=self.aws_region,
             ssl_cafile=self.kafka_ssl_cafile,
             ssl_certfile=self.kafka_ssl_certfile,
             ssl_keyfile=self.kafka_ssl_keyfile,
+            allow_insecure_http=self.allow_insecure_http,
         )
 
     def _check_kafka(self) -> None:
@@ -344,16 +370,15 @@ class Settings(BaseModel):
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
 
-    def bridge_api_keys(self) -> tuple[str, ...]:
-        """The accepted keys; there are several during a rotation. Raises SettingsError when a key
-        is needed and none is set."""
-        text = self.bridge_api_key.get_secret_value() if self.bridge_api_key else ""
-        keys = tuple(key.strip() for key in text.split(",") if key.strip())
-        if not keys and not is_loopback(self.bridge_host):
-            raise SettingsError(
-                f"BRIDGE_API_KEY: required because BRIDGE_HOST={self.bridge_host} is not loopback"
-            )
-        return keys
+    def bridge_api_keys(self) -> Sequence[str]:
+        """The keys that an event is taken with. Raises SettingsError when none is set."""
+        host = self.bridge_host
+        return accepted_keys("BRIDGE", self.bridge_api_key, host, is_loopback(host))
+
+    def worker_api_keys(self) -> Sequence[str]:
+        """The keys that a look-up is answered for. Raises SettingsError as above."""
+        host = self.worker_host
+        return accepted_keys("WORKER", self.worker_api_key, host, is_loopback(host))
 
     def advertised_url(self) -> str:
         """The URL at which the other workers of the group reach this one's HTTP endpoint. Raises

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from streams.clock import Clock
 from streams.errors import KafkaError, PublishError, TopicsError
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.topics import APPLY_HINT
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ import aiokafka
 import aiokafka.errors
 
 from streams.errors import OwnershipLost, PublishError, RecordTooLarge
-from streams.kafka.connection import aiokafka_options
+from streams.kafka.connection import aiokafka_options, renew_password
+from streams.kafka.diagnosis import why_not
 from streams.kafka.fence import FenceableProducer
 from streams.kafka.message import Message
 from streams.kafka.settings import KafkaSettings
@@ -81,8 +82,8 @@ class KafkaPublisher:
         client_id: str,
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._options = {
-            **aiokafka_options(settings),
+        self._settings = settings
+        self._options: dict[str, Any] = {
             "client_id": client_id,
             "enable_idempotence": True,
             "acks": "all",
@@ -188,7 +189,8 @@ class KafkaPublisher:
             return self._producer
 
     async def _connect(self) -> FenceableProducer:
-        producer = FenceableProducer(**self._options)
+        producer = FenceableProducer(**aiokafka_options(self._settings), **self._options)
+        renew_password(producer.client, self._settings)
         try:
             await producer.start()
         except asyncio.CancelledError:
@@ -196,9 +198,10 @@ class KafkaPublisher:
             raise
         except aiokafka.errors.KafkaError as exc:
             await producer.stop()
-            servers = self._options["bootstrap_servers"]
+            reason = await why_not(self._settings)
             raise PublishError(
-                f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
+                f"cannot reach Kafka at {self._settings.bootstrap_servers}: "
+                f"{reason or f'{exc!r}; check KAFKA_BOOTSTRAP_SERVERS'}"
             ) from exc
         return producer
 

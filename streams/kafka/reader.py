@@ -13,10 +13,12 @@ from aiokafka.partitioner import DefaultPartitioner
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError, TopicsError
 from streams.kafka import decoding
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.connection import aiokafka_options
+from streams.kafka.diagnosis import why_not
 from streams.kafka.fetching import read_on
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.topics import APPLY_HINT
 from streams.stopping import in_daemon_thread
 
 # How long a fetch waits for new records. Bounds how late the end of the topic is noticed; each wait
@@ -97,7 +99,8 @@ async def read_topic(
                 if not early and not late:
                     yield record
     except aiokafka.errors.KafkaError as exc:
-        raise KafkaError(f"cannot read {topic}: {_reason(exc)}") from exc
+        reason = await why_not(settings) or _reason(exc)
+        raise KafkaError(f"cannot read {topic}: {reason}") from exc
     finally:
         await consumer.stop()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,10 +20,12 @@ from streams.core.retry_policy import DeferralPolicy
 from streams.errors import SettingsError, WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
+from streams.kafka.admin import TopicsAdmin
+from streams.kafka.diagnosis import why_not
 from streams.kafka.group import GroupCheck
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, verify_topics
+from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
@@ -183,6 +186,7 @@ class Worker:
         self._needs = _needs(settings.kafka, topics)
         self._membership, self._publisher = membership, publisher
         self._consumer_view, self._producer_view = BrokerView(), BrokerView()
+        self._why_not = partial(why_not, settings.kafka)
         sources = (settings.topics.events, settings.topics.retries)
         self._app = build_app(
             settings,
@@ -190,7 +194,10 @@ class Worker:
             stores,
             membership=membership,
             probe=BrokerProbe(
-                self._consumer_view, self._needs.topics, taken_up=self._assignments.taken_up
+                self._consumer_view,
+                self._needs.topics,
+                taken_up=self._assignments.taken_up,
+                why_not=self._why_not,
             ),
             assignments=self._assignments,
             source_logs=Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics),
@@ -258,6 +265,7 @@ class Worker:
             metrics,
             host=settings.worker_host,
             port=settings.worker_port,
+            api_keys=settings.worker_api_keys(),
             assignments=self._assignments,
         )
         self._client = client
@@ -317,7 +325,7 @@ class Worker:
             ) from reason
 
     async def _probe_producer(self) -> None:
-        probe = BrokerProbe(self._producer_view, (self._needs.events,))
+        probe = BrokerProbe(self._producer_view, (self._needs.events,), why_not=self._why_not)
         await probe.run(lambda: self._publisher.client)
 
     def _faults(self, assignment: Assignment | None, now: float) -> list[Fault]:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
@@ -84,7 +84,6 @@ READ = [
     ("KAFKA_BOOTSTRAP_SERVERS", "kafka_1,10.0.0.1", "kafka_1,10.0.0.1"),
     ("KAFKA_BOOTSTRAP_SERVERS", "[::1]:9092,[fe80::1]", "[::1]:9092,[fe80::1]"),
     ("KAFKA_SECURITY_PROTOCOL", "ssl", "SSL"),
-    ("KAFKA_SSL_CAFILE", "/etc/ca.pem", Path("/etc/ca.pem")),
     ("TOPIC_PREFIX", "staging.", "staging."),
     ("APP_ID", "blue", "blue"),
     ("DATA_DIR", "/var/lib/streams", Path("/var/lib/streams")),
@@ -197,7 +196,8 @@ SAID = [
     (
         "KAFKA_SASL_MECHANISM",
         "MD5",
-        "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; correct it, or unset it",
+        "must be PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM; correct it, or "
+        "unset it",
     ),
     (
         "APP_ID",
@@ -660,7 +660,7 @@ class TestTls:
     def test_good_files_are_taken_by_both_clients(
         self, environment: Environment, protocol: str, files: dict[str, str]
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        environment(**(SASL if protocol == "SASL_SSL" else {}))
         environment(**{f"KAFKA_SSL_{name}": file for name, file in files.items()})
         settings = Settings.load()
         assert isinstance(aiokafka_options(settings.kafka)["ssl_context"], ssl.SSLContext)
@@ -674,7 +674,7 @@ class TestTls:
     def test_a_file_that_is_no_use_is_one_line_that_names_its_variable(
         self, environment: Environment, protocol: str, variable: str, file: str
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        environment(**(SASL if protocol == "SASL_SSL" else {}))
         good = {"CERTFILE": "cert.pem", "KEYFILE": "key.pem"}
         named = (good | {variable: file}).items()
         environment(**{f"KAFKA_SSL_{name}": value for name, value in named})
@@ -699,36 +699,46 @@ class TestTls:
         assert refusal(Settings.load).startswith("KAFKA_SSL_CERTFILE: required")
 
     @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
-    def test_is_looked_at_only_where_it_is_used(
+    def test_files_are_not_taken_where_nothing_would_be_encrypted(
         self, environment: Environment, protocol: str
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol, "KAFKA_SSL_CAFILE": "missing"})
-        assert Settings.load().kafka_ssl_cafile == Path("missing")
+        environment(KAFKA_SECURITY_PROTOCOL=protocol, KAFKA_SSL_CAFILE="cert.pem")
+        message = refusal(Settings.load)
+        assert message.startswith(f"KAFKA_SECURITY_PROTOCOL: {protocol} has no TLS, ")
+        assert "KAFKA_SSL_CAFILE" in message
 
 
-class TestBridgeKeys:
+@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+class TestApiKeys:
+    def keys(self, program: str) -> Sequence[str]:
+        settings = Settings.load()
+        return settings.bridge_api_keys() if program == "BRIDGE" else settings.worker_api_keys()
+
     @pytest.mark.parametrize(
         ("text", "keys"),
         [("one", ("one",)), ("old,new", ("old", "new")), (" old , , new ,", ("old", "new"))],
     )
     def test_several_serve_a_rotation(
-        self, environment: Environment, text: str, keys: tuple[str, ...]
+        self, environment: Environment, program: str, text: str, keys: tuple[str, ...]
     ) -> None:
-        environment(BRIDGE_API_KEY=text)
-        assert Settings.load().bridge_api_keys() == keys
+        environment(**{f"{program}_API_KEY": text})
+        assert self.keys(program) == keys
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-    def test_none_is_needed_on_loopback(self, environment: Environment, host: str) -> None:
-        environment(BRIDGE_HOST=host)
-        assert Settings.load().bridge_api_keys() == ()
+    def test_none_is_needed_on_loopback(
+        self, environment: Environment, program: str, host: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host})
+        assert self.keys(program) == ()
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example.org"])
     @pytest.mark.parametrize("key", ["", " , "])
-    def test_one_is_required_elsewhere(self, environment: Environment, host: str, key: str) -> None:
-        environment(BRIDGE_HOST=host, BRIDGE_API_KEY=key)
-        message = refusal(Settings.load().bridge_api_keys)
-        assert message.startswith("BRIDGE_API_KEY: required")
-        assert host in message
+    def test_one_is_required_elsewhere(
+        self, environment: Environment, program: str, host: str, key: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host, f"{program}_API_KEY": key})
+        message = refusal(lambda: self.keys(program))
+        assert message.startswith(f"{program}_API_KEY: required because {program}_HOST={host} ")
 
 
 class TestAdvertisedUrl:
@@ -803,6 +813,7 @@ def checked() -> None:
         Settings.disposition_code,
         Settings.advertised_url,
         Settings.bridge_api_keys,
+        Settings.worker_api_keys,
         otel.settle,
     )
     assert all(aiokafka_options(settings.kafka).values())

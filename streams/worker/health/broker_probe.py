@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,6 +81,8 @@ class BrokerView:
     def __init__(self) -> None:
         self.answered_at: float | None = None
         """When any broker last answered; None until the probe has begun."""
+        self.why_not: str | None = None
+        """Why no broker answers, and what to do; None while one does, or when that is unknown."""
         self.counts: Mapping[str, int] | None = None
         """The number of partitions of each of our topics, as a broker last told it. A missing topic
         is not in it. None until a broker has told."""
@@ -117,7 +119,8 @@ class BrokerView:
 class BrokerProbe:
     """Probes the brokers every few seconds.
 
-    ``taken_up``: returns the next offset expected of each partition that is ours now.
+    ``taken_up``: returns the next offset expected of each partition that is ours now. ``why_not``:
+    is asked when no broker answers, and returns why, if that can be found out.
     """
 
     def __init__(
@@ -126,11 +129,13 @@ class BrokerProbe:
         topics: Collection[str],
         *,
         taken_up: Callable[[], Mapping[TP, int]] = dict,
+        why_not: Callable[[], Awaitable[str | None]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._view = view
         self._topics = topics
         self._taken_up = taken_up
+        self._why_not = why_not
         self._monotonic = monotonic
 
     async def run(self, client: Callable[[], Any], consumer: Any = None) -> None:
@@ -155,6 +160,7 @@ class BrokerProbe:
         if client is None:
             return
         cluster = await describe(client, self._topics)
+        view.why_not = await self._why_not() if cluster is None else None
         if cluster is not None:
             view.described_as(cluster, self._topics, self._monotonic())
         if consumer is not None:

@@ -108,9 +108,12 @@ def faults(
 def _brokers(needs: Needs, view: BrokerView, who: str) -> Iterator[Fault]:
     if view.answered_at is None:
         return
+    why = "; check that Kafka is up, KAFKA_BOOTSTRAP_SERVERS and the network"
+    if view.why_not is not None:
+        why = f": {view.why_not}"
     yield Fault(
         f"no Kafka broker has answered this worker's {who} for {{seconds}}, neither those it knew "
-        f"nor {needs.servers}; check that Kafka is up, KAFKA_BOOTSTRAP_SERVERS and the network",
+        f"nor {needs.servers}{why}",
         view.answered_at,
         UNFIT_SECONDS,
         SILENT_SECONDS,

@@ -15,8 +15,10 @@ from faust.types import TP
 
 from streams.errors import UnreadableRecords
 from streams.kafka.bootstrap import return_to_bootstrap
+from streams.kafka.connection import renew_password
 from streams.kafka.decoding import Unreadable
 from streams.kafka.fetching import Skipped, read_on
+from streams.kafka.settings import KafkaSettings
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
@@ -45,11 +47,13 @@ class MemberApp(faust.App):
         *,
         membership: Membership,
         probe: BrokerProbe,
+        kafka_settings: KafkaSettings,
         skipped: Skipped = (),
         **options: Any,
     ) -> None:
         self.membership = membership
         self.probe = probe
+        self.kafka_settings = kafka_settings
         self.skipped = skipped
         super().__init__(app_id, **options)
 
@@ -68,6 +72,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         listen(consumer._coordinator, self.app.membership)
         read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
+        renew_password(consumer._client, self.app.kafka_settings)
         self._probing = asyncio.create_task(
             self.app.probe.run(lambda: consumer._client, consumer), name="broker probe"
         )

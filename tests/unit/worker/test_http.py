@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -33,9 +33,13 @@ class Group:
 
     @asynccontextmanager
     async def worker(
-        self, held: set[int] | None, records: dict[int, str] | None = None
+        self,
+        held: set[int] | None,
+        records: dict[int, str] | None = None,
+        keys: Sequence[str] = (),
     ) -> AsyncIterator[str]:
-        """``held``: its partitions, None while they come and go. ``records``: an id in each."""
+        """``held``: its partitions, None while they come and go. ``records``: an id in each.
+        ``keys``: those of its WORKER_API_KEY."""
         assignments = Assignments(events="events", session_alive=lambda: True, fence=lambda: None)
         if held is not None:
             assignments.begin(1, {TP("events", each): Start(0, "") for each in held})
@@ -59,6 +63,7 @@ class Group:
             cast(Any, None),
             host=self._settings.worker_host,
             port=self._settings.worker_port,
+            api_keys=keys,
             assignments=assignments,
         )
         await server.start()
@@ -131,3 +136,49 @@ async def test_the_record_is_passed_on_as_it_is(group: Group) -> None:
         session.get(f"{one}/interactions/i-1") as answer,
     ):
         assert await answer.read() == encode_record(InteractionRecord(interaction_id="i-1"))
+
+
+KEY = "X-Api-Key"
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "old,new"])
+async def test_without_a_key_there_is_no_look_up(group: Group, key: str | None) -> None:
+    headers = {} if key is None else {KEY: key}
+    async with group.worker({0, 1, 2, 3}, {1: "i-1"}, ["old", "new"]) as url:
+        for interaction_id in ("i-1", "i-2", "%20"):
+            status, told = await ask(url, interaction_id, **headers)
+            assert status == 401
+            assert "WORKER_API_KEY" in told["error"]
+
+
+@pytest.mark.parametrize("key", ["old", "new"])
+async def test_each_of_several_keys_opens_the_look_up(group: Group, key: str) -> None:
+    async with group.worker({0, 1, 2, 3}, {1: "i-1"}, ["old", "new"]) as url:
+        assert (await ask(url, **{KEY: key}))[0] == 200
+
+
+async def test_health_needs_no_key(group: Group) -> None:
+    async with (
+        group.worker({0, 1}, keys=["k"]) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/healthz") as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_forwarded_look_up_has_a_key_that_the_other_accepts(group: Group) -> None:
+    """In the middle of a rotation the other one has not heard of the new key yet."""
+    async with (
+        group.worker({0, 1}, {}, ["new", "old"]) as one,
+        group.worker({2, 3}, {2: "i-1"}, ["old"]),
+    ):
+        status, record = await ask(one, **{KEY: "new"})
+        assert (status, record["interactionId"]) == (200, "i-1")
+        assert (await ask(one, "i-2", **{KEY: "new"}))[0] == 404
+
+
+async def test_a_worker_that_refuses_our_keys_is_named(group: Group) -> None:
+    async with group.worker({0, 1}, {}, ["ours"]) as one, group.worker({2, 3}, {}, ["theirs"]):
+        status, told = await ask(one, **{KEY: "ours"})
+        assert status == 503
+        assert "does not accept our WORKER_API_KEY" in told["error"]

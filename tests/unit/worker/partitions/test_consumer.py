@@ -15,6 +15,7 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 
 from streams.errors import LogCut, SettingsError
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView, PartitionView
 from streams.worker.partitions import consumer as seam
 from streams.worker.partitions.assignment import Assignment
@@ -31,6 +32,10 @@ KEPT = OffsetRange(3, 9)
 
 
 # The consumer
+
+
+async def _unknown() -> None:
+    """Nobody can say why no broker answers."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,8 @@ class Rig:
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
-            probe=BrokerProbe(self.view, ()),
+            probe=BrokerProbe(self.view, (), why_not=_unknown),
+            kafka_settings=KafkaSettings("127.0.0.1:1", TopicNames(""), "shop", 60.0),
             assignments=self.assignments,
             source_logs=self.listener,
             group=self.listener,
