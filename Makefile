@@ -14,7 +14,7 @@ SCRIPTS := scripts/kafka scripts/compose-check
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage test-kafka storm lint format bench mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka storm lint format bench mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,19 @@ coverage: $(READY) ## the share of the program that `make test` runs, processes 
 	@$(BIN)/coverage run -m pytest -m "not kafka" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+# The rooms that the promises are kept in, without the tests that take long under the tracer.
+ROOMS := core wire genesys kafka bridge worker
+UNTRACED := core/test_bounds.py genesys/test_budget.py worker/test_any_record.py
+
+coverage-unit: JOBS ?= 2
+coverage-unit: $(READY) ## what unit tests run of core, wire, genesys, kafka, bridge and worker
+	@mkdir -p .cache/coverage
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ROOMS:%=tests/unit/%) -n $(JOBS) --dist worksteal \
+		--hypothesis-profile=few --hypothesis-seed=1 $(UNTRACED:%=--ignore=tests/unit/%) $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --include="$(subst $() ,$(),$(ROOMS:%=streams/%/*,))"
 
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit

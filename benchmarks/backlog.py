@@ -6,7 +6,7 @@ The generator's stream (some 9 events an interaction, a tenth delivered twice, a
 in the topic before the worker starts; completed calls cost a GET and, if eligible, a PATCH at the
 simulated API, which answers at once, so that the worker's CPU is the limit. Once a second, from
 outside: the resident size of the process; the committed offsets, and then the outcomes to their
-end. Ends when every record is told and committed. Exit 1 unless
+end. Ends when every outcome is published and every record committed. Exit 1 unless
 
 * no committed offset ever was past a record without an outcome,
 * the largest resident size of the last three quarters of the run is at most ALLOWANCE above the
@@ -51,7 +51,7 @@ ALLOWANCE = 0.15
 
 SAMPLE_SECONDS = 1.0
 
-# A worker that tells nothing for so long is stuck.
+# A worker that publishes nothing for so long is stuck.
 STALL_SECONDS = 120.0
 
 MIB = 1 << 20
@@ -63,7 +63,7 @@ class Sample:
 
     seconds: float
     memory: Memory
-    told: int
+    published: int
     committed: int
 
 
@@ -126,7 +126,7 @@ def load(settings: Settings, records: int, interactions: int) -> None:
 
 
 def watch(settings: Settings, pid: int, records: int) -> Iterator[tuple[Sample, FrontierWatch]]:
-    """A sample a second until all is told and committed."""
+    """A sample a second until every outcome is published and every record committed."""
     started = moved = time.monotonic()
     progress = (0, 0)
     partitions = verify_topics(settings.kafka).partitions
@@ -135,10 +135,10 @@ def watch(settings: Settings, pid: int, records: int) -> Iterator[tuple[Sample, 
             time.sleep(SAMPLE_SECONDS)
             frontier.look()
             now = time.monotonic()
-            if progress != (frontier.records_told, frontier.committed):
-                progress, moved = (frontier.records_told, frontier.committed), now
+            if progress != (frontier.records_published, frontier.committed):
+                progress, moved = (frontier.records_published, frontier.committed), now
             elif now - moved > STALL_SECONDS:
-                raise click.ClickException(f"stuck: {progress} of {records} told, committed")
+                raise click.ClickException(f"stuck: {progress} of {records} published, committed")
             yield Sample(now - started, Memory.of(pid), *progress), frontier
 
 
@@ -178,9 +178,9 @@ def worker(records: int) -> Iterator[tuple[Settings, int, Path]]:
             yield settings, child.pid, settings.data_dir
 
 
-def tell(samples: Sequence[Sample], frontier: FrontierWatch, records: int, state: int) -> None:
+def show(samples: Sequence[Sample], frontier: FrontierWatch, records: int, state: int) -> None:
     """Print the figures."""
-    first = next(one.seconds for one in samples if one.told)
+    first = next(one.seconds for one in samples if one.published)
     seconds = samples[-1].seconds
     print(f"duration        {seconds:10.0f} s, first outcome after {first:.0f} s")
     print(f"rate            {records / (seconds - first):10.0f} records/s")
@@ -189,7 +189,7 @@ def tell(samples: Sequence[Sample], frontier: FrontierWatch, records: int, state
         "resident size   median       peak   anonymous   (medians of the tenth of the run before)"
     )
     for share in (0.1, 0.25, 0.5, 0.75, 1.0):
-        so_far = [one.memory for one in samples if one.told / records <= share]
+        so_far = [one.memory for one in samples if one.published / records <= share]
         latest = so_far[-math.ceil(len(samples) / 10) :]
         resident = statistics.median(one.resident for one in latest) / MIB
         anonymous = statistics.median(one.anonymous for one in latest) / MIB
@@ -199,11 +199,11 @@ def tell(samples: Sequence[Sample], frontier: FrontierWatch, records: int, state
         )
     later = [one for one in samples if one.seconds >= seconds / 4]
     slope = statistics.linear_regression(
-        [one.told for one in later], [one.memory.resident for one in later]
+        [one.published for one in later], [one.memory.resident for one in later]
     ).slope
     print(f"slope           {slope * 100_000 / MIB:10.2f} MiB per 100,000 records, from 25 % on")
     print(f"looks           {len(samples):10d}, frontier lied in {len(frontier.lies)}")
-    print(f"told again      {frontier.repeated:10d}")
+    print(f"published again {frontier.repeated:10d}")
     for decision, count in frontier.decisions.most_common():
         print(f"  {count:10,d}  {decision}")
 
@@ -238,7 +238,7 @@ def main(records: int, plot: Path | None) -> None:
             samples.append(sample)
         state = sum(file.stat().st_size for file in data.rglob("*") if file.is_file())
     assert frontier is not None
-    tell(samples, frontier, records, state)
+    show(samples, frontier, records, state)
     if plot is not None:
         plot.parent.mkdir(parents=True, exist_ok=True)
         plot.write_text(chart(samples))

@@ -4,7 +4,7 @@ default. Run by rebalance.py.
     python -m benchmarks.bare worker      settings as the real worker's
 
 Each record is waited for as long as a call of the API takes, counted in a table on RocksDB, and
-told of in the outcomes topic.
+published in the outcomes topic.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from streams.settings import Settings
 CALL_SECONDS = "BARE_CALL_SECONDS"
 
 
-class Told(msgspec.Struct):
+class Published(msgspec.Struct):
     """What an outsider reads of an outcome."""
 
     source: Source
-    decision: str = "told"
+    decision: str = "published"
     reason: str = ""
 
 
@@ -58,8 +58,8 @@ def build(settings: Settings, partitions: int, call_seconds: float) -> faust.App
             await asyncio.sleep(call_seconds)
             key, message = event.key.decode(), event.message
             counts[key] += 1
-            told = Told(Source(message.topic, message.partition, message.offset))
-            await outcomes.send(key=event.key, value=msgspec.json.encode(told))
+            outcome = Published(Source(message.topic, message.partition, message.offset))
+            await outcomes.send(key=event.key, value=msgspec.json.encode(outcome))
 
     return app
 

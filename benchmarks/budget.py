@@ -3,7 +3,7 @@
     python -m benchmarks.budget [--minutes 5] [--workers 1] [--per-minute 300]
 
 More eligible calls than the budget can serve wait in the topic before the workers start: each costs
-a GET and a PATCH. The simulated API counts in windows of a minute, tells its rate headers, and
+a GET and a PATCH. The simulated API counts in windows of a minute, gives its rate headers, and
 answers 429 beyond. With several workers they share one budget. Measured from the first request on.
 Exit 1 unless
 
@@ -121,7 +121,7 @@ def answers(counted: Mapping[str, Any]) -> Counter[str]:
 
 
 async def run(minutes: float, number: int, per_minute: int) -> bool:
-    """Measure and tell; whether all goals are met."""
+    """Measure and print; whether all goals are met."""
     interactions = int(per_minute * minutes * WAITING)
     simulator = Simulator(
         (truth(each) for each in range(interactions)),

@@ -4,7 +4,7 @@
 
 `retries` holds the deferred records as a worker writes them, due in an hour or more; their sources
 are in `events`, committed. Behind those wait the ends of other calls, a GET and a PATCH each, and
-one worker settles them as fast as it can; then a thin stream of calls for some minutes. Each round
+one worker decides them as fast as it can; then a thin stream of calls for some minutes. Each round
 once with `retries` empty, without the stream, and once full. SOON records lie at its head that are
 due meanwhile: they are to be decided in time. Exit 1 unless
 
@@ -87,9 +87,9 @@ LATENCY_MS = 50.0
 # What lies behind others is to wait for their time, not for their calls.
 QUICK_MS = 5.0
 
-# No faster on a machine with two cores: what is due soon is due once all calls are settled.
+# No faster on a machine with two cores: what is due soon is due once all calls are decided.
 LOADED_PER_SECOND = 12_000
-SETTLED_PER_SECOND = 300
+DECIDED_PER_SECOND = 300
 
 LOOK_SECONDS = 1.0
 ANSWER_SECONDS = 60.0
@@ -151,9 +151,9 @@ class Running:
                     )
                 )
 
-    def measured(self, told: Rate, late: list[float]) -> Measured:
+    def measured(self, rate: Rate, late: list[float]) -> Measured:
         return Measured(
-            told.per_second,
+            rate.per_second,
             max(each.memory.resident for each in self.looks),
             max(each.waiting for each in self.looks),
             max(each.rebalances for each in self.looks),
@@ -170,9 +170,9 @@ class Running:
 
         async def all_of_them() -> bool:
             outcomes = await read_all(self.settings, self.settings.topics.outcomes)
-            for told in outcomes_by_place(outcomes).values():
-                name, when = told[-1]["interactionId"], epoch_ms(told[-1]["decidedAt"])
-                if name in self.not_before and told[-1]["final"] and when is not None:
+            for published in outcomes_by_place(outcomes).values():
+                name, when = published[-1]["interactionId"], epoch_ms(published[-1]["decidedAt"])
+                if name in self.not_before and published[-1]["final"] and when is not None:
                     at[name] = when / 1000
             return len(at) == len(self.not_before)
 
@@ -236,22 +236,22 @@ async def one(servers: str, deferred: int, records: int, seconds: float) -> Meas
     calls = [f"{CALL}{number}" for number in range(records)]
     if not deferred:
         async with running(servers, (), calls, (), LATENCY_MS) as worker:
-            told = await measure(worker.settings, records, of=CALL)
-            return worker.measured(told, [])
+            rate = await measure(worker.settings, records, of=CALL)
+            return worker.measured(rate, [])
     thin = [f"{THIN}{number}" for number in range(int(seconds * THIN_PER_SECOND))]
     now = time.time()
-    soon = now + deferred / LOADED_PER_SECOND + records / SETTLED_PER_SECOND + seconds / 3
+    soon = now + deferred / LOADED_PER_SECOND + records / DECIDED_PER_SECOND + seconds / 3
     batches = [
         Batch(SOONER, SOON, (soon, soon + SOON_SPREAD_SECONDS)),
         Batch(DEFERRED, deferred, (now + LATER_SECONDS[0], now + LATER_SECONDS[1])),
     ]
     asked = [*thin, *batches[0].ids]
     async with running(servers, batches, calls, asked, LATENCY_MS) as worker:
-        told = await measure(worker.settings, records, of=CALL)
+        rate = await measure(worker.settings, records, of=CALL)
         await send(worker.settings, thin, THIN_PER_SECOND)
         await measure(worker.settings, len(thin), of=THIN)
         at = await worker.decided(max(0.0, soon - time.time()) + ANSWER_SECONDS)
-        return worker.measured(told, worker.late(at))
+        return worker.measured(rate, worker.late(at))
 
 
 def _of(late: Sequence[float], share: float) -> float:
@@ -259,7 +259,7 @@ def _of(late: Sequence[float], share: float) -> float:
     return late[min(len(late) - 1, int(share * len(late)))]
 
 
-def _told(late: Sequence[float]) -> str:
+def _spread(late: Sequence[float]) -> str:
     return f"median {_of(late, 0.5):.1f} s, 99 % {_of(late, 0.99):.1f} s, worst {late[-1]:.1f} s"
 
 
@@ -285,7 +285,7 @@ async def rounds(deferred: int, records: int, minutes: float, number: int) -> bo
     late = sorted(each for got in full for each in got.late)
     print(f"ratio of the rates {ratio:.2f}  (goal: {GOAL})")
     print(f"resident size      {more / MIB:+.1f} MiB  (allowed: {MEMORY / MIB:+.0f})")
-    print(f"{len(late)} due meanwhile were late by: {_told(late)}")
+    print(f"{len(late)} due meanwhile were late by: {_spread(late)}")
     return (
         ratio >= GOAL
         and more <= MEMORY
@@ -309,7 +309,7 @@ async def behind(deferred: int) -> bool:
             got = worker.measured(Rate(0, 1.0), worker.late(at))
             print(f"{SOON} due {HEAD_SECONDS:.0f} s after they were put off, behind {deferred:,}")
             print(f"due {BEHIND_SECONDS[0]:.0f} to {BEHIND_SECONDS[1]:.0f} s after it: late by")
-            print(f"  {_told(got.late)}")
+            print(f"  {_spread(got.late)}")
             print(f"in memory {got.waiting:,.0f}; highest resident {got.memory / MIB:.1f} MiB")
     return max(at.values()) <= by
 

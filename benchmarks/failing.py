@@ -120,9 +120,9 @@ async def rate(
                 await sending
             env = {**os.environ, **named, "PYTHONPATH": str(ROOT)}
             with process(sys.executable, "-m", "streams", "worker", env=env, cwd=Path(home)):
-                told = await measure(settings, records - len(bad), of="call-")
+                measured = await measure(settings, records - len(bad), of="call-")
             await sending
-    return told.per_second
+    return measured.per_second
 
 
 async def pair(

@@ -42,7 +42,7 @@ async def fuzz(amounts: Amounts) -> Result:
         return await run(settings, Path(home), amounts)
 
 
-def tell(result: Result) -> None:
+def show(result: Result) -> None:
     """Print the figures, and the first violations."""
     for name, value in result.figures:
         print(f"{name:28} {value}")
@@ -72,7 +72,7 @@ def main(
     if answers > records:
         raise click.BadParameter("are some of the records, so not more", param_hint="--answers")
     result = asyncio.run(fuzz(Amounts(records, good, answers, seed, workers, seconds_limit)))
-    tell(result)
+    show(result)
     if result.wrong:
         raise SystemExit(1)
 

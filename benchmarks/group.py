@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, ConsumerGroupState, Producer, TopicPartiti
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.throughput import ROOT, process
-from benchmarks.watch import ANSWER_SECONDS, BATCH, FATAL_ONLY, Told
+from benchmarks.watch import ANSWER_SECONDS, BATCH, FATAL_ONLY, Published
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import Source
 from streams.settings import Settings
@@ -104,13 +104,13 @@ class Group:
         child, ends = self._running.pop(name)
         child.terminate()
 
-        def bury() -> None:
+        def reap() -> None:
             # Not before its time is up: a second SIGTERM would be an order to drop everything.
             with suppress(subprocess.TimeoutExpired):
                 child.wait(STOP_SECONDS)
             ends.close()
 
-        threading.Thread(target=bury).start()
+        threading.Thread(target=reap).start()
 
     def kill(self, name: str) -> None:
         """kill -9, and wait until it is gone."""
@@ -142,7 +142,7 @@ class Group:
 
 
 class Progress:
-    """When each record was told for the first time, read from the outcomes as they come."""
+    """When each record had its first outcome, read from the outcomes as they come."""
 
     def __init__(self, settings: Settings, partitions: int) -> None:
         self._partitions = partitions
@@ -153,10 +153,10 @@ class Progress:
         topic = settings.topics.outcomes
         self._consumer.assign([TopicPartition(topic, each, 0) for each in range(partitions)])
         self._decode = msgspec.json.Decoder(_Outcome).decode
-        self._told: defaultdict[int, Told] = defaultdict(Told)
+        self._published: defaultdict[int, Published] = defaultdict(Published)
         self.stamps: dict[int, list[float]] = {each: [0.0] for each in range(partitions)}
         """Outcomes of a partition, by their timestamp in Kafka, in seconds since the epoch."""
-        self.told = 0
+        self.published = 0
         self.repeated = 0
 
     def read(self) -> None:
@@ -166,8 +166,8 @@ class Progress:
                 value = message.value()
                 assert value is not None, message.error()
                 source = self._decode(value).source
-                if self._told[source.partition].add(source.offset):
-                    self.told += 1
+                if self._published[source.partition].add(source.offset):
+                    self.published += 1
                     self.stamps[source.partition].append(message.timestamp()[1] / 1000)
                 else:
                     self.repeated += 1

@@ -50,7 +50,7 @@ PATCHED = "patched"
 
 @dataclass(frozen=True)
 class Kind:
-    """Records that end alike. ``seconds``: how long the call took, as the API tells it."""
+    """Records that end alike. ``seconds``: how long the call took, as the API gives it."""
 
     name: str
     interaction_type: str = "voice"
@@ -171,7 +171,7 @@ def kafka(nodes: int, home: Path) -> Iterator[str]:
         subprocess.run([*script, "down", "--delete", *at], check=True)
 
 
-def tell(with_intent: Sequence[Costs], without: Sequence[Costs]) -> bool:
+def show(with_intent: Sequence[Costs], without: Sequence[Costs]) -> bool:
     """Print both, kind by kind; returns whether the intent costs just what it should."""
     print(f"{'':18}{'changelog writes':>18}{'latency, median / p95 in ms':>46}")
     print(f"{'record':18}{'with':>9}{'without':>9}{'with intent':>19}{'without':>17}{'ratio':>10}")
@@ -235,7 +235,7 @@ def main(ctx: click.Context, nodes: int, latency_ms: float, records: int, rounds
     print(
         f"Apache Kafka, {nodes} node(s), {latency_ms:.0f} ms a call, {rounds} x {records} of each"
     )
-    if not tell(with_intent, without):
+    if not show(with_intent, without):
         raise SystemExit(1)
 
 

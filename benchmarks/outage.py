@@ -46,7 +46,7 @@ SEED = 11
 EVENTS_AN_INTERACTION = 8
 LATENCY = Latency(50, 0.4)
 
-# Events a second: what one worker settles many times over, so that what is left is the outage's.
+# Events a second: what one worker decides many times over, so that what is left is the outage's.
 RATE = 60.0
 
 # Of the stream's time, before the API goes down.
@@ -142,7 +142,7 @@ class Outage:
 
     began: float
     ended: float
-    told: float
+    published: float
 
 
 async def strike(
@@ -160,11 +160,11 @@ async def strike(
     ended = time.monotonic()
     print("well again", flush=True)
     await sending
-    await centre.all_told(DRAIN_SECONDS)
+    await centre.all_published(DRAIN_SECONDS)
     return Outage(began, ended, time.monotonic())
 
 
-def tell(kind: str, outage: Outage, samples: Sequence[Sample], timeout: float) -> bool:
+def show(kind: str, outage: Outage, samples: Sequence[Sample], timeout: float) -> bool:
     """Print the figures; whether only probes called."""
     policy = BreakerPolicy()
     before = [each for each in samples if each.at <= outage.began]
@@ -173,8 +173,8 @@ def tell(kind: str, outage: Outage, samples: Sequence[Sample], timeout: float) -
     # What was on its way, and what it took to open.
     shut = next(each for each in during if each.opened > before[-1].opened)
     # A call is counted when it ends: those on their way when it opened are not its fault.
-    settled = next(each for each in during if each.at >= shut.at + timeout)
-    calls = during[-1].calls - settled.calls
+    calm = next(each for each in during if each.at >= shut.at + timeout)
+    calls = during[-1].calls - calm.calls
     probes = int((outage.ended - shut.at) / policy.open_seconds) * policy.probes
     usual = (before[-1].good - before[0].good) / (before[-1].at - before[0].at)
     full = next(
@@ -191,7 +191,7 @@ def tell(kind: str, outage: Outage, samples: Sequence[Sample], timeout: float) -
     print(f"  after                         {shut.at - outage.began:8.1f} s")
     print(f"calls while it was open         {calls:8.0f}  (probes: {probes})")
     print(f"full rate after                 {full:8.1f} s")
-    print(f"everything told after           {outage.told - outage.ended:8.1f} s")
+    print(f"everything published after      {outage.published - outage.ended:8.1f} s")
     return calls <= probes and shut.calls - before[-1].calls <= MOST_TO_OPEN
 
 
@@ -230,7 +230,7 @@ async def run(kind: str, events: int, seconds: float) -> bool:
             watching.cancel()
             await asyncio.wait([watching])
             worker.terminate()
-        probes_only = tell(kind, outage, samples, API_TIMEOUT_SECONDS)
+        probes_only = show(kind, outage, samples, API_TIMEOUT_SECONDS)
         decided = await centre.judge()
         await api.close()
     print(f"decided as the model does       {decided.total():8d} events")

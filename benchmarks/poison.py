@@ -214,7 +214,7 @@ async def run(servers: str, home: Path, per_second: int, seconds: float, *, pois
     )
 
 
-def tell(without: Run, beside: Run) -> bool:
+def show(without: Run, beside: Run) -> bool:
     """Print the figures; whether lag is as the module docstring wants it."""
     print("lag, in seconds of the stream       without             one in ten garbage")
     for name, of in (("first third", "first"), ("last third", "last"), ("all of it", "whole")):
@@ -239,7 +239,7 @@ async def both(per_second: int, seconds: float) -> bool:
             await run(servers, Path(home), per_second, seconds, poisoned=poisoned)
             for poisoned in (False, True)
         ]
-    return tell(without, beside)
+    return show(without, beside)
 
 
 @click.command()

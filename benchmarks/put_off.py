@@ -86,14 +86,14 @@ class Loader:
         admin = AdminClient(librdkafka_options(self._settings.kafka))
         group = self._settings.app_id
 
-        def taken() -> bool:
+        def accepted() -> bool:
             # A new cluster has no coordinator for the group yet, and says so for each partition.
             at = [At(self._settings.topics.events, each, end) for each, end in self._ends.items()]
             asked = [ConsumerGroupTopicPartitions(group, at)]
             answer = admin.alter_consumer_group_offsets(asked)[group].result(ANSWER_SECONDS)
             return all(each.error is None for each in answer.topic_partitions)
 
-        await eventually(lambda: asyncio.to_thread(taken), START_SECONDS, "it is committed")
+        await eventually(lambda: asyncio.to_thread(accepted), START_SECONDS, "it is committed")
         there = await committed(self._settings, self._settings.topics.events)
         assert there == self._ends, f"committed {there}, not {self._ends}"
 

@@ -8,7 +8,7 @@ cost one call of CALL_MS each; beside it, in turns and on the same cluster, a ba
 measure shows of a group that is left alone.
 
 The pause of a partition is its longest time without an outcome of a record that had none, from the
-event until all partitions have been told of again without a break, minus its usual time between
+event until all partitions have had outcomes again without a break, minus its usual time between
 two outcomes. Its end is the first outcome after the pause, so what has piled up meanwhile is not
 in it. A partition has moved when another member (by the group's own account) has it afterwards.
 """
@@ -40,13 +40,13 @@ from streams.settings import Settings
 RECORDS_PER_SECOND = 60.0
 CALL_MS = 10.0
 
-# A group has settled when no partition has been silent for SILENT_SECONDS, and that has been so for
-# CALM_SECONDS, so that a kill shows by then. After SETTLE_SECONDS it is given up.
+# A group is calm when no partition has been silent for SILENT_SECONDS, and that has been so for
+# CALM_SECONDS, so that a kill shows by then. After MOST_UNREST_SECONDS it is given up.
 SILENT_SECONDS = 2.0
 CALM_SECONDS = 3.0
-SETTLE_SECONDS = 180.0
+MOST_UNREST_SECONDS = 180.0
 
-# For what has piled up when the load ends; what is not told by then is lost.
+# For what has piled up when the load ends; what is not published by then is lost.
 LAST_SECONDS = 60.0
 
 NOTHING = "(nothing happens)"
@@ -69,21 +69,21 @@ class Pauses:
 
 @dataclass(slots=True)
 class Result:
-    """What one program showed. ``revived``: workers that ended by themselves; ``untold``: records
-    without an outcome, long after the last."""
+    """What one program showed. ``revived``: workers that ended by themselves; ``unpublished``:
+    records without an outcome, long after the last."""
 
     program: Program
     pauses: defaultdict[str, Pauses] = field(default_factory=lambda: defaultdict(Pauses))
     sent: int = 0
     repeated: int = 0
-    untold: int = 0
+    unpublished: int = 0
     revived: int = 0
 
 
 Plot = Callable[["Scene", Group, int], Iterator[None]]
 
 
-class Unsettled(click.ClickException):
+class NotCalm(click.ClickException):
     """A group did not get going again."""
 
 
@@ -99,8 +99,8 @@ class Scene:
         self._pauses = pauses
         self._owners: dict[int, str] = {}
 
-    def settle(self) -> None:
-        """Wait until all partitions are worked on. Raises Unsettled."""
+    def wait_until_calm(self) -> None:
+        """Wait until all partitions are worked on. Raises NotCalm."""
 
         def calm() -> bool:
             self._progress.read()
@@ -110,16 +110,16 @@ class Scene:
             self._owners = self._group.owners() or {}
             return len(self._owners) == len(self._progress.stamps)
 
-        if not wait_until(calm, SETTLE_SECONDS, for_seconds=CALM_SECONDS):
-            raise Unsettled(
-                f"no calm within {SETTLE_SECONDS:.0f} s: {self._progress.stalest():.1f}"
+        if not wait_until(calm, MOST_UNREST_SECONDS, for_seconds=CALM_SECONDS):
+            raise NotCalm(
+                f"no calm within {MOST_UNREST_SECONDS:.0f} s: {self._progress.stalest():.1f}"
             )
 
     def happen(self, event: str, act: Callable[[], None]) -> None:
-        """Do something to the settled group and take the pauses that follow."""
+        """Do something to the calm group and take the pauses that follow."""
         owners, since = self._owners, time.time()
         act()
-        self.settle()
+        self.wait_until_calm()
         pauses = self._pauses[event]
         gaps = {
             partition: max(0.0, gap - self._usual)
@@ -140,7 +140,7 @@ def dynamic(scene: Scene, group: Group, repetitions: int) -> Iterator[None]:
     """Members without an instance id: a third one joins, leaves, joins, dies. Yields in between."""
     for name in ("first", "second"):
         group.start(name)
-    scene.settle()
+    scene.wait_until_calm()
     yield
     for number in range(repetitions):
         leaver, victim = f"leaver-{number}", f"victim-{number}"
@@ -159,7 +159,7 @@ def static(scene: Scene, group: Group, repetitions: int) -> Iterator[None]:
     """Members with an instance id: one is killed and started again at once. Yields in between."""
     for name in ("first", "second", "third"):
         group.start(name, static=True)
-    scene.settle()
+    scene.wait_until_calm()
     yield
 
     def crash() -> None:
@@ -176,7 +176,7 @@ def play(
     plot: Plot, result: Result, base: Mapping[str, str], repetitions: int, home: Path
 ) -> Iterator[Iterator[None]]:
     """A group of its own topics under load; its plot goes on as it is iterated over. Afterwards
-    the group gets the time to tell all records of."""
+    the group gets the time to publish the outcomes of all."""
     app_id = f"rebalance-{uuid.uuid4().hex[:8]}"
     named = {**base, "APP_ID": app_id, "TOPIC_PREFIX": f"{app_id}."}
     settings = Settings.load(
@@ -193,15 +193,15 @@ def play(
             scene = Scene(group, progress, partitions / RECORDS_PER_SECOND, result.pauses)
             yield plot(scene, group, repetitions)
 
-        def all_told() -> bool:
+        def all_published() -> bool:
             progress.read()
-            return progress.told == load.sent
+            return progress.published == load.sent
 
-        wait_until(all_told, LAST_SECONDS)
+        wait_until(all_published, LAST_SECONDS)
     result.revived += group.revived
     result.sent += load.sent
     result.repeated += progress.repeated
-    result.untold += load.sent - progress.told
+    result.unpublished += load.sent - progress.published
 
 
 def measure(
@@ -251,7 +251,7 @@ def surroundings() -> Iterator[tuple[dict[str, str], Path]]:
         yield named, Path(home)
 
 
-def tell(results: list[Result]) -> None:
+def show(results: list[Result]) -> None:
     """Print the figures, in seconds."""
     head = ("median", "worst")
     print(f"{'':26} {'':10}   partitions moved   partitions stayed   longest of all")
@@ -266,8 +266,8 @@ def tell(results: list[Result]) -> None:
             print(f"{event:26} {result.program.name:10}{cells}  ({len(pauses.longest)})")
     for result in results:
         print(
-            f"{result.program.name:10} {result.sent} records, {result.repeated} told twice, "
-            f"{result.untold} never told; {result.revived} workers ended by themselves"
+            f"{result.program.name:10} {result.sent} records, {result.repeated} published twice, "
+            f"{result.unpublished} never published; {result.revived} workers ended by themselves"
         )
 
 
@@ -283,7 +283,7 @@ def main(repetitions: int) -> None:
         ),
     ]
     with surroundings() as (base, home):
-        tell(measure(programs, base, repetitions, home))
+        show(measure(programs, base, repetitions, home))
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ One app, one agent that takes the events one by one, one table on RocksDB with i
 what is known of an interaction, at-least-once as Faust gives it, acks left to Faust. It is written
 with care: the rules, the decisions and the record's shape are the real worker's own; a call is
 tried three times with a growing pause, a 429 is waited out, a 401 gets a new token; the PATCH
-carries If-Match; bytes that are no event, and records whose tries are used up, are told as failed
-and put into the dead letters. What it lacks is all that Faust's documentation does not speak of.
+carries If-Match; bytes that are no event, and records whose tries are used up, are published as
+failed and put into the dead letters. What it lacks is all that Faust's documentation does not
+speak of.
 Run by throughput.py, and by the storm (`make storm PROGRAM=textbook`).
 """
 
@@ -116,7 +117,7 @@ def _refusal(status: int) -> type[ApiError]:
 
 
 def build(settings: Settings, topics: VerifiedTopics) -> faust.App:
-    """An app of one agent: look up, GET, decide, PATCH, write down, tell, next."""
+    """An app of one agent: look up, GET, decide, PATCH, write down, publish, next."""
     app = faust.App(
         settings.app_id,
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap_servers.split(",")],
@@ -218,7 +219,7 @@ def _failed(reason: Reason, basis: Basis, message: str = "") -> Verdict:
 
 
 def _outcome(event: InteractionEvent | None, verdict: Verdict, source: Source) -> bytes:
-    told = {
+    outcome = {
         "schemaVersion": 1,
         "outcomeId": outcome_id(source),
         "final": True,
@@ -236,7 +237,7 @@ def _outcome(event: InteractionEvent | None, verdict: Verdict, source: Source) -
         "source": source,
         "error": verdict.error,
     }
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(outcome)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What an outsider sees of a worker: its memory, what it has committed, what it has told."""
+"""What an outsider sees of a worker: its memory, what it has committed, what it has published."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from streams.core.records import Source
 from streams.settings import Settings
 
-# Outcomes taken out of the client's buffer at once: a look at a busy topic stays one of few calls.
+# Outcomes read from the client's buffer at once: a look at a busy topic stays one of few calls.
 BATCH = 5_000
 
 # One answer of a broker on a busy machine.
@@ -43,7 +43,7 @@ class Memory:
 
 
 @dataclass(slots=True)
-class Told:
+class Published:
     """Offsets of one source partition that have an outcome. ``below``: all lower ones have."""
 
     below: int = 0
@@ -66,7 +66,7 @@ class Lie:
 
     partition: int
     committed: int
-    untold: int
+    unpublished: int
 
 
 class _Outcome(msgspec.Struct):
@@ -101,7 +101,7 @@ class FrontierWatch:
         self._next = dict.fromkeys(self._partitions, 0)
         self._consumer.assign(self._at(self._outcomes, self._next.items()))
         self._decode = msgspec.json.Decoder(_Outcome).decode
-        self.told = {partition: Told() for partition in self._partitions}
+        self.published = {partition: Published() for partition in self._partitions}
         self.decisions: Counter[str] = Counter()
         self.repeated = 0
         """Outcomes of records that had one already."""
@@ -113,7 +113,7 @@ class FrontierWatch:
         self._consumer.close()
 
     @property
-    def records_told(self) -> int:
+    def records_published(self) -> int:
         return self.decisions.total()
 
     def look(self) -> None:
@@ -121,9 +121,9 @@ class FrontierWatch:
         committed = self._read_committed()
         self._read_outcomes()
         for partition, at in committed.items():
-            untold = self.told[partition].below
-            if at > untold:
-                self.lies.append(Lie(partition, at, untold))
+            unpublished = self.published[partition].below
+            if at > unpublished:
+                self.lies.append(Lie(partition, at, unpublished))
         self.committed = sum(committed.values())
 
     def _read_committed(self) -> dict[int, int]:
@@ -141,7 +141,7 @@ class FrontierWatch:
             for at, end in self._admin.list_offsets(wanted).items()
         }
         if unknown := [partition for partition, end in ends.items() if end < 0]:
-            raise TimeoutError(f"no end told of partitions {unknown} of {self._outcomes}")
+            raise TimeoutError(f"no end given of partitions {unknown} of {self._outcomes}")
         deadline = time.monotonic() + ANSWER_SECONDS
         while any(self._next[partition] < end for partition, end in ends.items()):
             if time.monotonic() > deadline:
@@ -154,7 +154,7 @@ class FrontierWatch:
                 self._take(self._decode(value))
 
     def _take(self, outcome: _Outcome) -> None:
-        if self.told[outcome.source.partition].add(outcome.source.offset):
+        if self.published[outcome.source.partition].add(outcome.source.offset):
             self.decisions[f"{outcome.decision} {outcome.reason}"] += 1
         else:
             self.repeated += 1

@@ -96,8 +96,8 @@ async def consume(
 
 
 def show(outcome: Outcome) -> None:
-    told = {name: outcome.get(name) for name in ("interactionId", "decision", "reason")}
-    sys.stdout.write(json.dumps(told) + "\n")
+    line = {name: outcome.get(name) for name in ("interactionId", "decision", "reason")}
+    sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 

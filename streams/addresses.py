@@ -89,6 +89,6 @@ def secret_url(name: str, text: str, *, insecure: bool) -> SplitResult:
     if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not insecure:
         raise SettingsError(
             f"{name}: http:// to another machine sends the client's secret in clear; write "
-            "https://, or set ALLOW_INSECURE_HTTP=true where nobody can listen"
+            "https://, or set ALLOW_INSECURE_HTTP=true where nobody else can read the traffic"
         )
     return parts

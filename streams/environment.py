@@ -25,7 +25,7 @@ MAX_BYTES = 1024 * 1024
 
 # How many lines with problems are named, so that the error stays short for a file that is not a
 # .env file at all.
-MOST_TOLD = 5
+MOST_PROBLEMS = 5
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\s*=(?P<rest>.*)")
@@ -66,9 +66,9 @@ def read_env_file(path: Path | str = ENV_FILE) -> dict[str, str]:
             values[name] = value
         except _NotReadable as reason:
             problems.append(f"{path}: line {number}{_named(line)}: {reason}")
-    if len(problems) > MOST_TOLD:
-        left_out = len(problems) - MOST_TOLD
-        problems[MOST_TOLD:] = [f"{path}: {left_out} more lines that can not be read"]
+    if len(problems) > MOST_PROBLEMS:
+        left_out = len(problems) - MOST_PROBLEMS
+        problems[MOST_PROBLEMS:] = [f"{path}: {left_out} more lines that can not be read"]
     if problems:
         raise SettingsError(*problems)
     return values

@@ -1,6 +1,6 @@
 """An HTTP server on a port of this machine, for the bridge and the worker. A failure to bind is
-told in one line. Bytes that are not HTTP are never logged. However many connections strangers open,
-the process keeps the descriptors that it needs."""
+reported in one line. Bytes that are not HTTP are never logged. However many connections strangers
+open, the process keeps the descriptors that it needs."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ CONTINUE = "100-continue"
 # to every broker), for files, and for connections that are accepted but not yet counted.
 KEPT_BACK = 128
 
+# Turns of the loop whose new connections, together, may take what is kept back. Four may pass
+# before a connection too many is closed again; then half of it is still there.
+TURNS_WITHIN_KEPT_BACK = 8
+
 # Connections that the system holds for us until we accept them. With a shorter queue, senders that
 # come all at once are let in a second later.
 QUEUE = 128
@@ -40,8 +44,7 @@ QUEUE = 128
 @dataclass(frozen=True, slots=True)
 class Room:
     """Descriptors that a server may take. ``connections``: how many may be open at once.
-    ``accepted_at_once``: how many are accepted in one turn of the loop. Four turns may pass before
-    a connection too many is closed again."""
+    ``accepted_at_once``: how many are accepted in one turn of the loop."""
 
     connections: int
     accepted_at_once: int
@@ -51,7 +54,7 @@ class Room:
         """For a process that may have that many descriptors: all but ``KEPT_BACK``, or half of them
         when they are few."""
         kept_back = min(KEPT_BACK, descriptors // 2)
-        return cls(descriptors - kept_back, max(1, kept_back // 8))
+        return cls(descriptors - kept_back, max(1, kept_back // TURNS_WITHIN_KEPT_BACK))
 
     @classmethod
     def of_this_process(cls) -> Self:
@@ -125,7 +128,8 @@ class _Server(web.Server):
         return _Connection(self, self._runner, self._options)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        # aiohttp would quote the header in its answer, and would fail when it is not UTF-8.
+        # aiohttp would quote the header in its answer (test_aiohttp.py), and would fail when it is
+        # not UTF-8 (test_not_http.py).
         if request.headers.get("Expect", CONTINUE).lower() != CONTINUE:
             self._runner.not_http()
             return _refusal("this server can only be expected to say 100-continue", 417)
@@ -174,7 +178,7 @@ class _Connection(web.RequestHandler):
 
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         # aiohttp reports the error a second time, when it reads and discards the rest of a badly
-        # framed body.
+        # framed body (test_not_http.py).
         if not isinstance(kwargs.get("exc_info"), _SENDERS_FAULT):
             super().log_exception(*args, **kwargs)
 

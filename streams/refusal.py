@@ -33,10 +33,10 @@ def all_of(*checks: Callable[[], T]) -> list[T]:
 
 def first_of_each(problems: Iterable[str]) -> list[str]:
     """The first problem of each variable: its other problems follow from the first."""
-    told: dict[str, str] = {}
+    text: dict[str, str] = {}
     for problem in problems:
-        told.setdefault(problem.partition(": ")[0], problem)
-    return list(told.values())
+        text.setdefault(problem.partition(": ")[0], problem)
+    return list(text.values())
 
 
 def required(name: str, value: T | None, hint: str = "") -> T:
@@ -56,11 +56,11 @@ def wrong(name: str, field: FieldInfo, value: object) -> str:
             f"Service named {service}: set enableServiceLinks: false in the pod's spec, rename the "
             f"Service, or set {variable} in the container's env"
         )
-    told = f"{variable}: must be {_allowed(field)}; correct it, or unset it"
+    text = f"{variable}: must be {_allowed(field)}; correct it, or unset it"
     if field.default is None:
-        return told
+        return text
     default = "false" if field.default is False else field.default
-    return f"{told} for the default, {default}"
+    return f"{text} for the default, {default}"
 
 
 def _allowed(field: FieldInfo) -> str:

@@ -10,21 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from streams.addresses import api_url, checked_url, http_url, is_loopback
 from streams.api_keys import accepted_keys
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
-from streams.kafka.secret import Secret
-from streams.kafka.settings import (
-    KafkaSettings,
-    SaslMechanism,
-    SecurityProtocol,
-    TopicNames,
-    server_list,
-)
+from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.kafka.variables import DAY, LONGEST, PATH, SCOPES, SCOPES_TEXT, KafkaVariables
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 
@@ -36,18 +30,11 @@ _HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
 
 _NO_BLANK = re.compile(r"[!-~]{1,255}")
 
-# RFC 6749, scope. The scopes go into a form; a token server answers 400 to other characters.
-_SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
-
 _HOST = "a host's name or address"
 _HEADER = "1 to 1024 printable ASCII characters"
-_PATH = "a path of at most 1024 printable characters"
-_SCOPES_TOLD = "OAuth scopes separated by blanks, at most 1024 characters"
-_PRINTABLE = "1 to 1024 printable characters"
 
-# An hour, a day, ten years, in seconds. A larger value is a typing error, and would overflow later
-# calculations.
-_HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
+# An hour, ten years, in seconds; see DAY.
+_HOUR, _TEN_YEARS = 3600, 315_360_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +54,7 @@ class GenesysSettings:
     dialect: str = "interactions"
 
 
-class Settings(BaseModel):
+class Settings(KafkaVariables):
     """Every setting of the contract; defaults are the contract's."""
 
     model_config = ConfigDict(
@@ -86,9 +73,9 @@ class Settings(BaseModel):
     genesys_cloud_client_secret: SecretStr | None = Field(None, description=_HEADER)
     genesys_cloud_scopes: str = Field(
         "interaction:read interaction:write",
-        pattern=_SCOPES,
-        max_length=1024,
-        description=_SCOPES_TOLD,
+        pattern=SCOPES,
+        max_length=LONGEST,
+        description=SCOPES_TEXT,
     )
     genesys_api: Literal["interactions", "conversations"] = "interactions"
     allow_insecure_http: bool = False
@@ -103,32 +90,6 @@ class Settings(BaseModel):
     fetch_policy: Literal["completed", "always"] = "completed"
     skip_records: str | None = None
 
-    kafka_bootstrap_servers: str = Field(
-        "localhost:9092",
-        max_length=8192,
-        description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
-    )
-    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
-    kafka_sasl_mechanism: SaslMechanism | None = None
-    kafka_sasl_username: str | None = Field(None, description=_PRINTABLE)
-    kafka_sasl_password: SecretStr | None = Field(None, description=_PRINTABLE)
-    kafka_sasl_password_file: Path | None = Field(None, description=_PATH)
-    kafka_sasl_oauth_token_url: str | None = None
-    kafka_sasl_oauth_client_id: str | None = Field(None, description=_PRINTABLE)
-    kafka_sasl_oauth_client_secret: SecretStr | None = Field(None, description=_PRINTABLE)
-    kafka_sasl_oauth_client_secret_file: Path | None = Field(None, description=_PATH)
-    kafka_sasl_oauth_scope: str | None = Field(
-        None, pattern=_SCOPES, max_length=1024, description=_SCOPES_TOLD
-    )
-    aws_region: str | None = Field(
-        None, pattern=r"^[a-z0-9-]{1,64}$", description="a region's name, such as eu-central-1"
-    )
-    kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
-    kafka_ssl_certfile: Path | None = Field(None, description=_PATH)
-    kafka_ssl_keyfile: Path | None = Field(None, description=_PATH)
-    # Kafka's protocol has this time in 32 bits, in milliseconds.
-    kafka_session_timeout_seconds: float = Field(10.0, gt=0, le=_DAY)
-
     topic_prefix: str = Field(
         "genesys.interaction.",
         pattern=TOPIC_NAME_PATTERN,
@@ -139,7 +100,7 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="1 to 100 letters, digits, dots, underscores or hyphens",
     )
-    data_dir: Path = Field(Path("data"), description=_PATH)
+    data_dir: Path = Field(Path("data"), description=PATH)
     worker_instance_id: str | None = Field(
         # The form that Kafka requires for a group.instance.id. The worker's traces have it as well.
         None,
@@ -154,9 +115,9 @@ class Settings(BaseModel):
     api_timeout_seconds: float = Field(10.0, gt=0, le=_HOUR)
     # The wait doubles with each attempt: beyond a thousand attempts no float holds it.
     retry_max_attempts: int = Field(10, ge=0, le=1000)
-    retry_first_seconds: float = Field(30.0, gt=0, le=_DAY)
+    retry_first_seconds: float = Field(30.0, gt=0, le=DAY)
     lag_window_seconds: float = Field(60.0, ge=0, le=_HOUR)
-    breaker_open_seconds: float = Field(30.0, gt=0, le=_DAY)
+    breaker_open_seconds: float = Field(30.0, gt=0, le=DAY)
     dead_letter_limit: float = Field(0.5, gt=0, le=1)
     stall_seconds: float = Field(120.0, gt=0, le=_TEN_YEARS)
 
@@ -180,11 +141,6 @@ class Settings(BaseModel):
     @classmethod
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
-
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _servers(cls, value: str) -> str:
-        return server_list(value)
 
     @field_validator("bridge_host", "worker_host")
     @classmethod
@@ -213,7 +169,8 @@ class Settings(BaseModel):
     @classmethod
     def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
         # A path is quoted in errors and in the log.
-        if value is not None and not (_plain(value).isprintable() and len(_plain(value)) <= 1024):
+        text = "" if value is None else _plain(value)
+        if not text.isprintable() or len(text) > LONGEST:
             raise ValueError("not printable")
         return value
 
@@ -261,25 +218,10 @@ class Settings(BaseModel):
     @property
     def kafka(self) -> KafkaSettings:
         """The settings for the modules that talk to Kafka."""
-        return KafkaSettings(
-            bootstrap_servers=self.kafka_bootstrap_servers,
+        return self.kafka_settings(
             topics=self.topics,
             app_id=self.app_id,
             state_ttl_seconds=self.state_ttl_seconds,
-            security_protocol=self.kafka_security_protocol,
-            sasl_mechanism=self.kafka_sasl_mechanism,
-            sasl_username=self.kafka_sasl_username,
-            sasl_password=Secret.of(self.kafka_sasl_password, self.kafka_sasl_password_file),
-            sasl_oauth_token_url=self.kafka_sasl_oauth_token_url,
-            sasl_oauth_client_id=self.kafka_sasl_oauth_client_id,
-            sasl_oauth_client_secret=Secret.of(
-                self.kafka_sasl_oauth_client_secret, self.kafka_sasl_oauth_client_secret_file
-            ),
-            sasl_oauth_scope=self.kafka_sasl_oauth_scope,
-            aws_region=self.aws_region,
-            ssl_cafile=self.kafka_ssl_cafile,
-            ssl_certfile=self.kafka_ssl_certfile,
-            ssl_keyfile=self.kafka_ssl_keyfile,
             allow_insecure_http=self.allow_insecure_http,
         )
 

@@ -35,7 +35,7 @@ async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, failure: BaseException | None) -> None:
+    def deliver(result: T | None, failure: BaseException | None) -> None:
         if done.done():
             return  # nobody waits any more
         if failure is not None:
@@ -50,7 +50,7 @@ async def in_daemon_thread(function: Callable[P, T], *args: P.args, **kwargs: P.
         except BaseException as exc:  # noqa: BLE001 - whoever waits for it handles it
             failure = exc
         try:
-            loop.call_soon_threadsafe(settle, result, failure)
+            loop.call_soon_threadsafe(deliver, result, failure)
         except RuntimeError:
             return  # the loop has ended, and the coroutine that waited with it
 

@@ -29,6 +29,8 @@ ONLY_ON_KAFKA = ("kafka", "chaos")
 # make test ARGS="--hypothesis-profile=thorough --timeout=3600"
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=2000)
+# For a look at the coverage: tracing makes each example slower, and the first few reach most lines.
+hypothesis.settings.register_profile("few", deadline=None, max_examples=2)
 hypothesis.settings.load_profile("quick")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tests.unit.genesys.raw_server import http
+from tests.support.raw_server import http
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Reply:
 
 
 # An answer that takes for ever costs the worker API_TIMEOUT_SECONDS, and one without a time to wait
-# closes its gate for seconds: one in so many.
+# pauses its gate for seconds: one in so many.
 ONE_IN_SLOW = 100
 
 _LARGE = 1_500_000

@@ -33,7 +33,7 @@ MOST_OUTCOME_BYTES = 64 * 1024
 # Of headers: the API's words, and W3C's trace state of at most 32 members.
 MOST_HEADER_BYTES = 32 * 1024
 
-# What comes from the event is told as received; the rest is the program's own text.
+# What comes from the event is published as received; the rest is the program's own text.
 _AS_RECEIVED = frozenset({"interactionId", "sequenceId", "eventId"})
 
 _CONTROL = "Cc"
@@ -91,8 +91,8 @@ class Fuzzed(Journey):
     async def outcomes(self) -> Mapping[Place, list[dict[str, Any]]]:
         """The final ones of good events; ``put_off`` remembers the interactions of the others."""
         finals: dict[Place, list[dict[str, Any]]] = defaultdict(list)
-        for place, told in outcomes_by_place(self.evidence.outcomes).items():
-            for outcome in told if place in self.sent else ():
+        for place, published in outcomes_by_place(self.evidence.outcomes).items():
+            for outcome in published if place in self.sent else ():
                 if outcome["final"]:
                     finals[place].append(outcome)
                 else:
@@ -113,10 +113,10 @@ class Fuzzed(Journey):
         """Role, decision and reason of every final outcome."""
         events = self.settings.topics.events
         found: Counter[tuple[str, str, str]] = Counter()
-        for (partition, offset), told in outcomes_by_place(self.evidence.outcomes).items():
+        for (partition, offset), published in outcomes_by_place(self.evidence.outcomes).items():
             planned = self.written.get((events, partition, offset))
             role = planned.role if planned is not None else Role.COPY
-            for each in told:
+            for each in published:
                 if each["final"]:
                     found[(role, each["decision"], each["reason"])] += 1
         return found
@@ -124,22 +124,22 @@ class Fuzzed(Journey):
     def _of_records(self) -> Iterator[str]:
         """Each record its one end."""
         topics = self.settings.topics
-        told = outcomes_by_place(self.evidence.outcomes)
+        published = outcomes_by_place(self.evidence.outcomes)
         letters = _by_source(self.evidence.letters)
         places: set[Place] = set()
         for (topic, partition, offset), planned in self.written.items():
             named = f"{topic}/{partition}/{offset} ({planned.role}, {planned.kind})"
-            buried = letters.pop((topic, partition, offset), [])
+            dead = letters.pop((topic, partition, offset), [])
             source = (partition, offset)
             if planned.role is Role.STRANGER:
-                yield from _buried(named, planned, buried)
+                yield from _one_dead_letter(named, planned, dead)
                 continue
             if planned.copied is not None:
                 source = (partition, planned.copied)
-                buried = letters.pop((topics.events, *source), [])
+                dead = letters.pop((topics.events, *source), [])
             places.add(source)
-            yield from _ended(named, planned, told.get(source, []), buried)
-        yield from (f"an outcome of no record: {place}" for place in told.keys() - places)
+            yield from _ended(named, planned, published.get(source, []), dead)
+        yield from (f"an outcome of no record: {place}" for place in published.keys() - places)
         yield from (f"a dead letter of no record: {place}" for place in letters)
 
     def _of_outcomes(self) -> Iterator[str]:
@@ -151,8 +151,8 @@ class Fuzzed(Journey):
             named = f"outcome {record.partition}/{record.offset}"
             shape = _alike(outcome)
             if shape not in known:
-                known[shape] = [_told(error) for error in schema.iter_errors(outcome)]
-            yield from (f"{named}: {told}" for told in known[shape])
+                known[shape] = [_in_words(error) for error in schema.iter_errors(outcome)]
+            yield from (f"{named}: {problem}" for problem in known[shape])
             for path, text in _texts({**outcome, **dict.fromkeys(_AS_RECEIVED)}):
                 if _controls(text):
                     yield f"{named}: control characters in {path}: {text[:100]!r}"
@@ -182,28 +182,28 @@ def header_bytes(record: Record) -> int:
 
 
 def _ended(
-    named: str, planned: Planned, told: list[dict[str, Any]], buried: list[Record]
+    named: str, planned: Planned, published: list[dict[str, Any]], dead: list[Record]
 ) -> Iterator[str]:
     """One final outcome; of a failure one dead letter, and else none."""
-    finals = [each for each in told if each["final"]]
+    finals = [each for each in published if each["final"]]
     if len(finals) != 1:
-        answers = [(each["decision"], each["reason"]) for each in told]
+        answers = [(each["decision"], each["reason"]) for each in published]
         yield f"{named}: {len(finals)} final outcomes among {answers}"
         return
     (final,) = finals
     malformed = final["reason"] == Reason.MALFORMED
     if malformed is _is_event(planned.raw.value):
-        yield f"{named}: told as {final['reason']}"
+        yield f"{named}: published as {final['reason']}"
     if final["decision"] == Decision.FAILED:
-        yield from _buried(named, planned, buried)
-    elif buried:
+        yield from _one_dead_letter(named, planned, dead)
+    elif dead:
         yield f"{named}: {final['decision']}, and a dead letter"
 
 
-def _buried(named: str, planned: Planned, buried: list[Record]) -> Iterator[str]:
-    if len(buried) != 1:
-        yield f"{named}: {len(buried)} dead letters"
-    elif (buried[0].key, buried[0].value) != (planned.raw.key, planned.raw.value):
+def _one_dead_letter(named: str, planned: Planned, dead: list[Record]) -> Iterator[str]:
+    if len(dead) != 1:
+        yield f"{named}: {len(dead)} dead letters"
+    elif (dead[0].key, dead[0].value) != (planned.raw.key, planned.raw.value):
         yield f"{named}: other bytes in its dead letter"
 
 
@@ -242,7 +242,7 @@ def _stood_for(
     return changed
 
 
-def _told(error: ValidationError) -> str:
+def _in_words(error: ValidationError) -> str:
     """Where the schema is not kept, by the innermost of what it says."""
     inmost = best_match([error]) or error
     return f"{inmost.json_path}: {inmost.message[:200]}"

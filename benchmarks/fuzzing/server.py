@@ -17,7 +17,7 @@ from benchmarks.fuzzing.answers import Reply, Right, fuzzed, proper, refused
 from benchmarks.fuzzing.records import is_answered
 from streams.local.simulator.route import Route
 from streams.local.simulator.store import Store
-from tests.unit.genesys.raw_server import GRANTED, read_request
+from tests.support.raw_server import GRANTED, read_request
 
 # Of an interaction's calls, those of one method that are answered with anything; then the right
 # answer comes. The most: more than a record has tries, so it is dead in the end.

@@ -67,12 +67,14 @@ class Delivery:
                 )
                 return await self._publish(message, sender, event)
             case Malformed() as malformed:
-                await self._bury(body, malformed, sender)
+                await self._publish_dead_letter(body, malformed, sender)
                 return malformed
             case Skipped() as skipped:
                 return skipped
 
-    async def _bury(self, body: bytes, malformed: Malformed, sender: Context) -> None:
+    async def _publish_dead_letter(
+        self, body: bytes, malformed: Malformed, sender: Context
+    ) -> None:
         letter = malformed.dead_letter(body, self._clock.time())
         message = Message(
             self._topics.dead_letters,

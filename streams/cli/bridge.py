@@ -25,7 +25,7 @@ def http() -> None:
         from streams.telemetry import otel
 
         # Missing settings are reported before anything is started.
-        settings = Settings.load(Settings.bridge_api_keys, otel.settle)
+        settings = Settings.load(Settings.bridge_api_keys, otel.prepare)
         from streams.bridge.run import run_bridge
         from streams.telemetry import logging, tracing
 

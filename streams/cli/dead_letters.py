@@ -1,4 +1,4 @@
-"""``genesys-streams dead-letters``: lists, shows and sends back what could not be handled."""
+"""``genesys-streams dead-letters``: lists, shows and redrives what could not be handled."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of
-from streams.operator.letter import Standing, Wanted, in_turn, standings
 from streams.operator.redrive import read_letters, read_sent, redrive
+from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.settings import Settings
 from streams.wire.dead_letters import REASONS, Letter, Stage
 
-# A gentle default: records that are sent back compete with live events for the API's budget.
+# A gentle default: records that are redriven compete with live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
 
 # A wider cell is cut, because show and --json print all of it. The offset is never cut, because
@@ -47,13 +47,13 @@ COLUMNS = (
 WHY_LEFT = {
     Standing.NO_EVENT: "its bytes are no event",
     Standing.NO_SOURCE: "its headers name no record that can be in events",
-    Standing.SENT_BACK: "sent back already, and not dead again",
+    Standing.REDRIVEN: "redriven already, and not dead again",
 }
 
 
 @click.group("dead-letters")
 def dead_letters() -> None:
-    """What could not be handled: look at it, and send it back once its cause is mended."""
+    """What could not be handled: look at it, and redrive it once its cause is mended."""
 
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
@@ -110,13 +110,13 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
     "--open",
     "only_open",
     is_flag=True,
-    help="Only those that a redrive would send back, and those that none can.",
+    help="Only those that wait for a redrive, and those that none can help.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason.
 
-    NOW tells how each stands: open, it waits for a redrive; sent back, and not dead again;
+    NOW shows how each stands: open, it waits for a redrive; redriven, and not dead again;
     replaced by a later letter of the same record; no event, or no source that can be read, which
     stays until retention takes it.
     """
@@ -127,7 +127,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     ]
     if as_json:
         for letter, standing in found:
-            click.echo(json_line(msgspec.json.encode(_told(letter, standing))))
+            click.echo(json_line(msgspec.json.encode(_as_json(letter, standing))))
         return
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text(heading_line(COLUMNS), style="bold"))
@@ -165,7 +165,7 @@ def show(offset: int, partition: int, body: Path | None) -> None:
 
 @dead_letters.command("redrive")
 @selecting
-@click.option("--dry-run", is_flag=True, help="Say what would be sent back, and send nothing.")
+@click.option("--dry-run", is_flag=True, help="Say what would be redriven, and send nothing.")
 @click.option(
     "--rate",
     default=REDRIVES_PER_SECOND,
@@ -176,8 +176,8 @@ def show(offset: int, partition: int, body: Path | None) -> None:
 def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     """Send dead letters back to be decided anew, in their order; mend the cause first.
 
-    One that was sent back and has not died again is left, and so is one that has nowhere to go:
-    each is named on stderr, with the reason. Each counts how often it was sent back: list shows it,
+    One that was redriven and has not died again is left, and so is one that has nowhere to go:
+    each is named on stderr, with the reason. Each counts how often it was redriven: list shows it,
     for what dies again and again.
     """
 
@@ -189,7 +189,7 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
         chosen = in_turn([letter for letter, standing in found if standing is Standing.OPEN])
         if dry_run:
             for letter in chosen:
-                click.echo(f"would send back: {_name(letter)} ({letter.reason or '-'})")
+                click.echo(f"would redrive: {_name(letter)} ({letter.reason or '-'})")
             return len(chosen)
         publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-redrive")
         await publisher.start()
@@ -197,13 +197,13 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
             sending = redrive(chosen, publisher, settings.topics, SystemClock(), per_second=rate)
             async with aclosing(sending) as sent:
                 async for letter in sent:
-                    click.echo(f"sent back: {_name(letter)} ({letter.reason or '-'})")
+                    click.echo(f"redriven: {_name(letter)} ({letter.reason or '-'})")
         finally:
             await publisher.stop()
         return len(chosen)
 
     number = complete(send(Settings.load()))
-    click.echo(f"{number} {'would be ' if dry_run else ''}sent back", err=True)
+    click.echo(f"{number} {'would be ' if dry_run else ''}redriven", err=True)
 
 
 async def _read(settings: Settings) -> list[Letter]:
@@ -243,7 +243,7 @@ def _line(letter: Letter, standing: Standing) -> str:
 def _style(letter: Letter, standing: Standing) -> str:
     if not standing.open:
         return "dim"
-    # It was sent back and died again, and will do so until its cause is mended.
+    # It was redriven and died again, and will do so until its cause is mended.
     return "yellow" if letter.redriven else ""
 
 
@@ -261,7 +261,7 @@ def _name(letter: Letter) -> str:
     return f"{letter.place} {name}"
 
 
-def _told(letter: Letter, standing: Standing) -> dict[str, object]:
+def _as_json(letter: Letter, standing: Standing) -> dict[str, object]:
     return {
         "partition": letter.partition,
         "offset": letter.offset,

@@ -20,7 +20,7 @@ from streams.kafka.reader import partitions_of
 from streams.operator.redrive import read_sent
 from streams.operator.replay.past import Past, Question
 from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
-from streams.operator.replay.replay import Stretch, Survey, make_good, survey
+from streams.operator.replay.replay import Stretch, Survey, redrive_question, survey
 from streams.settings import Settings
 from streams.telemetry import logging
 
@@ -61,7 +61,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
     decided: Counter[str] = Counter()
     calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
-        back = None if dry_run else await stack.enter_async_context(_Back(settings, found.past))
+        back = None if dry_run else await stack.enter_async_context(_Redrive(settings, found.past))
         api = await stack.enter_async_context(
             open_client(
                 settings.genesys(),
@@ -79,20 +79,20 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
                 message = verdict.error.message if verdict.error else verdict.reason
                 _say(f"not known: {each.question.interaction_id}: {message}")
             if each.eligible and (back is None or await back.send(each.question)):
-                click.echo(_told(each, found.past) if as_json else _line(each, found.past))
+                click.echo(_as_json(each, found.past) if as_json else _line(each, found.past))
             progress.reached(each)
     for name, number in decided.most_common():
         _say(f"{number:8}  {name}")
     _say(f"{calls.number:8}  requests to Genesys Cloud")
     if back is not None:
-        _say(f"{back.sent:8}  sent back to the workers")
+        _say(f"{back.sent:8}  redriven")
     if progress.unknown:
         _say(f"nothing is known of {progress.unknown}; to ask again: --from {progress.go_on}")
     return progress.unknown
 
 
-class _Back:
-    """Sends records back to the workers. ``sent``: how many were sent."""
+class _Redrive:
+    """Redrives records. ``sent``: how many were sent."""
 
     def __init__(self, settings: Settings, past: Past) -> None:
         self.sent = 0
@@ -101,7 +101,7 @@ class _Back:
         self._earlier: frozenset[tuple[Source, int]] = frozenset()
         self._publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-replay")
 
-    async def __aenter__(self) -> _Back:
+    async def __aenter__(self) -> _Redrive:
         partitions = await partitions_of(self._settings.kafka, self._settings.topics.retries)
         self._earlier = await read_sent(self._settings.kafka, partitions)
         await self._publisher.start()
@@ -111,12 +111,12 @@ class _Back:
         await self._publisher.stop()
 
     async def send(self, question: Question) -> bool:
-        """Returns False for a question that was sent back before and waits to be decided."""
+        """Returns False for a question that was redriven before and waits to be decided."""
         topics = self._settings.topics
-        if await make_good(question, self._past, self._earlier, self._publisher, topics):
+        if await redrive_question(question, self._past, self._earlier, self._publisher, topics):
             self.sent += 1
             return True
-        _say(f"left: {question.interaction_id}: sent back already, and not decided yet")
+        _say(f"left: {question.interaction_id}: redriven already, and not decided yet")
         return False
 
 
@@ -164,14 +164,14 @@ class Progress:
 def _line(each: Rehearsed, past: Past) -> str:
     question, then = each.question, past.latest(each.question)
     place = f"{question.source.partition}/{question.source.offset}"
-    told = "-" if then is None else f"{then.decision} {then.reason}"
+    shown = "-" if then is None else f"{then.decision} {then.reason}"
     at = rfc3339(question.at / 1000)
-    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {told}"
+    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {shown}"
 
 
-def _told(each: Rehearsed, past: Past) -> bytes:
+def _as_json(each: Rehearsed, past: Past) -> bytes:
     question, then, now = each.question, past.latest(each.question), each.verdict
-    told = msgspec.json.encode(
+    shown = msgspec.json.encode(
         {
             "interactionId": question.interaction_id,
             "source": question.source,
@@ -185,7 +185,7 @@ def _told(each: Rehearsed, past: Past) -> bytes:
             },
         }
     )
-    return json_line(told)
+    return json_line(shown)
 
 
 def say_unread(found: Survey) -> None:

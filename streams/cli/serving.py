@@ -85,8 +85,8 @@ class _Stopping:
         self._stop = asyncio.Event()
         self._signalled = False
         self._interrupted_at: float | None = None
-        self._before = {number: signal.getsignal(number) for number in signals.taken()}
-        self._heard, self._tell = os.pipe()
+        self._before = {number: signal.getsignal(number) for number in signals.handled()}
+        self._heard, self._waker = os.pipe()
         # A thread, because the loop may be what hangs. It is not started in the handler, which may
         # interrupt code that holds the locks needed to start a thread.
         threading.Thread(target=self._hard_end, name="hard-end", daemon=True).start()
@@ -105,12 +105,12 @@ class _Stopping:
         if not self._signalled:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
-            os.close(self._tell)
+            os.close(self._waker)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if not self._signalled:
             self._signalled = True
-            os.write(self._tell, b"!")
+            os.write(self._waker, b"!")
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._stop.set)
         if number == signal.SIGINT:
@@ -121,7 +121,7 @@ class _Stopping:
                 leave_now("second SIGINT")
 
     def _hard_end(self) -> None:
-        told = os.read(self._heard, 1)
+        woken = os.read(self._heard, 1)
         os.close(self._heard)
-        if told:
+        if woken:
             leave_within(DRAIN_SECONDS, f"not drained in {DRAIN_SECONDS} s")

@@ -11,7 +11,7 @@ from types import FrameType
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def taken() -> tuple[signal.Signals, ...]:
+def handled() -> tuple[signal.Signals, ...]:
     """The signals that end this program. Under ``nohup`` a process ignores SIGHUP, and that is left
     so."""
     return tuple(
@@ -23,7 +23,7 @@ def taken() -> tuple[signal.Signals, ...]:
 
 def unwind() -> None:
     """From now on a signal ends the program as Ctrl-C does: everything that is open is closed."""
-    for number in taken():
+    for number in handled():
         signal.signal(number, signal.default_int_handler)
 
 
@@ -33,7 +33,7 @@ def nothing_begun() -> Iterator[None]:
 
     There is nothing to close yet, and an exception in the middle of an import can get lost there.
     """
-    before = {number: signal.getsignal(number) for number in taken()}
+    before = {number: signal.getsignal(number) for number in handled()}
     for number in before:
         signal.signal(number, _leave)
     try:

@@ -88,7 +88,7 @@ def simulator(
     """A simulated Genesys Cloud. Prints base_url=URL once it listens.
 
     It knows the interactions that generate makes from the same seed, with no need for the two to
-    talk. GET /_simulator/counters tells what took effect. What goes wrong is set while it runs,
+    talk. GET /_simulator/counters shows what took effect. What goes wrong is set while it runs,
     with curl -X PUT -d BODY URL/_simulator/WHAT:
 
     \b

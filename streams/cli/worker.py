@@ -23,7 +23,7 @@ def worker() -> None:
             Settings.disposition_code,
             Settings.advertised_url,
             Settings.worker_api_keys,
-            otel.settle,
+            otel.prepare,
         )
         from streams.telemetry import logging, tracing
         from streams.worker.http import check_worker_address

@@ -213,7 +213,8 @@ def in_doubt(record: InteractionRecord, offset: int) -> bool:
 
 
 def doubt(record: InteractionRecord, offset: int) -> Intent | None:
-    """The PATCH in doubt whose code this source record may take for ours when it finds it.
+    """The PATCH in doubt by which this source record may be patched: if it finds the code of that
+    PATCH at the interaction, the code is ours.
 
     That is its own PATCH, or one whose source record will not be decided again. A source record
     that still has to be decided looks for its PATCH itself.
@@ -233,20 +234,20 @@ def apply(
     verdict: Verdict,
     now_ms: int,
     *,
-    taken: int | None = None,
+    returned_at: int | None = None,
     redriven: int = 0,
 ) -> InteractionRecord:
     """The interaction's record after this verdict on this source record.
 
     The cached type and state change only with an event that is newer, or that has no order.
-    ``taken``: offset in ``retries`` from which the record came back; None when it comes from
+    ``returned_at``: offset in ``retries`` from which the record came back; None when it comes from
     ``events``. ``redriven``: how often it was redriven.
     """
     after = record
-    was_put_off = taken is not None or record.deferral(offset) is not None
+    was_put_off = returned_at is not None or record.deferral(offset) is not None
     if was_put_off or verdict.decision is Decision.DEFERRED:
-        after = _with(record, Deferred(offset, verdict, taken, redriven))
-    if taken is None:
+        after = _with(record, Deferred(offset, verdict, returned_at, redriven))
+    if returned_at is None:
         fresh = standing(record.seen, event) is Standing.NEW
         after = msgspec.structs.replace(
             after,

@@ -43,26 +43,26 @@ def put_off(
     when MOST_WAITING ``others`` of its interaction are put off already. ``looks`` and
     ``visible_by`` are kept for the next look (see PutOff).
     """
-    told, crowded = fault(error), others >= MOST_WAITING
+    shown, crowded = fault(error), others >= MOST_WAITING
     internal = isinstance(error, errors.InternalError)
     basis = Basis.EVENT if internal else Basis.API
     if crowded:
-        message = f"{others} records of this interaction are put off already; {told.message}"
-        told = msgspec.structs.replace(told, message=foreign_text(message, MESSAGE_LENGTH))
+        message = f"{others} records of this interaction are put off already; {shown.message}"
+        shown = msgspec.structs.replace(shown, message=foreign_text(message, MESSAGE_LENGTH))
     if crowded or attempt - looks > most:
         return Verdict(
             Decision.FAILED,
             Reason.INTERNAL_ERROR if internal else Reason.RETRIES_EXHAUSTED,
             basis,
             dry_run=policy.dry_run,
-            error=told,
+            error=shown,
         )
     return Verdict(
         Decision.DEFERRED,
         _passing(error),
         basis,
         dry_run=policy.dry_run,
-        error=told,
+        error=shown,
         put_off=PutOff(attempt, not_before, looks, visible_by),
     )
 

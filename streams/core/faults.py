@@ -36,14 +36,14 @@ def unread(error: errors.RecordError, *, dry_run: bool) -> Verdict:
             reason, code = Reason.INTERNAL_ERROR, "internal-error"
         case _:
             reason, code = Reason.MALFORMED, "malformed-event"
-    told = Fault(code=code, message=foreign_text(str(error), MESSAGE_LENGTH))
-    return Verdict(Decision.FAILED, reason, Basis.EVENT, dry_run=dry_run, error=told)
+    shown = Fault(code=code, message=foreign_text(str(error), MESSAGE_LENGTH))
+    return Verdict(Decision.FAILED, reason, Basis.EVENT, dry_run=dry_run, error=shown)
 
 
 def too_large(error: errors.RecordTooLarge, *, dry_run: bool) -> Verdict:
     """The verdict on an event that had to be put off but is too large for ``retries``."""
     message = f"it can not be put off: {error}"
-    told = Fault(code="too-large", message=foreign_text(message, MESSAGE_LENGTH))
+    shown = Fault(code="too-large", message=foreign_text(message, MESSAGE_LENGTH))
     return Verdict(
-        Decision.FAILED, Reason.RETRIES_EXHAUSTED, Basis.API, dry_run=dry_run, error=told
+        Decision.FAILED, Reason.RETRIES_EXHAUSTED, Basis.API, dry_run=dry_run, error=shown
     )

@@ -13,6 +13,10 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # At the end of a text that was cut; it is one of the characters allowed.
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
+# How many times as much as the result may have is looked at: a character takes up to four bytes,
+# and runs of white space shrink to one blank.
+ROUGHLY = 8
+
 
 def foreign_text(value: str | bytes, most: int) -> str:
     """One line of at most ``most`` characters, each of them printable.
@@ -21,9 +25,8 @@ def foreign_text(value: str | bytes, most: int) -> str:
     not UTF-8, become U+FFFD. The result has at most ``4 * most`` bytes in UTF-8, and in JSON too:
     only quotation marks and backslashes get longer there, from one byte to two.
     """
-    # Cut first, because the text may be megabytes long. Runs of white space shrink to one
-    # character below, so more characters are kept here than the result has.
-    value = value[: 8 * most]
+    # Cut first, because the text may be megabytes long.
+    value = value[: ROUGHLY * most]
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     text = " ".join(text.split())
     text = "".join(char if char.isprintable() else REPLACEMENT for char in text)

@@ -1,7 +1,7 @@
 """The steps that decide one source record, in their order: all the rules, and no I/O.
 
     while not isinstance(inquiry.step, Settle):
-        do what ``step`` says, and tell the inquiry how it went
+        do what ``step`` says, and report to the inquiry how it went
 
 The worker, the replay, the model's test and the textbook agent all drive the same Inquiry, each
 with a table and an API of its own. ``decision`` has the single steps; this module keeps what a step
@@ -68,8 +68,8 @@ class Inquiry:
         intent = Intent(self._offset, patch.code)
         if self.record.intent == intent:
             return None
-        # The PATCH of an earlier source record may still arrive. If this source record then finds
-        # that PATCH's code, the code is ours, and one of the two records is decided as patched.
+        # The PATCH of an earlier source record may still arrive. It is remembered, so that its code
+        # is not taken for somebody else's.
         self._intent_in_doubt = self._intent_in_doubt or self.record.intent
         self.record = msgspec.structs.replace(self.record, intent=intent, updated_at=now_ms)
         return self.record

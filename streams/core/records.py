@@ -128,13 +128,13 @@ class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A source record of this interaction that was put off, or redriven, at least once.
 
     ``offset``: its offset in ``events``. ``verdict``: the latest verdict on it; final once the
-    record is finished. ``taken``: offset of the record in ``retries`` that this verdict is for;
-    None for the first verdict. ``redriven``: how often the record had been redriven by then.
+    record is finished. ``returned_at``: offset of the record in ``retries`` that this verdict is
+    for; None for the first verdict. ``redriven``: how often the record had been redriven by then.
     """
 
     offset: int
     verdict: Verdict
-    taken: int | None = None
+    returned_at: int | None = msgspec.field(default=None, name="taken")
     redriven: int = 0
 
     @property
@@ -171,9 +171,9 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     ``settled``: the verdict on the interaction itself, once nothing can change it any more.
     ``deferred``: the records that are put off, and the latest ones that were and are finished now;
     ordered by the time of their latest verdict. ``life``: the life of the partition's log in which
-    ``last_offset`` counts; empty where the broker can not tell. ``told_before``: the records that
-    Kafka had got by this time were decided in an earlier life of the log; epoch milliseconds, 0 in
-    the first life. ``updated_at``: epoch milliseconds; the record is forgotten
+    ``last_offset`` counts; empty where the broker does not say. ``decided_before``: the records
+    that Kafka had got by this time were decided in an earlier life of the log; epoch milliseconds,
+    0 in the first life. ``updated_at``: epoch milliseconds; the record is forgotten
     ``STATE_TTL_SECONDS`` later.
     """
 
@@ -187,7 +187,7 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     intent: Intent | None = None
     deferred: tuple[Deferred, ...] = ()
     life: str = ""
-    told_before: int = 0
+    decided_before: int = msgspec.field(default=0, name="toldBefore")
     events: int = 0
     first_seen_at: int = 0
     updated_at: int = 0

@@ -17,13 +17,13 @@ from streams.core.envelope import InteractionEvent
 from streams.core.records import InteractionRecord, Verdict
 from streams.core.sequence import Standing, standing
 
-# The offset of an intent whose source record is in no log any more. No record waits for the result
-# of that PATCH, so any record that finds its code may take the code for ours.
+# Marks an intent whose source record is gone with its log. No record will look for that PATCH, so
+# any record that finds its code counts the code as ours.
 _NO_OFFSET = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Redelivery:
     """A record that was decided before. ``verdict``: the verdict to publish, perhaps a second time;
     None when its outcome was certainly published."""
 
@@ -35,14 +35,14 @@ class Appearance:
     """One delivery of a source record.
 
     ``offset``: its offset in ``events``, in the ``life`` of that log. ``time_ms``: when Kafka got
-    it, epoch milliseconds. ``taken``: its offset in ``retries``; None when it comes from
+    it, epoch milliseconds. ``returned_at``: its offset in ``retries``; None when it comes from
     ``events``. ``attempt``: deferrals so far. ``redriven``: how often it was redriven.
     """
 
     offset: int
     life: str = ""
     time_ms: int = 0
-    taken: int | None = None
+    returned_at: int | None = None
     attempt: int = 0
     redriven: int = 0
 
@@ -50,8 +50,9 @@ class Appearance:
 def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
     """The record without the parts that do not hold in this life of the log.
 
-    Offsets of an earlier life can not be compared. Every record that Kafka had by the time of the
-    last decision was decided. A PATCH in doubt has no source record left that would look for it.
+    Offsets of an earlier life can not be compared. Every record written before the interaction's
+    last decision counts as decided. A PATCH in doubt has no source record left that would look for
+    it.
     """
     if record.life == life:
         return record
@@ -62,45 +63,49 @@ def of_life(record: InteractionRecord, life: str) -> InteractionRecord:
     return msgspec.structs.replace(
         record,
         life=life,
-        told_before=record.updated_at,
+        decided_before=record.updated_at,
         last_offset=None,
         verdict=None,
         intent=intent and msgspec.structs.replace(intent, offset=_NO_OFFSET),
     )
 
 
-def told_before(record: InteractionRecord, event: InteractionEvent, at: Appearance) -> Told | None:
+def redelivery_of(
+    record: InteractionRecord, event: InteractionEvent, at: Appearance
+) -> Redelivery | None:
     """Whether the table proves that this record was decided before; None when it has to be decided.
 
     ``record`` must be of the same life as the offset (see ``of_life``).
     """
     known = record.deferral(at.offset)
-    if at.taken is not None:
+    if at.returned_at is not None:
         if known is None or known.redriven < at.redriven:
             return None
-        if known.taken == at.taken:
+        if known.returned_at == at.returned_at:
             # Decided before a crash; its outcome is perhaps not published.
-            return Told(known.verdict)
+            return Redelivery(known.verdict)
         put_off = known.verdict.put_off
         copy = put_off is None or put_off.attempt != at.attempt
-        return Told(None) if copy or known.redriven > at.redriven else None
-    if _told_in_earlier_life(record, event, at):
-        return Told(None)
+        return Redelivery(None) if copy or known.redriven > at.redriven else None
+    if _decided_in_earlier_life(record, event, at):
+        return Redelivery(None)
     if record.last_offset is None or at.offset > record.last_offset:
         return None
     if at.offset == record.last_offset and record.verdict is not None:
-        # It was put off and has come back since. It went to `retries` only after its outcome was
-        # published, so the outcome is published.
-        return Told(None if known is not None and known.taken is not None else record.verdict)
-    return Told(None) if at.offset < record.last_offset else None
+        # Its copy has been read from `retries`, and a copy is written only after the outcome. So
+        # there is nothing to publish.
+        return Redelivery(
+            None if known is not None and known.returned_at is not None else record.verdict
+        )
+    return Redelivery(None) if at.offset < record.last_offset else None
 
 
-def _told_in_earlier_life(
+def _decided_in_earlier_life(
     record: InteractionRecord, event: InteractionEvent, at: Appearance
 ) -> bool:
     """Whether Kafka had the record by the last decision of an earlier life, and its sequence was
     seen."""
-    return 0 < at.time_ms <= record.told_before and _was_seen(record, event)
+    return 0 < at.time_ms <= record.decided_before and _was_seen(record, event)
 
 
 def _was_seen(record: InteractionRecord, event: InteractionEvent) -> bool:

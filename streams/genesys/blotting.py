@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from streams.core.foreign_text import foreign_text
+from streams.core.foreign_text import ROUGHLY, foreign_text
 
 BLOT = "***"
 
@@ -53,7 +53,7 @@ class Blotter:
         could remain at its end. A rough cut comes first, as in ``foreign_text``, because the text
         may be megabytes long.
         """
-        return foreign_text(self.blotted(value[: 8 * most]), most)
+        return foreign_text(self.blotted(value[: ROUGHLY * most]), most)
 
     def blotted(self, text: str) -> str:
         """The text with ``BLOT`` for each part that gives a secret away."""

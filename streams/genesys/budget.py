@@ -3,8 +3,8 @@
 Pure: no clock, no I/O. Times are monotonic seconds and handed in.
 
 Genesys Cloud counts requests in windows of a minute. A window begins with a request, and each
-answer tells the count, the limit and the seconds until the window ends. So the requests that are
-left are spread evenly over the time that is left. The answers tell whole seconds; together they
+answer gives the count, the limit and the seconds until the window ends. So the requests that are
+left are spread evenly over the time that is left. The answers give whole seconds; together they
 narrow down when the window really ends.
 """
 
@@ -15,10 +15,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# The API counts by the minute, as its limits are named.
 WINDOW_SECONDS = 60.0
 
 # Header values above these can not be of a window of a minute, and would stop all requests for as
-# long as they say. A limit for a longer time is told by its 429.
+# long as they say. A limit for a longer time shows in its 429.
 LONGEST_RESET = 61
 HIGHEST_COUNT = 1_000_000_000
 
@@ -61,21 +62,21 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
 
 @dataclass(slots=True)
 class _Window:
-    """The API's current window. ``told_by``: number of the request whose answer told ``count``. The
-    window ends after ``least`` and not later than ``most``."""
+    """The API's current window. ``counted_by``: number of the request whose answer gave ``count``.
+    The window ends after ``least`` and not later than ``most``."""
 
     count: int
     allowed: int
-    told_by: int
+    counted_by: int
     least: float
     most: float
 
 
 class Budget:
-    """The budget of one worker. ``per_minute`` counts until the API tells another figure.
+    """The budget of one worker. ``per_minute`` counts until the API gives another figure.
 
     ``shared_by``: number of workers that share the API's budget, this one included. Each answer
-    tells how much all of them have used, so each worker spreads all that is left. Together they use
+    says how much all of them have used, so each worker spreads all that is left. Together they use
     it up sooner in the window than one worker would; a worker that is alone uses it up too.
     """
 
@@ -108,7 +109,7 @@ class Budget:
         return self._sent
 
     def answered(self, number: int, quota: Quota | None, sent_at: float, now: float) -> None:
-        """Request ``number`` was answered, or never will be. ``quota``: of the answer, if told."""
+        """Request ``number`` was answered, or never will be. ``quota``: of the answer, if any."""
         if quota is None or quota.reset == 0:
             if number > self._asks_after:
                 self._asking = False
@@ -121,8 +122,8 @@ class Budget:
             self._asking, self._due = False, now
         elif most > window.least:
             window.least, window.most = max(window.least, least), min(window.most, most)
-            if number > window.told_by:
-                window.count, window.allowed, window.told_by = quota.count, quota.allowed, number
+            if number > window.counted_by:
+                window.count, window.allowed, window.counted_by = quota.count, quota.allowed, number
                 self._per_minute = quota.allowed
 
     def _forget_window(self, now: float) -> None:
@@ -133,7 +134,7 @@ class Budget:
 
     def _left(self, window: _Window) -> int:
         """Requests left in this window, less those sent since the last count from the API."""
-        since = self._sent - window.told_by
+        since = self._sent - window.counted_by
         reserve = RESERVE_PER_SHARER * (self._shared_by - 1)
         return window.allowed - window.count - since - reserve
 

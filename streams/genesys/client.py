@@ -30,8 +30,8 @@ from streams.genesys.budget import Budget
 from streams.genesys.dialect import DIALECTS, Dialect
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.proxies import proxies_for
-from streams.genesys.refusals import error_of
 from streams.genesys.retry import persist
+from streams.genesys.status_errors import error_of
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
 from streams.settings import GenesysSettings
@@ -48,7 +48,7 @@ _W3C = TraceContextTextMapPropagator()
 class GenesysClient:
     """A GenesysApi in the dialect handed in. All lanes share one; calls may be cancelled anywhere.
 
-    ``gate``: the gate that all its requests pass; it tells for how long it is paused.
+    ``gate``: the gate that all its requests pass; it says for how long it is paused.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class GenesysClient:
             try:
                 await self._tokens.current()
             except ApiError:
-                continue  # The token source has logged it, and ``refused`` tells a refusal.
+                continue  # The token source has logged it, and ``refused`` reports a refusal.
             return
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
@@ -144,7 +144,7 @@ class GenesysClient:
             # all leave at once.
             await self._tokens.current()
             permit = await self.gate.enter(turn, request.url.path)
-            if (token := self._tokens.live()) is not None and self.gate.closed_until() is None:
+            if (token := self._tokens.live()) is not None and self.gate.paused_until() is None:
                 return permit, token
             with permit:
                 pass  # Since the permit, the token ended or was refused, or the gate was paused.
@@ -250,4 +250,4 @@ async def open_client(
             )
         finally:
             await tokens.close()
-            await gate.close_for_good()
+            await gate.close()

@@ -56,7 +56,7 @@ class Permit:
         self.quota: Quota | None = None
 
     def answered(self, status: int, quota: Quota | None) -> None:
-        """An answer of any status came. ``quota``: the budget that it told, if it did."""
+        """An answer of any status came. ``quota``: the budget in its headers, if there was one."""
         self.quota = quota
         if status >= 500:
             self.result, self.failure = Result.FAILED, str(status)
@@ -125,7 +125,7 @@ class Gate:
                 "rate limit: no requests to Genesys Cloud for now", extra={"seconds": seconds}
             )
 
-    def closed_until(self) -> float | None:
+    def paused_until(self) -> float | None:
         """Monotonic time at which the gate opens again; None while it is open."""
         return self._opens_at if self._opens_at > self.now else None
 
@@ -133,7 +133,7 @@ class Gate:
         """What holds the waiting requests back, in words; None if nothing does, or if none wait."""
         if not self.waiting:
             return None
-        if self.closed_until() is not None:
+        if self.paused_until() is not None:
             return "Genesys Cloud has asked for quiet (429)"
         if (state := self.breaker.state(self.now)) is not State.CLOSED:
             return f"the circuit breaker is {state.value}: Genesys Cloud fails"
@@ -177,10 +177,10 @@ class Gate:
         if self._opening is not None and succeeded and permit.sent_at >= self._opens_at:
             self._opening = self._opening + 1 if self._opening < OPENING_LIMIT else None
         self.breaker.end(permit.epoch, permit.subject, permit.result, now)
-        self._tell_state(now, permit.failure)
+        self._log_state(now, permit.failure)
         self._let_pass()
 
-    async def close_for_good(self) -> None:
+    async def close(self) -> None:
         """Stop looking at the queue, and cancel all requests that still wait."""
         for _, _, waiter in self._queue:
             waiter.leave.cancel()
@@ -201,7 +201,7 @@ class Gate:
                 heapq.heappop(self._queue)
                 continue
             now = self.now
-            self._tell_state(now)
+            self._log_state(now)
             if self._opens_at - now > LONGEST_QUIET:
                 self._refuse(_too_long(self._opens_at - now))
                 continue
@@ -241,7 +241,7 @@ class Gate:
         """Refuse the first request in the queue."""
         heapq.heappop(self._queue)[2].leave.set_exception(error)
 
-    def _tell_state(self, now: float, failure: str = "") -> None:
+    def _log_state(self, now: float, failure: str = "") -> None:
         """Log a change of the breaker's state. ``failure``: how the call that just ended failed."""
         state = self.breaker.state(now)
         if state is self._state:

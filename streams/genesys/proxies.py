@@ -1,9 +1,9 @@
 """The proxy to Genesys Cloud that the environment names.
 
 It is read here and handed to aiohttp with each request, instead of aiohttp's ``trust_env``. With
-``trust_env``, aiohttp also reads ``~/.netrc``, whose credentials could replace our token; it
-notices an unusable proxy only at the first request; and it does not understand addresses in
-``NO_PROXY``.
+``trust_env``, aiohttp also reads ``~/.netrc`` (aio-libs/aiohttp#7131), and refuses a request that
+has our token beside the credentials found there; it notices an unusable proxy only at the first
+request; and it does not understand networks in ``NO_PROXY`` (shown by test_aiohttp.py).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from streams.core.retry_policy import TOKEN_BACKOFF, Backoff
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
 from streams.genesys.answers import UNREADABLE, Answer
 from streams.genesys.gate import Gate, Turn
-from streams.genesys.refusals import describe, error_of, facts
+from streams.genesys.status_errors import describe, error_of, facts
 from streams.genesys.transport import Request, Transport
 from streams.settings import GenesysSettings
 

@@ -144,7 +144,8 @@ class Transport:
                     proxy=str(proxy or ""),
                 )
         except Exception as error:  # noqa: BLE001 - aiohttp may raise anything over bad bytes
-            # `from None`: some of aiohttp's errors hold the whole request, Authorization included.
+            # `from None`: some of aiohttp's errors hold the whole request, Authorization included
+            # (test_aiohttp.py).
             raise self._failure(request, error, proxy, blotter) from None
         if answer.status == 407 and proxy is not None:
             raise ConnectionLost(_refused_by(proxy, request, 407), status=407)
@@ -216,9 +217,9 @@ async def _sent_once(
 ) -> aiohttp.ClientResponse:
     """Keep aiohttp from sending a request again.
 
-    aiohttp sends a GET again by itself when a pooled connection breaks. That try would be in no
-    count and no span, and would not wait at a paused gate. An error of another class makes aiohttp
-    raise instead of trying again.
+    aiohttp sends a GET again by itself when a pooled connection breaks (aio-libs/aiohttp#7363 and
+    #10790; test_aiohttp.py). That try would be in no count and no span, and would not wait at a
+    paused gate. An error of another class makes aiohttp raise instead of trying again.
     """
     try:
         return await send(request)

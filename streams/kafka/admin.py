@@ -41,15 +41,17 @@ CREATE_TIMEOUT_SECONDS = 30.0
 
 # librdkafka sends some requests to the controller that its last metadata names, and waits for that
 # broker even when it is dead. After this long the metadata is fetched again, and with it the
-# controller's name.
+# controller's name (tests/kafka/test_topics.py kills a broker right before).
 CONTROLLER_SECONDS = 2.0
 
+# Between two looks at a cluster that does not know a topic, or has no broker, yet.
 POLL_SECONDS = 0.1
 
-# The ids of librdkafka's mock clusters begin with this.
+# The ids of librdkafka's mock clusters begin with this (test_librdkafka.py).
 _MOCK_CLUSTER_ID = "mockCluster"
 
-# The topic id that the client reports for a broker without topic ids: sixteen zero bytes in base64.
+# The topic id that the client reports for a broker without topic ids (before KIP-516): sixteen zero
+# bytes in base64 (test_librdkafka.py).
 _NO_TOPIC_ID = "A" * 22
 
 _NO_SUCH_TOPIC_FOR_US = (
@@ -62,7 +64,7 @@ _NO_SUCH_TOPIC_FOR_US = (
 class Identity:
     """The ids of the cluster and the topics. A topic made anew under its old name has another id.
 
-    ``cluster`` is empty, and a topic is left out, when the broker does not tell the id: the
+    ``cluster`` is empty, and a topic is left out, when the broker does not say the id: the
     embedded broker, and brokers before 2.8.
     """
 
@@ -176,13 +178,13 @@ class TopicsAdmin:
         ids: dict[str, str] = {}
         for name, answer in answers.items():
             try:
-                told = str(answer.result().topic_id or "")
+                topic_id = str(answer.result().topic_id or "")
             except KafkaException as exc:
                 if exc.args[0].code() not in _NO_SUCH_TOPIC_FOR_US:
                     raise KafkaError(f"cannot ask for the id of {name}: {_reason(exc)}") from exc
                 continue
-            if told not in ("", _NO_TOPIC_ID):
-                ids[name] = told
+            if topic_id not in ("", _NO_TOPIC_ID):
+                ids[name] = topic_id
         return Identity(cluster, ids)
 
     def create(self, topic: DeclaredTopic) -> None:
@@ -229,8 +231,8 @@ class TopicsAdmin:
             client.poll(0)  # calls _remember with the errors of each broker
             # librdkafka does not say what is wrong with a certificate.
             if (reason := look_why_not(self._settings)) is None:
-                told = self._last_error.str() if self._last_error else _reason(exc)
-                reason = f"{told}; check KAFKA_BOOTSTRAP_SERVERS and the KAFKA_* security settings"
+                text = self._last_error.str() if self._last_error else _reason(exc)
+                reason = f"{text}; check KAFKA_BOOTSTRAP_SERVERS and the KAFKA_* security settings"
             raise KafkaError(
                 f"no Kafka broker answered at {self._servers} within {timeout:g} s: {reason}"
             ) from exc

@@ -1,7 +1,7 @@
 """Cuts the bytes of a fetch into batches. Pure.
 
 A batch is not read, but reported as Unreadable, if its CRC is wrong, if its format or codec is
-unknown, or if its offsets can not be at this place of the log. Its last offset is then taken from
+unknown, or if its offsets can not be at this place of the log. Its last offset is then read from
 the batch behind it rather than from the batch itself.
 """
 
@@ -58,9 +58,9 @@ def read_batches(fetched: bytes, position: int, end: int) -> Iterator[Batch]:
     while at < len(fetched):
         ends = _end_of(fetched, at)
         if ends is None or ends > len(fetched):
-            # The broker sends the first batch whole, so only a later batch may be cut off.
+            # The broker sends the first batch whole (KIP-74): only a later one may be cut off.
             if at == 0 or ends is None:
-                yield _lost(fetched[at:], position, end, None, "the length it tells is not its own")
+                yield _lost(fetched[at:], position, end, None, "the length it gives is not its own")
             return
         content, following = fetched[at:ends], _offset_at(fetched, ends)
         try:
@@ -104,8 +104,8 @@ def _read(content: bytes, position: int, end: int, following: int | None) -> Bat
     overlaps = following is not None and following <= batch.last
     # A gap alone comes from compaction. A batch behind a gap is at the wrong place if it also
     # overlaps the next batch or reaches the end. The broker takes the end before it looks up the
-    # records, so some records may lie behind the end; but there is no gap before those, because
-    # records that new are not compacted yet.
+    # records (Partition.readRecords in Kafka's source), so some records may lie behind the end; but
+    # there is no gap before those, because records that new are not compacted yet.
     leaps = batch.first > position and (overlaps or batch.last >= end)
     if batch.last < position or leaps:
         raise Malformed(
@@ -154,9 +154,9 @@ def _lost(content: bytes, position: int, end: int, following: int | None, why: s
     """
     first = _offset_at(content, 0)
     first = position if first is None or not position < first < end else first
-    told = [] if following is None else [following - 1]
+    ends = [] if following is None else [following - 1]
     if len(content) >= HEADER.size:
         header = Header.of(content)
-        told += [header.last] if header.is_full else []
-    last = next((each for each in told if first <= each < end), first)
+        ends += [header.last] if header.is_full else []
+    last = next((each for each in ends if first <= each < end), first)
     return Batch(first, last, [Unreadable(first, last, content, why)])

@@ -1,7 +1,8 @@
 """Asks any broker, bootstrap servers included, through the client of an aiokafka object.
 
 aiokafka uses its bootstrap servers only once, when it starts. When all brokers come back at other
-addresses later (new pods, an address that moved), it asks the old addresses for ever.
+addresses later (new pods, an address that moved), it asks the old addresses for ever
+(aio-libs/aiokafka#456; test_aiokafka.py). Kafka's own client does this since KIP-899.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Kafka's compression codecs: tells which ones this installation reads, and reads them. Pure."""
+"""Kafka's compression codecs: which ones this installation reads, and how. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ LIBRARY = "cramjam"
 
 # A batch of 1 MiB may decompress to any size, and the broker accepts it. A batch that decompresses
 # to more than this is unreadable; otherwise the system could kill the worker for the memory it
-# takes. By default Kafka's producers make batches of 16 KiB, and a broker accepts 1 MiB compressed.
+# takes. By default Kafka's producers make batches of 16 KiB (batch.size), and a broker accepts
+# 1 MiB compressed (message.max.bytes).
 LARGEST_DECOMPRESSED = 64 << 20
 
-# Java's snappy library writes this before a stream of blocks; librdkafka writes one bare block.
+# Java's snappy library writes this before a stream of blocks; librdkafka writes one bare block
+# (test_batches.py; tests/kafka/test_unreadable.py has a broker compress).
 _SNAPPY_BLOCKS = b"\x82SNAPPY\x00"
 _SNAPPY_BLOCKS_AT = 16
 _BLOCK_SIZE = struct.Struct(">i")

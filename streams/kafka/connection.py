@@ -42,7 +42,8 @@ def librdkafka_options(settings: KafkaSettings) -> dict[str, Any]:
         "security.protocol": settings.security_protocol,
         # librdkafka logs every refused connection on stderr; its callers report what matters.
         "log_level": 0,
-        # Faust and aiokafka partition keys by murmur2; librdkafka's own default is CRC32.
+        # Faust and aiokafka partition keys by murmur2 (test_reader.py); librdkafka's own default is
+        # CRC32 (tests/kafka/test_another_partitioner.py).
         "partitioner": "murmur2_random",
     }
     if settings.is_over_tls:

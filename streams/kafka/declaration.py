@@ -17,7 +17,7 @@ from streams.kafka.settings import KafkaSettings
 
 MIN_IN_SYNC = "min.insync.replicas"
 
-# librdkafka's mock cluster gives every topic this many partitions, however many are asked for.
+# librdkafka's mock cluster gives every topic this many partitions (test_librdkafka.py).
 EMBEDDED_PARTITIONS = 4
 
 

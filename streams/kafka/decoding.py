@@ -1,7 +1,8 @@
 """Decodes the records of one batch, whatever its bytes are. Pure.
 
 aiokafka's parser is quick and strict: for one header name that is not UTF-8 it reads nothing of the
-batch, now and at every later start. So each batch is first given to that parser. Where it refuses,
+batch, now and at every later start (tests/unit/libraries/test_aiokafka.py). So each batch is first
+given to that parser. Where it refuses,
 this module reads the batch record by record, as Kafka's own client does. Records that can not be
 read even so are named by their offsets, and an operator decides about them
 (docs/unreadable-records.md).

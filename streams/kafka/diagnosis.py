@@ -136,7 +136,7 @@ def _credentials(settings: KafkaSettings) -> str:
 def _their_certificate(
     settings: KafkaSettings, server: str, error: ssl.SSLCertVerificationError
 ) -> str:
-    told = error.verify_message
+    text = error.verify_message
     match error.verify_code:
         case code if code == _EXPIRED:
             return f"the certificate of {server} has expired; renew it on the broker"
@@ -147,17 +147,17 @@ def _their_certificate(
             )
         case code if code in {_OTHER_HOST, _OTHER_ADDRESS}:
             return (
-                f"the certificate of {server} is of another host ({told}); write a name that it "
+                f"the certificate of {server} is of another host ({text}); write a name that it "
                 "has into KAFKA_BOOTSTRAP_SERVERS and the broker's advertised.listeners, or give "
                 "the broker a certificate for this one"
             )
         case code if code in _UNKNOWN_CA:
             known = settings.ssl_cafile or "this system"
             return (
-                f"the certificate of {server} is of a CA that {known} does not know ({told}); put "
+                f"the certificate of {server} is of a CA that {known} does not know ({text}); put "
                 "the CA's certificate into the file of KAFKA_SSL_CAFILE"
             )
-    return f"the certificate of {server} is not accepted: {told}; renew it on the broker"
+    return f"the certificate of {server} is not accepted: {text}; renew it on the broker"
 
 
 def _tls(settings: KafkaSettings, server: str, error: ssl.SSLError) -> str:

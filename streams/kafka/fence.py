@@ -24,8 +24,8 @@ from streams.kafka.message import Message
 LEAVE_POLL_SECONDS = 0.05
 
 # Stands for a key that is null. aiokafka's ``send`` refuses a record without key and value, and its
-# ``send_batch`` waits until nothing else is queued for the partition: under load that took longer
-# than the timeout of 40 s, which ended the worker.
+# ``send_batch`` waits until nothing else is queued for the partition, which under load may take
+# longer than its time-out (both: test_aiokafka.py).
 _NULL_KEY = b"a key that is null"
 
 
@@ -34,7 +34,7 @@ class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
 
 
 class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
-    """``may_send`` tells whether a produce request may go out now. The request waits while it
+    """``may_send`` says whether a produce request may go out now. The request waits while it
     returns False."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:

@@ -2,9 +2,10 @@
 
 aiokafka raises for such a batch, out of the call that should bring the records of the other
 partitions, and does so again at every start. It asks a broker that reports a corrupt disk again for
-ever. When a batch is too large for it, it leaves out one offset without a word. Here, the partition
-is paused before the bytes that can not be read, and this is reported once, with their place. The
-offsets that an operator has named are passed over (shown by test_fetching.py).
+ever. When a batch is too large for it, it raises too, and goes on one offset further (all three:
+tests/unit/libraries/test_aiokafka.py). Here, the partition is paused before the bytes that can not
+be read, and this is reported once, with their place. The offsets that an operator has named are
+passed over (shown by test_fetching.py).
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class _Fetching:
         self._fetcher = fetcher
         self._on_unreadable = on_unreadable
         self._skipped = skipped
-        self._told: set[tuple[TopicPartition, int]] = set()
+        self._reported: set[tuple[TopicPartition, int]] = set()
 
     async def fetch(self, assignment: Any, node_id: int, request: Any) -> bool:
         """Send one fetch request and keep its records; True if a waiting reader should wake up.
@@ -214,8 +215,8 @@ class _Fetching:
     def _stand_still(self, place: TopicPartition, lost: Unreadable, unnamed: Sequence[int]) -> None:
         # Without the pause, the consumer would fetch the same bytes again and again.
         self._fetcher._subscriptions.pause(place)
-        if (place, lost.first) not in self._told:
-            self._told.add((place, lost.first))
+        if (place, lost.first) not in self._reported:
+            self._reported.add((place, lost.first))
             self._on_unreadable(place, lost, unnamed)
 
 

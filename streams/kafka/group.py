@@ -3,7 +3,8 @@
 The names of the group and of the changelog are made of APP_ID. Workers of two prefixes under one
 APP_ID would share both: each takes the other's table records for its own, and loses half of them.
 Faust and Kafka do not complain. So a worker looks at the group before it joins, and again before it
-reads its first record: two workers that start at the same moment see each other the second time.
+reads its first record: two workers that start at the same moment see each other the second time
+(tests/kafka/test_shared_group.py).
 """
 
 from __future__ import annotations
@@ -30,9 +31,14 @@ from streams.kafka.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 # How long it may take to find the group's coordinator: the first look ever makes Kafka create the
-# topic in which it keeps its groups.
+# topic in which it keeps its groups (tests/kafka/test_shared_group.py).
 ANSWER_SECONDS = 10.0
 
+# For how long of that an error that passes is met by another look: enough for the new topic's
+# leaders, and half of the time is left for one last answer.
+TRY_AGAIN_SECONDS = ANSWER_SECONDS / 2
+
+# Between two looks at a group whose coordinator is not there yet: it costs a request.
 POLL_SECONDS = 0.2
 
 # A topic's name has at most 249 characters.
@@ -44,11 +50,11 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Topics for which the group has members or committed offsets. ``settled``: whether the topics
-    of the members are known; the broker does not tell them while the group is rebalancing."""
+    """Topics for which the group has members or committed offsets. ``stable``: whether the topics
+    of the members are known; the broker does not name them while the group is rebalancing."""
 
     topics: frozenset[str]
-    settled: bool
+    stable: bool
 
 
 class GroupCheck:
@@ -83,7 +89,7 @@ class GroupCheck:
             return False
         if foreign := sorted(seen.topics - self._own):
             raise SettingsError(_refusal(self._settings, foreign))
-        return seen.settled
+        return seen.stable
 
 
 async def look(settings: KafkaSettings) -> Seen:
@@ -99,7 +105,7 @@ async def look(settings: KafkaSettings) -> Seen:
 
 
 async def _patiently(admin: AIOKafkaAdminClient, group: str) -> Seen:
-    deadline = time.monotonic() + ANSWER_SECONDS / 2
+    deadline = time.monotonic() + TRY_AGAIN_SECONDS
     while True:
         try:
             return await _look(admin, group)
@@ -119,15 +125,15 @@ async def _look(admin: AIOKafkaAdminClient, group: str) -> Seen:
         raise for_code(error)(f"cannot describe group {group}")
     for _, _, _, metadata, assignment in (member[-5:] for member in members):
         topics |= subscribed(metadata) | assigned(assignment)
-    return Seen(frozenset(topics), settled=state == "Stable")
+    return Seen(frozenset(topics), stable=state == "Stable")
 
 
 def subscribed(metadata: bytes) -> set[str]:
     """The topics that a member subscribes to; none if its metadata can not be read, because any
     program can be in a group."""
     try:
-        told: Any = ConsumerProtocolMemberMetadata.decode(metadata)
-        return {topic for topic in told.subscription or () if topic}
+        decoded: Any = ConsumerProtocolMemberMetadata.decode(metadata)
+        return {topic for topic in decoded.subscription or () if topic}
     except (ValueError, TypeError):
         return set()
 
@@ -135,8 +141,8 @@ def subscribed(metadata: bytes) -> set[str]:
 def assigned(assignment: bytes) -> set[str]:
     """The topics of a member's assignment; none if that can not be read."""
     try:
-        told: Any = ConsumerProtocolMemberAssignment.decode(assignment)
-        return {topic for topic, _ in told.assignment or () if topic}
+        decoded: Any = ConsumerProtocolMemberAssignment.decode(assignment)
+        return {topic for topic, _ in decoded.assignment or () if topic}
     except (ValueError, TypeError):
         return set()
 

@@ -32,13 +32,13 @@ def check_key(certificate: Path, key: Path | None) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, NO_PASSPHRASE)
     except ssl.SSLError:
         if key is None:
-            told = f"required, for there is no private key in {certificate}, but not set"
+            missing = f"required, for there is no private key in {certificate}, but not set"
         else:
-            told = (
+            missing = (
                 f"no private key in {key} that fits KAFKA_SSL_CERTFILE; name a file that has it "
                 "in PEM, without a passphrase"
             )
-        raise SettingsError(f"KAFKA_SSL_KEYFILE: {told}") from None
+        raise SettingsError(f"KAFKA_SSL_KEYFILE: {missing}") from None
 
 
 def check_readable(name: str, path: Path) -> None:

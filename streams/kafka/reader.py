@@ -25,8 +25,8 @@ from streams.stopping import in_daemon_thread
 # costs one request.
 FETCH_WAIT_MS = 500
 
-# Larger than aiokafka's 1 MiB: a fetch brings thousands of outcomes, so that a long topic is read
-# in seconds. It does not limit a record: a larger record comes alone.
+# Larger than aiokafka's 1 MiB (test_aiokafka.py): a fetch brings thousands of outcomes, so that a
+# long topic is read in seconds. It does not limit a record: a larger record comes alone (KIP-74).
 FETCH_BYTES = 4 << 20
 
 # Characters of a library's error message, which may quote the record.
@@ -87,7 +87,7 @@ async def read_topic(
         read_on(consumer, partial(_stands_still, unreadable))
         consumer.assign(places)
         ends = None if follow else await consumer.end_offsets(places)
-        if since is not None and since > 0:  # Kafka can not look up a time before 1970
+        if since is not None and since > 0:  # no look-up before 1970: test_aiokafka.py
             for place, first in (await _first_at(consumer, places, since)).items():
                 consumer.seek(place, first)
         # Kafka is not asked for the offset of `until`: times need not rise with the offsets, and

@@ -23,7 +23,9 @@ SaslMechanism: TypeAlias = Literal[
     "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"
 ]
 
-# Without a port, aiokafka, librdkafka and Faust all use 9092.
+# The port that aiokafka, librdkafka and Faust use when none is given (tests/unit/libraries).
+_USUAL_PORT = 9092
+
 _SERVER = re.compile(r"((?P<host>[^\[\]:]+)|\[(?P<ipv6>[^\]]+)\])(:(?P<port>[0-9]{1,5}))?")
 
 # What AWS_MSK_IAM takes; it comes with the extra of that name.
@@ -259,7 +261,8 @@ def _check_secret(name: str, secret: Secret) -> None:
 def server_list(text: str) -> str:
     """The list ``HOST:PORT,…`` without blanks and empty entries. Raises ValueError if it is none.
 
-    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka fails.
+    Given a wrong list, librdkafka accepts it and finds no broker, and aiokafka raises ValueError
+    (tests/unit/libraries).
     """
     servers = [server.strip() for server in text.split(",") if server.strip()]
     if not servers or not all(map(_is_server, servers)):
@@ -269,6 +272,6 @@ def server_list(text: str) -> str:
 
 def _is_server(text: str) -> bool:
     match = _SERVER.fullmatch(text)
-    if match is None or not 1 <= int(match["port"] or 9092) <= 65535:
+    if match is None or not 1 <= int(match["port"] or _USUAL_PORT) <= 65535:
         return False
     return is_host(match["host"]) if match["host"] is not None else is_ipv6(match["ipv6"])

@@ -59,7 +59,7 @@ def _stamp(file: Path | None) -> tuple[int, int, int] | None:
     if file is None:
         return None
     try:
-        told = file.stat()
+        found = file.stat()
     except OSError:
         return None
-    return told.st_mtime_ns, told.st_size, told.st_ino
+    return found.st_mtime_ns, found.st_size, found.st_ino

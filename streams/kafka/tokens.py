@@ -42,10 +42,10 @@ ANSWER_SECONDS = 3.0
 # A token goes into one request of Kafka, whose brokers take no larger one before we are known.
 LARGEST_ANSWER = 256 * 1024
 
-# A day in seconds. A life that is longer, or not told, is taken for this: a clock that stands wrong
+# A day in seconds. A life that is longer, or not said, is taken for this: a clock that stands wrong
 # would otherwise keep a token for ever.
 LONGEST_LIFE = 86_400.0
-UNTOLD_LIFE = 300.0
+UNKNOWN_LIFE = 300.0
 
 # Of the endpoint's own words in an error.
 MOST_CHARACTERS = 200
@@ -214,8 +214,8 @@ def granted(oauth: OAuthSettings) -> Token:
 
 
 def _token(where: str, body: bytes) -> Token:
-    told = _object(body)
-    value, lives = told.get("access_token"), told.get("expires_in", UNTOLD_LIFE)
+    answer = _object(body)
+    value, lives = answer.get("access_token"), answer.get("expires_in", UNKNOWN_LIFE)
     if not isinstance(value, str) or not value.isascii() or not value.isprintable() or not value:
         # Nothing of the body is quoted: it may have a token in it.
         raise TokenRefused(f"{where} answers, but not with a token; check its URL")
@@ -227,8 +227,8 @@ def _token(where: str, body: bytes) -> Token:
 def _refusal(where: str, status: int, body: bytes) -> KafkaError:
     if status in _LATER:
         return KafkaError(f"{where} fails with {status}; it is asked again, see its own log")
-    told = _object(body)
-    words = [str(told[name]) for name in ("error", "error_description") if told.get(name)]
+    answer = _object(body)
+    words = [str(answer[name]) for name in ("error", "error_description") if answer.get(name)]
     said = f" ({foreign_text(': '.join(words), MOST_CHARACTERS)})" if words else ""
     return TokenRefused(
         f"{where} refuses us with {status}{said}; check KAFKA_SASL_OAUTH_TOKEN_URL, "
@@ -238,10 +238,10 @@ def _refusal(where: str, status: int, body: bytes) -> KafkaError:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        value = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 class _Stay(HTTPRedirectHandler):

@@ -88,8 +88,8 @@ def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[Sta
 def create_changelog(settings: KafkaSettings, name: str) -> None:
     """Create the changelog if it is missing: the one topic that a worker creates by itself.
 
-    This is not left to Faust, which gives up when the broker that it happens to ask is down. Raises
-    TopicsError, KafkaError.
+    This is not left to Faust, which needs the broker that it happens to ask: see
+    tests/kafka/test_worker_ends.py. Raises TopicsError, KafkaError.
     """
     admin = TopicsAdmin(settings)
     cluster = admin.cluster()
@@ -98,7 +98,7 @@ def create_changelog(settings: KafkaSettings, name: str) -> None:
 
 
 def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) -> Cluster:
-    """Create those of the named topics that are missing; return the cluster once it tells of all of
+    """Create those of the named topics that are missing; return the cluster once it knows all of
     them. Raises TopicsError when it does not, or when a topic can not be created; KafkaError."""
     for topic in state.fitted:
         if topic.name not in names or topic.name in state.cluster.topics:
@@ -110,7 +110,7 @@ def _create_missing(admin: TopicsAdmin, state: State, names: Collection[str]) ->
     cluster = admin.cluster_with(names, patience=CREATE_TIMEOUT_SECONDS)
     if unknown := [name for name in names if name not in cluster.topics]:
         raise TopicsError(
-            f"created, but no broker tells of {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
+            f"created, but no broker knows {', '.join(unknown)} {CREATE_TIMEOUT_SECONDS:g} s "
             "later; this client may lack the right to describe them"
         )
     return cluster

@@ -1,8 +1,8 @@
 """The embedded broker: librdkafka's mock cluster, real protocol over TCP, in memory, no Java.
 
 It is good for a demo and quick tests. It keeps about 5 MiB a partition and then drops records
-silently. It has four partitions a topic and no CreateTopics. So rebalances and crashes are tested
-on Apache Kafka instead.
+silently. It has four partitions a topic and no CreateTopics (shown by test_librdkafka.py). So
+rebalances and crashes are tested on Apache Kafka instead.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _UNUSED_ADDRESS = "127.0.0.1:1"
 # which is intended.
 _ERRORS_ONLY = 3
 
+# It starts in milliseconds; one that does not must not hang a demo.
 START_TIMEOUT_SECONDS = 10.0
 
 

@@ -33,7 +33,7 @@ async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]
 
 
 async def read_sent(settings: KafkaSettings, partitions: int) -> frozenset[tuple[Source, int]]:
-    """The (source, redrive count) pairs of the records in ``retries`` that were sent back."""
+    """The (source, redrive count) pairs of the records in ``retries`` that were redriven."""
     sent = set()
     topic = settings.topics.retries
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
@@ -71,7 +71,7 @@ async def redrive(
             key = letter.interaction_id.encode()
             await publisher.publish(Message(topics.events, key=key, value=letter.value))
         else:
-            await send_back(
+            await redrive_record(
                 publisher,
                 topics,
                 letter.source,
@@ -83,7 +83,7 @@ async def redrive(
         yield letter
 
 
-async def send_back(
+async def redrive_record(
     publisher: Publisher,
     topics: TopicNames,
     source: Source,

@@ -48,13 +48,13 @@ class LogHandler(logging.StreamHandler[TextIO]):
         try:
             line = self.format(record)
         except Exception as exc:  # noqa: BLE001 - from the text of any value that was logged
-            line = self._told(record, exc)
+            line = self._without_values(record, exc)
         # When this write fails there is no place left to report it.
         with suppress(OSError, ValueError):
             self.stream.write(line + self.terminator)
             self.flush()
 
-    def _told(self, record: logging.LogRecord, failure: Exception) -> str:
+    def _without_values(self, record: logging.LogRecord, failure: Exception) -> str:
         """The log line without its values."""
         template = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
         why = f"(its values cannot be shown: {type(failure).__name__})"

@@ -42,6 +42,16 @@ _MOST_SECONDS = 1_000_000
 _KEY = r"[!#-'*+.0-9A-Z^-z|~-]+"
 _HEADER = re.compile(rf"\s*(?P<name>{_KEY})\s*=(?P<value>[ !#-+\--:<-\[\]-~]*)")
 
+# What the SDK takes for OTEL_BSP_MAX_EXPORT_BATCH_SIZE and OTEL_BSP_MAX_QUEUE_SIZE where they are
+# not set. It raises when the first is above the second.
+_USUAL_BATCH, _USUAL_QUEUE = 512, 2048
+
+# No collector's URL is longer; a longer text is something else that was pasted there.
+_LONGEST_URL = 1000
+
+# Characters of a wrong name that an error quotes: enough to find it by.
+_SHOWN = 40
+
 Problem = str | None
 
 
@@ -51,7 +61,7 @@ def drop_plug_ins(environment: MutableMapping[str, str]) -> None:
         environment.pop(name, None)
 
 
-def settle(_: object = None) -> None:
+def prepare(_: object = None) -> None:
     """Make the ``OTEL_*`` variables of the process fit for the SDK, with ``.env`` behind them.
 
     Raises SettingsError with everything that is wrong. Imports nothing of the SDK.
@@ -85,7 +95,7 @@ def wrong(environment: Mapping[str, str]) -> Iterator[str]:
         if must is not None:
             yield f"{name}: must {must}; correct it, or unset it"
     queue, batch = (_number(environment.get(name)) for name in _BATCH)
-    if (batch or 512) > (queue or 2048):
+    if (batch or _USUAL_BATCH) > (queue or _USUAL_QUEUE):
         yield f"{_BATCH[1]}: must be at most {_BATCH[0]}; correct it, or unset it"
     if "otlp" in exporters(environment):
         protocol = next((name for name in PROTOCOLS if environment.get(name, "").strip()), None)
@@ -143,7 +153,7 @@ def _one_of(*allowed: str) -> Callable[[str], Problem]:
 def _exporters(text: str) -> Problem:
     strange = [name for name in exporters({"OTEL_TRACES_EXPORTER": text}) if name not in EXPORTERS]
     if strange:
-        return f"be otlp, console or none: {strange[0][:40]!r} is not built in"
+        return f"be otlp, console or none: {strange[0][:_SHOWN]!r} is not built in"
     return None
 
 
@@ -154,7 +164,7 @@ def _endpoint(text: str) -> Problem:
         valid = valid and is_host(parts.hostname or "")
     except ValueError:
         valid = False
-    if not valid or re.search(r"[^!-~]", text) or len(text) > 1000:
+    if not valid or re.search(r"[^!-~]", text) or len(text) > _LONGEST_URL:
         return "be an http:// or https:// URL"
     return None
 

@@ -1,4 +1,4 @@
-"""Lets one line of a kind through in ten seconds, so that lasting trouble does not bury other
+"""Lets one line of a kind through in ten seconds, so that lasting trouble does not hide other
 lines."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+# A person who reads along sees that the trouble lasts, and an hour of it is 360 lines of a kind.
 REPEAT_SECONDS = 10.0
 
 # How many kinds of line are remembered. A message that was put together before it was logged is a
@@ -31,6 +32,10 @@ OURS = "streams"
 # With our other loggers each line counts, such as a revoked partition or a worker that ends. But
 # this many of a kind in ten seconds are trouble that repeats itself.
 BURST = 50
+
+# Characters of a message that tell its kind: more than any template of ours has, and few enough
+# that a library which logs a whole record costs nothing.
+_LOOKED_AT = 500
 
 # asyncio and others put the address of an object into the first line of their messages.
 _ADDRESS = re.compile(r"\b0x[0-9a-f]+")
@@ -89,4 +94,4 @@ def _template(record: logging.LogRecord) -> str:
     # An object that was logged in the place of a text may fail to become text.
     if not isinstance(record.msg, str):
         return type(record.msg).__name__
-    return _ADDRESS.sub("0x", record.msg[:500].partition("\n")[0])
+    return _ADDRESS.sub("0x", record.msg[:_LOOKED_AT].partition("\n")[0])

@@ -38,7 +38,7 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
     own variables win over the arguments. Raises SettingsError for a value that the SDK would not
     accept, or could not act on.
     """
-    otel.settle()
+    otel.prepare()
     try:
         provider = _provider(service_name, instance_id)
     except Exception as exc:  # noqa: BLE001 - a plug-in may raise anything, in words of its own

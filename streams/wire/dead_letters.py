@@ -51,7 +51,7 @@ REASONS = (
 )
 
 # The longest name that a topic of Kafka can have; our reasons and stages are shorter. The limit
-# keeps one letter from filling the screen, and from being sent back with a reason of a megabyte.
+# keeps one letter from filling the screen, and from being redriven with a reason of a megabyte.
 NAME_LENGTH = 249
 
 # The same for a message, and for other producers' headers that ``show`` prints. Our own messages
@@ -112,13 +112,13 @@ class DeadLetter(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter as it lies in the topic. ``key`` and ``value`` are untouched, because they are
-    sent back; every text is one printable line of bounded length.
+    redriven; every text is one printable line of bounded length.
 
     ``headers``: all of them, in their order; None for a null value. ``source``: the record in
     ``events`` that the letter is of; None for a letter from the bridge. ``source_unreadable``: the
     letter says that it is of a record, but its source can not be read. ``event``: the event that is
     read from its bytes today, None when they are not an event. ``redriven``: how often the record
-    had been sent back when it died. ``failed_at``: epoch milliseconds, None when the letter does
+    had been redriven when it died. ``failed_at``: epoch milliseconds, None when the letter does
     not say. ``reason``, ``message``, ``stage``: empty when the letter does not say.
     """
 
@@ -183,7 +183,7 @@ def _shown(content: bytes | None) -> str | None:
 
 def _source(headers: Iterable[tuple[str, str | None]]) -> Source | None:
     """The source. None when one of its headers is missing or nonsense, or is there twice with two
-    values: sent back to a wrong place, the record would be decided in the place of another one."""
+    values: redriven to a wrong place, the record would be decided in the place of another one."""
     said: defaultdict[str, set[str]] = defaultdict(set)
     for name, text in headers:
         said[name].add(text or "")

@@ -23,13 +23,20 @@ from streams.worker.partitions.consumer import StreamsApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.state.stores import StoredTable
 
-# aiokafka leaves the group when nothing was fetched for this long, and nothing is fetched while an
-# API outage keeps every lane busy. Our own watchdog watches the progress instead.
+# aiokafka leaves the group when nothing was fetched for this long (test_aiokafka.py), and nothing
+# is fetched while an API outage keeps every lane busy. Our own watchdog watches progress instead.
 MAX_POLL_INTERVAL_SECONDS = 7 * 24 * 3600.0
+
+# Heartbeats in a session: some may be lost, and the partitions stay ours. Kafka's documentation
+# wants three at least (heartbeat.interval.ms); a member hears of a rebalance from a heartbeat, so
+# with twice as many it begins twice as soon.
+HEARTBEATS_IN_A_SESSION = 6
 
 # Records that Faust may hold between its fetcher and the agent, for each partition.
 STREAM_BUFFER = 500
 
+# What was finished since the last commit is published again after a crash: a second of it at most,
+# for one request a second.
 COMMIT_INTERVAL_SECONDS = 1.0
 
 
@@ -63,7 +70,9 @@ def build_app(
         broker_credentials=_credentials(settings.kafka),
         broker_client_id=f"{settings.app_id}-worker",
         broker_session_timeout=settings.kafka_session_timeout_seconds,
-        broker_heartbeat_interval=settings.kafka_session_timeout_seconds / 6,
+        broker_heartbeat_interval=(
+            settings.kafka_session_timeout_seconds / HEARTBEATS_IN_A_SESSION
+        ),
         broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
         broker_commit_interval=COMMIT_INTERVAL_SECONDS,
         consumer_auto_offset_reset="earliest",
@@ -76,16 +85,16 @@ def build_app(
         store="rocksdb://",
         datadir=str(stores),
         table_standby_replicas=0,
-        # Faust's check does not notice a recreated topic that holds a single record.
-        # InteractionStore checks instead.
+        # Faust's check does not notice a recreated topic that holds a single record
+        # (test_faust_consumer.py). InteractionStore checks instead.
         recovery_consistency_check=False,
-        # All topics exist already, and Faust's own creation of a topic ends the app when a broker
-        # is down.
+        # All topics exist already, and Faust's own creation of a topic needs the broker that it
+        # happens to ask (tests/kafka/test_worker_ends.py starts a worker while one is down).
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=topics.partitions,
-        # The worker's own server answers instead. Faust's has no authentication and binds to all
-        # addresses.
+        # The worker's own server answers instead. Faust's binds to all addresses
+        # (test_faust_app.py).
         web_enabled=False,
         canonical_url=settings.advertised_url(),
     )
@@ -99,8 +108,8 @@ def declare_agents(
 ) -> None:
     """Declare an agent for each source topic. It only hands records to the dispatcher.
 
-    Keys and values are raw bytes: a value that Faust can not decode would restart the agent and
-    stall its partition.
+    Keys and values are raw bytes: a value that Faust can not decode would crash the agent, and have
+    it started again (robinhood/faust#586).
     """
 
     async def take_up(stream: StreamT[bytes]) -> None:
@@ -109,7 +118,8 @@ def declare_agents(
             try:
                 await dispatcher.take_up(event.message)
             except Exception as failure:
-                # Faust would log the error, restart the agent and skip the record.
+                # Faust would log the error, restart the agent and skip the record
+                # (faust-streaming/faust#315, robinhood/faust#604).
                 on_failure(failure)
                 raise
 

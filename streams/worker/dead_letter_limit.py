@@ -1,7 +1,8 @@
 """Stops a worker that would dead-letter a whole day's records, say because a scope was removed.
 
-Only records that Genesys Cloud was asked about are counted. Garbage from a producer, and events
-that the table settles, do not show whether the worker can do its job. No I/O; times are monotonic
+Only records that Genesys Cloud was asked about, or on which this program had a fault, are counted.
+Garbage from a producer, and events that the table settles, do not show whether the worker can do
+its job. No I/O; times are monotonic
 seconds.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from streams.rolling_window import RollingWindow
 
+# The records by which it is judged. Long enough to have some at night; and a cause that is mended
+# is forgotten a minute later.
 WINDOW_SECONDS = 60.0
 
 # Fewer failures prove nothing: one interaction in a division that the client may not see is no

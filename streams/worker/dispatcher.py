@@ -21,7 +21,7 @@ from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
-from streams.worker.partitions.frontier import Taken
+from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
@@ -35,7 +35,7 @@ DRAIN_SECONDS = 5.0
 
 # Share of MAX_IN_FLIGHT for records that come back from `retries`. Records that fail again and
 # again take at most this share of the API's time from the others, and records that an outage has
-# put off are still settled within minutes.
+# put off are still decided within minutes.
 RETURNED_SHARE = 0.05
 
 
@@ -61,7 +61,7 @@ class Partitions(Protocol):
 
 
 class Dispatcher:
-    """The AssignmentListener to which the agents hand their records."""
+    """The AssignmentObserver to which the agents hand their records."""
 
     def __init__(
         self,
@@ -145,20 +145,20 @@ class Dispatcher:
             await assignment.ending.wait()
             return
         frontier = assignment.frontiers[message.tp]
-        taken = frontier.take_up(message.offset)
-        if taken is Taken.HOLE:
+        arrival = frontier.take_up(message.offset)
+        if arrival is Arrival.HOLE:
             await self._inspect_hole(assignment, message)
-            taken = frontier.take_up(message.offset)
-        if taken is Taken.REPEATED:
+            arrival = frontier.take_up(message.offset)
+        if arrival is Arrival.REPEATED:
             self._metrics.repeated(message.tp.partition)
             return
-        work = self._work(assignment, message)
-        if self._partitions.misplaced(work.tp, work.key):
-            self._metrics.misplaced(work.tp.partition)
-        if work.tp.topic == self._retries:
-            self.waiting.put(work)
+        record = self._source_record(assignment, message)
+        if self._partitions.misplaced(record.tp, record.key):
+            self._metrics.misplaced(record.tp.partition)
+        if record.tp.topic == self._retries:
+            self.waiting.put(record)
         else:
-            await self.lanes.put(work)
+            await self.lanes.put(record)
 
     async def _inspect_hole(self, assignment: Assignment, message: Message) -> None:
         """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
@@ -194,7 +194,7 @@ class Dispatcher:
             )
         frontier.skip_to(message.offset)
 
-    def _work(self, assignment: Assignment, message: Message) -> SourceRecord:
+    def _source_record(self, assignment: Assignment, message: Message) -> SourceRecord:
         read = incoming.read(
             message,
             self._clock.time(),
@@ -210,7 +210,7 @@ class Dispatcher:
             value=read.value,
             headers=read.headers,
             timestamp=read.timestamp,
-            taken_at=self._clock.monotonic(),
+            taken_up_at=self._clock.monotonic(),
             event=read.event,
             source=read.source,
             attempt=read.put_off.attempt,
@@ -218,25 +218,25 @@ class Dispatcher:
             redriven=read.redriven,
         )
 
-    async def _admit(self, work: SourceRecord) -> None:
+    async def _admit(self, record: SourceRecord) -> None:
         """Hand a record whose ``not_before`` has passed to its lane."""
-        await self.lanes.put(replace(work, taken_at=self._clock.monotonic()))
+        await self.lanes.put(replace(record, taken_up_at=self._clock.monotonic()))
 
-    async def _process(self, work: SourceRecord, resting: Resting) -> None:
+    async def _process(self, record: SourceRecord, resting: Resting) -> None:
         if self._dead_letter_limit.passed is not None:
             return  # unfinished, and so are all behind it: the next start takes them up again
         waiting = self.waiting
-        work.begin()
+        record.begin()
         try:
-            await self._processor.process(work, resting)
+            await self._processor.process(record, resting)
         except OwnershipLost as lost:
             log.info(
                 "record left to its partition's next owner",
-                extra={"partition": work.tp.partition, "offset": work.offset, "why": str(lost)},
+                extra={"partition": record.tp.partition, "offset": record.offset, "why": str(lost)},
             )
         finally:
-            if work.tp.topic == self._retries:
-                waiting.settled()
+            if record.tp.topic == self._retries:
+                waiting.ended()
 
     def _new_waiting_room(self) -> WaitingRoom:
         return WaitingRoom(

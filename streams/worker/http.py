@@ -138,8 +138,8 @@ class StateServer:
     def _others(self) -> list[URL]:
         """The URLs of the other workers, as the group's leader has distributed them."""
         ours = str(self._app.conf.canonical_url)
-        told = map(str, self._app.router.table_metadata(TABLE_NAME))
-        return [URL(url) for url in told if url != ours]
+        urls = map(str, self._app.router.table_metadata(TABLE_NAME))
+        return [URL(url) for url in urls if url != ours]
 
     async def _ask_others(self, interaction_id: str, looked_in: set[int]) -> web.Response:
         """The answer of the worker that has the record. 404 only when every partition was looked

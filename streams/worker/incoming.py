@@ -36,7 +36,7 @@ class Incoming:
     ``headers``: those that have a value, with their names unchanged. ``timestamp``: when the record
     was written, epoch seconds, never later than now. ``event``: the event, or why the record is not
     handled as one. ``source``: the record in ``events`` that this one is, or is a copy of.
-    ``put_off``: its last deferral, attempt 0 for none. ``redriven``: how often it was sent back
+    ``put_off``: its last deferral, attempt 0 for none. ``redriven``: how often it was redriven
     from the dead letters. ``not_before``: the record is not decided earlier, epoch seconds.
     """
 

@@ -64,33 +64,33 @@ class OutcomePublisher:
         self._tracer = tracer
 
     @contextmanager
-    def process(self, work: SourceRecord) -> Iterator[Span]:
+    def process(self, record: SourceRecord) -> Iterator[Span]:
         """The record's own span, current for as long as its lane works on it.
 
-        Its parent is the producer's span, so that one trace tells the whole story of an event.
+        Its parent is the producer's span, so that one trace has the whole story of an event.
         """
-        topic = work.tp.topic
+        topic = record.tp.topic
         attributes: dict[str, str | int] = {
             MESSAGING_SYSTEM: MessagingSystemValues.KAFKA.value,
             MESSAGING_OPERATION_NAME: "process",
             MESSAGING_OPERATION_TYPE: MessagingOperationTypeValues.PROCESS.value,
             MESSAGING_DESTINATION_NAME: topic,
-            MESSAGING_DESTINATION_PARTITION_ID: str(work.tp.partition),
+            MESSAGING_DESTINATION_PARTITION_ID: str(record.tp.partition),
             MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
-            MESSAGING_KAFKA_OFFSET: work.offset,
+            MESSAGING_KAFKA_OFFSET: record.offset,
         }
-        if isinstance(work.event, InteractionEvent):
-            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = work.event.interaction_id
-            attributes["interaction.id"] = work.event.interaction_id
+        if isinstance(record.event, InteractionEvent):
+            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = record.event.interaction_id
+            attributes["interaction.id"] = record.event.interaction_id
             known = {
-                "interaction.type": work.event.interaction_type,
-                "event.id": work.event.event_id,
-                "event.source": work.event.source,
+                "interaction.type": record.event.interaction_type,
+                "event.id": record.event.event_id,
+                "event.source": record.event.source,
             }
             attributes |= {name: value for name, value in known.items() if value is not None}
         with self._tracer.start_as_current_span(
             f"process {topic}",
-            context=extract_context(work.headers),
+            context=extract_context(record.headers),
             kind=SpanKind.CONSUMER,
             attributes=attributes,
             record_exception=False,
@@ -107,7 +107,7 @@ class OutcomePublisher:
                 span.set_status(Status(StatusCode.ERROR, type(failure).__name__))
                 raise
 
-    async def tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> None:
+    async def publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the dead letter of a failed record, then the outcome, then the copy of a record
         put off.
 
@@ -115,12 +115,12 @@ class OutcomePublisher:
         deferral was published. The caller has checked ownership. Raises OwnershipLost,
         PublishError.
         """
-        if work.source.topic == self._topics.retries:
+        if record.source.topic == self._topics.retries:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
-            await self._bury(work, verdict)
+            await self._publish_dead_letter(record, verdict)
             return
-        outcome = self._outcome(work, verdict, span)
+        outcome = self._outcome(record, verdict, span)
         span.set_attributes(
             {
                 "deduplication.hit": verdict.decision is Decision.DUPLICATE,
@@ -133,57 +133,59 @@ class OutcomePublisher:
             span.set_attribute("patch.status", verdict.patch_status)
         if verdict.decision is Decision.FAILED:
             span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
-            await self._bury(work, verdict)
-            await work.assignment.owned()
-        await self._publish(outcome, work)
+            await self._publish_dead_letter(record, verdict)
+            await record.assignment.owned()
+        await self._publish_outcome(outcome, record)
         self._metrics.record_finished(outcome)
         if verdict.put_off is not None:
-            await work.assignment.owned()
-            await self._put_off(work, verdict, verdict.put_off)
+            await record.assignment.owned()
+            await self._put_off(record, verdict, verdict.put_off)
 
-    async def _put_off(self, work: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
+    async def _put_off(self, record: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
         """Publish a copy to ``retries``, to the partition of the same number: its table is
         there."""
-        told = retry_headers(work.source, put_off, verdict.reason.value, redriven=work.redriven)
+        headers = retry_headers(
+            record.source, put_off, verdict.reason.value, redriven=record.redriven
+        )
         message = Message(
             self._topics.retries,
-            key=work.key,
-            value=work.value,
-            headers=[*told, *inject_context()],
-            partition=work.tp.partition,
+            key=record.key,
+            value=record.value,
+            headers=[*headers, *inject_context()],
+            partition=record.tp.partition,
         )
         await self._publisher.publish(message)
         self._metrics.deferred(verdict.reason.value)
 
-    async def _bury(self, work: SourceRecord, verdict: Verdict) -> None:
+    async def _publish_dead_letter(self, record: SourceRecord, verdict: Verdict) -> None:
         letter = DeadLetter(
-            key=work.key,
-            value=work.value,
+            key=record.key,
+            value=record.value,
             reason=verdict.reason.value,
             message=verdict.error.message if verdict.error else verdict.reason.value,
-            stage=Stage.RETRY if work.tp.topic == self._topics.retries else Stage.WORKER,
-            attempts=work.attempt + 1,
+            stage=Stage.RETRY if record.tp.topic == self._topics.retries else Stage.WORKER,
+            attempts=record.attempt + 1,
             failed_at=verdict.decided_at,
-            source=work.source,
-            redriven=work.redriven,
+            source=record.source,
+            redriven=record.redriven,
         )
         try:
             await self._send(letter)
         except RecordTooLarge as error:
-            await self._bury_without_bytes(letter, error)
+            await self._publish_without_bytes(letter, error)
         self._metrics.dead_letter(verdict.reason.value)
         log.warning(
             "a record is in dead-letters",
             extra={
                 "reason": letter.reason,
-                "interaction": work.interaction_id,
-                "partition": work.source.partition,
-                "offset": work.source.offset,
+                "interaction": record.interaction_id,
+                "partition": record.source.partition,
+                "offset": record.source.offset,
                 "error": letter.message,
             },
         )
 
-    async def _bury_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
+    async def _publish_without_bytes(self, letter: DeadLetter, error: RecordTooLarge) -> None:
         """Publish the dead letter without key and value: a compressed record may be far larger than
         Kafka accepts. The letter names the source record, which is there for as long as ``events``
         keeps it."""
@@ -206,9 +208,9 @@ class OutcomePublisher:
         )
         await self._publisher.publish(message)
 
-    async def _publish(self, outcome: Outcome, work: SourceRecord) -> None:
+    async def _publish_outcome(self, outcome: Outcome, record: SourceRecord) -> None:
         topic = self._topics.outcomes
-        key = work.key
+        key = record.key
         if outcome.interaction_id is not None:
             key = outcome.interaction_id.encode()
         with self._tracer.start_as_current_span(
@@ -224,7 +226,7 @@ class OutcomePublisher:
             headers = [
                 *outcome_headers(outcome, app_id=self._app_id),
                 *inject_context(),
-                *work.assignment.headers,
+                *record.assignment.headers,
             ]
             message = Message(topic, key=key, value=encode_outcome(outcome), headers=headers)
             try:
@@ -236,16 +238,16 @@ class OutcomePublisher:
             span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(at.partition))
             span.set_attribute(MESSAGING_KAFKA_OFFSET, at.offset)
 
-    def _outcome(self, work: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
-        event = work.event if isinstance(work.event, InteractionEvent) else None
+    def _outcome(self, record: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
+        event = record.event if isinstance(record.event, InteractionEvent) else None
         put_off = verdict.put_off
         trace_id = span.get_span_context().trace_id
         return Outcome(
             outcome_id=outcome_id(
-                work.source,
+                record.source,
                 None if put_off is None else put_off.attempt,
-                redriven=work.redriven,
-                life=work.life,
+                redriven=record.redriven,
+                life=record.life,
             ),
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,
@@ -261,11 +263,11 @@ class OutcomePublisher:
             api_calls=verdict.api_calls,
             attempts=verdict.attempts,
             duration_ms=verdict.duration_ms,
-            event_time=rfc3339(work.occurred_at),
+            event_time=rfc3339(record.occurred_at),
             decided_at=verdict.decided_at,
             latency_ms=verdict.latency_ms,
             end_to_end_ms=verdict.end_to_end_ms,
-            source=work.source,
+            source=record.source,
             trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
             error=verdict.error,
             next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),

@@ -24,7 +24,7 @@ from streams.core.envelope import InteractionEvent
 from streams.core.faults import too_large, unread
 from streams.core.inquiry import Inquiry
 from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
-from streams.core.redelivery import of_life, told_before
+from streams.core.redelivery import of_life, redelivery_of
 from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
 from streams.core.sequence import gaps
 from streams.errors import (
@@ -78,7 +78,7 @@ class RecordProcessor:
         self._metrics = metrics
         self._dead_letter_limit = dead_letter_limit
 
-    async def process(self, work: SourceRecord, resting: Resting = nullcontext) -> None:
+    async def process(self, record: SourceRecord, resting: Resting = nullcontext) -> None:
         """Decide the record, publish its outcome, final or deferred, and finish it.
 
         ``resting``: entered for the waits between its tries.
@@ -88,75 +88,77 @@ class RecordProcessor:
         not finished then. Raises StoreError and PublishError when disk or Kafka fail, which end the
         worker.
         """
-        with self._outcomes.process(work) as span:
-            verdict = await self._verdict(work, resting)
+        with self._outcomes.process(record) as span:
+            verdict = await self._verdict(record, resting)
             if verdict is None:
-                self._metrics.repeated(work.tp.partition)
-                work.finish()
+                self._metrics.repeated(record.tp.partition)
+                record.finish()
                 return
-            await work.assignment.owned()
-            verdict = await self._tell(work, verdict, span)
-        work.finish()
+            await record.assignment.owned()
+            verdict = await self._publish(record, verdict, span)
+        record.finish()
         self._count(verdict)
 
-    async def _verdict(self, work: SourceRecord, resting: Resting) -> Verdict | None:
+    async def _verdict(self, record: SourceRecord, resting: Resting) -> Verdict | None:
         """The record's verdict; None when its outcome was published already (promise 6)."""
-        if isinstance(work.event, RecordError):
-            return self._timed(work, unread(work.event, dry_run=self._policy.dry_run))
+        if isinstance(record.event, RecordError):
+            return self._timed(record, unread(record.event, dry_run=self._policy.dry_run))
         try:
-            return await self._settle(work, work.event, resting)
+            return await self._verdict_on_event(record, record.event, resting)
         except _NOT_THE_RECORDS:
             raise
-        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
-            return await self._settle_fault(work, work.event, fault)
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            return await self._verdict_on_fault(record, record.event, fault)
 
-    async def _settle_fault(
-        self, work: SourceRecord, event: InteractionEvent, fault: Exception
+    async def _verdict_on_fault(
+        self, record: SourceRecord, event: InteractionEvent, fault: Exception
     ) -> Verdict:
         """The verdict on a record that met a fault of this program: deferred, or failed when it was
         put off too often."""
-        error = self._internal_error(work, fault)
+        error = self._internal_error(record, fault)
         try:
-            record = self._record(work, event)
-            verdict = self._put_off(work, error, record)
-            return await self._write(work, event, record, verdict)
+            known = self._known(record, event)
+            verdict = self._put_off(record, error, known)
+            return await self._write(record, event, known, verdict)
         except _NOT_THE_RECORDS:
             raise
-        except Exception as again:  # noqa: BLE001 - told as the record's outcome
+        except Exception as again:  # noqa: BLE001 - it becomes the record's outcome
             # The interaction's record can not be read or written, so the table can not keep the
             # verdict.
-            error = self._internal_error(work, again)
-            return self._timed(work, unread(error, dry_run=self._policy.dry_run))
+            error = self._internal_error(record, again)
+            return self._timed(record, unread(error, dry_run=self._policy.dry_run))
 
-    async def _tell(self, work: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
+    async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
         """Publish the verdict. Returns the one that was published last."""
         try:
-            await self._outcomes.tell(work, verdict, span)
+            await self._outcomes.publish(record, verdict, span)
         except RecordTooLarge as error:
             # Its deferral was published, but `retries` does not accept the record: its final
             # outcome follows now.
-            assert isinstance(work.event, InteractionEvent), "only an event is put off"
+            assert isinstance(record.event, InteractionEvent), "only an event is put off"
             dead = too_large(error, dry_run=self._policy.dry_run)
-            verdict = await self._write(work, work.event, self._record(work, work.event), dead)
-            await self._outcomes.tell(work, verdict, span)
+            verdict = await self._write(
+                record, record.event, self._known(record, record.event), dead
+            )
+            await self._outcomes.publish(record, verdict, span)
         except _NOT_THE_RECORDS:
             raise
-        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
-            internal = self._internal_error(work, fault)
-            verdict = self._timed(work, unread(internal, dry_run=self._policy.dry_run))
-            await self._outcomes.tell(replace(work, event=internal), verdict, span)
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            internal = self._internal_error(record, fault)
+            verdict = self._timed(record, unread(internal, dry_run=self._policy.dry_run))
+            await self._outcomes.publish(replace(record, event=internal), verdict, span)
         return verdict
 
-    def _internal_error(self, work: SourceRecord, fault: Exception) -> InternalError:
+    def _internal_error(self, record: SourceRecord, fault: Exception) -> InternalError:
         """Log the fault, with the traceback only the first time that the record is worked on.
         Returns the error that becomes the record's outcome."""
         log.error(
             "a fault of this program in the work on a record",
-            exc_info=fault if work.attempt == 0 else None,
+            exc_info=fault if record.attempt == 0 else None,
             extra={
-                "interaction": work.interaction_id,
-                "partition": work.source.partition,
-                "offset": work.source.offset,
+                "interaction": record.interaction_id,
+                "partition": record.source.partition,
+                "offset": record.source.offset,
                 "error": repr(fault),
             },
         )
@@ -179,115 +181,115 @@ class RecordProcessor:
             verdict.reason.value if failed else None, self._clock.monotonic()
         )
 
-    async def _settle(
-        self, work: SourceRecord, event: InteractionEvent, resting: Resting
+    async def _verdict_on_event(
+        self, record: SourceRecord, event: InteractionEvent, resting: Resting
     ) -> Verdict | None:
         """Decide the record, unless it was decided before, and write the verdict into the table.
         Returns None when the table proves that the record's outcome was published already (promise
         6)."""
-        await work.assignment.owned()
-        record = self._record(work, event)
-        again = told_before(record, event, work.appearance)
+        await record.assignment.owned()
+        known = self._known(record, event)
+        again = redelivery_of(known, event, record.appearance)
         if again is not None:
             return again.verdict
-        if self._table.expired(record):
-            record = _new_record(work, event)
-        verdict, record = await self._decide(work, event, record, resting)
+        if self._table.expired(known):
+            known = _never_seen(record, event)
+        verdict, known = await self._decide(record, event, known, resting)
         verdict = look_again(
             verdict,
             event,
-            record,
-            offset=work.source.offset,
-            attempt=work.attempt + 1,
+            known,
+            offset=record.source.offset,
+            attempt=record.attempt + 1,
             now_ms=round(self._clock.time() * 1000),
             policy=self._policy,
         )
-        return await self._write(work, event, record, verdict)
+        return await self._write(record, event, known, verdict)
 
-    def _record(self, work: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+    def _known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
         """The interaction's record in the table, as far as it is valid in this life of the log;
         else a new one."""
-        record = self._table.get(work.tp.partition, event.interaction_id)
-        return _new_record(work, event) if record is None else of_life(record, work.life)
+        known = self._table.get(record.tp.partition, event.interaction_id)
+        return _never_seen(record, event) if known is None else of_life(known, record.life)
 
     async def _write(
         self,
-        work: SourceRecord,
+        record: SourceRecord,
         event: InteractionEvent,
-        record: InteractionRecord,
+        known: InteractionRecord,
         verdict: Verdict,
     ) -> Verdict:
         """Write the verdict into the table. Returns it with the times of the decision."""
-        verdict = self._timed(work, verdict)
+        verdict = self._timed(record, verdict)
         after = decision.apply(
-            record,
+            known,
             event,
-            work.source.offset,
+            record.source.offset,
             verdict,
             round(self._clock.time() * 1000),
-            taken=work.taken,
-            redriven=work.redriven,
+            returned_at=record.returned_at,
+            redriven=record.redriven,
         )
-        await self._table.put(work.assignment, work.tp.partition, after)
-        self._metrics.sequence_gaps(gaps(after.seen) - gaps(record.seen))
+        await self._table.put(record.assignment, record.tp.partition, after)
+        self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
         return verdict
 
-    def _timed(self, work: SourceRecord, verdict: Verdict) -> Verdict:
+    def _timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
         """The verdict with the time of the decision, and how long it took."""
         now = self._clock.time()
         return msgspec.structs.replace(
             verdict,
             decided_at=rfc3339(now),
-            latency_ms=round((self._clock.monotonic() - work.taken_at) * 1000, 3),
-            end_to_end_ms=round((now - work.occurred_at) * 1000, 3),
+            latency_ms=round((self._clock.monotonic() - record.taken_up_at) * 1000, 3),
+            end_to_end_ms=round((now - record.occurred_at) * 1000, 3),
         )
 
     async def _decide(
         self,
-        work: SourceRecord,
+        record: SourceRecord,
         event: InteractionEvent,
-        record: InteractionRecord,
+        known: InteractionRecord,
         resting: Resting,
     ) -> tuple[Verdict, InteractionRecord]:
         """The verdict, and the interaction's record with any intent that was written on the way."""
-        offset = work.source.offset
-        context = CallContext(guard=work.assignment.check, resting=resting)
+        offset = record.source.offset
+        context = CallContext(guard=record.assignment.check, resting=resting)
         inquiry = Inquiry(
-            record,
+            known,
             event,
             offset,
             self._policy,
-            returned=work.taken is not None,
-            redriven=work.redriven > 0,
+            returned=record.returned_at is not None,
+            redriven=record.redriven > 0,
             limits=self._patches,
         )
         put_off: Verdict | None = None
         while put_off is None and not isinstance(inquiry.step, Settle):
-            await work.assignment.owned()
+            await record.assignment.owned()
             try:
-                await self._take(work, event, inquiry, context)
+                await self._carry_out(record, event, inquiry, context)
             except OwnershipLost:
                 # Ownership was in doubt right before a request left. It is certain once this
                 # returns.
-                await work.assignment.owned()
+                await record.assignment.owned()
                 inquiry.stopped()
             except ApiError as error:
                 if inquiry.failed(error):
-                    put_off = self._put_off(work, error, inquiry.record)
+                    put_off = self._put_off(record, error, inquiry.record)
                 elif error.retriable:
                     # The PATCH failed: wait for a time before the interaction is looked at.
                     async with resting():
                         wait = self._patches.look.wait(inquiry.patches, self._random)
                         await self._clock.sleep(max(wait, error.retry_after))
-        known = record.deferral(offset)
-        before = known.verdict.api_calls if known is not None else 0
+        deferral = known.deferral(offset)
+        before = deferral.verdict.api_calls if deferral is not None else 0
         verdict = msgspec.structs.replace(
             put_off or inquiry.verdict, api_calls=before + context.calls, attempts=context.attempts
         )
         return verdict, inquiry.record
 
-    async def _take(
-        self, work: SourceRecord, event: InteractionEvent, inquiry: Inquiry, context: CallContext
+    async def _carry_out(
+        self, record: SourceRecord, event: InteractionEvent, inquiry: Inquiry, context: CallContext
     ) -> None:
         """Carry out the inquiry's step: the GET, or the PATCH once its intent is acknowledged."""
         if not isinstance(patch := inquiry.step, Patch):
@@ -295,7 +297,7 @@ class RecordProcessor:
             return
         intended = inquiry.intends(patch, round(self._clock.time() * 1000))
         if intended is not None:
-            await self._table.put(work.assignment, work.tp.partition, intended)
+            await self._table.put(record.assignment, record.tp.partition, intended)
         inquiry.patching()
         status = await self._api.set_disposition(
             event.interaction_id, patch.code, patch.etag, context
@@ -303,26 +305,26 @@ class RecordProcessor:
         inquiry.patched(patch, status)
 
     def _put_off(
-        self, work: SourceRecord, error: ApiError | InternalError, record: InteractionRecord
+        self, record: SourceRecord, error: ApiError | InternalError, known: InteractionRecord
     ) -> Verdict:
-        attempt = work.attempt + 1
+        attempt = record.attempt + 1
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
         seconds = max(self._deferrals.seconds(attempt, self._random), asked)
-        looks, visible_by = waited(record, work.source.offset)
+        looks, visible_by = waited(known, record.source.offset)
         verdict = put_off(
             error,
             attempt,
             round((self._clock.time() + seconds) * 1000),
             self._policy,
             most=self._deferrals.limit,
-            others=record.waiting_beside(work.source.offset),
+            others=known.waiting_beside(record.source.offset),
             looks=looks,
             visible_by=visible_by,
         )
         about: dict[str, object] = {
-            "interaction": work.interaction_id,
-            "partition": work.source.partition,
-            "offset": work.source.offset,
+            "interaction": record.interaction_id,
+            "partition": record.source.partition,
+            "offset": record.source.offset,
             "attempt": attempt,
             "error": str(error),
         }
@@ -334,5 +336,5 @@ class RecordProcessor:
         return verdict
 
 
-def _new_record(work: SourceRecord, event: InteractionEvent) -> InteractionRecord:
-    return InteractionRecord(interaction_id=event.interaction_id, life=work.life)
+def _never_seen(record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
+    return InteractionRecord(interaction_id=event.interaction_id, life=record.life)

@@ -35,7 +35,7 @@ from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault, Needs, faults
+from streams.worker.health.kafka_faults import Fault, Needs, faults
 from streams.worker.health.monitor import Monitor
 from streams.worker.health.watchdog import Watchdog
 from streams.worker.http import StateServer
@@ -55,12 +55,12 @@ from streams.worker.state.table import InteractionTable, changelog, declare
 log = logging.getLogger(__name__)
 
 # For the whole way out of a worker that can not do its job. It must not hang there either: Faust's
-# stop has been seen to wait for ever in a rebalance, and the supervisor waits for the worker's end.
+# stop may wait for ever (robinhood/faust#484), and the supervisor waits for the worker's end.
 LEAVE_SECONDS = 15.0
 
 # STOP_SECONDS: for Faust to stop, the drain included. LAST_SECONDS: if it hangs, to flush and close
 # our own parts, after another second to leave the group. Together less than the 10 s after a
-# SIGTERM: a stop that meets a rebalance hangs once in twenty times.
+# SIGTERM, which hold for a stop that hangs too (tests/kafka/test_worker_ends.py).
 STOP_SECONDS = 6.5
 LAST_SECONDS = 1.0
 
@@ -243,7 +243,7 @@ class Worker:
             partitions=self._app,
             on_failure=self._ending.fail,
         )
-        self._assignments.add_listener(self._dispatcher)
+        self._assignments.add_observer(self._dispatcher)
         declare_agents(self._app, settings.topics, self._dispatcher, self._ending.fail)
         self._monitor = Monitor(
             self._app,
@@ -350,15 +350,15 @@ class Worker:
         await asyncio.wait({starting})
         stopping = asyncio.create_task(self._app.stop(), name="faust stop")
         await asyncio.wait({stopping}, timeout=STOP_SECONDS)
-        told, code = (HANGS, 0) if reason is None else (str(reason), 1)
+        why, code = (HANGS, 0) if reason is None else (str(reason), 1)
         if stopping.done():
-            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), told, code=code)
+            leave_within(GONE_SECONDS - (self._clock.monotonic() - began), why, code=code)
             stopping.result()
         elif self._assignments.given_up:
             # Nothing is left to lose: the partitions are drained, and their offsets committed if
             # Kafka takes them.
             await self._app.leave_group()
-            leave_within(LAST_SECONDS, told, code=code)
+            leave_within(LAST_SECONDS, why, code=code)
 
     def _ended(self, task: asyncio.Task[WorkerError | None]) -> None:
         if task.cancelled():

@@ -77,7 +77,7 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
     def verdict(_: object, __: object, ___: int, record: InteractionRecord) -> bool:
         return record.interaction_id == interaction_id and record.intent is None
 
-    def told_to(topic: str) -> Matches:
+    def sent_to(topic: str) -> Matches:
         return lambda _, sent: sent.topic.endswith(topic) and sent.key == key
 
     get = (GenesysClient, "fetch", asks_for)
@@ -85,9 +85,9 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
     patch = (GenesysClient, "set_disposition", asks_for)
     read_answer = (transport, "_bounded", functools.partial(answers_patch, interaction_id))
     write_verdict = (InteractionTable, "put", verdict)
-    bury = (KafkaPublisher, "publish", told_to("dead-letters"))
-    tell = (KafkaPublisher, "publish", told_to("outcomes"))
-    put_off = (KafkaPublisher, "publish", told_to("retries"))
+    dead_letter = (KafkaPublisher, "publish", sent_to("dead-letters"))
+    publish = (KafkaPublisher, "publish", sent_to("outcomes"))
+    put_off = (KafkaPublisher, "publish", sent_to("retries"))
     roads_end = functools.partial(arm_the_end, boundary, interaction_id)
     armed: dict[Boundary, Callable[[], None]] = {
         Boundary.BEFORE_GET: lambda: before(*get),
@@ -101,10 +101,10 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
         Boundary.BEFORE_VERDICT: lambda: before(*write_verdict),
         Boundary.VERDICT_IN_CHANGELOG: lambda: in_changelog(key, intent=False),
         Boundary.AFTER_VERDICT: lambda: after(*write_verdict),
-        Boundary.BEFORE_DEAD_LETTER: lambda: before(*bury),
-        Boundary.AFTER_DEAD_LETTER: lambda: after(*bury),
-        Boundary.BEFORE_OUTCOME: lambda: before(*tell),
-        Boundary.AFTER_OUTCOME: lambda: after(*tell),
+        Boundary.BEFORE_DEAD_LETTER: lambda: before(*dead_letter),
+        Boundary.AFTER_DEAD_LETTER: lambda: after(*dead_letter),
+        Boundary.BEFORE_OUTCOME: lambda: before(*publish),
+        Boundary.AFTER_OUTCOME: lambda: after(*publish),
         Boundary.BEFORE_RETRY: lambda: before(*put_off),
         Boundary.AFTER_RETRY: lambda: after(*put_off),
         Boundary.BEFORE_FINISH: roads_end,
@@ -120,13 +120,13 @@ def arm_the_end(boundary: Boundary, interaction_id: str) -> None:
     finish = SourceRecord.finish
     finished = False
 
-    def finishing(work: SourceRecord) -> None:
+    def finishing(record: SourceRecord) -> None:
         nonlocal finished
-        event = work.event
+        event = record.event
         ours = isinstance(event, InteractionEvent) and event.interaction_id == interaction_id
         if ours and boundary is Boundary.BEFORE_FINISH:
             die()
-        finish(work)
+        finish(record)
         if ours and boundary is Boundary.AFTER_FINISH:
             die()
         finished = finished or ours

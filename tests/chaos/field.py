@@ -48,7 +48,7 @@ LAST_BYTES = 4096
 class Program:
     """A worker to be put into the storm.
 
-    ``module``: what ``python -m`` runs. ``probed``: it answers ``/readyz``. ``fenced``: it tells in
+    ``module``: what ``python -m`` runs. ``probed``: it answers ``/readyz``. ``fenced``: it says in
     which generation it wrote.
     """
 
@@ -290,11 +290,11 @@ class Field:
         group = self.settings.app_id
         asked = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)
         try:
-            told = asked[group].result()
+            described = asked[group].result()
         except confluent_kafka.KafkaException:
             return False
-        return told.state is confluent_kafka.ConsumerGroupState.STABLE and (
-            len(told.members) == workers
+        return described.state is confluent_kafka.ConsumerGroupState.STABLE and (
+            len(described.members) == workers
         )
 
     async def _in_sync(self) -> bool:
@@ -302,12 +302,12 @@ class Field:
 
     def _all_replicas_in_sync(self) -> bool:
         try:
-            told = self._admin.list_topics(timeout=ANSWER_SECONDS)
+            metadata = self._admin.list_topics(timeout=ANSWER_SECONDS)
         except confluent_kafka.KafkaException:
             return False
-        return len(told.brokers) == len(BROKERS) and all(
+        return len(metadata.brokers) == len(BROKERS) and all(
             len(partition.isrs) == len(partition.replicas)
-            for topic in told.topics.values()
+            for topic in metadata.topics.values()
             for partition in topic.partitions.values()
         )
 

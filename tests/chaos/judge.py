@@ -18,14 +18,14 @@ class Wrong(StrEnum):
 
     NOT_STORED = "accepted by the bridge, not in Kafka"
     LOST = "records lost: no final outcome"
-    DIFFERENT = "records told differently"
+    DIFFERENT = "records published differently"
     NOT_MODELLED = "decisions other than the model's"
     OF_NOTHING = "outcomes of no record"
     OUT_OF_ORDER = "outcomes out of order"
     DOUBLED = "interactions PATCHed more than once"
     UNPATCHED = "eligible interactions without a PATCH"
     NOT_ELIGIBLE = "PATCHes of what is not eligible"
-    NOT_BURIED = "poison without its dead letter"
+    NO_DEAD_LETTER = "poison without its dead letter"
     FRONTIER = "committed past an unfinished record"
     NOT_COMMITTED = "finished, but not committed"
     GENERATION = "written after the partition was lost"
@@ -45,7 +45,7 @@ def judge(
     """What the topics and the API's own counters show; the watch adds what it saw meanwhile.
 
     ``accepted``: ids of the events that the bridge took, as often as it did. ``truths``:
-    interactions as the API tells them before the first event. ``applied``: PATCHes that took
+    interactions as the API gives them before the first event. ``applied``: PATCHes that took
     effect, by interaction.
 
     No other decision than the model's is let pass: faults of the API that pass, crashes and
@@ -57,10 +57,12 @@ def judge(
     findings[Wrong.NOT_STORED] += sorted((accepted - ledger.stored).elements())
     findings[Wrong.OUT_OF_ORDER] += ledger.out_of_order
     findings[Wrong.GENERATION] += ledger.generations.violations
-    findings[Wrong.LOST] += [_at(place) for place in _sources(ledger) if place not in ledger.told]
+    findings[Wrong.LOST] += [
+        _at(place) for place in _sources(ledger) if place not in ledger.published
+    ]
     findings[Wrong.OF_NOTHING] += [
         _at(place)
-        for place in ledger.told
+        for place in ledger.published
         if place not in ledger.events and place not in ledger.poison
     ]
     findings[Wrong.DIFFERENT] += [
@@ -70,9 +72,9 @@ def judge(
     findings[Wrong.NOT_MODELLED] += [
         *_other_decisions(ledger, model),
         *_claims(ledger, model),
-        *_poison_taken(ledger),
+        *_poison_not_failed(ledger),
     ]
-    findings[Wrong.NOT_BURIED] += _not_buried(ledger)
+    findings[Wrong.NO_DEAD_LETTER] += _without_dead_letter(ledger)
     for interaction_id in truths.keys() | applied.keys():
         wanted = model[interaction_id].patches if interaction_id in model else 0
         got = applied.get(interaction_id, 0)
@@ -113,7 +115,7 @@ def _other_decisions(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -
         interaction_id = ledger.events[place].interaction_id
         want = model[interaction_id].outcomes[nth[interaction_id]]
         nth[interaction_id] += 1
-        got = ledger.told.get(place)
+        got = ledger.published.get(place)
         if got is not None and not agrees(
             Expected(got.decision, got.reason, got.basis),
             want,
@@ -129,7 +131,7 @@ def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterato
     """One outcome says that it patched, for each interaction that was."""
     claimed = Counter(
         ledger.events[place].interaction_id
-        for place, got in ledger.told.items()
+        for place, got in ledger.published.items()
         if got.decision == Decision.PATCHED and place in ledger.events
     )
     for interaction_id in ledger.interactions_put_off:
@@ -138,15 +140,15 @@ def _claims(ledger: Ledger, model: Mapping[str, ExpectedInteraction]) -> Iterato
             yield f"{interaction_id}: {claimed[interaction_id]} say patched, not {wanted}"
 
 
-def _poison_taken(ledger: Ledger) -> Iterator[str]:
+def _poison_not_failed(ledger: Ledger) -> Iterator[str]:
     wanted = (Decision.FAILED, Reason.MALFORMED)
     for place, (kind, _) in ledger.poison.items():
-        got = ledger.told.get(place)
+        got = ledger.published.get(place)
         if got is not None and (got.decision, got.reason) != wanted:
             yield f"{_at(place)} poison ({kind}): {got.decision}/{got.reason}"
 
 
-def _not_buried(ledger: Ledger) -> Iterator[str]:
+def _without_dead_letter(ledger: Ledger) -> Iterator[str]:
     for place, (kind, digest) in ledger.poison.items():
         if place not in ledger.letters:
             yield f"{_at(place)} ({kind}): no dead letter"

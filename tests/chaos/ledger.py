@@ -101,21 +101,21 @@ class Generations:
 
     def take(self, topic: str, record: Record, owned: int) -> None:
         """``owned``: the source partition in whose name the record was written."""
-        told = dict(record.headers).get(GENERATION, b"")
+        generation = dict(record.headers).get(GENERATION, b"")
         at = f"{topic}/{record.partition}/{record.offset}"
-        if not told.isdigit():
-            self.violations.append(f"{at}: header {GENERATION} is {told!r}, not a number")
+        if not generation.isdigit():
+            self.violations.append(f"{at}: header {GENERATION} is {generation!r}, not a number")
             return
         # Records without a key are spread over all partitions, each with an order of its own.
         stream = (topic, record.partition, owned)
         highest = self._highest.get(stream, -1)
-        if int(told) < highest:
-            self.violations.append(f"{at}: generation {int(told)} wrote after {highest}")
-        self._highest[stream] = max(highest, int(told))
+        if int(generation) < highest:
+            self.violations.append(f"{at}: generation {int(generation)} wrote after {highest}")
+        self._highest[stream] = max(highest, int(generation))
 
 
 class Ledger:
-    """All that was seen in the topics. ``fenced``: the program tells in which generation it
+    """All that was seen in the topics. ``fenced``: the program says in which generation it
     wrote."""
 
     def __init__(self, *, fenced: bool) -> None:
@@ -126,7 +126,7 @@ class Ledger:
         self.poison: dict[Place, tuple[str, bytes]] = {}
         """Kind and digest."""
         self.letters: dict[Place, bytes] = {}
-        self.told: dict[Place, Answer] = {}
+        self.published: dict[Place, Answer] = {}
         """The first final outcome of each source record."""
         self.differing: defaultdict[Place, set[Answer]] = defaultdict(set)
         self.repeated = 0
@@ -141,7 +141,7 @@ class Ledger:
         self.out_of_order: list[str] = []
         self.finished = Finished()
         self.generations = Generations()
-        self._last_told: dict[str, int] = {}
+        self._last_published: dict[str, int] = {}
 
     @property
     def records(self) -> int:
@@ -170,7 +170,7 @@ class Ledger:
         answer = Answer(outcome.outcome_id, outcome.decision, outcome.reason, outcome.basis)
         if outcome.recovered:
             self.recovered.add(place)
-        first = self.told.setdefault(place, answer)
+        first = self.published.setdefault(place, answer)
         if first is not answer:
             self.repeated += 1
             if first != answer:
@@ -181,7 +181,7 @@ class Ledger:
             self._in_order(outcome.interaction_id, place)
 
     def _take_deferral(self, outcome: _Outcome, place: Place) -> None:
-        """Told for now: its record is in the retries topic when it is finished."""
+        """Published for now: its record is in the retries topic when it is finished."""
         self.finished.add(place)
         if outcome.outcome_id not in self.put_off_ids:
             self.put_off_ids.add(outcome.outcome_id)
@@ -210,7 +210,7 @@ class Ledger:
         """Where the committed offset of the retries topic has passed a record that was not decided
         since."""
         for at, (source, attempt) in list(self.returning.items()):
-            if source in self.told or len(self.put_off[source]) > attempt:
+            if source in self.published or len(self.put_off[source]) > attempt:
                 del self.returning[at]
         return {
             at: f"retries {at[0]}/{at[1]}: passed, and {source} is not decided since"
@@ -230,14 +230,16 @@ class Ledger:
 
     def _in_order(self, interaction_id: str, place: Place) -> None:
         partition, offset = place
-        last = self._last_told.get(interaction_id, -1)
+        last = self._last_published.get(interaction_id, -1)
         if offset < last:
-            self.out_of_order.append(f"{interaction_id}: {partition}/{offset} told after {last}")
-        self._last_told[interaction_id] = max(last, offset)
+            self.out_of_order.append(
+                f"{interaction_id}: {partition}/{offset} published after {last}"
+            )
+        self._last_published[interaction_id] = max(last, offset)
 
 
 def digest(record: Record) -> bytes:
-    """Key and value, told apart from their absence."""
+    """Key and value, distinguished from their absence."""
     parts = (record.key, record.value)
     digests = (
         b"" if one is None else hashlib.blake2b(one, digest_size=16).digest() for one in parts

@@ -14,7 +14,7 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
 
-# What tells the judge that a record is poison, whatever its bytes look like.
+# What shows the judge that a record is poison, whatever its bytes look like.
 HEADER = "storm.poison"
 
 # One every so often, in seconds: enough for each kind to meet faults, too few to be the load.

@@ -17,7 +17,7 @@ _WIDTH = 52
 class Report(msgspec.Struct, frozen=True, rename="camel"):
     """One storm. Times in seconds; ``drained``: from its end to the last outcome.
 
-    ``told_repeatedly``: outcomes beyond the first of their record. ``recovered``: records whose
+    ``published_again``: outcomes beyond the first of their record. ``recovered``: records whose
     PATCH was found done after a crash. ``put_off``: deferrals. ``looks``, ``blind``: of the watch,
     and those in which the brokers showed it nothing.
     """
@@ -34,7 +34,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     interactions: int
     eligible: int
     patches_applied: int
-    told_repeatedly: int
+    published_again: int
     recovered: int
     put_off: int
     looks: int
@@ -69,7 +69,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
                     "interactions": self.interactions,
                     "of these eligible": self.eligible,
                     "PATCHes that took effect": self.patches_applied,
-                    "outcomes told again": self.told_repeatedly,
+                    "outcomes published again": self.published_again,
                     "outcomes recovered": self.recovered,
                     "deferrals": self.put_off,
                     "seconds until the last outcome": round(self.drained),

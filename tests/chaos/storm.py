@@ -240,7 +240,7 @@ def _report(seen: Seen) -> Report:
         interactions=len(seen.truths),
         eligible=sum(1 for one in modelled(ledger, seen.truths).values() if one.patches),
         patches_applied=store.patches_applied,
-        told_repeatedly=ledger.repeated,
+        published_again=ledger.repeated,
         recovered=len(ledger.recovered),
         put_off=len(ledger.put_off_ids),
         looks=watch.looks,
@@ -254,7 +254,9 @@ def _report(seen: Seen) -> Report:
             for status, number in answers.items()
         },
         decisions=dict(
-            Counter(f"{one.decision}/{one.reason}" for one in ledger.told.values()).most_common()
+            Counter(
+                f"{one.decision}/{one.reason}" for one in ledger.published.values()
+            ).most_common()
         ),
         violations=counted(findings),
         examples=examples(findings),
@@ -281,8 +283,8 @@ async def _until_quiet(watch: Watch, seconds: float) -> None:
     while time.monotonic() - since < seconds:
         if await watch.look() and not watch.unfinished:
             return
-        if len(watch.ledger.told) != seen:
-            seen, since = len(watch.ledger.told), time.monotonic()
+        if len(watch.ledger.published) != seen:
+            seen, since = len(watch.ledger.published), time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
 
 

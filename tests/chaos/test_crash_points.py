@@ -51,14 +51,14 @@ CHAINS = 4
 class Case:
     """Where each life of the record's worker ends, and what must have come of it.
 
-    ``told``: outcomes in the topic, all of them the same. ``looks``: GETs.
+    ``published``: outcomes in the topic, all of them the same. ``looks``: GETs.
     """
 
     crashes: tuple[Boundary, ...]
     looks: int = 1
     patches: int = 1
     recovered: bool = False
-    told: int = 1
+    published: int = 1
     decision: tuple[str, str] = ("patched", "eligible")
     dead_letters: int = 0
     put_off: bool = False
@@ -68,8 +68,10 @@ class Case:
         return " + ".join(boundary.value for boundary in self.crashes)
 
 
-def patched(*crashes: Boundary, looks: int = 1, recovered: bool = False, told: int = 1) -> Case:
-    return Case(crashes, looks, recovered=recovered, told=told)
+def patched(
+    *crashes: Boundary, looks: int = 1, recovered: bool = False, published: int = 1
+) -> Case:
+    return Case(crashes, looks, recovered=recovered, published=published)
 
 
 def forbidden(*crashes: Boundary, dead_letters: int) -> Case:
@@ -100,19 +102,19 @@ CASES = (
     patched(Boundary.PATCH_APPLIED, Boundary.AFTER_GET, looks=3, recovered=True),
     patched(Boundary.BEFORE_VERDICT, Boundary.BEFORE_VERDICT, looks=3, recovered=True),
     patched(Boundary.AFTER_PATCH, Boundary.VERDICT_IN_CHANGELOG, looks=2, recovered=True),
-    # The verdict is in the changelog: it is told as it stands, and nobody asks the API.
+    # The verdict is in the changelog: it is published as it stands, and nobody asks the API.
     patched(Boundary.VERDICT_IN_CHANGELOG),
     patched(Boundary.AFTER_VERDICT),
     patched(Boundary.BEFORE_OUTCOME),
     forbidden(Boundary.BEFORE_DEAD_LETTER, dead_letters=1),
     forbidden(Boundary.AFTER_DEAD_LETTER, dead_letters=2),
-    # Told, and not committed: told again, with the same id.
-    patched(Boundary.AFTER_OUTCOME, told=2),
-    patched(Boundary.AFTER_OUTCOME, Boundary.AFTER_OUTCOME, told=3),
-    patched(Boundary.BEFORE_FINISH, told=2),
-    patched(Boundary.AFTER_FINISH, told=2),
-    patched(Boundary.BEFORE_COMMIT, told=2),
-    # Put off: told so, and then in the retries topic, perhaps twice; decided once.
+    # Published, and not committed: published again, with the same id.
+    patched(Boundary.AFTER_OUTCOME, published=2),
+    patched(Boundary.AFTER_OUTCOME, Boundary.AFTER_OUTCOME, published=3),
+    patched(Boundary.BEFORE_FINISH, published=2),
+    patched(Boundary.AFTER_FINISH, published=2),
+    patched(Boundary.BEFORE_COMMIT, published=2),
+    # Put off: published so, and then in the retries topic, perhaps twice; decided once.
     put_off(Boundary.BEFORE_VERDICT),
     put_off(Boundary.VERDICT_IN_CHANGELOG),
     put_off(Boundary.BEFORE_OUTCOME),
@@ -149,7 +151,7 @@ class Chain:
                 self._worker.start("tests.chaos.crashing", boundary.value, interaction_id)
                 if life == 0:
                     if self._centre.sent:
-                        await self._centre.all_told(LIFE_SECONDS)
+                        await self._centre.all_published(LIFE_SECONDS)
                         await self._centre.all_committed(LIFE_SECONDS)
                     await self._centre.send([event(interaction_id)])
                 await self._death(case.name)
@@ -157,7 +159,7 @@ class Chain:
                     shutil.rmtree(self._centre.settings.data_dir)
         self._worker.start()
         await self._worker.ready()
-        await self._centre.all_told(LIFE_SECONDS)
+        await self._centre.all_published(LIFE_SECONDS)
         await self._centre.all_committed(LIFE_SECONDS)
         assert self._worker.terminate() == 0, self._worker.output[-4000:]
 
@@ -170,28 +172,28 @@ class Chain:
 
     async def judge(self) -> list[str]:
         """All that is not as its case says."""
-        told, centre = await self._centre.outcomes(), self._centre
+        published, centre = await self._centre.outcomes(), self._centre
         dead = await read_all(centre.settings, centre.settings.topics.dead_letters)
         wrong = []
         for place, sent in centre.sent.items():
             interaction_id = sent["detail"]["interactionId"]
             case = self._cases[interaction_id]
-            buried = (interaction_id.encode(), msgspec.json.encode(sent))
+            copied = (interaction_id.encode(), msgspec.json.encode(sent))
             found = {
                 **centre.counters.get(interaction_id, NOT_CALLED),
-                "told": len(told.get(place, [])),
+                "published": len(published.get(place, [])),
                 "answers": {
                     (each["outcomeId"], each["decision"], each["reason"], each["recovered"])
-                    for each in told.get(place, [])
+                    for each in published.get(place, [])
                 },
-                "deadLetters": sum((letter.key, letter.value) == buried for letter in dead),
+                "deadLetters": sum((letter.key, letter.value) == copied for letter in dead),
             }
             wanted = self._wanted(case, place)
             log.info("%-12s %-70s %s", self._name, case.name, found)
             if found != wanted:
                 wrong.append(f"{case.name}:\n  {found}\n  {wanted} is right")
-        if told.keys() != centre.sent.keys():
-            wrong.append(f"sent {sorted(centre.sent)}, told of {sorted(told)}")
+        if published.keys() != centre.sent.keys():
+            wrong.append(f"sent {sorted(centre.sent)}, published of {sorted(published)}")
         return wrong
 
     def _wanted(self, case: Case, place: Place) -> dict[str, Any]:
@@ -200,7 +202,7 @@ class Chain:
             "gets": case.looks,
             "patchesReceived": case.patches,
             "patchesApplied": case.patches,
-            "told": case.told,
+            "published": case.published,
             "answers": {(outcome_id(source), *case.decision, case.recovered)},
             "deadLetters": case.dead_letters,
         }
@@ -270,7 +272,7 @@ async def test_one_effect_and_the_true_outcome(
 
 
 def truth(interaction_id: str) -> dict[str, Any]:
-    """A call that is to be patched, as the API tells it."""
+    """A call that is to be patched, as the API gives it."""
     return {
         "id": interaction_id,
         "type": "voice",

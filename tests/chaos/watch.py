@@ -75,7 +75,7 @@ class Tail:
     def _read(self, message: confluent_kafka.Message) -> None:
         error = message.error()
         if error is not None:
-            # What librdkafka goes on trying after, it tells as well.
+            # What librdkafka goes on trying after, it reports as well.
             if error.fatal() or error.code() == confluent_kafka.KafkaError._AUTO_OFFSET_RESET:
                 raise confluent_kafka.KafkaException(error)
             return
@@ -116,7 +116,7 @@ class Watch:
     @property
     def unfinished(self) -> int:
         """Source records seen that have no outcome yet."""
-        return self.ledger.records - len(self.ledger.told)
+        return self.ledger.records - len(self.ledger.published)
 
     @property
     def uncommitted(self) -> list[str]:
@@ -193,12 +193,12 @@ def ends(admin: AdminClient, topic: str, partitions: Iterable[int]) -> dict[int,
     wanted = {confluent_kafka.TopicPartition(topic, each): latest for each in partitions}
     asked = admin.list_offsets(wanted, request_timeout=ANSWER_SECONDS)
     try:
-        told = {place.partition: end.result().offset for place, end in asked.items()}
-        if unknown := [partition for partition, end in told.items() if end < 0]:
+        found = {place.partition: end.result().offset for place, end in asked.items()}
+        if unknown := [partition for partition, end in found.items() if end < 0]:
             # Where a leader does not answer, librdkafka says so in the offset alone.
-            raise Unseen(f"{topic}: no end told of partitions {unknown}")
+            raise Unseen(f"{topic}: no end given of partitions {unknown}")
     except (confluent_kafka.KafkaException, Unseen):
         # The leader may have moved: librdkafka's admin would go on asking the old one for minutes.
         admin.list_topics(timeout=ANSWER_SECONDS)
         raise
-    return told
+    return found

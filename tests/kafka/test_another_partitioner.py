@@ -52,10 +52,10 @@ async def test_every_interaction_is_found_at_either_worker(
                 )
             assert producer.flush(30) == 0
 
-            async def all_told() -> bool:
+            async def all_published() -> bool:
                 return len(await centre.outcomes()) == len(events)
 
-            await eventually(all_told, 60, "every event has its outcome", every=1.0)
+            await eventually(all_published, 60, "every event has its outcome", every=1.0)
             async with aiohttp.ClientSession() as session:
                 for url in [worker.url for worker in started.values()]:
                     for name in {event["detail"]["interactionId"] for event in events}:

@@ -33,7 +33,7 @@ class Became:
 
     finals: list[tuple[str, str, bool]]
     deferred: list[str]
-    buried: list[str]
+    dead: list[str]
     applied: int
 
 
@@ -56,7 +56,7 @@ class Row:
         return Became(
             finals=[(self.decision, self.reason, self.recovered)],
             deferred=[self.deferred] * MOST_DEFERRALS if self.deferred else [],
-            buried=[self.reason] if self.decision == "failed" else [],
+            dead=[self.reason] if self.decision == "failed" else [],
             applied=self.applied,
         )
 
@@ -154,12 +154,12 @@ async def test_every_row_under_load(
             started["worker"].start()
             await started["worker"].ready()
             await centre.send([event(name) for name in calls])
-            await centre.all_told(120)
+            await centre.all_published(120)
             assert started["worker"].terminate() == 0, started["worker"].output[-4000:]
         outcomes = [
             json.loads(each.value or b"") for each in await read_all(settings, topics.outcomes)
         ]
-        buried = [
+        dead = [
             (each.key, dict(each.headers)["dlq.reason"].decode())
             for each in await read_all(settings, topics.dead_letters)
         ]
@@ -167,16 +167,16 @@ async def test_every_row_under_load(
         for row in ROWS:
             for name in names(row):
                 mine = [each for each in outcomes if each["interactionId"] == name]
-                # What was told again after a rebalance has the same id.
-                told = list({each["outcomeId"]: each for each in mine}.values())
+                # What was published again after a rebalance has the same id.
+                published = list({each["outcomeId"]: each for each in mine}.values())
                 got = Became(
                     finals=[
                         (each["decision"], each["reason"], each["recovered"])
-                        for each in told
+                        for each in published
                         if each["final"]
                     ],
-                    deferred=[each["reason"] for each in told if not each["final"]],
-                    buried=[reason for key, reason in buried if key == name.encode()],
+                    deferred=[each["reason"] for each in published if not each["final"]],
+                    dead=[reason for key, reason in dead if key == name.encode()],
                     applied=centre.counters[name]["patchesApplied"],
                 )
                 if got != row.becomes:

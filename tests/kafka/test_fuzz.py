@@ -26,6 +26,6 @@ async def test_no_record_and_no_answer_stops_a_worker(
     # Or nothing of it would have come to the API, and nothing to its answers.
     assert result.answers.total() >= AMOUNTS.answers
     for role in (Role.GOOD, Role.FUZZED, Role.ANSWERED, Role.COPY):
-        told = {decision for of, decision, _ in result.decided if of == role}
-        assert Decision.PATCHED in told
-        assert (Decision.FAILED in told) is (role is not Role.GOOD)
+        decisions = {decision for of, decision, _ in result.decided if of == role}
+        assert Decision.PATCHED in decisions
+        assert (Decision.FAILED in decisions) is (role is not Role.GOOD)

@@ -1,4 +1,4 @@
-"""Offsets that mean nothing any more: what the broker has is decided, and what is gone is told."""
+"""Offsets that mean nothing any more: what the broker has is decided, what is gone is logged."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class Scene:
     async def decided(self, events: list[dict[str, Any]]) -> None:
         wanted = {event["id"] for event in events}
 
-        async def told() -> bool:
+        async def decided() -> bool:
             outcomes = await self.centre.outcomes()
             return wanted <= {each["eventId"] for some in outcomes.values() for each in some}
 
-        await eventually(told, 60, "every event that the broker has is decided", every=1.0)
+        await eventually(decided, 60, "every event that the broker has is decided", every=1.0)
 
     def lines(self, text: str) -> list[str]:
         return [line for line in self.worker.output.splitlines() if text in line]
@@ -265,7 +265,7 @@ async def test_retention_was_faster_than_a_running_worker(
         assert at.lines(GONE)
 
 
-async def test_offsets_set_forward_by_hand_are_told(settings: Settings, tmp_path: Path) -> None:
+async def test_offsets_set_forward_by_hand_are_logged(settings: Settings, tmp_path: Path) -> None:
     async with scene(settings, tmp_path) as at:
         events = at.settings.topics.events
         await at.live_through(at.before)
@@ -301,7 +301,7 @@ async def test_a_log_that_loses_its_tail_under_a_worker(
             await at.centre.all_committed(15)
             await lose(cluster, home, at.settings.topics.events)
 
-            await eventually(lambda: told_of_the_cut(at), 60, "it has noticed")
+            await eventually(lambda: cut_is_logged(at), 60, "it has noticed")
             await at.centre.send(at.after)
             if at.worker.exit_code is not None or at.lines("the log was cut"):
                 assert await asyncio.to_thread(at.worker.ended, END_SECONDS) == 1
@@ -312,7 +312,7 @@ async def test_a_log_that_loses_its_tail_under_a_worker(
             assert at.worker.terminate() == 0
 
 
-def told_of_the_cut(at: Scene) -> bool:
+def cut_is_logged(at: Scene) -> bool:
     return bool(at.lines("the log was cut") or at.lines(PAST_THE_END))
 
 

@@ -41,8 +41,8 @@ async def test_garbage_of_every_kind_stops_nothing_and_is_kept(
 
             await eventually(at_the_end, 10, "committed to the end: nothing holds a partition up")
             await centre.judge()
-            buried = await centre.judge_garbage()
+            dead = await centre.judge_garbage()
             assert len(centre.sent) + len(centre.garbage) == records
-            assert buried.keys() == kinds(events).keys()
+            assert dead.keys() == kinds(events).keys()
             centre.assert_no_call_wasted()
             assert worker.terminate() == 0

@@ -73,8 +73,8 @@ async def assert_stores_agree(settings: Settings) -> int:
         held = {bytes(key): bytes(value) for key, value in db.items()}  # type: ignore[arg-type]
         db.close()
         upto = int(held.pop(Store.offset_key, b"-1"))
-        told = [at for at in history if at.partition == partition and at.offset <= upto]
-        assert held == {at.key: at.value for at in told}, f"partition {partition} at {upto}"
+        written = [at for at in history if at.partition == partition and at.offset <= upto]
+        assert held == {at.key: at.value for at in written}, f"partition {partition} at {upto}"
         rows += len(held)
     return rows
 
@@ -144,11 +144,11 @@ class Scene:
         await self.worker.ready()
 
     async def send(self, share: float) -> None:
-        """That share of the events, the next ones; returns once they are told."""
+        """That share of the events, the next ones; returns once they are published."""
         count = round(share * self.total)
         part, self.events = self.events[:count], self.events[count:]
         await self.centre.send(part)
-        await self.centre.all_told(60)
+        await self.centre.all_published(60)
 
     async def ends(self) -> str:
         """The line in which it says why it has ended. No traceback may stand above it."""
@@ -167,8 +167,8 @@ async def scene(settings: Settings, logs: Path, interactions: int = 100) -> Asyn
 
 
 async def assert_all_is_well(at: Scene) -> None:
-    """Everything told as the model says, nobody PATCHed twice, and what is on the disk is true."""
-    await at.centre.all_told(60)
+    """All is published as the model says, nobody PATCHed twice, and what is on the disk is true."""
+    await at.centre.all_published(60)
     await at.centre.all_committed(10)
     await at.centre.judge()
     assert at.worker.terminate() == 0

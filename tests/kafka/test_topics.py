@@ -70,7 +70,7 @@ async def test_three_nodes_get_all_as_declared(
 
     complete: list[State] = []
 
-    def told() -> bool:
+    def known() -> bool:
         # Each broker hears of a new topic, and then of its configuration, in its own time.
         state = look(settings.kafka)
         topics = [state.cluster.topics.get(topic.name) for topic in state.fitted]
@@ -78,7 +78,7 @@ async def test_three_nodes_get_all_as_declared(
             complete.append(state)
         return bool(complete)
 
-    await eventually(told, 10, "a broker tells of every topic")
+    await eventually(known, 10, "a broker knows every topic")
     (state,) = complete
     assert state.differences() == []
     events = state.cluster.topics[settings.topics.events]
@@ -99,18 +99,18 @@ def test_a_broker_that_has_just_died_is_not_waited_for(
         assert TopicsAdmin(settings.kafka).identity(names).topics.keys() == set(names)
 
 
-def test_what_differs_is_told_and_left_alone(settings: Settings, admin: AdminClient) -> None:
+def test_what_differs_is_shown_and_left_alone(settings: Settings, admin: AdminClient) -> None:
     outcomes = settings.topics.outcomes
     create(admin, outcomes, 12, {"retention.ms": "1000"})
     apply_topics(settings.kafka)
-    told = [
+    expected = [
         f"{outcomes}: retention.ms is 1000, declared 1209600000",
         f"{outcomes}: max.message.bytes is 1048588, declared 2097152",
     ]
-    assert sorted(differing(settings)) == sorted(told)
+    assert sorted(differing(settings)) == sorted(expected)
     before, after = apply_topics(settings.kafka)
     assert before == after
-    assert sorted(differing(settings)) == sorted(told)
+    assert sorted(differing(settings)) == sorted(expected)
 
 
 def test_the_others_follow_the_events_that_are_there(

@@ -47,10 +47,10 @@ async def test_markers_are_passed_over_and_are_no_stall(
             finally:
                 await producer.stop()
 
-            async def told() -> bool:
+            async def published() -> bool:
                 return len(await read_all(settings, settings.topics.outcomes)) == 6
 
-            await eventually(told, 30, "every event has its outcome")
+            await eventually(published, 30, "every event has its outcome")
             # Longer than a stall takes to be one: it idles, and lives.
             await asyncio.sleep(STALL_SECONDS * 2)
             assert worker.exit_code is None, worker.output[-2000:]

@@ -103,7 +103,7 @@ async def test_every_codec_and_any_header_name_is_decided(
         with workers({"alone": centre.settings}, tmp_path) as started:
             started["alone"].start()
             await started["alone"].ready()
-            await centre.all_told(30)
+            await centre.all_published(30)
             await centre.judge()
             assert started["alone"].terminate() == 0
         assert "can not be read" not in started["alone"].output
@@ -130,7 +130,7 @@ async def test_a_topic_that_compresses(
             worker = started["alone"]
             worker.start()
             await worker.ready()
-            await centre.all_told(30)
+            await centre.all_published(30)
             await centre.judge()
             assert worker.terminate() == 0
             for command in (["outcomes", "--json"], ["replay", "--from", "2020-01-01T00:00:00Z"]):
@@ -235,10 +235,12 @@ async def test_a_flipped_byte_on_the_disk_the_page_walked(
             started["whole"].start()
             await started["whole"].ready()
 
-            async def all_told() -> bool:
+            async def all_published() -> bool:
                 return len(await centre.outcomes()) == len(centre.sent) + 3
 
-            await eventually(all_told, 60, "every event and every offset skipped has an outcome")
+            await eventually(
+                all_published, 60, "every event and every offset skipped has an outcome"
+            )
             assert started["whole"].terminate() == 0
         outcomes = outcomes_by_place(await read_all(settings, settings.topics.outcomes))
         for offset in range(bad, bad + 3):
@@ -286,7 +288,7 @@ async def test_a_changelog_that_can_not_be_read_ends_the_restoration(
         with workers({"first": centre.settings}, tmp_path) as started:
             started["first"].start()
             await started["first"].ready()
-            await centre.all_told(30)
+            await centre.all_published(30)
             assert started["first"].terminate() == 0
         changelog = f"{settings.app_id}-interactions-changelog"
         await asyncio.to_thread(cluster.stop)

@@ -19,9 +19,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from streams.worker.state.table import changelog
-from tests.kafka.test_worker_ends import worker_settings
 from tests.support.clusters import KafkaCluster, kafka_cluster
-from tests.support.workers import WorkerProcess, eventually, free_port, workers
+from tests.support.workers import WorkerProcess, eventually, free_port, worker_settings, workers
 
 # A broker that is killed and started again, and a worker that takes a minute to give up.
 pytestmark = pytest.mark.timeout(400)
@@ -60,10 +59,10 @@ async def unfit(worker: WorkerProcess) -> str:
 
 
 async def says(worker: WorkerProcess, part: str) -> None:
-    async def told() -> bool:
+    async def not_ready() -> bool:
         return part in await unfit(worker)
 
-    await eventually(told, UNFIT_SECONDS, f"not ready, for: {part}", every=0.5)
+    await eventually(not_ready, UNFIT_SECONDS, f"not ready, for: {part}", every=0.5)
 
 
 async def test_kafka_is_gone_for_good(
@@ -79,8 +78,8 @@ async def test_kafka_is_gone_for_good(
         assert await asyncio.to_thread(worker.ended, END_SECONDS) == 1
         assert time.monotonic() - killed_at < END_SECONDS
         lines = worker.output.splitlines()
-        (told,) = [line for line in lines if line.startswith("genesys-streams: ")]
-        assert re.search("no (Kafka broker has|heartbeat was) answered .*for 5[0-9] s", told)
+        (reason,) = [line for line in lines if line.startswith("genesys-streams: ")]
+        assert re.search("no (Kafka broker has|heartbeat was) answered .*for 5[0-9] s", reason)
 
 
 async def test_a_broker_that_is_restarted_ends_nothing(
@@ -136,11 +135,13 @@ async def test_events_alone_is_grown(settings: Settings, tmp_path: Path) -> None
         await worker.ready()
         grow(settings, names.events)
         assert await asyncio.to_thread(worker.ended, CHANGED_SECONDS) == 1
-        told = worker.output.splitlines()[-1]
-        assert re.search(rf"{names.events} has 16 partitions and \S+ has 12: .*topics apply", told)
+        reason = worker.output.splitlines()[-1]
+        assert re.search(
+            rf"{names.events} has 16 partitions and \S+ has 12: .*topics apply", reason
+        )
         worker.start()
         assert await asyncio.to_thread(worker.ended, CHANGED_SECONDS) == 1
-        assert worker.output.splitlines()[-1] == told
+        assert worker.output.splitlines()[-1] == reason
 
 
 async def test_all_that_have_to_be_alike_are_grown(settings: Settings, tmp_path: Path) -> None:
@@ -288,14 +289,20 @@ async def test_the_leader_of_one_partition_is_gone(
     settings = worker_settings(make_settings, kafka3)
     events = settings.topics.events
     admin = AdminClient({"bootstrap.servers": kafka3.bootstrap_servers})
-    replicas = [[2] if number == 3 else [1] for number in range(12)]
+    # Two brokers lead one partition each. One that is not the group's coordinator as well is
+    # killed: else another reason comes first.
+    led = {2: 3, 3: 4}
+    replicas = [[broker for broker in led if led[broker] == n] or [1] for n in range(12)]
     admin.create_topics([NewTopic(events, 12, replica_assignment=replicas)])[events].result()
     apply_topics(settings.kafka)
     with workers({"alone": settings}, tmp_path) as started:
         worker = started["alone"]
         worker.start()
         await worker.ready()
-        kafka3.kill(2)
-        await says(worker, f"{events}/3 could not be read for")
+        group = admin.describe_consumer_groups([settings.app_id])[settings.app_id].result()
+        killed = next(broker for broker in led if broker != group.coordinator.id)
+        kafka3.kill(killed)
+        why = f"{events}/{led[killed]} could not be read for"
+        await says(worker, why)
         assert await asyncio.to_thread(worker.ended, END_SECONDS + 15) == 1
-        assert f"{events}/3 could not be read for" in worker.output.splitlines()[-1]
+        assert why in worker.output.splitlines()[-1]

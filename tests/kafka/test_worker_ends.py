@@ -10,24 +10,10 @@ from pathlib import Path
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from tests.support.clusters import KafkaCluster, RunningKafka
-from tests.support.workers import eventually, free_port, workers
+from tests.support.workers import eventually, free_port, worker_settings, workers
 
 # What the operator is promised.
 END_SECONDS = 30.0
-
-
-def worker_settings(
-    make_settings: Callable[..., Settings], kafka: RunningKafka | KafkaCluster, **overrides: object
-) -> Settings:
-    return make_settings(
-        kafka_bootstrap_servers=kafka.bootstrap_servers,
-        genesys_cloud_base_url="http://127.0.0.1:9",
-        genesys_cloud_client_id="client",
-        genesys_cloud_client_secret="secret",
-        disposition_code_id="code",
-        worker_port=free_port(),
-        **{"kafka_session_timeout_seconds": 6.0, **overrides},
-    )
 
 
 async def test_a_topic_is_missing(
@@ -85,8 +71,8 @@ async def test_a_stop_that_hangs_keeps_nobody_waiting(
         assert "hangs in a rebalance" in started["hangs"].output
 
         def has_all() -> bool:
-            taken = started["stays"].output.splitlines()
-            last = [line for line in taken if "partitions taken over" in line][-1]
+            lines = started["stays"].output.splitlines()
+            last = [line for line in lines if "partitions taken over" in line][-1]
             return len(re.findall(r"\b\d+: \d+", last)) == 12
 
         await eventually(has_all, 15, "the worker that stays has all partitions")

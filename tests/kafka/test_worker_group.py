@@ -1,4 +1,4 @@
-"""Two workers in one group on Apache Kafka: all is told once, whatever becomes of a worker."""
+"""Two workers in one group on Apache Kafka: all is published once, whatever becomes of a worker."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ async def test_a_thousand_interactions(settings: Settings, tmp_path: Path) -> No
         with workers(two(centre.settings, tmp_path), tmp_path) as started:
             await both_ready(started)
             await centre.send(events)
-            await centre.all_told(120)
+            await centre.all_published(120)
             await centre.all_committed(10)
             await centre.judge()
             centre.assert_no_call_wasted()
-            await assert_either_tells_of(centre, started)
+            await assert_either_answers_for(centre, started)
             assert [worker.terminate() for worker in started.values()] == [0, 0]
 
 
 async def test_a_worker_that_is_stopped_hands_over_without_a_duplicate(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """In mid-stream, one after the other and back again: every outcome is told once."""
+    """In mid-stream, one after the other and back again: every outcome is published once."""
     async with journey(settings, interactions=300, seed=3) as (centre, events):
         with workers(two(centre.settings, tmp_path), tmp_path) as started:
             await both_ready(started)
@@ -79,10 +79,10 @@ async def test_a_worker_that_is_stopped_hands_over_without_a_duplicate(
                 worker.start()
                 await worker.ready()
             await sending
-            await centre.all_told(60)
+            await centre.all_published(60)
             await centre.judge()
-            told = await centre.outcomes()
-            assert [place for place, answers in told.items() if len(answers) > 1] == []
+            published = await centre.outcomes()
+            assert [place for place, answers in published.items() if len(answers) > 1] == []
             centre.assert_no_call_wasted()
 
 
@@ -103,7 +103,7 @@ async def test_kill_freeze_and_restart_in_mid_stream(settings: Settings, tmp_pat
             await asyncio.sleep(10)
             second.thaw()
             await sending
-            await centre.all_told(90)
+            await centre.all_published(90)
             await centre.all_committed(15)
             await centre.judge()
             for worker in started.values():
@@ -121,13 +121,13 @@ async def test_tables_are_restored_on_an_empty_disk(settings: Settings, tmp_path
             started["first"].start()
             await started["first"].ready()
             await centre.send(events[:half])
-            await centre.all_told(60)
+            await centre.all_published(60)
             assert started["first"].terminate() == 0
             shutil.rmtree(names["first"].data_dir)
             started["second"].start()
             await started["second"].ready()
             await centre.send(events[half:])
-            await centre.all_told(60)
+            await centre.all_published(60)
             await centre.judge()
             centre.assert_no_call_wasted()
 
@@ -148,7 +148,7 @@ async def test_the_changelog_is_created_when_it_is_missing(
             started["alone"].start()
             await started["alone"].ready()
             await centre.send(events)
-            await centre.all_told(60)
+            await centre.all_published(60)
             await centre.judge()
         assert look(settings.kafka).differences() == []
 
@@ -164,7 +164,7 @@ async def assert_no_holes(worker: WorkerProcess) -> None:
     assert not holes
 
 
-async def assert_either_tells_of(centre: Journey, started: Mapping[str, WorkerProcess]) -> None:
+async def assert_either_answers_for(centre: Journey, started: Mapping[str, WorkerProcess]) -> None:
     """GET /interactions/ID answers wherever in the group the record lives."""
     some = list(centre.truths)[:20]
     async with aiohttp.ClientSession() as session:

@@ -66,7 +66,7 @@ def main(wanted: str) -> int:
         click.echo(f"{'mutant':{NAME_WIDTH}}{'promise':>8}{'s':>7}  killed by")
         pool = stack.enter_context(ThreadPoolExecutor(COPIES))
         runs = pool.map(lambda mutant: attempt(copies, mutant, mutant.killers), mutants)
-        survived = [tell(mutant, tested) for mutant, tested in zip(mutants, runs, strict=True)]
+        survived = [show(mutant, tested) for mutant, tested in zip(mutants, runs, strict=True)]
     seconds = time.monotonic() - started
     click.echo(f"{len(mutants)} mutants, {sum(survived)} survived, {seconds:.0f} s")
     return 1 if any(survived) else 0
@@ -133,7 +133,7 @@ def _is_of(test: str, failed: str) -> bool:
     return failed == test or failed.startswith(f"{test}[")
 
 
-def tell(mutant: Mutant, tested: Tested) -> bool:
+def show(mutant: Mutant, tested: Tested) -> bool:
     """Print its row; returns whether it has survived."""
     survived = bool(tested.broken) or tested.failed != set(mutant.killers)
     killers = " ".join(

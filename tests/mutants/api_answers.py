@@ -9,7 +9,7 @@ BLOTTING = "streams/genesys/blotting.py"
 BUDGET = "streams/genesys/budget.py"
 INTERACTIONS = "streams/genesys/interactions.py"
 PROXIES = "streams/genesys/proxies.py"
-REFUSALS = "streams/genesys/refusals.py"
+REFUSALS = "streams/genesys/status_errors.py"
 TOKEN = "streams/genesys/token.py"
 TRANSPORT = "streams/genesys/transport.py"
 
@@ -19,7 +19,7 @@ TEST_BLOTTING = "tests/unit/genesys/test_blotting.py"
 TEST_HOSTILE = "tests/unit/genesys/test_hostile_answers.py"
 TEST_INTERACTIONS = "tests/unit/genesys/test_interactions.py"
 TEST_PROXIES = "tests/unit/genesys/test_proxies.py"
-TEST_REFUSALS = "tests/unit/genesys/test_refusals.py"
+TEST_REFUSALS = "tests/unit/genesys/test_status_errors.py"
 TEST_THROUGH = "tests/unit/genesys/test_through_a_proxy.py"
 TEST_TRANSPORT = "tests/unit/genesys/test_transport.py"
 
@@ -114,7 +114,7 @@ MUTANTS = (
         "cut a text before its secrets are blotted out",
         7,
         BLOTTING,
-        "self.blotted(value[: 8 * most]), most)",
+        "self.blotted(value[: ROUGHLY * most]), most)",
         "self.blotted(value[:most]), most)",
         (f"{TEST_ANSWERS}::test_a_secret_at_the_cut_is_gone_whole",),
     ),
@@ -193,7 +193,7 @@ MUTANTS = (
         "    if False:\n",
         (
             f"{TEST_PROXIES}::test_one_that_can_not_be_used_is_one_line_that_names_the_variable",
-            f"{TEST_THROUGH}::test_one_that_can_not_be_used_is_told_before_anything_starts",
+            f"{TEST_THROUGH}::test_one_that_can_not_be_used_is_named_before_anything_starts",
         ),
     ),
 )

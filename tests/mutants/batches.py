@@ -20,7 +20,9 @@ MUTANTS = (
         "streams/worker/health/monitor.py",
         "self._table.failure or (consumer.unreadable if consumer is not None else None)",
         "self._table.failure",
-        ("tests/unit/worker/health/test_monitor.py::test_what_can_not_be_read_is_told_at_once",),
+        (
+            "tests/unit/worker/health/test_monitor.py::test_what_can_not_be_read_is_reported_at_once",
+        ),
     ),
     Mutant(
         "read bytes whose checksum is wrong",

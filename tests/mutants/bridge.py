@@ -11,7 +11,9 @@ LISTENING = "streams/listening.py"
 
 TEST_DESCRIPTORS = "tests/integration/bridge/test_descriptors.py"
 TEST_ELSEWHERE = "tests/integration/bridge/test_elsewhere.py"
-TEST_ENVELOPE = "tests/unit/core/test_envelope.py"
+TEST_ANY_EVENT = "tests/unit/core/envelope/test_any_bytes.py"
+TEST_HOSTILE_EVENTS = "tests/unit/core/envelope/test_hostile.py"
+TEST_IDS = "tests/unit/core/envelope/test_ids.py"
 TEST_FUZZ = "tests/integration/bridge/test_fuzz.py"
 TEST_INTAKE = "tests/unit/bridge/test_intake.py"
 
@@ -31,12 +33,12 @@ MUTANTS = (
         "web.Application(middlewares=[self._elsewhere])",
         "web.Application()",
         (
-            f"{TEST_ELSEWHERE}::test_another_path_is_counted_and_told_where_to_go",
-            f"{TEST_ELSEWHERE}::test_another_method_is_counted_and_told_which",
+            f"{TEST_ELSEWHERE}::test_another_path_is_counted_and_the_right_one_is_named",
+            f"{TEST_ELSEWHERE}::test_another_method_is_counted_and_the_right_ones_are_named",
         ),
     ),
     Mutant(
-        "bury what is refused of an interaction under no key",
+        "put what is refused of an interaction into dead-letters under no key",
         7,
         INTAKE,
         "Malformed(str(exc), exc.field, readable_interaction_id(body))",
@@ -49,9 +51,7 @@ MUTANTS = (
         ENVELOPE,
         "_interaction_id(_detail(_object(_decode(body), None)), ",
         "_interaction_id(_object(_decode(body), None), ",
-        (
-            f"{TEST_ENVELOPE}::TestTheInteractionOfWhatIsNoEvent::test_is_read_whatever_else_is_wrong",
-        ),
+        (f"{TEST_IDS}::TestTheInteractionOfWhatIsNoEvent::test_is_read_whatever_else_is_wrong",),
     ),
     Mutant(
         "read numbers of any length",
@@ -59,7 +59,7 @@ MUTANTS = (
         ENVELOPE,
         "int(digits) if len(digits) <= SEQUENCE_MAX_LENGTH else math.inf",
         "int(digits)",
-        (f"{TEST_ENVELOPE}::test_what_nobody_reads_is_not_judged_as_long_as_it_is_json",),
+        (f"{TEST_HOSTILE_EVENTS}::test_what_nobody_reads_is_not_judged_as_long_as_it_is_json",),
     ),
     Mutant(
         "take what is no JSON number",
@@ -67,7 +67,7 @@ MUTANTS = (
         ENVELOPE,
         "json.JSONDecoder(parse_int=_integer, parse_constant=_no_number)",
         "json.JSONDecoder(parse_int=_integer)",
-        (f"{TEST_ENVELOPE}::test_hostile_bytes_are_refused_as_a_whole",),
+        (f"{TEST_HOSTILE_EVENTS}::test_hostile_bytes_are_refused_as_a_whole",),
     ),
     Mutant(
         "leave the depth of JSON to the stack",
@@ -75,7 +75,7 @@ MUTANTS = (
         ENVELOPE,
         "> DEEPEST and _depth(body) > DEEPEST:",
         "< 0:",
-        (f"{TEST_ENVELOPE}::test_nesting_has_a_limit_of_its_own_whatever_the_stack",),
+        (f"{TEST_HOSTILE_EVENTS}::test_nesting_has_a_limit_of_its_own_whatever_the_stack",),
     ),
     Mutant(
         "keep text that can not be encoded",
@@ -83,7 +83,7 @@ MUTANTS = (
         ENVELOPE,
         "value if value is None or _encodable(value) else foreign_text(value, TEXT_MAX_LENGTH)",
         "value",
-        (f"{TEST_ENVELOPE}::test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on",),
+        (f"{TEST_ANY_EVENT}::test_what_is_kept_of_an_event_is_bounded_and_can_be_sent_on",),
     ),
     Mutant(
         "take a sequence id that can not be encoded",
@@ -91,7 +91,9 @@ MUTANTS = (
         ENVELOPE,
         "        if not _encodable(value):\n",
         "        if False:\n",
-        (f"{TEST_ENVELOPE}::TestTextThatCannotBeEncoded::test_two_sequence_ids_never_become_one",),
+        (
+            f"{TEST_HOSTILE_EVENTS}::TestTextThatCannotBeEncoded::test_two_sequence_ids_never_become_one",
+        ),
     ),
     Mutant(
         "let text grow when it is lowered",
@@ -99,7 +101,9 @@ MUTANTS = (
         ENVELOPE,
         "value.lower()[:TEXT_MAX_LENGTH]",
         "value.lower()",
-        (f"{TEST_ENVELOPE}::test_text_that_grows_when_it_is_lowered_is_bounded_all_the_same",),
+        (
+            f"{TEST_HOSTILE_EVENTS}::test_text_that_grows_when_it_is_lowered_is_bounded_all_the_same",
+        ),
     ),
     Mutant(
         "take all connections that come",
@@ -131,6 +135,6 @@ MUTANTS = (
         LISTENING,
         "        if isinstance(exc, ClientConnectionResetError):",
         "        if False:",
-        (f"{TEST_FUZZ}::test_a_client_that_leaves_before_it_is_told_to_continue",),
+        (f"{TEST_FUZZ}::test_a_client_that_leaves_before_it_may_continue",),
     ),
 )

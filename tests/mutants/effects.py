@@ -10,11 +10,11 @@ PROCESSOR = "streams/worker/processor.py"
 DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
-TEST_CLIENT = "tests/unit/genesys/test_client.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
-TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_UNCLEAR = "tests/unit/genesys/client/test_no_clear_answer.py"
+TEST_DECISION = "tests/unit/core/decision"
+TEST_PROCESSOR = "tests/unit/worker/processor"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
+TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
 
 MUTANTS = (
     # 3 Finish last
@@ -23,14 +23,14 @@ MUTANTS = (
         3,
         PROCESSOR,
         """\
-            verdict = await self._tell(work, verdict, span)
-        work.finish()
+            verdict = await self._publish(record, verdict, span)
+        record.finish()
 """,
         """\
-            work.finish()
-            verdict = await self._tell(work, verdict, span)
+            record.finish()
+            verdict = await self._publish(record, verdict, span)
 """,
-        (f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",),
+        (f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",),
     ),
     Mutant(
         "queued passes for acknowledged",
@@ -56,8 +56,8 @@ MUTANTS = (
         acknowledged = await self._publisher.enqueue(message)
 """,
         (
-            f"{TEST_TABLE}::test_nothing_is_in_the_store_before_the_changelog_has_it",
-            f"{TEST_TABLE}::test_what_the_changelog_refused_is_not_in_the_store",
+            f"{TEST_WRITING}::test_nothing_is_in_the_store_before_the_changelog_has_it",
+            f"{TEST_WRITING}::test_what_the_changelog_refused_is_not_in_the_store",
         ),
     ),
     # 4 Intent first
@@ -67,13 +67,13 @@ MUTANTS = (
         PROCESSOR,
         """\
         if intended is not None:
-            await self._table.put(work.assignment, work.tp.partition, intended)
+            await self._table.put(record.assignment, record.tp.partition, intended)
 """,
         "",
         (
-            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
-            f"{TEST_PROCESSOR}::test_intent_names_the_record_and_the_code",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_intent_names_the_record_and_the_code",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     # 5 In doubt, look
@@ -90,9 +90,9 @@ MUTANTS = (
         return Patch(record.intent.disposition_code_id, None, 0)
     match standing""",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_the_very_record_looks_first",
-            f"{TEST_PROCESSOR}::test_doubt_left_by_a_crash_is_looked_at_first",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_the_very_record_looks_first",
+            f"{TEST_PROCESSOR}/test_in_doubt.py::test_doubt_left_by_a_crash_is_looked_at_first",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -108,8 +108,9 @@ MUTANTS = (
         return patch
 """,
         (
-            f"{TEST_PROCESSOR}::test_applied_without_an_answer_is_found_by_looking",
-            f"{TEST_PROCESSOR}::test_every_patch_follows_a_look_of_its_own",
+            f"{TEST_PROCESSOR}/test_in_doubt.py"
+            "::test_applied_without_an_answer_is_found_by_looking",
+            f"{TEST_PROCESSOR}/test_in_doubt.py::test_every_patch_follows_a_look_of_its_own",
         ),
     ),
     Mutant(
@@ -119,8 +120,8 @@ MUTANTS = (
         "interaction.disposition_code_id == sent.disposition_code_id",
         "interaction.disposition_code_id is None",
         (
-            f"{TEST_DECISION}::TestInDoubt::test_our_code_there_is_our_patch",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_DECISION}/test_in_doubt.py::TestInDoubt::test_our_code_there_is_our_patch",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -130,8 +131,8 @@ MUTANTS = (
         "            return not error.maybe_applied and",
         "            return",
         (
-            f"{TEST_CLIENT}::test_5xx_of_a_patch_is_raised_at_once_for_it_may_have_been_applied",
-            f"{TEST_CLIENT}::test_a_time_out_of_a_patch_is_in_doubt",
+            f"{TEST_UNCLEAR}::test_5xx_of_a_patch_is_raised_at_once_for_it_may_have_been_applied",
+            f"{TEST_UNCLEAR}::test_a_time_out_of_a_patch_is_in_doubt",
         ),
     ),
     Mutant(
@@ -147,11 +148,11 @@ MUTANTS = (
         "decide a record anew that is processed again",
         6,
         PROCESSOR,
-        "        await self._table.put(work.assignment, work.tp.partition, after)\n",
+        "        await self._table.put(record.assignment, record.tp.partition, after)\n",
         "",
         (
-            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -161,17 +162,20 @@ MUTANTS = (
         "if at.offset == record.last_offset and record.verdict is not None:",
         "if at.offset == record.last_offset and record.verdict is None:",
         (
-            f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
-        "tell a record again that a later one proves told",
+        "publish a record again that a later one proves published",
         6,
         REDELIVERY,
-        "    return Told(None) if at.offset < record.last_offset else None\n",
+        "    return Redelivery(None) if at.offset < record.last_offset else None\n",
         "    return None\n",
-        (f"{TEST_PROCESSOR}::test_lower_offset_is_finished_without_a_word",),
+        (
+            f"{TEST_PROCESSOR}/test_same_record_again.py"
+            "::test_lower_offset_is_finished_without_a_word",
+        ),
     ),
     Mutant(
         "give the outcome a new id each time",
@@ -179,23 +183,25 @@ MUTANTS = (
         "streams/wire/outcomes.py",
         "    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))\n",
         "    return str(uuid.uuid4())\n",
-        (f"{TEST_PROCESSOR}::test_same_offset_again_tells_the_same",),
+        (
+            f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",
+        ),
     ),
     # 7 Nothing vanishes
     Mutant(
         "dedup before the effect: seen before the work is done",
         7,
         PROCESSOR,
-        "        verdict, record = await self._decide(work, event, record, resting)\n",
+        "        verdict, known = await self._decide(record, event, known, resting)\n",
         """\
-        now_ms, seen = round(self._clock.time() * 1000), decision.remember(record.seen, event)
-        seen = msgspec.structs.replace(record, seen=seen, updated_at=now_ms)
-        await self._table.put(work.assignment, partition, seen)
-        verdict, record = await self._decide(work, event, record, resting)
+        now_ms, seen = round(self._clock.time() * 1000), decision.remember(known.seen, event)
+        seen = msgspec.structs.replace(known, seen=seen, updated_at=now_ms)
+        await self._table.put(record.assignment, record.tp.partition, seen)
+        verdict, known = await self._decide(record, event, known, resting)
 """,
         (
-            f"{TEST_PROCESSOR}::test_each_step_waits_for_the_one_before",
-            f"{TEST_PROCESSOR}::test_crash",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py::test_each_step_waits_for_the_one_before",
+            f"{TEST_PROCESSOR}/test_crashes.py::test_crash",
         ),
     ),
     Mutant(
@@ -220,11 +226,15 @@ MUTANTS = (
         "fail a record without a dead letter",
         7,
         "streams/worker/outcomes.py",
-        "            await self._bury(work, verdict)\n            await work.assignment.owned()\n",
-        "            await work.assignment.owned()\n",
+        """\
+            await self._publish_dead_letter(record, verdict)
+            await record.assignment.owned()
+""",
+        "            await record.assignment.owned()\n",
         (
-            f"{TEST_PROCESSOR}::test_failed_record_is_buried_before_it_is_told",
-            f"{TEST_PROCESSOR}::test_bytes_that_are_no_event",
+            f"{TEST_PROCESSOR}/test_final_errors.py"
+            "::test_a_failed_record_is_in_dead_letters_before_it_is_published",
+            f"{TEST_PROCESSOR}/test_final_errors.py::test_bytes_that_are_no_event",
         ),
     ),
     Mutant(
@@ -233,6 +243,6 @@ MUTANTS = (
         "streams/worker/incoming.py",
         "    except EnvelopeError as error:\n        return error\n",
         "    except EnvelopeError:\n        raise\n",
-        (f"{TEST_DISPATCHER}::test_what_is_no_event_is_handed_on_too",),
+        (f"{TEST_DISPATCHER}/test_taking_up.py::test_what_is_no_event_is_handed_on_too",),
     ),
 )

@@ -1,4 +1,4 @@
-"""Ownership, limits and a proper end (promises 8 to 13): when a worker holds back or gives up."""
+"""Ownership, bounds and a proper end (promises 8, 11 to 13): when a worker holds back or ends."""
 
 from __future__ import annotations
 
@@ -13,22 +13,16 @@ DISPATCHER = "streams/worker/dispatcher.py"
 STORES = "streams/worker/state/stores.py"
 TABLE = "streams/worker/state/table.py"
 
-BREAKER = "streams/genesys/breaker.py"
-BUDGET = "streams/genesys/budget.py"
-GATE = "streams/genesys/gate.py"
-
-TEST_BREAKER = "tests/unit/genesys/test_breaker.py"
-TEST_BUDGET = "tests/unit/genesys/test_budget.py"
-TEST_CLIENT = "tests/unit/genesys/test_client.py"
-TEST_GATE = "tests/unit/genesys/test_gate.py"
-TEST_DECISION = "tests/unit/core/test_decision.py"
+TEST_CALLS = "tests/unit/genesys/client/test_calls.py"
+TEST_DECISION = "tests/unit/core/decision"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
+TEST_PROCESSOR = "tests/unit/worker/processor"
 TEST_MEMBERSHIP = "tests/unit/worker/partitions/test_membership.py"
 TEST_COORDINATOR = "tests/unit/worker/partitions/test_coordinator.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_STORES = "tests/unit/worker/state/test_stores.py"
-TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
+TEST_WRITING = "tests/unit/worker/state/table/test_writing.py"
 
 MUTANTS = (
     # 8 Ownership
@@ -38,15 +32,15 @@ MUTANTS = (
         TABLE,
         "        await assignment.owned()\n        key, value =",
         "        key, value =",
-        (f"{TEST_TABLE}::test_revoked_partition_is_not_written",),
+        (f"{TEST_WRITING}::test_revoked_partition_is_not_written",),
     ),
     Mutant(
         "write after a revocation: the outcome",
         8,
         PROCESSOR,
-        "            await work.assignment.owned()\n            verdict = await self._tell",
-        "            verdict = await self._tell",
-        (f"{TEST_PROCESSOR}::test_ownership_lost",),
+        "            await record.assignment.owned()\n            verdict = await self._publish",
+        "            verdict = await self._publish",
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
     Mutant(
         "write after a revocation: a PATCH that waited for its turn",
@@ -54,15 +48,15 @@ MUTANTS = (
         "streams/genesys/client.py",
         "        context.guard()\n",
         "",
-        (f"{TEST_CLIENT}::test_the_guard_is_asked_right_before_the_request_leaves",),
+        (f"{TEST_CALLS}::test_the_guard_is_asked_right_before_the_request_leaves",),
     ),
     Mutant(
         "send without asking for the partition's owner",
         8,
         PROCESSOR,
-        "CallContext(guard=work.assignment.check, resting=resting)",
+        "CallContext(guard=record.assignment.check, resting=resting)",
         "CallContext(resting=resting)",
-        (f"{TEST_PROCESSOR}::test_ownership_in_doubt",),
+        (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_in_doubt",),
     ),
     Mutant(
         "write after a revocation: what is queued",
@@ -70,7 +64,10 @@ MUTANTS = (
         "streams/worker/partitions/assignments.py",
         "            on_revoked=self._fence,\n",
         "",
-        (f"{TEST_DISPATCHER}::test_what_an_abandoned_lane_has_queued_is_fenced",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_what_an_abandoned_lane_has_queued_is_fenced",
+        ),
     ),
     Mutant(
         "let a produce request out while frozen",
@@ -116,7 +113,10 @@ MUTANTS = (
         DISPATCHER,
         "await self.lanes.drain(DRAIN_SECONDS)",
         "await self.lanes.drain(0)",
-        (f"{TEST_DISPATCHER}::test_the_record_in_hand_may_end_before_the_partitions_go",),
+        (
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_the_record_in_hand_may_end_before_the_partitions_go",
+        ),
     ),
     Mutant(
         "claim a changelog offset behind another worker's records",
@@ -125,135 +125,9 @@ MUTANTS = (
         "        if at.offset == (0 if persisted is None else persisted + 1):\n",
         "        if persisted is None or at.offset > persisted:\n",
         (
-            f"{TEST_TABLE}::test_the_store_claims_no_offset_behind_records_of_another_worker",
-            f"{TEST_TABLE}::test_the_store_of_an_empty_disk_claims_nothing_it_has_not_read",
+            f"{TEST_WRITING}::test_the_store_claims_no_offset_behind_records_of_another_worker",
+            f"{TEST_WRITING}::test_the_store_of_an_empty_disk_claims_nothing_it_has_not_read",
         ),
-    ),
-    # 9 Throttle
-    Mutant(
-        "a 429 closes no gate",
-        9,
-        "streams/genesys/client.py",
-        "                    self.gate.pause(error.retry_after)\n",
-        "                    error.add_note('not obeyed')\n",
-        (
-            f"{TEST_CLIENT}::test_429_is_tried_again_when_its_retry_after_has_passed",
-            f"{TEST_CLIENT}::test_no_lane_sends_anything_while_the_gate_is_closed",
-        ),
-    ),
-    Mutant(
-        "open with a stampede after a 429",
-        9,
-        GATE,
-        "        self._opening = 1\n",
-        "",
-        (
-            f"{TEST_GATE}::test_after_a_429_it_opens_gently",
-            f"{TEST_GATE}::test_a_request_that_comes_while_it_opens_counts_too",
-        ),
-    ),
-    Mutant(
-        "open wide on what was on its way before the 429",
-        9,
-        GATE,
-        " and permit.sent_at >= self._opens_at",
-        "",
-        (f"{TEST_GATE}::test_what_was_on_its_way_when_it_closed_does_not_open_it",),
-    ),
-    Mutant(
-        "let a new GET go before a PATCH that waits",
-        9,
-        GATE,
-        "heapq.heappush(self._queue, (turn, next",
-        "heapq.heappush(self._queue, (Turn.GET, next",
-        (
-            f"{TEST_GATE}::test_a_patch_goes_before_gets_that_came_earlier",
-            f"{TEST_CLIENT}::test_a_patch_leaves_before_gets_that_came_earlier",
-        ),
-    ),
-    Mutant(
-        "keep to no pace",
-        9,
-        GATE,
-        "else max(0.0, self.budget.next_at(now) - now)",
-        "else 0.0",
-        (
-            f"{TEST_GATE}::test_requests_leave_at_the_pace_of_the_budget",
-            f"{TEST_GATE}::test_a_budget_that_is_used_up_holds_all_until_its_window_ends",
-        ),
-    ),
-    Mutant(
-        "forget the requests on their way",
-        9,
-        BUDGET,
-        "        since = self._sent - window.told_by\n",
-        "        since = 0\n",
-        (f"{TEST_BUDGET}::test_requests_on_their_way_count",),
-    ),
-    Mutant(
-        "believe that the window ends where the last answer says",
-        9,
-        BUDGET,
-        "max(window.least, least), min(window.most, most)",
-        "least, most",
-        (f"{TEST_BUDGET}::test_each_answer_narrows_down_when_the_window_ends",),
-    ),
-    # 10 Breaker
-    Mutant(
-        "call an API that is down",
-        10,
-        GATE,
-        "        if not self.breaker.admits(now):\n            return RELOOK_SECONDS\n",
-        "",
-        (f"{TEST_GATE}::test_an_open_breaker_lets_nothing_through_but_probes",),
-    ),
-    Mutant(
-        "probe with all there is",
-        10,
-        BREAKER,
-        "return self._probing + self._passed < self.policy.probes",
-        "return True",
-        (f"{TEST_BREAKER}::test_half_open_lets_a_fixed_few_through",),
-    ),
-    Mutant(
-        "take an interaction that fails for an outage",
-        10,
-        BREAKER,
-        "            self._streaks.clear()\n        calls, bad",
-        "            pass\n        calls, bad",
-        (f"{TEST_BREAKER}::test_an_interaction_that_fails_while_others_succeed_is_no_outage",),
-    ),
-    Mutant(
-        "believe a call that began before the breaker opened",
-        10,
-        BREAKER,
-        "        if epoch != self._epoch:\n            return\n",
-        "",
-        (f"{TEST_BREAKER}::test_what_a_call_of_an_earlier_state_says_is_out_of_date",),
-    ),
-    Mutant(
-        "notice an outage only where the budget is large",
-        10,
-        BREAKER,
-        " and calls >= self.policy.minimum_calls:\n                break",
-        ":\n                break",
-        (f"{TEST_BREAKER}::test_where_the_window_has_too_few_calls_those_before_it_count_as_well",),
-    ),
-    Mutant(
-        "put off what has waited long for the budget",
-        10,
-        GATE,
-        "now - max(waiter.since, failing_since)",
-        "now - waiter.since",
-        (f"{TEST_GATE}::test_a_long_wait_for_the_budget_is_none_for_the_breaker",),
-    ),
-    Mutant(
-        "count a refusal as a failure of the API",
-        10,
-        GATE,
-        "        elif status not in (401, 429):\n",
-        "        elif status == 429:\n            self.result = Result.FAILED\n        else:\n",
-        (f"{TEST_GATE}::test_refusals_by_a_limit_say_nothing_of_the_apis_health",),
     ),
     # 11 Bounded
     Mutant(
@@ -268,9 +142,9 @@ MUTANTS = (
         "keep the slot while a lane only waits",
         11,
         PROCESSOR,
-        "CallContext(guard=work.assignment.check, resting=resting)",
-        "CallContext(guard=work.assignment.check)",
-        (f"{TEST_PROCESSOR}::test_who_waits_to_try_again_rests",),
+        "CallContext(guard=record.assignment.check, resting=resting)",
+        "CallContext(guard=record.assignment.check)",
+        (f"{TEST_PROCESSOR}/test_waiting.py::test_who_waits_to_try_again_rests",),
     ),
     Mutant(
         "let all that comes back in at once",
@@ -278,7 +152,10 @@ MUTANTS = (
         DISPATCHER,
         "round(self._in_flight * RETURNED_SHARE)",
         "self._in_flight",
-        (f"{TEST_DISPATCHER}::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",
+        ),
     ),
     Mutant(
         "take the whole backlog into memory",
@@ -288,7 +165,7 @@ MUTANTS = (
         "asyncio.Semaphore(in_flight * 1_000_000)",
         (
             f"{TEST_LANES}::test_put_waits_while_memory_is_full",
-            f"{TEST_DISPATCHER}::test_memory_full_holds_the_agent_back",
+            f"{TEST_DISPATCHER}/test_taking_up.py::test_memory_full_holds_the_agent_back",
         ),
     ),
     Mutant(
@@ -298,8 +175,8 @@ MUTANTS = (
         "and age_ms > self._ttl_ms",
         "and age_ms < 0",
         (
-            f"{TEST_TABLE}::test_sweep_forgets_what_is_past_its_ttl",
-            f"{TEST_TABLE}::test_ttl",
+            f"{TEST_FORGETTING}::test_sweep_forgets_what_is_past_its_ttl",
+            f"{TEST_FORGETTING}::test_ttl",
         ),
     ),
     # 12 Idle costs nothing
@@ -309,7 +186,10 @@ MUTANTS = (
         DECISION,
         "    if settled is not None:\n        reason =",
         "    if settled is not None and policy.dry_run:\n        reason =",
-        (f"{TEST_DECISION}::TestBegin::test_the_table_answers_what_the_api_has_settled",),
+        (
+            f"{TEST_DECISION}/test_begin.py"
+            "::TestBegin::test_the_table_answers_what_the_api_has_settled",
+        ),
     ),
     Mutant(
         "ask the API about an interaction that is not over",
@@ -318,8 +198,9 @@ MUTANTS = (
         "    if event.state != COMPLETED:\n        return _settle",
         "    if event.state is None:\n        return _settle",
         (
-            f"{TEST_DECISION}::TestBegin::test_what_is_not_over_needs_no_call",
-            f"{TEST_PROCESSOR}::test_nothing_is_asked_that_the_event_can_answer",
+            f"{TEST_DECISION}/test_begin.py::TestBegin::test_what_is_not_over_needs_no_call",
+            f"{TEST_PROCESSOR}/test_acknowledgements.py"
+            "::test_nothing_is_asked_that_the_event_can_answer",
         ),
     ),
     # 13 No living corpse
@@ -351,7 +232,7 @@ MUTANTS = (
         "        if False:\n            raise",
         (
             f"{TEST_STORES}::test_damage_that_is_found_late_ends_this_life_and_not_the_next",
-            f"{TEST_STORES}::test_a_disk_that_fails_in_a_recovery_is_told",
+            f"{TEST_STORES}::test_a_disk_that_fails_in_a_recovery_is_reported",
         ),
     ),
     Mutant(
@@ -379,7 +260,7 @@ MUTANTS = (
         "            if False:\n",
         (f"{TEST_STORES}::test_an_empty_store_begins_where_the_changelog_does",),
     ),
-    # 13 No living corpse: nor one that buries everything
+    # 13 No living corpse: nor one that fails everything
     Mutant(
         "dead-letter a whole day",
         13,
@@ -396,6 +277,9 @@ MUTANTS = (
         DISPATCHER,
         "            return  # unfinished, and so are all behind it",
         "            pass  # unfinished, and so are all behind it",
-        (f"{TEST_DISPATCHER}::test_with_too_many_failures_what_is_queued_is_left",),
+        (
+            f"{TEST_DISPATCHER}/test_too_many_failures.py"
+            "::test_with_too_many_failures_what_is_queued_is_left",
+        ),
     ),
 )

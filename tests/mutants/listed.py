@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tests.mutants import (
     api_answers,
+    api_limits,
     batches,
     bridge,
     effects,
@@ -24,6 +25,7 @@ MUTANTS = (
     *taking_up.MUTANTS,
     *effects.MUTANTS,
     *limits.MUTANTS,
+    *api_limits.MUTANTS,
     *lives.MUTANTS,
     *put_off.MUTANTS,
     *batches.MUTANTS,

@@ -13,9 +13,10 @@ ASSIGNMENT = "streams/worker/partitions/assignment.py"
 
 TEST_DATADIR = "tests/unit/worker/state/test_datadir.py"
 TEST_GROUP = "tests/unit/kafka/test_group.py"
-TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
+TEST_BEGINNING = "tests/unit/worker/partitions/consumer/test_beginning.py"
+TEST_CUTS = "tests/unit/worker/partitions/consumer/test_cuts.py"
 TEST_START = "tests/unit/worker/partitions/test_starting_point.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 TEST_ASSIGNMENT = "tests/unit/worker/partitions/test_assignment.py"
 
 MUTANTS = (
@@ -52,7 +53,7 @@ MUTANTS = (
         SEAM,
         "await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})",
         "await self._sign({})",
-        (f"{TEST_SEAM}::test_what_the_judgement_says_is_where_it_starts",),
+        (f"{TEST_BEGINNING}::test_what_the_judgement_says_is_where_it_starts",),
     ),
     Mutant(
         "take the records of a cut log for repeats",
@@ -60,7 +61,7 @@ MUTANTS = (
         SEAM,
         "if record.offset < self._expected[tp]:",
         "if False:",
-        (f"{TEST_SEAM}::test_a_record_below_what_was_delivered_ends_the_worker",),
+        (f"{TEST_CUTS}::test_a_record_below_what_was_delivered_ends_the_worker",),
     ),
     Mutant(
         "see the cut of one log alone",
@@ -68,7 +69,7 @@ MUTANTS = (
         SEAM,
         "if at != tp and kept[at].end < expected\n",
         "if at == ()\n",
-        (f"{TEST_SEAM}::test_what_befell_one_partition_is_looked_for_in_all",),
+        (f"{TEST_CUTS}::test_what_befell_one_partition_is_looked_for_in_all",),
     ),
     Mutant(
         "commit offsets of the old log behind a cut",
@@ -78,7 +79,7 @@ MUTANTS = (
         "frontier.committable > frontier.committed",
         (
             f"{TEST_ASSIGNMENT}::test_nothing_is_committed_of_a_log_that_was_cut",
-            f"{TEST_SEAM}::test_a_record_below_what_was_delivered_ends_the_worker",
+            f"{TEST_CUTS}::test_a_record_below_what_was_delivered_ends_the_worker",
         ),
     ),
     Mutant(
@@ -87,13 +88,13 @@ MUTANTS = (
         SEAM,
         "            await self.app.group.after_joining()\n",
         "            pass\n",
-        (f"{TEST_SEAM}::test_a_group_that_is_not_ours_alone_opens_nothing",),
+        (f"{TEST_BEGINNING}::test_a_group_that_is_not_ours_alone_opens_nothing",),
     ),
     Mutant(
-        "pass a group while its members do not tell",
+        "pass a group while its members do not answer",
         7,
         GROUP,
-        "return seen.settled",
+        "return seen.stable",
         "return True",
         (f"{TEST_GROUP}::test_whoever_came_in_the_same_moment_is_seen_after_joining",),
     ),
@@ -111,6 +112,9 @@ MUTANTS = (
         DISPATCHER,
         "gone = min(first.beginning, message.offset) - expected",
         "gone = 0",
-        (f"{TEST_DISPATCHER}::test_what_retention_deleted_undecided_is_an_error_and_counted",),
+        (
+            f"{TEST_DISPATCHER}/test_holes.py"
+            "::test_what_retention_deleted_undecided_is_an_error_and_counted",
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""What is put off, comes back, dies and is sent back: what it asks of promises 1 to 13."""
+"""What is put off, comes back, dies and is redriven: what it asks of promises 1 to 13."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.mutants.mutant import Mutant
 DECISION = "streams/core/decision.py"
 DEFERRAL = "streams/core/deferral.py"
 INCOMING = "streams/worker/incoming.py"
-LETTER = "streams/operator/letter.py"
+LETTER = "streams/operator/standing.py"
 REDELIVERY = "streams/core/redelivery.py"
 PROCESSOR = "streams/worker/processor.py"
 INQUIRY = "streams/core/inquiry.py"
@@ -15,32 +15,32 @@ TEST_INQUIRY = "tests/unit/core/test_inquiry.py"
 DISPATCHER = "streams/worker/dispatcher.py"
 TABLE = "streams/worker/state/table.py"
 
-TEST_DECISION = "tests/unit/core/test_decision.py"
-TEST_LETTER = "tests/unit/operator/test_letter.py"
-TEST_PROCESSOR = "tests/unit/worker/test_processor.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
-TEST_TABLE = "tests/unit/worker/state/test_table.py"
+TEST_DECISION = "tests/unit/core/decision"
+TEST_LETTER = "tests/unit/operator/test_standing.py"
+TEST_PROCESSOR = "tests/unit/worker/processor"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
+TEST_FORGETTING = "tests/unit/worker/state/table/test_forgetting.py"
 TEST_WAITING = "tests/unit/worker/lanes/test_waiting_room.py"
 
 MUTANTS = (
     Mutant(
-        "tell of a deferral, and put nothing into retries",
+        "publish a deferral, and put nothing into retries",
         7,
         "streams/worker/outcomes.py",
-        "            await self._put_off(work, verdict, verdict.put_off)\n",
+        "            await self._put_off(record, verdict, verdict.put_off)\n",
         "            pass\n",
         (
-            f"{TEST_PROCESSOR}::test_a_record_that_can_not_be_looked_up_is_put_off",
-            f"{TEST_PROCESSOR}::test_put_off_too_often_it_has_failed",
+            f"{TEST_PROCESSOR}/test_put_off.py::test_a_record_that_can_not_be_looked_up_is_put_off",
+            f"{TEST_PROCESSOR}/test_put_off.py::test_put_off_too_often_it_has_failed",
         ),
     ),
     Mutant(
         "decide a copy of a record that came back",
         6,
         REDELIVERY,
-        "Told(None) if copy or known.redriven > at.redriven else None",
-        "Told(None) if known.redriven > at.redriven else None",
-        (f"{TEST_PROCESSOR}::test_a_copy_of_one_that_came_back_is_dropped",),
+        "Redelivery(None) if copy or known.redriven > at.redriven else None",
+        "Redelivery(None) if known.redriven > at.redriven else None",
+        (f"{TEST_PROCESSOR}/test_put_off.py::test_a_copy_of_one_that_came_back_is_dropped",),
     ),
     Mutant(
         "forget the doubt of a record put off",
@@ -48,7 +48,7 @@ MUTANTS = (
         DECISION,
         "    could_not_look = verdict.decision is Decision.DEFERRED or (\n",
         "    could_not_look = (\n",
-        (f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",),
+        (f"{TEST_PROCESSOR}/test_in_doubt.py::test_a_patch_that_always_fails_is_put_off_in_doubt",),
     ),
     Mutant(
         "forget the doubt of a record put off when a later one is decided",
@@ -57,7 +57,8 @@ MUTANTS = (
         "return intent if intent.offset != offset or could_not_look else None",
         "return intent if could_not_look else None",
         (
-            f"{TEST_PROCESSOR}::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",
+            f"{TEST_PROCESSOR}/test_put_off.py"
+            "::test_a_newer_event_that_finds_our_code_leaves_the_truth_to_its_record",
         ),
     ),
     Mutant(
@@ -68,7 +69,8 @@ MUTANTS = (
         "",
         (
             f"{TEST_INQUIRY}::test_patches_are_tried_a_few_times",
-            f"{TEST_PROCESSOR}::test_a_patch_that_always_fails_is_put_off_in_doubt",
+            f"{TEST_PROCESSOR}/test_in_doubt.py"
+            "::test_a_patch_that_always_fails_is_put_off_in_doubt",
         ),
     ),
     Mutant(
@@ -83,9 +85,12 @@ MUTANTS = (
         "decide a record put off before its time",
         10,
         DISPATCHER,
-        "        if work.tp.topic == self._retries:\n            self.waiting.put(work)\n",
-        "        if False:\n            self.waiting.put(work)\n",
-        (f"{TEST_DISPATCHER}::test_before_its_time_it_waits_and_holds_nobody_up",),
+        "        if record.tp.topic == self._retries:\n            self.waiting.put(record)\n",
+        "        if False:\n            self.waiting.put(record)\n",
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_before_its_time_it_waits_and_holds_nobody_up",
+        ),
     ),
     Mutant(
         "take all that waits into memory",
@@ -93,7 +98,7 @@ MUTANTS = (
         "streams/worker/lanes/waiting_room.py",
         "        if self._fills(1.0):\n",
         "        if False:\n",
-        (f"{TEST_DISPATCHER}::test_too_many_that_wait_are_read_no_further",),
+        (f"{TEST_DISPATCHER}/test_coming_back.py::test_too_many_that_wait_are_read_no_further",),
     ),
     Mutant(
         "forget an interaction while a record of it is put off",
@@ -101,23 +106,26 @@ MUTANTS = (
         TABLE,
         "return not record.waits and not",
         "return not",
-        (f"{TEST_TABLE}::test_ttl_waits_for_what_was_put_off",),
+        (f"{TEST_FORGETTING}::test_ttl_waits_for_what_was_put_off",),
     ),
     Mutant(
-        "judge what was sent back by the rules of then",
+        "judge what was redriven by the rules of then",
         12,
         DECISION,
         "    if redriven and settled is not None",
         "    if False and settled is not None",
-        (f"{TEST_DECISION}::test_one_that_was_sent_back_is_judged_by_the_rules_of_today",),
+        (
+            f"{TEST_DECISION}/test_redriven.py"
+            "::test_one_that_was_redriven_is_judged_by_the_rules_of_today",
+        ),
     ),
     Mutant(
-        "give a second code to what was sent back",
+        "give a second code to what was redriven",
         4,
         DECISION,
         "settled is not None and settled.reason is not Reason.ELIGIBLE:",
         "settled is not None:",
-        (f"{TEST_DECISION}::test_one_that_was_sent_back_gets_no_second_code",),
+        (f"{TEST_DECISION}/test_redriven.py::test_one_that_was_redriven_gets_no_second_code",),
     ),
     Mutant(
         "take a late PATCH of one that was put off for somebody else's",
@@ -126,7 +134,7 @@ MUTANTS = (
         "self._intent_in_doubt = self._intent_in_doubt or self.record.intent\n",
         "pass\n",
         (
-            f"{TEST_PROCESSOR}"
+            f"{TEST_PROCESSOR}/test_put_off.py"
             "::test_a_newer_event_that_meets_the_late_patch_of_one_put_off_says_it_is_ours",
         ),
     ),
@@ -136,7 +144,10 @@ MUTANTS = (
         DECISION,
         "    return None if alive else intent\n",
         "    return None\n",
-        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (
+            f"{TEST_PROCESSOR}/test_redriven.py"
+            "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
+        ),
     ),
     Mutant(
         "forget the doubt of a record that dies",
@@ -144,7 +155,10 @@ MUTANTS = (
         DECISION,
         "verdict.decision is Decision.FAILED and verdict.patch_status is None",
         "False",
-        (f"{TEST_PROCESSOR}::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",),
+        (
+            f"{TEST_PROCESSOR}/test_redriven.py"
+            "::test_who_dies_in_doubt_leaves_it_to_whoever_looks_next",
+        ),
     ),
     Mutant(
         "put off more of an interaction than its record can hold",
@@ -153,7 +167,8 @@ MUTANTS = (
         "    if crowded or attempt - looks > most:\n",
         "    if attempt - looks > most:\n",
         (
-            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+            f"{TEST_PROCESSOR}/test_redriven.py"
+            "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
     Mutant(
@@ -163,7 +178,8 @@ MUTANTS = (
         "each.waits or over < MOST_REMEMBERED",
         "True",
         (
-            f"{TEST_PROCESSOR}::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
+            f"{TEST_PROCESSOR}/test_redriven.py"
+            "::test_of_one_interaction_no_more_are_put_off_than_its_record_can_hold",
         ),
     ),
     Mutant(
@@ -181,7 +197,7 @@ MUTANTS = (
         "min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER)",
         "returned.put_off.not_before / 1000",
         (
-            f"{TEST_DISPATCHER}"
+            f"{TEST_DISPATCHER}/test_coming_back.py"
             "::test_no_time_that_a_header_gives_is_waited_for_longer_than_the_longest_quiet",
         ),
     ),
@@ -191,7 +207,10 @@ MUTANTS = (
         INCOMING,
         '            raise EnvelopeError(f"it is of no record',
         '            EnvelopeError(f"it is of no record',
-        (f"{TEST_DISPATCHER}::test_what_says_that_it_is_of_another_partition_is_no_event",),
+        (
+            f"{TEST_DISPATCHER}/test_coming_back.py"
+            "::test_what_says_that_it_is_of_another_partition_is_no_event",
+        ),
     ),
     Mutant(
         "end a worker that finishes behind a record that waits",
@@ -203,24 +222,24 @@ MUTANTS = (
             "tests/unit/worker/health/test_monitor.py::test_finishing_behind_one_that_waits_is_progress",
         ),
     ),
-    # Sent back
+    # Redriven
     Mutant(
         "send the same back twice",
         6,
         LETTER,
         "(letter.source, letter.redriven + 1) in sent",
         "(letter.source, -1) in sent",
-        (f"{TEST_LETTER}::test_one_that_was_sent_back_is_left_until_it_dies_again",),
+        (f"{TEST_LETTER}::test_one_that_was_redriven_is_left_until_it_dies_again",),
     ),
     Mutant(
-        "send back in the order of death",
+        "redrive in the order of death",
         1,
         LETTER,
         "[turns[letter.interaction_id].popleft() for letter in letters]",
         "list(letters)",
         (
             f"{TEST_LETTER}"
-            "::test_those_of_one_interaction_are_sent_back_in_the_order_of_their_records",
+            "::test_those_of_one_interaction_are_redriven_in_the_order_of_their_records",
         ),
     ),
 )

@@ -16,6 +16,7 @@ TEXT = "streams/core/foreign_text.py"
 TEST_DEFERRAL = "tests/unit/core/test_deferral.py"
 TEST_FAULTS = "tests/unit/core/test_faults.py"
 TEST_INCOMING = "tests/unit/worker/test_incoming.py"
+TEST_PUBLISHER = "tests/integration/kafka/test_publisher.py"
 TEST_RECORD_FAULTS = "tests/unit/worker/test_record_faults.py"
 TEST_REDELIVERY = "tests/unit/core/test_redelivery.py"
 TEST_TEXT = "tests/unit/core/test_foreign_text.py"
@@ -26,12 +27,12 @@ MUTANTS = (
         14,
         PROCESSOR,
         """\
-        except Exception as fault:  # noqa: BLE001 - told as the record's outcome
-            return await self._settle_fault(work, work.event, fault)
+        except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
+            return await self._verdict_on_fault(record, record.event, fault)
 """,
         """\
         except ZeroDivisionError as fault:
-            return await self._settle_fault(work, work.event, fault)
+            return await self._verdict_on_fault(record, record.event, fault)
 """,
         (f"{TEST_RECORD_FAULTS}::test_a_fault_of_ours_puts_the_record_off",),
     ),
@@ -50,6 +51,21 @@ MUTANTS = (
         "        failed = internal or verdict.decision in",
         "        failed = verdict.decision in",
         (f"{TEST_RECORD_FAULTS}::test_faults_of_ours_on_most_records_stop_the_worker",),
+    ),
+    Mutant(
+        "let a dead letter of nothing wait for an empty queue",
+        14,
+        "streams/kafka/fence.py",
+        "        sent: asyncio.Future[Any] = await self.send(\n",
+        """\
+        if message.key is None and message.value is None:
+            batch = self.create_batch()
+            batch.append(timestamp=None, key=None, value=None, headers=list(message.headers))
+            batch.close()
+            return await self.send_batch(batch, message.topic, partition=message.partition)
+        sent: asyncio.Future[Any] = await self.send(
+""",
+        (f"{TEST_PUBLISHER}::test_a_record_of_nothing_is_queued_like_any_other",),
     ),
     Mutant(
         "handle a null header as bytes",
@@ -103,7 +119,7 @@ MUTANTS = (
         "end the worker over a dead letter that is too large",
         7,
         REPORT,
-        "            await self._bury_without_bytes(letter, error)\n",
+        "            await self._publish_without_bytes(letter, error)\n",
         "            raise\n",
         (
             f"{TEST_RECORD_FAULTS}::test_a_dead_letter_too_large_for_its_topic_says_where_the_bytes_are",
@@ -145,17 +161,19 @@ MUTANTS = (
         "decide again what a cut log still has",
         6,
         REDELIVERY,
-        "    if _told_in_earlier_life(record, event, at):\n        return Told(None)\n",
+        "    if _decided_in_earlier_life(record, event, at):\n        return Redelivery(None)\n",
         "",
-        (f"{TEST_REDELIVERY}::test_an_old_record_that_the_cut_log_still_has_is_not_told_again",),
+        (
+            f"{TEST_REDELIVERY}::test_an_old_record_that_the_cut_log_still_has_is_not_published_again",
+        ),
     ),
     Mutant(
-        "tell the times of the telling instead of the decision's",
+        "publish the times of the publishing instead of the decision's",
         6,
         REPORT,
         "            end_to_end_ms=verdict.end_to_end_ms,\n",
-        "            end_to_end_ms=round((time.time() - work.occurred_at) * 1000, 3),\n",
-        (f"{TEST_RECORD_FAULTS}::test_a_verdict_told_again_has_the_times_of_the_decision",),
+        "            end_to_end_ms=record.taken_up_at - record.occurred_at,\n",
+        (f"{TEST_RECORD_FAULTS}::test_a_verdict_published_again_has_the_times_of_the_decision",),
     ),
     Mutant(
         "go on although the API knows none of the interactions",

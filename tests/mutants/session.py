@@ -6,7 +6,7 @@ from tests.mutants.mutant import Mutant
 
 BOOTSTRAP = "streams/kafka/bootstrap.py"
 CAUSES = "streams/worker/health/causes.py"
-FAULTS = "streams/worker/health/fitness.py"
+FAULTS = "streams/worker/health/kafka_faults.py"
 PROBE = "streams/worker/health/broker_probe.py"
 SEAM = "streams/worker/partitions/consumer.py"
 SERVER = "streams/worker/http.py"
@@ -15,9 +15,10 @@ WATCHDOG = "streams/worker/health/watchdog.py"
 
 TEST_BOOTSTRAP = "tests/unit/kafka/test_bootstrap.py"
 TEST_CAUSES = "tests/unit/worker/health/test_causes.py"
-TEST_FAULTS = "tests/unit/worker/health/test_fitness.py"
+TEST_FAULTS = "tests/unit/worker/health/test_kafka_faults.py"
 TEST_PROBE = "tests/unit/worker/health/test_broker_probe.py"
-TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
+TEST_COMMITS = "tests/unit/worker/partitions/consumer/test_commits.py"
+TEST_CUTS = "tests/unit/worker/partitions/consumer/test_cuts.py"
 TEST_SERVER = "tests/unit/worker/test_http.py"
 TEST_VITALS = "tests/unit/worker/health/test_monitor.py"
 TEST_WATCHDOG = "tests/unit/worker/health/test_watchdog.py"
@@ -35,7 +36,7 @@ MUTANTS = (
         "a worker is ready while Kafka is away",
         13,
         VITALS,
-        "            if fault.unfit(now):\n                return fault.told(now)\n",
+        "            if fault.unfit(now):\n                return fault.description(now)\n",
         "            pass\n",
         (f"{TEST_VITALS}::test_what_is_wrong_with_kafka_makes_it_unfit_once_it_has_lasted",),
     ),
@@ -96,7 +97,7 @@ MUTANTS = (
         SEAM,
         "(at is not None and at < self._expected[tp]) or ",
         "",
-        (f"{TEST_SEAM}::test_a_position_below_what_was_delivered_ends_the_worker",),
+        (f"{TEST_CUTS}::test_a_position_below_what_was_delivered_ends_the_worker",),
     ),
     Mutant(
         "a log that was cut behind a partition that is held back goes unnoticed",
@@ -104,7 +105,7 @@ MUTANTS = (
         SEAM,
         " or self.app.probe.is_short(tp)",
         "",
-        (f"{TEST_SEAM}::test_a_log_that_ends_below_what_was_delivered_ends_the_worker",),
+        (f"{TEST_CUTS}::test_a_log_that_ends_below_what_was_delivered_ends_the_worker",),
     ),
     Mutant(
         "a cut that can not be signed yet is forgotten",
@@ -112,7 +113,7 @@ MUTANTS = (
         SEAM,
         "            return  # the next look tries again\n",
         "            self._cut = None\n            return\n",
-        (f"{TEST_SEAM}::test_a_cut_is_looked_at_again_while_the_broker_does_not_tell",),
+        (f"{TEST_CUTS}::test_a_cut_is_looked_at_again_while_the_broker_does_not_answer",),
     ),
     Mutant(
         "a log that ends too soon goes unnoticed",
@@ -152,6 +153,6 @@ MUTANTS = (
         "streams/worker/partitions/assignments.py",
         "            self._drained = assignment\n",
         "",
-        (f"{TEST_SEAM}::test_what_is_drained_is_given_up_though_its_commit_hangs",),
+        (f"{TEST_COMMITS}::test_what_is_drained_is_given_up_though_its_commit_hangs",),
     ),
 )

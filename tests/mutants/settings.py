@@ -13,7 +13,8 @@ LOGGING = "streams/telemetry/logging.py"
 REPEATS = "streams/telemetry/repeats.py"
 
 TEST_ENVIRONMENT = "tests/unit/test_environment.py"
-TEST_SETTINGS = "tests/unit/test_settings.py"
+TEST_GENESYS = "tests/unit/settings/test_genesys.py"
+TEST_PROBLEMS = "tests/unit/settings/test_problems.py"
 TEST_SERVING = "tests/integration/cli/test_serving.py"
 TEST_OTEL = "tests/unit/telemetry/test_otel.py"
 TEST_LOGGING = "tests/unit/telemetry/test_logging.py"
@@ -25,17 +26,18 @@ MUTANTS = (
         ENVIRONMENT,
         "    if problems:\n        raise SettingsError(*problems)\n",
         "",
-        (f"{TEST_ENVIRONMENT}::test_a_line_that_leaves_a_doubt_is_told_by_file_line_and_variable",),
+        (
+            f"{TEST_ENVIRONMENT}::test_a_line_that_leaves_a_doubt_is_named_by_file_line_and_variable",
+        ),
     ),
     Mutant(
-        "tell the first problem alone",
+        "name the first problem alone",
         7,
         "streams/settings.py",
         "            raise SettingsError(*first_of_each(problems)) from None",
         "            raise SettingsError(problems[0]) from None",
         (
-            f"{TEST_SETTINGS}::TestAllAtOnce"
-            "::test_a_worker_with_nothing_set_is_told_all_that_it_needs",
+            f"{TEST_PROBLEMS}::TestAllAtOnce::test_a_worker_with_nothing_set_names_all_that_it_needs",
         ),
     ),
     Mutant(
@@ -45,7 +47,7 @@ MUTANTS = (
         'parts.scheme == "http" and not is_loopback(parts.hostname or "") and not insecure',
         "not parts.scheme",
         (
-            f"{TEST_SETTINGS}::TestGenesys"
+            f"{TEST_GENESYS}::TestGenesys"
             "::test_the_secret_goes_in_clear_only_where_that_was_asked_for",
         ),
     ),
@@ -55,7 +57,7 @@ MUTANTS = (
         ADDRESSES,
         '    if parts.path.strip("/"):\n',
         "    if not parts.path and not origin:\n",
-        (f"{TEST_SETTINGS}::TestGenesys::test_a_path_is_refused_with_what_to_write_instead",),
+        (f"{TEST_GENESYS}::TestGenesys::test_a_path_is_refused_with_what_to_write_instead",),
     ),
     Mutant(
         "leave OTEL_* to the SDK",
@@ -79,7 +81,7 @@ MUTANTS = (
         "a hanging loop is not cut off",
         13,
         SERVING,
-        '            os.write(self._tell, b"!")\n',
+        '            os.write(self._waker, b"!")\n',
         "",
         (f"{TEST_SERVING}::test_a_loop_that_hangs_before_the_signal_is_cut_off_too",),
     ),

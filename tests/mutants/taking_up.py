@@ -11,8 +11,9 @@ DISPATCHER = "streams/worker/dispatcher.py"
 
 TEST_FRONTIER = "tests/unit/worker/partitions/test_frontier.py"
 TEST_LANES = "tests/unit/worker/lanes/test_lanes.py"
-TEST_SEAM = "tests/unit/worker/partitions/test_consumer.py"
-TEST_DISPATCHER = "tests/unit/worker/test_dispatcher.py"
+TEST_COMMITS = "tests/unit/worker/partitions/consumer/test_commits.py"
+TEST_DELIVERY = "tests/unit/worker/partitions/consumer/test_delivery.py"
+TEST_DISPATCHER = "tests/unit/worker/dispatcher"
 
 MUTANTS = (
     # 1 Order
@@ -47,14 +48,15 @@ MUTANTS = (
     ),
     # 2 Frontier
     Mutant(
-        "leave a record below one that is told",
+        "leave a record below one that is published",
         2,
         LANES,
         " or (self._draining and item.owed)",
         "",
         (
             f"{TEST_LANES}::test_drain_ends_what_is_owed_as_well",
-            f"{TEST_DISPATCHER}::test_a_record_below_one_that_is_told_is_not_left_to_the_next_owner",
+            f"{TEST_DISPATCHER}/test_giving_back.py"
+            "::test_a_record_below_one_that_is_published_is_not_left_to_the_next_owner",
         ),
     ),
     Mutant(
@@ -65,8 +67,7 @@ MUTANTS = (
         "        if self._committing.locked():\n            return False\n"
         "        async with self._committing:\n            return await",
         (
-            f"{TEST_SEAM}"
-            "::test_what_was_finished_during_a_commit_is_committed_before_the_partition_goes",
+            f"{TEST_COMMITS}::test_what_was_finished_during_a_commit_is_committed_before_the_partition_goes",
         ),
     ),
     Mutant(
@@ -77,7 +78,7 @@ MUTANTS = (
         "return self._expected",
         (
             f"{TEST_FRONTIER}::test_first_record_in_flight_holds_the_rest_back",
-            f"{TEST_SEAM}::test_commits_the_frontier_and_nothing_else",
+            f"{TEST_COMMITS}::test_commits_the_frontier_and_nothing_else",
         ),
     ),
     Mutant(
@@ -88,7 +89,7 @@ MUTANTS = (
         "        if offset > self._expected != self.committed:\n",
         (
             f"{TEST_FRONTIER}::test_first_record_above_the_committed_offset_is_a_hole",
-            f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",
+            f"{TEST_DISPATCHER}/test_holes.py::test_a_hole_with_records_in_it_is_fatal",
         ),
     ),
     Mutant(
@@ -97,7 +98,7 @@ MUTANTS = (
         DISPATCHER,
         "        if first.offset < message.offset:\n",
         "        if first.offset < expected:\n",
-        (f"{TEST_DISPATCHER}::test_a_hole_with_records_in_it_is_fatal",),
+        (f"{TEST_DISPATCHER}/test_holes.py::test_a_hole_with_records_in_it_is_fatal",),
     ),
     Mutant(
         "let Faust count a hole as acknowledged",
@@ -105,7 +106,7 @@ MUTANTS = (
         SEAM,
         "    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:\n",
         "    async def _add_no_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:\n",
-        (f"{TEST_SEAM}::test_gaps_are_not_acknowledged",),
+        (f"{TEST_DELIVERY}::test_gaps_are_not_acknowledged",),
     ),
     Mutant(
         "deliver a batch fetched before a seek",
@@ -114,8 +115,8 @@ MUTANTS = (
         "if self._awaiting_seek or fetched_after != self._seeks:",
         "if self._awaiting_seek:",
         (
-            f"{TEST_SEAM}::test_batch_in_hand_does_not_survive_a_seek",
-            f"{TEST_SEAM}::test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped",
+            f"{TEST_DELIVERY}::test_batch_in_hand_does_not_survive_a_seek",
+            f"{TEST_DELIVERY}::test_a_batch_fetched_before_the_seek_and_waiting_for_its_turn_is_dropped",
         ),
     ),
     Mutant(
@@ -125,8 +126,8 @@ MUTANTS = (
         "if self._awaiting_seek or fetched_after != self._seeks:",
         "if fetched_after != self._seeks:",
         (
-            f"{TEST_SEAM}::test_nothing_of_a_source_comes_between_the_assignment_and_the_seek",
-            f"{TEST_SEAM}::test_each_assignment_waits_for_a_seek_of_its_own",
+            f"{TEST_DELIVERY}::test_nothing_of_a_source_comes_between_the_assignment_and_the_seek",
+            f"{TEST_DELIVERY}::test_each_assignment_waits_for_a_seek_of_its_own",
         ),
     ),
     Mutant(
@@ -148,8 +149,8 @@ MUTANTS = (
         async with self._fetching:
 """,
         (
-            f"{TEST_SEAM}::test_fetch_under_way_is_over_before_the_seek",
-            f"{TEST_SEAM}::test_no_fetch_begins_during_a_seek",
+            f"{TEST_DELIVERY}::test_fetch_under_way_is_over_before_the_seek",
+            f"{TEST_DELIVERY}::test_no_fetch_begins_during_a_seek",
         ),
     ),
     Mutant(
@@ -158,7 +159,7 @@ MUTANTS = (
         SEAM,
         "        async with self._fetching:\n            try:\n                applied",
         "        if True:\n            try:\n                applied",
-        (f"{TEST_SEAM}::test_a_restoration_begins_when_the_fetch_under_way_is_over",),
+        (f"{TEST_DELIVERY}::test_a_restoration_begins_when_the_fetch_under_way_is_over",),
     ),
     Mutant(
         "fetch what a suspended flow will drop",
@@ -167,8 +168,7 @@ MUTANTS = (
         "            if not self.flow_active:\n                return {}\n",
         "",
         (
-            f"{TEST_SEAM}::"
-            "test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_suspended",
+            f"{TEST_DELIVERY}::test_a_fetch_that_waited_for_a_seek_is_not_made_while_the_flow_is_suspended",
         ),
     ),
     Mutant(
@@ -187,6 +187,6 @@ MUTANTS = (
         SEAM,
         "if assignment is None or assignment.generation != self.app.consumer_generation_id:",
         "if assignment is None:",
-        (f"{TEST_SEAM}::test_commits_nothing_of_another_generation",),
+        (f"{TEST_COMMITS}::test_commits_nothing_of_another_generation",),
     ),
 )

@@ -1,7 +1,7 @@
 """Topics that take a record of whatever time it says, and keep it.
 
-Kafka refuses a record from the future, and deletes one that is too old, where it is not told
-otherwise. The embedded broker takes any, and can not be told.
+Kafka refuses a record from the future, and deletes one that is too old, where it is not set
+otherwise. The embedded broker takes any, and can not be set.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Journey:
     settings: Settings
     simulator: Simulator
     truths: Mapping[str, dict[str, Any]]
-    """The interactions as the API tells them before the first event."""
+    """The interactions as the API gives them before the first event."""
     sent: dict[Place, dict[str, Any]] = field(default_factory=dict)
     put_off: set[str] = field(default_factory=set)
 
@@ -78,21 +78,21 @@ class Journey:
 
     async def outcomes(self) -> Mapping[Place, list[dict[str, Any]]]:
         """All final ones; ``put_off`` remembers the interactions of the others."""
-        told = outcomes_by_place(await read_all(self.settings, self.settings.topics.outcomes))
+        published = outcomes_by_place(await read_all(self.settings, self.settings.topics.outcomes))
         finals: dict[Place, list[dict[str, Any]]] = {}
-        for place, outcomes in told.items():
+        for place, outcomes in published.items():
             self.put_off |= {each["interactionId"] for each in outcomes if not each["final"]}
             if final := [each for each in outcomes if each["final"]]:
                 finals[place] = final
         return finals
 
-    async def all_told(self, seconds: float) -> None:
+    async def all_published(self, seconds: float) -> None:
         """Wait until every event sent has an outcome."""
 
-        async def told() -> bool:
+        async def published() -> bool:
             return len(await self.outcomes()) >= len(self.sent)
 
-        await eventually(told, seconds, "every event has its outcome", every=1.0)
+        await eventually(published, seconds, "every event has its outcome", every=1.0)
 
     async def all_committed(self, seconds: float) -> None:
         """Wait until the group's committed offsets are at the end of every partition: of the events
@@ -113,10 +113,12 @@ class Journey:
 
         Fails with all that is wrong, not just with the first.
         """
-        told = await self.outcomes()
-        wrong = one_answer_each(told)
-        wrong += [f"{place}: no outcome" for place in self.sent.keys() - told.keys()]
-        wrong += [f"{place}: outcome of nothing sent" for place in told.keys() - self.sent.keys()]
+        published = await self.outcomes()
+        wrong = one_answer_each(published)
+        wrong += [f"{place}: no outcome" for place in self.sent.keys() - published.keys()]
+        wrong += [
+            f"{place}: outcome of nothing sent" for place in published.keys() - self.sent.keys()
+        ]
         places = sorted(self.sent)
         model = expected([self.sent[place] for place in places], self.truths, Rules())
         nth: Counter[str] = Counter()
@@ -125,7 +127,7 @@ class Journey:
             interaction_id = self.sent[place]["detail"]["interactionId"]
             want = model[interaction_id].outcomes[nth[interaction_id]]
             nth[interaction_id] += 1
-            for outcome in told.get(place, []):
+            for outcome in published.get(place, []):
                 got = Expected(outcome["decision"], outcome["reason"], outcome["basis"])
                 if not agrees(got, want, put_off=interaction_id in self.put_off):
                     wrong.append(f"{place} {interaction_id}: {got}, the model says {want}")

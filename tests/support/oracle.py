@@ -130,12 +130,14 @@ def outcomes_by_place(outcomes: Iterable[Record]) -> Mapping[Place, list[dict[st
 def one_answer_each(places: Mapping[Place, list[dict[str, Any]]]) -> list[str]:
     """What breaks "same record, same answer" (promise 6), one line each. Deferrals are none."""
     faults = []
-    for place, told in places.items():
+    for place, published in places.items():
         answers = {
-            (each["outcomeId"], each["decision"], each["reason"]) for each in told if each["final"]
+            (each["outcomeId"], each["decision"], each["reason"])
+            for each in published
+            if each["final"]
         }
         if len(answers) > 1:
-            faults.append(f"{place}: told differently {answers}")
+            faults.append(f"{place}: published differently {answers}")
     return faults
 
 

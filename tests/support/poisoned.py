@@ -116,8 +116,8 @@ class Poisoned(Journey):
 
     async def outcomes(self) -> Mapping[Place, list[dict[str, Any]]]:
         """Those of events."""
-        told = await super().outcomes()
-        return {place: each for place, each in told.items() if place not in self.garbage}
+        published = await super().outcomes()
+        return {place: each for place, each in published.items() if place not in self.garbage}
 
     async def judge_garbage(self) -> Counter[str]:
         """Hold each record that is no event against what the contract promises of it; returns how
@@ -128,16 +128,18 @@ class Poisoned(Journey):
         for letter in await read_all(self.settings, topics.dead_letters):
             letters[_source(letter, topics.events)].append(letter)
         wrong = [f"a dead letter of no garbage: {place}" for place in letters.keys() - self.garbage]
-        told = outcomes_by_place(outcomes)
+        published = outcomes_by_place(outcomes)
         for place, bad in self.garbage.items():
             found = letters.get(place, [])
-            answers = told.get(place, [])
+            answers = published.get(place, [])
             if [(each.key, each.value) for each in found] != [(bad.key, bad.value)]:
                 wrong.append(f"{place} ({bad.kind}): {len(found)} dead letters, or other bytes")
             elif not _labelled(found[0]):
                 wrong.append(f"{place} ({bad.kind}): {found[0].headers}")
             if [_answer(each) for each in answers] != [_MALFORMED]:
-                wrong.append(f"{place} ({bad.kind}): told {[_answer(each) for each in answers]}")
+                wrong.append(
+                    f"{place} ({bad.kind}): published {[_answer(each) for each in answers]}"
+                )
         keys = Counter(bad.key for bad in self.garbage.values())
         keys -= Counter(each.key for each in outcomes if _is_of(each, self.garbage))
         wrong += [f"no outcome under the key {key!r}" for key in keys]

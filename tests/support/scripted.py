@@ -226,8 +226,8 @@ def settings_for(
     )
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
     """Let others run until this holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for signals nothing
             await asyncio.sleep(0.001)

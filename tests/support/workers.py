@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from streams.settings import Settings
+from tests.support.clusters import RunningKafka
 
 # A worker that restores a table on a machine with two busy cores.
 READY_SECONDS = 60.0
@@ -45,6 +46,21 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def worker_settings(
+    make_settings: Callable[..., Settings], kafka: RunningKafka, **overrides: object
+) -> Settings:
+    """Those of a worker on this Kafka, whose API is never asked."""
+    return make_settings(
+        kafka_bootstrap_servers=kafka.bootstrap_servers,
+        genesys_cloud_base_url="http://127.0.0.1:9",
+        genesys_cloud_client_id="client",
+        genesys_cloud_client_secret="secret",
+        disposition_code_id="code",
+        worker_port=free_port(),
+        **{"kafka_session_timeout_seconds": 6.0, **overrides},
+    )
 
 
 class WorkerProcess:

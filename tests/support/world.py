@@ -37,9 +37,9 @@ from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
-from streams.worker.partitions.frontier import Frontier
 from streams.worker.processor import RecordProcessor
 from streams.worker.state.table import InteractionTable
+from tests.support.journal import Journal, JournalingFrontier
 from tests.support.scripted import LeapingClock
 
 TOPICS = TopicNames("test.")
@@ -95,7 +95,7 @@ Fetched = Callable[["World"], None]
 
 
 @dataclass
-class World:
+class World(Journal):
     """What survives a crash, and the journal of how it came about.
 
     ``fetches`` and ``patches`` happen to the next calls instead of the usual. ``late``: PATCHes on
@@ -105,25 +105,11 @@ class World:
     interaction: Interaction = ELIGIBLE
     records: dict[str, InteractionRecord] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
-    journal: list[str] = field(default_factory=list)
     fetches: deque[Fetched] = field(default_factory=deque)
     patches: deque[Patched] = field(default_factory=deque)
     late: list[tuple[str, str | None]] = field(default_factory=list)
     applied: int = 0
     clock: LeapingClock = field(default_factory=LeapingClock)
-    at_step: Callable[[int, str], None] = field(default=lambda _number, _step: None)
-
-    def step(self, name: str) -> None:
-        self.journal.append(name)
-        self.at_step(len(self.journal) - 1, name)
-
-    async def effect(self, name: str, happen: Callable[[], None]) -> None:
-        """It leaves, it happens, and a while later the caller may know."""
-        self.step(f"{name} leaves")
-        happen()
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self.step(f"{name} acknowledged")
 
     def take(self, code: str, etag: str | None) -> None:
         """The API applies a PATCH, if it is meant for the interaction as it is."""
@@ -163,9 +149,6 @@ class World:
     def record(self) -> InteractionRecord:
         return self.records["i-1"]
 
-    def count(self, step: str) -> int:
-        return self.journal.count(step)
-
 
 def lost_once_applied(world: World, code: str, etag: str | None) -> None:
     """The PATCH is applied, its answer never comes."""
@@ -195,6 +178,15 @@ def arrives_late(world: World, code: str, etag: str | None) -> None:
 
 def unreachable(*_: object) -> None:
     raise ConnectionLost("not sent")
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """A GET or a PATCH that fails so."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 class StandInTable(InteractionTable):
@@ -276,20 +268,6 @@ class RecordingPublisher:
         raise AssertionError("the processor waits for each acknowledgement")
 
 
-class JournalingFrontier(Frontier):
-    """Tells the world what is finished."""
-
-    __slots__ = ("_world",)
-
-    def __init__(self, committed: int, world: World) -> None:
-        super().__init__(committed)
-        self._world = world
-
-    def finish(self, offset: int) -> None:
-        super().finish(offset)
-        self._world.step(f"finished {offset}")
-
-
 class Worker:
     """One incarnation: a processor, an assignment, and what it takes to send a record down."""
 
@@ -332,7 +310,7 @@ class Worker:
             dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
 
-    def work(
+    def take_up(
         self,
         value: bytes | None,
         offset: int = 0,
@@ -350,14 +328,14 @@ class Worker:
             value=value,
             headers=headers,
             timestamp=self.world.clock.time(),
-            taken_at=self.world.clock.monotonic(),
+            taken_up_at=self.world.clock.monotonic(),
             event=parsed(value),
             source=Source(EVENTS.topic, EVENTS.partition, offset),
         )
 
     def returned(self, sent: Sent, offset: int) -> SourceRecord:
         """What the world has in ``retries``, taken up at this offset of it."""
-        told = read_returned(sent.headers)
+        returned = read_returned(sent.headers)
         self.retries.skip_to(offset)
         self.retries.take_up(offset)
         return SourceRecord(
@@ -368,12 +346,12 @@ class Worker:
             value=sent.value,
             headers=tuple(sent.headers),
             timestamp=self.world.clock.time(),
-            taken_at=self.world.clock.monotonic(),
+            taken_up_at=self.world.clock.monotonic(),
             event=parsed(sent.value),
-            source=told.source,
-            attempt=told.put_off.attempt,
-            redriven=told.redriven,
-            not_before=told.put_off.not_before / 1000,
+            source=returned.source,
+            attempt=returned.put_off.attempt,
+            redriven=returned.redriven,
+            not_before=returned.put_off.not_before / 1000,
         )
 
     async def resume(self, sent: Sent, offset: int = 0) -> None:
@@ -383,7 +361,7 @@ class Worker:
 
     async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
-            await self.processor.process(self.work(value, offset, **kafka))
+            await self.processor.process(self.take_up(value, offset, **kafka))
 
 
 def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:

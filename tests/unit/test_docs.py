@@ -9,12 +9,7 @@ import pytest
 
 from streams.core.records import Reason
 from streams.settings import Settings
-
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tests/README.md")),
-]
+from tests.support.documents import DOCUMENTS, ROOT
 
 # A file of Python, or a directory: `streams/core/rules.py`, `worker/lanes/`.
 NAMED = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py|(?:[\w.-]+/)+)`")
@@ -27,7 +22,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_reason_of_an_outcome_without_a_code_is_explained() -> None:
     text = (ROOT / "docs" / "operations.md").read_text()
-    told_elsewhere = {
+    explained_elsewhere = {
         Reason.ELIGIBLE,  # the call has its code
         # Of deferrals, which are not final.
         Reason.SERVER_ERROR,
@@ -38,7 +33,9 @@ def test_every_reason_of_an_outcome_without_a_code_is_explained() -> None:
         Reason.RETRIES_EXHAUSTED,
     }
     assert [
-        reason for reason in Reason if f"`{reason}`" not in text and reason not in told_elsewhere
+        reason
+        for reason in Reason
+        if f"`{reason}`" not in text and reason not in explained_elsewhere
     ] == []
 
 
@@ -62,6 +59,18 @@ def test_every_module_that_a_document_names_is_there(document: Path) -> None:
         for name in named
         if not (ROOT / name).exists() and not (ROOT / "streams" / name).exists()
     } == set()
+
+
+def test_every_test_that_a_comment_names_is_there() -> None:
+    """By its path from the root, or, as is shorter, by its name: these show what is said there."""
+    tests = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    cited = {
+        (str(module.relative_to(ROOT)), name)
+        for module in (ROOT / "streams").rglob("*.py")
+        for name in re.findall(r"(?:\btests/[\w/]+(?:\.py)?|\btest_\w+\.py)", module.read_text())
+    }
+    assert len(cited) > 30
+    assert {at for at in cited if at[1] not in tests and not (ROOT / at[1]).exists()} == set()
 
 
 @pytest.mark.parametrize("gone", ["streams/gone.py", "core/gone.py", "gone.py", "worker/gone/"])

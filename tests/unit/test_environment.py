@@ -91,7 +91,7 @@ def test_a_line_is_read_as_it_is_meant(line: str, value: str, end: str, before: 
         ("DRY_RUN=${NOBODY_HAS_SET}", "refers with ${…} to a variable that is not set"),
     ],
 )
-def test_a_line_that_leaves_a_doubt_is_told_by_file_line_and_variable(line: str, why: str) -> None:
+def test_a_line_that_leaves_a_doubt_is_named_by_file_line_and_variable(line: str, why: str) -> None:
     message = refused(f"APP_ID=blue\n\n{line}\nKEY={SECRET}\n")
     assert message.startswith(".env: line 3 (DRY_RUN): ")
     assert why in message
@@ -109,7 +109,7 @@ def test_an_open_quote_does_not_swallow_the_lines_up_to_the_next_one() -> None:
         "eyJhbGciOi", "0f7a99", "a1b2c3d4",
     ],
 )  # fmt: skip
-def test_a_line_without_a_name_is_told_by_its_number(line: str) -> None:
+def test_a_line_without_a_name_is_named_by_its_number(line: str) -> None:
     assert refused(f"A=1\r\n{line}") == ".env: line 2: is not NAME=VALUE"
 
 
@@ -118,7 +118,7 @@ def test_a_name_that_is_set_twice_is_refused(again: str) -> None:
     assert "is set on line 1 already" in refused(f"X=1\n\n{again}\n")
 
 
-def test_several_are_told_at_once_and_not_more_than_fit() -> None:
+def test_several_are_named_at_once_and_not_more_than_fit() -> None:
     assert refused('A="\nB="\n').count(" | ") == 1
     assert refused('A="\n' * 100).endswith("95 more lines that can not be read")
 
@@ -130,7 +130,7 @@ def test_no_file_sets_nothing() -> None:
 @pytest.mark.parametrize(
     ("content", "line"), [(b"A=1\nX=\xff\n", 2), ("X=1".encode("utf-16"), 1), (b"\xfe", 1)]
 )
-def test_what_is_not_utf_8_is_told_by_its_line(content: bytes, line: int) -> None:
+def test_what_is_not_utf_8_is_named_by_its_line(content: bytes, line: int) -> None:
     assert refused(content).startswith(f".env: line {line}: not UTF-8 text")
 
 

@@ -29,7 +29,7 @@ RETRIABLE = {
 }
 
 
-def told() -> dict[str, str | None]:
+def described() -> dict[str, str | None]:
     """Each class of the docstring's drawing with the class it hangs from."""
     assert errors.__doc__ is not None
     parents: dict[str, str | None] = {}
@@ -49,7 +49,7 @@ def test_the_drawing_is_the_tree() -> None:
         name: None if kind is StreamsError else kind.__bases__[0].__name__
         for name, kind in CLASSES.items()
     }
-    assert told() == written
+    assert described() == written
 
 
 def test_every_error_has_one_parent_in_the_tree() -> None:

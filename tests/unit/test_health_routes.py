@@ -1,4 +1,4 @@
-"""What an orchestrator and Prometheus are told."""
+"""What an orchestrator and Prometheus get."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def test_alive_whether_ready_or_not() -> None:
 )
 async def test_not_ready_says_why(why: str | None, status: int, body: dict[str, str]) -> None:
     assert await ask("/readyz", why=why) == (status, body)
-    told = {"breaker": "closed"}
-    assert await ask("/readyz", why=why, also=lambda: told) == (status, body | told)
+    more = {"breaker": "closed"}
+    assert await ask("/readyz", why=why, also=lambda: more) == (status, body | more)
 
 
 async def test_the_gauges_are_brought_up_to_date_for_each_page() -> None:

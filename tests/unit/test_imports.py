@@ -1,5 +1,5 @@
 """Which room of the package may know which: the core knows none, nothing knows the programs, and
-no module knows itself through others."""
+no module knows itself through others. And that no test stands on another test."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted((ROOT / "streams").rglob("*.py"))
-}
+
+
+def modules(*folders: str) -> dict[str, Path]:
+    """Every module below these folders by its name."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+
+
+MODULES = modules("streams")
+
+# What tries the program and is no part of it.
+TRIALS = modules("tests", "benchmarks")
 
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
@@ -44,11 +55,12 @@ LONGEST, MEDIAN = 400, 130
 
 def imported(module: str) -> Iterator[str]:
     """The modules, and the packages of others, that it names."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    known = MODULES | TRIALS
+    for node in ast.walk(ast.parse(known[module].read_text())):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            inner = {each for each in node.names if f"{node.module}.{each.name}" in MODULES}
+            inner = {each for each in node.names if f"{node.module}.{each.name}" in known}
             yield from (f"{node.module}.{each.name}" for each in inner)
             if len(inner) < len(node.names):
                 yield node.module
@@ -67,7 +79,7 @@ def test_a_room_knows_only_those_below_it(name: str) -> None:
 
 def test_settings_know_the_values_of_a_room_and_not_the_room() -> None:
     known = {each for each in imported("streams.settings") if room(each) == "kafka"}
-    assert known == {"streams.kafka.settings", "streams.kafka.secret"}
+    assert known == {"streams.kafka.settings", "streams.kafka.variables"}
 
 
 def test_no_imports_go_in_a_circle() -> None:
@@ -93,6 +105,45 @@ def test_the_core_needs_msgspec_and_python_alone(name: str) -> None:
 
 
 def test_no_module_is_too_long_to_be_read_at_once() -> None:
-    lines = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
+    """Tests as well; only of the program it is said how long the most are."""
+    lines = {name: len(path.read_text().splitlines()) for name, path in (MODULES | TRIALS).items()}
     assert {name: each for name, each in lines.items() if each > LONGEST} == {}
-    assert statistics.median(lines.values()) < MEDIAN
+    assert statistics.median(lines[name] for name in MODULES) < MEDIAN
+
+
+# Folders of tests that others may import from: what is shared, and the two programs.
+SHARED_BY_TESTS = {"tests.support", "tests.chaos", "tests.mutants"}
+
+
+def unshared(module: str, other: str) -> bool:
+    """Whether this module of the tests is none that the other one may import from."""
+    folder, _, name = other.rpartition(".")
+    if name.startswith("test_") or name == "conftest":
+        return True
+    return folder not in {*SHARED_BY_TESTS, module.rpartition(".")[0]}
+
+
+def test_no_test_stands_on_another_test() -> None:
+    """A test that is moved or taken away takes nothing along that others need."""
+    wrong = {
+        f"{name} imports {each}"
+        for name in TRIALS
+        for each in imported(name)
+        if each.partition(".")[0] == "tests" and unshared(name, each)
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize(
+    ("other", "wrong"),
+    [
+        ("tests.support.world", False),
+        ("tests.chaos.judge", False),
+        ("tests.unit.core.beside", False),
+        ("tests.unit.core.test_rules", True),
+        ("tests.unit.core.conftest", True),
+        ("tests.unit.genesys.beside", True),
+    ],
+)
+def test_what_is_shared_is_distinguished_from_what_is_not(other: str, wrong: bool) -> None:
+    assert unshared("tests.unit.core.test_inquiry", other) is wrong

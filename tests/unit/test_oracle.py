@@ -13,11 +13,11 @@ from tests.support.oracle import partitions_of
 class Brokers:
     """Answer for one topic, each time with the next of what a test has written down."""
 
-    def __init__(self, *told: tuple[set[int], KafkaError | None]) -> None:
-        self._told = iter(told)
+    def __init__(self, *answers: tuple[set[int], KafkaError | None]) -> None:
+        self._answers = iter(answers)
 
     def list_topics(self, topic: str, _: float) -> object:
-        partitions, error = next(self._told)
+        partitions, error = next(self._answers)
         found = SimpleNamespace(partitions=dict.fromkeys(partitions), error=error)
         return SimpleNamespace(topics={topic: found})
 

@@ -86,7 +86,7 @@ PARTS = (
     Part(Fetcher, "_proc_fetch_request", "one odd header stops a partition for good", (FETCHING,)),
     Part(Fetcher, "_records", "nothing that is fetched is handed out", (FETCHING,)),
     Part(Fetcher, "_client", "nothing is fetched", (FETCHING,)),
-    Part(Fetcher, "_set_error", "a missing right to read is not told", (FETCHING,)),
+    Part(Fetcher, "_set_error", "a missing right to read is not reported", (FETCHING,)),
     Part(
         Fetcher, "_subscriptions", "what can not be read is asked for without a pause", (FETCHING,)
     ),
@@ -320,7 +320,7 @@ def test_the_words_that_are_relied_on(tmp_path: Path) -> None:
         rocksdict.Rdict(str(tmp_path / "one"))
 
 
-def test_a_request_handler_tells_what_is_replaced() -> None:
+def test_a_request_handler_has_what_is_replaced() -> None:
     handler = aiohttp.web_protocol.RequestHandler
     for name in ("start", "handle_error", "log_exception"):
         assert callable(getattr(handler, name)), "what is no HTTP is logged at length"

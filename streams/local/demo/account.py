@@ -68,7 +68,7 @@ class Account:
         return self.decided / self.seconds if self.seconds else 0.0
 
 
-def settle(
+def account_for(
     ledger: Ledger,
     *,
     delivery: DeliveryReport,
@@ -92,14 +92,14 @@ def settle(
     unpatched = sorted(each for each in eligible if not applied.get(each))
     deviations = (
         *_of_the_way_in(ledger, delivery),
-        *_told("events without a final outcome", _named(ledger, missing)),
-        *_told("events with more than one final outcome", _named(ledger, several)),
-        *_told("outcomes of no event that is in Kafka", _strays(ledger)),
-        *_told("outcomes that name another event than theirs", _mixed_up(ledger)),
-        *_told("decisions other than the model's", _compared(ledger, differing, expected)),
-        *_told("eligible interactions without a PATCH", unpatched),
-        *_told("interactions PATCHed more than once", patched_more),
-        *_told("interactions PATCHed that are not eligible", patched_wrongly),
+        *_deviation("events without a final outcome", _named(ledger, missing)),
+        *_deviation("events with more than one final outcome", _named(ledger, several)),
+        *_deviation("outcomes of no event that is in Kafka", _strays(ledger)),
+        *_deviation("outcomes that name another event than theirs", _mixed_up(ledger)),
+        *_deviation("decisions other than the model's", _compared(ledger, differing, expected)),
+        *_deviation("eligible interactions without a PATCH", unpatched),
+        *_deviation("interactions PATCHed more than once", patched_more),
+        *_deviation("interactions PATCHed that are not eligible", patched_wrongly),
     )
     other_voice = {each for each, truth in truths.items() if truth["type"] == VOICE} - eligible
     return Account(
@@ -150,9 +150,9 @@ def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
     # When the bridge could not tell whether Kafka had an event, the event is rightly sent again.
     surplus = sorted((there - sent).elements())
     return [
-        *_told("events that the bridge did not accept", delivery.refusals, not_accepted),
-        *_told("events that are not in Kafka", lost),
-        *_told(
+        *_deviation("events that the bridge did not accept", delivery.refusals, not_accepted),
+        *_deviation("events that are not in Kafka", lost),
+        *_deviation(
             "events in Kafka more often than they were sent",
             surplus,
             max(0, len(surplus) - delivery.retries),
@@ -160,7 +160,7 @@ def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
     ]
 
 
-def _told(what: str, examples: Iterable[str], count: int | None = None) -> list[str]:
+def _deviation(what: str, examples: Iterable[str], count: int | None = None) -> list[str]:
     """``events that are not in Kafka: 4 (ID, ID, ID, …)``; nothing when there are none."""
     examples = list(examples)
     count = len(examples) if count is None else count
@@ -183,7 +183,7 @@ def _answer(outcome: Outcome) -> Expected:
 
 
 def _differs(ledger: Ledger, place: Place, expected: Expected) -> bool:
-    return any(_answer(told.outcome) != expected for told in ledger.final[place])
+    return any(_answer(published.outcome) != expected for published in ledger.final[place])
 
 
 def _compared(
@@ -206,9 +206,9 @@ def _strays(ledger: Ledger) -> list[str]:
 
 def _mixed_up(ledger: Ledger) -> list[str]:
     mixed_up = []
-    for place, told in ledger.final.items():
+    for place, published in ledger.final.items():
         record = ledger.records.get(place)
-        named = {(each.outcome.interaction_id, each.outcome.event_id) for each in told}
+        named = {(each.outcome.interaction_id, each.outcome.event_id) for each in published}
         if record and named != {(record.interaction_id, record.event_id)}:
             mixed_up.append(f"{record.interaction_id} at {_at(place)}")
     return mixed_up

@@ -35,7 +35,7 @@ class SourceRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PublishedOutcome:
     """One outcome as it is in Kafka. ``timestamp_ms``: when the worker put it there."""
 
     outcome: Outcome
@@ -46,21 +46,23 @@ class Told:
 class Ledger:
     """Filled while the demo runs, judged when it is over.
 
-    ``sent``: the id of every event taken up for the bridge; the id of a duplicate is there more
+    ``sent``: the id of every event handed out for the bridge; the id of a duplicate is there more
     than once. ``final``: final outcomes by the place of their record; there should be one for each.
     ``answers``: the number of final outcomes by decision and reason.
     """
 
     sent: list[str] = field(default_factory=list)
     records: dict[Place, SourceRecord] = field(default_factory=dict)
-    final: defaultdict[Place, list[Told]] = field(default_factory=lambda: defaultdict(list))
+    final: defaultdict[Place, list[PublishedOutcome]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     answers: Counter[Answer] = field(default_factory=Counter)
 
-    def tell(self, told: Told) -> None:
+    def enter(self, published: PublishedOutcome) -> None:
         """Enter an outcome; one that is not final is ignored."""
-        outcome = told.outcome
+        outcome = published.outcome
         if outcome.final:
-            self.final[outcome.source.partition, outcome.source.offset].append(told)
+            self.final[outcome.source.partition, outcome.source.offset].append(published)
             self.answers[outcome.decision, outcome.reason] += 1
 
     @property
@@ -72,8 +74,8 @@ class Ledger:
         """The time from an event's arrival in Kafka to that of its outcome, for each event that has
         one."""
         return [
-            told[0].timestamp_ms - self.records[place].timestamp_ms
-            for place, told in self.final.items()
+            published[0].timestamp_ms - self.records[place].timestamp_ms
+            for place, published in self.final.items()
             if place in self.records
         ]
 

@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streams.kafka.declaration import EMBEDDED_PARTITIONS
 from streams.kafka.reader import read_topic
 from streams.local.demo.account import ApiCounts
-from streams.local.demo.ledger import Ledger, Readings, SourceRecord, Told
+from streams.local.demo.ledger import Ledger, PublishedOutcome, Readings, SourceRecord
 from streams.local.demo.pipeline import Pipeline
 from streams.wire.outcomes import decode_outcome
 
@@ -86,7 +86,7 @@ class Observer:
         self.ledger.records[place] = SourceRecord(event, record.timestamp)
 
     def _enter_outcome(self, record: ConsumerRecord) -> None:
-        self.ledger.tell(Told(decode_outcome(record.value), record.timestamp))
+        self.ledger.enter(PublishedOutcome(decode_outcome(record.value), record.timestamp))
 
     async def _poll(self) -> None:
         while True:

@@ -16,7 +16,7 @@ from rich.console import Console
 from streams.clock import SystemClock
 from streams.errors import DemoError
 from streams.local.demo import pipeline
-from streams.local.demo.account import Account, settle
+from streams.local.demo.account import Account, account_for
 from streams.local.demo.ledger import Ledger
 from streams.local.demo.observer import Observer
 from streams.local.demo.pipeline import Org, Pipeline
@@ -50,7 +50,7 @@ async def run_demo(org: Org, *, keep_running: bool, console: Console, errors: Co
     """Returns the exit code: 0 only if every event and every interaction is as the model says.
 
     Raises DemoError when a part does not come up, or ends. However the demo ends, no process and no
-    file is left, except the logs of a demo that failed; ``errors`` is told where they are.
+    file is left, except the logs of a demo that failed; ``errors`` says where they are.
     """
     directory = Path(tempfile.mkdtemp(prefix="genesys-streams-demo-"))
     demo = Demo(org, directory, keep_running=keep_running, console=console)
@@ -151,7 +151,7 @@ class Demo:
         finally:
             showing.cancel()
             await asyncio.wait({showing})
-        return settle(
+        return account_for(
             observer.ledger,
             delivery=report,
             truths={each.id: each.truth for each in self._interactions},

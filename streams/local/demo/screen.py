@@ -14,6 +14,7 @@ from streams.local.demo import view
 from streams.local.demo.account import Account
 from streams.local.demo.ledger import Ledger, Percentiles, Readings
 
+# Often enough for a person to see it move.
 DRAW_SECONDS = 0.25
 
 # The time between two lines where nothing can be drawn.

@@ -30,6 +30,7 @@ _STYLES = {
     Decision.FAILED: "bold red",
 }
 
+# Characters: half of a terminal that is 80 wide.
 _BAR_WIDTH = 40
 
 # The simulator's names of its routes, in the order of their columns.

@@ -23,6 +23,8 @@ _WAITING = 64
 # EventBridge gives up on one request after this time.
 _TIMEOUT_SECONDS = 5.0
 
+# Between two tries of one event. Short at first, because a bridge that restarts is back in seconds;
+# then longer, so that one that stays away is not asked by all senders all the time.
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
 
@@ -34,6 +36,9 @@ SAID_EVERY = 10.0
 
 # How many refusals are quoted; a thousand equal ones help nobody.
 _EXAMPLES = 5
+
+# Characters of an answer that are quoted: enough to see what it is that answers.
+_QUOTED = 200
 
 # The 4xx that pass: the body did not arrive in time, or there are too many requests.
 _PASSING = frozenset({408, 429})
@@ -176,7 +181,7 @@ class Delivery:
                 self._refuse(f"{answer.why}, and so for {PATIENCE_SECONDS:.0f} s")
                 return
             self._report.retries += 1
-            self._tell(answer.why)
+            self._report_try(answer.why)
             await self._clock.sleep(pause)
             wait *= 2
 
@@ -188,7 +193,7 @@ class Delivery:
                 headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
             ) as answer:
-                text = " ".join((await answer.text(errors="replace")).split())[:200]
+                text = " ".join((await answer.text(errors="replace")).split())[:_QUOTED]
                 return _Answer(answer.status, text, _seconds(answer.headers.get("Retry-After")))
         except TimeoutError:
             return _Answer(None, f"no answer within {_TIMEOUT_SECONDS:.0f} s")
@@ -200,7 +205,7 @@ class Delivery:
         if self._firm:
             raise _Ended
 
-    def _tell(self, why: str) -> None:
+    def _report_try(self, why: str) -> None:
         now = self._clock.monotonic()
         if self._say is not None and now >= self._next_said:
             self._next_said = now + SAID_EVERY

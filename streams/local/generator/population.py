@@ -55,6 +55,12 @@ _TYPELESS_EVENTS = 0.03
 # Genesys Cloud gives the times of some interactions in their timeline alone.
 _TIMELINE_ONLY = 0.10
 
+# Made up, as plausible as need be: no promise depends on them. How long a call lasts beyond the
+# threshold at the mean, and the shares of calls that ring in vain first, and that have work after.
+_USUAL_TALK_MS = 120_000
+_NOBODY_TOOK_IT = 0.2
+_AFTER_CALL_WORK = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -114,16 +120,16 @@ def _length_ms(random: Random) -> int:
         case "just-enough":
             return THRESHOLD_MS
         case _:
-            return THRESHOLD_MS + round(random.expovariate(1 / 120_000))
+            return THRESHOLD_MS + round(random.expovariate(1 / _USUAL_TALK_MS))
 
 
 def _states(random: Random) -> list[str]:
     states = ["queued", "alerting"]
-    if random.random() < 0.2:  # nobody took it: back into the queue
+    if random.random() < _NOBODY_TOOK_IT:  # back into the queue
         states += ["queued", "alerting"]
     states.append("connected")
     states += ["hold", "connected"] * random.choice((0, 1, 1, 2, 3))
-    if random.random() < 0.8:
+    if random.random() < _AFTER_CALL_WORK:
         states.append("after-call-work")
     return [*states, "completed"]
 

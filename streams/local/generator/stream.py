@@ -10,6 +10,7 @@ from streams.clock import rfc3339
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.local.generator.population import SimulatedInteraction, Step
 
+# More than EventBridge is likely to, so that a demo of a minute shows both.
 DEFAULT_DUPLICATES = 0.10
 DEFAULT_LATE = 0.05
 
@@ -18,6 +19,11 @@ _MOST_OVERTAKING = 3
 
 # A redelivery comes within this time, in milliseconds of the centre's day.
 _REDELIVERY_MS = 20_000
+
+# Steps are whole milliseconds apart. A late event comes right behind the one that overtakes it, and
+# a redelivery behind its own first delivery, but before the next step: no two have one time.
+_LATE_BEHIND_MS = 0.5
+_REDELIVERED_BEHIND_MS = 0.25
 
 _ACCOUNT = "111122223333"
 _REGION = "eu-central-1"
@@ -41,7 +47,7 @@ def stream(
     ``duplicates``: share of the events that are delivered twice, the same envelope each time.
     ``late``: share of the events that come after at least one later event of their interaction.
     Both are from 0 to 1. ``now`` (epoch seconds): the ``time`` of an envelope is when it is first
-    taken from the stream, as in a centre that is at work now. Without ``now`` it is a time of the
+    read from the stream, as in a centre that is at work now. Without ``now`` it is a time of the
     centre's fixed day.
     """
     deliveries: list[_Delivery] = []
@@ -50,7 +56,8 @@ def stream(
         for index, at in enumerate(_delivery_times(interaction.steps, late, random)):
             deliveries.append((at, number, index))
             if random.random() < duplicates:
-                deliveries.append((at + random.uniform(0.25, _REDELIVERY_MS), number, index))
+                again = at + random.uniform(_REDELIVERED_BEHIND_MS, _REDELIVERY_MS)
+                deliveries.append((again, number, index))
     deliveries.sort()
     stamped: dict[tuple[int, int], str] = {}
     for _, number, index in deliveries:
@@ -71,7 +78,7 @@ def _delivery_times(steps: Sequence[Step], late: float, random: Random) -> list[
         if is_late[index]:
             punctual = [other for other in range(index + 1, len(steps)) if not is_late[other]]
             overtaking = random.choice(punctual[:_MOST_OVERTAKING])
-            times[index] = steps[overtaking].at_ms + 0.5
+            times[index] = steps[overtaking].at_ms + _LATE_BEHIND_MS
     return times
 
 

@@ -60,7 +60,7 @@ class Control:
         return {
             "truth": known.truth if known else None,
             "etag": known.etag if known else None,
-            "counters": store.counters(interaction_id).told(),
+            "counters": store.counters(interaction_id).as_dict(),
         }
 
     async def counters(self, request: web.Request) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 # sends the headers and they steer the client.
 DEFAULT_REQUESTS_PER_MINUTE = 600_000
 
+# As the API's own, whose limits are by the minute.
 WINDOW_SECONDS = 60.0
 
 # The Genesys Cloud limit that a client with client credentials reaches first.

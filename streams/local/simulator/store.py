@@ -22,7 +22,7 @@ class InteractionCounters:
     patches_received: int = 0
     patches_applied: int = 0
 
-    def told(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, int]:
         """The counters as the control API returns them."""
         return {
             "gets": self.gets,
@@ -123,7 +123,8 @@ class Store:
     def counted(self) -> dict[str, dict[str, int]]:
         """The counters of every interaction that was asked for, by id."""
         return {
-            interaction_id: counters.told() for interaction_id, counters in self._counters.items()
+            interaction_id: counters.as_dict()
+            for interaction_id, counters in self._counters.items()
         }
 
     def reset(self) -> None:

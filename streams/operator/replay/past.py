@@ -30,7 +30,7 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Answered:
     """The parts of a final outcome that matter here. ``outcome_id`` shows how often its record had
-    been sent back by then."""
+    been redriven by then."""
 
     outcome_id: str
     decision: Decision
@@ -49,7 +49,7 @@ class Past:
 
     def __init__(self, questions: Collection[Question]) -> None:
         self._interactions = {each.interaction_id for each in questions}
-        self._told: dict[Source, list[Answered]] = {each.source: [] for each in questions}
+        self._answers: dict[Source, list[Answered]] = {each.source: [] for each in questions}
         self.coded: set[str] = set()
         """Interactions that were given a code."""
 
@@ -58,19 +58,19 @@ class Past:
             return
         if outcome.decision is Decision.PATCHED:
             self.coded.add(outcome.interaction_id)
-        if outcome.source in self._told:
+        if outcome.source in self._answers:
             answer = Answered(outcome.outcome_id, outcome.decision, outcome.reason)
-            self._told[outcome.source].append(answer)
+            self._answers[outcome.source].append(answer)
 
     def latest(self, question: Question) -> Answered | None:
         """The last final outcome of the record; None while there is none."""
-        told = self._told[question.source]
-        return told[-1] if told else None
+        answers = self._answers[question.source]
+        return answers[-1] if answers else None
 
     def next_time(self, question: Question) -> int:
-        """The redrive count that the record would be sent back with now, from 1. Each earlier count
+        """The redrive count that the record would be redriven with now, from 1. Each earlier count
         has its final outcome, with an id of its own."""
-        ids = {each.outcome_id for each in self._told[question.source]}
+        ids = {each.outcome_id for each in self._answers[question.source]}
         times = 1
         while outcome_id(question.source, redriven=times) in ids:
             times += 1

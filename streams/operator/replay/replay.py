@@ -1,8 +1,8 @@
 """Reads a stretch of the ``events`` topic again (``genesys-streams replay``).
 
 It leaves the live workers alone: it joins no group, commits no offset, opens no table, and only
-reads from the API. A record that is to be made good is sent back to the workers, as a dead letter
-is: they would not know of the PATCHes of a second program.
+reads from the API. A record that needs its code is redriven, as a dead letter is, so that
+its worker PATCHes: no worker would know of the PATCHes of a second program.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from streams.core.records import Source
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings, TopicNames
-from streams.operator.redrive import send_back
+from streams.operator.redrive import redrive_record
 from streams.operator.replay.past import Past, Question, asks
 from streams.wire.outcomes import read_outcome
 from streams.wire.reading import Unreadable, read_event
 
-# `retry.reason` of a record that a replay has sent back.
+# `retry.reason` of a record that a replay has redriven.
 REASON = "replay"
 
 
@@ -35,7 +35,7 @@ class Stretch:
 
 
 # How many unreadable records are named; the others are only counted. They are in the dead letters
-# too, and the names of a million of them would fill the memory and bury the other output.
+# too, and the names of a million of them would fill the memory and hide the other output.
 MOST_NAMED = 100
 
 
@@ -128,22 +128,22 @@ async def _read_questions(
     return sorted(questions.values(), key=lambda each: each.at), records, unread
 
 
-async def make_good(
+async def redrive_question(
     question: Question,
     past: Past,
     sent: Container[tuple[Source, int]],
     publisher: Publisher,
     topics: TopicNames,
 ) -> bool:
-    """Send the record back to its worker. Returns False when it was sent back already and waits to
+    """Send the record back to its worker. Returns False when it was redriven already and waits to
     be decided.
 
-    ``sent``: the (source, redrive count) pairs that were sent back before. Raises PublishError.
+    ``sent``: the (source, redrive count) pairs that were redriven before. Raises PublishError.
     """
     times = past.next_time(question)
     if (question.source, times) in sent:
         return False
-    await send_back(
+    await redrive_record(
         publisher,
         topics,
         question.source,

@@ -1,7 +1,8 @@
 """Asks the brokers what can be reached, through the client that does the work (promise 13).
 
-aiokafka logs what it can not reach and goes on asking for ever. The probe runs in the client's
-thread and writes its findings into a BrokerView; ``fitness.py`` judges them.
+aiokafka logs what it can not reach and goes on asking for ever (aio-libs/aiokafka#456;
+tests/kafka/test_worker_brokers.py). The probe runs in the client's thread and writes its findings
+into a BrokerView; ``kafka_faults.py`` judges them.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ NEW_PARTITIONS_SECONDS = 0.25
 # How long a missing topic or a log that is too short must last to be believed. A broker that has
 # just started may not have heard of a topic yet, and a new leader may not know yet how far the log
 # goes.
-SETTLE_SECONDS = 10.0
+BELIEVED_AFTER_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
 NO_POSITION = "it is not known where to read on"
 
-# From this version on, the answer to a fetch tells where the partition begins.
-_TELLS_BEGIN = 5
+# From this version on, the answer to a fetch says where the partition begins.
+_HAS_BEGIN = 5
 
 # Kafka's number for "no replica".
 _NOBODY = -1
@@ -52,9 +53,9 @@ class PartitionView:
 
     ``answered_at``: when a fetch from our position last succeeded, or, before that, when the
     partition was first probed. ``trouble``: why the last fetch failed, or None. ``begin``, ``end``:
-    the partition's, as the last successful fetch told them. ``short_since``: since when ``end`` has
-    been below ``taken_up``, or None. ``taken_up``: the next offset expected, as it was before that
-    fetch.
+    the partition's, as the last successful fetch reported them. ``short_since``: since when ``end``
+    has been below ``taken_up``, or None. ``taken_up``: the next offset expected, as it was before
+    that fetch.
     """
 
     answered_at: float
@@ -84,8 +85,8 @@ class BrokerView:
         self.why_not: str | None = None
         """Why no broker answers, and what to do; None while one does, or when that is unknown."""
         self.counts: Mapping[str, int] | None = None
-        """The number of partitions of each of our topics, as a broker last told it. A missing topic
-        is not in it. None until a broker has told."""
+        """The number of partitions of each of our topics, as a broker last reported it. A missing
+        topic is not in it. None until a broker has reported."""
         self.counts_since = 0.0
         """When ``counts`` last changed."""
         self.leaderless: Mapping[TP, float] = {}
@@ -93,13 +94,13 @@ class BrokerView:
         self.partitions: Mapping[TP, PartitionView] = {}
 
     def is_short(self, tp: TP, now: float) -> bool:
-        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
+        """Whether the log has ended below the next offset expected for long enough."""
         seen = self.partitions.get(tp)
         since = None if seen is None else seen.short_since
-        return since is not None and now - since >= SETTLE_SECONDS
+        return since is not None and now - since >= BELIEVED_AFTER_SECONDS
 
     def described_as(self, cluster: ClusterMetadata, topics: Collection[str], now: float) -> None:
-        """Note what a broker has told of our topics."""
+        """Note what a broker has reported of our topics."""
         counts: dict[str, int] = {}
         leaderless: dict[TP, float] = {}
         for topic in topics:
@@ -145,7 +146,7 @@ class BrokerProbe:
             try:
                 await self.look(client(), consumer)
             except Exception:
-                # The view grows old then, which ends the worker. This line tells why.
+                # The view grows old then, which ends the worker. This line says why.
                 log.exception("the brokers could not be probed")
             due = self._monotonic() + PROBE_SECONDS
             while self._monotonic() < due and not self._has_new():  # noqa: ASYNC110
@@ -171,7 +172,7 @@ class BrokerProbe:
         return not self._taken_up().keys() <= self._view.partitions.keys()
 
     def is_short(self, tp: TP) -> bool:
-        """Whether the log has ended below the next offset expected for SETTLE_SECONDS or longer."""
+        """Whether the log has ended below the next offset expected for long enough."""
         return self._view.is_short(tp, self._monotonic())
 
     async def _fetch_all(self, client: Any, consumer: Any, cluster: ClusterMetadata | None) -> None:
@@ -235,7 +236,7 @@ async def _fetch(
         return answers
     for topic, partitions in response.topics:
         for number, code, end, *more in partitions:
-            begin = more[1] if response.API_VERSION >= _TELLS_BEGIN else None
+            begin = more[1] if response.API_VERSION >= _HAS_BEGIN else None
             answers[TP(topic, number)] = (begin, end) if code == 0 else _trouble(code)
     return answers
 

@@ -57,17 +57,18 @@ CURES: dict[type[BaseException], str] = {
 def in_words(failure: BaseException) -> str:
     """One line: the kind of the error, what it says (often the topic or partition), the cure."""
     chain = list(_causes(failure))
-    told = next((each for each in chain if _cure(each) is not None), chain[-1])
-    if isinstance(told, StreamsError):
-        return foreign_text(str(told), MOST_CHARACTERS)
-    text = foreign_text(": ".join(_parts(told)), MOST_CHARACTERS)
-    cure = _cure(told)
+    cause = next((each for each in chain if _cure(each) is not None), chain[-1])
+    if isinstance(cause, StreamsError):
+        return foreign_text(str(cause), MOST_CHARACTERS)
+    text = foreign_text(": ".join(_parts(cause)), MOST_CHARACTERS)
+    cure = _cure(cause)
     return f"{text}: {cure}" if cure else text
 
 
 def _parts(error: BaseException) -> Iterator[str]:
     yield type(error).__name__
-    # aiokafka puts the error's number and name in front of its arguments: take the arguments alone.
+    # aiokafka puts the error's number and name in front of its arguments (test_aiokafka.py): take
+    # the arguments alone.
     if said := ", ".join(str(part) for part in error.args):
         yield said
 

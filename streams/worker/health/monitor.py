@@ -13,7 +13,7 @@ from streams.genesys.gate import Gate
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.watchdog import Vitals
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
@@ -25,7 +25,7 @@ from streams.worker.state.table import InteractionTable
 class Monitor:
     """Reads the state, and changes nothing but gauges. ``refused``: returns why Genesys Cloud
     refuses us a token, or None. ``faults``: returns what is wrong between us and Kafka at that time
-    (``fitness.py``)."""
+    (``kafka_faults.py``)."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Monitor:
         now = self._clock.monotonic()
         for fault in vitals.faults:
             if fault.unfit(now):
-                return fault.told(now)
+                return fault.description(now)
         if self._dead_letter_limit.passed is not None:
             return self._dead_letter_limit.passed
         if (refused := self._refused()) is not None:
@@ -130,7 +130,7 @@ class Monitor:
         return sum(each.unfinished for each in frontiers) - len(self._dispatcher.waiting)
 
     def _unfetched(self, assignment: Assignment | None) -> int:
-        """Offsets that the broker has told of and that were not fetched yet, except in partitions
+        """Offsets that the broker has reported and that were not fetched yet, except in partitions
         held back."""
         consumer = self._consumer()
         if assignment is None or consumer is None:

@@ -1,7 +1,7 @@
 """No living corpse (promise 13): a worker that can not do its job says so and ends.
 
-When Faust or aiokafka gives up, it logs one line and idles for ever. The watchdog looks for the
-visible signs of that, once a second.
+When Faust or aiokafka gives up, it logs one line and idles for ever (the cases that are known are
+in tests/kafka/test_worker_ends.py). The watchdog looks for the visible signs, once a second.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from streams.clock import Clock
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, WorkerError
 from streams.worker.health.causes import in_words
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 
+# Small beside the shortest time that anything here may last (10 s), and it costs nothing.
 CHECK_SECONDS = 1.0
 
 # A first join waits until the present members have finished the records in hand. A group that has
@@ -97,7 +98,7 @@ class Watchdog:
     def _unfit(self, faults: Sequence[Fault], now: float) -> WorkerError | None:
         for fault in faults:
             if fault.ends(now, self._thawed_at):
-                return KafkaUnfit(fault.told(now))
+                return KafkaUnfit(fault.description(now))
         return None
 
     def _without_partitions(self, vitals: Vitals, now: float) -> WorkerError | None:
@@ -129,7 +130,7 @@ def _given_up(vitals: Vitals, now: float) -> WorkerError | None:
         return vitals.broken
     for fault in vitals.faults:
         if fault.explains:
-            return KafkaUnfit(fault.told(now))
+            return KafkaUnfit(fault.description(now))
     if vitals.fatal is not None:
         return MembershipLost(f"out of the consumer group: {vitals.fatal}")
     assert vitals.crashed is not None

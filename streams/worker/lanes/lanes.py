@@ -62,7 +62,7 @@ class Lanes(Generic[W]):
     @property
     def in_flight(self) -> int:
         """Lanes worked on right now."""
-        return self._slots.taken
+        return self._slots.in_use
 
     @property
     def active(self) -> int:

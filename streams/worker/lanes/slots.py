@@ -25,7 +25,7 @@ class Slots:
         self._new: _Queue = deque()
 
     @property
-    def taken(self) -> int:
+    def in_use(self) -> int:
         return self._number - self._free
 
     async def take(self) -> None:

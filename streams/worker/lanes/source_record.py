@@ -21,9 +21,9 @@ class SourceRecord:
 
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that this one is, or
     is a copy of. ``attempt``: how often it was put off. ``not_before``: it is not decided earlier,
-    epoch seconds. ``redriven``: how often it was sent back from the dead letters. ``timestamp``:
-    its time in Kafka, epoch seconds. ``taken_at``: monotonic seconds. ``event``: the event, or why
-    the record is not handled as one.
+    epoch seconds. ``redriven``: how often it was redriven. ``timestamp``: its time in Kafka, epoch
+    seconds. ``taken_up_at``: monotonic seconds. ``event``: the event, or why the record is not
+    handled as one.
     """
 
     assignment: Assignment
@@ -33,7 +33,7 @@ class SourceRecord:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp: float
-    taken_at: float
+    taken_up_at: float
     event: InteractionEvent | RecordError
     source: Source
     attempt: int = 0
@@ -41,7 +41,7 @@ class SourceRecord:
     redriven: int = 0
 
     @property
-    def taken(self) -> int | None:
+    def returned_at(self) -> int | None:
         """Its offset in ``retries``; None for a record from ``events``."""
         return None if self.source.topic == self.tp.topic else self.offset
 
@@ -52,12 +52,12 @@ class SourceRecord:
 
     @property
     def appearance(self) -> Appearance:
-        """The facts that tell whether it is a redelivery."""
+        """The facts that show whether it is a redelivery."""
         return Appearance(
             offset=self.source.offset,
             life=self.life,
             time_ms=round(self.timestamp * 1000),
-            taken=self.taken,
+            returned_at=self.returned_at,
             attempt=self.attempt,
             redriven=self.redriven,
         )

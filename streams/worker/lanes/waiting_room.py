@@ -20,6 +20,10 @@ ROOM = 5_000
 # The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
 
+# A room that was full takes records again once no more than this part of it is full. With 1 it
+# would hold the partitions back and let them go again with every single record.
+ROOM_AGAIN = 0.5
+
 # Longest sleep before the clock is looked at again: an earlier record may have come.
 LOOK_SECONDS = 0.25
 
@@ -28,7 +32,7 @@ class WaitingRoom:
     """Gives each record to ``admit`` once its ``not_before`` has passed, ordered by that, then by
     partition and offset.
 
-    At most ``at_once`` admitted records are out at a time: ``settled`` reports the end of one.
+    At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one.
     ``hold`` is called with True while no more may come, and with False when they may again.
     """
 
@@ -58,21 +62,22 @@ class WaitingRoom:
     def full(self) -> bool:
         return self._full
 
-    def put(self, work: SourceRecord) -> None:
+    def put(self, record: SourceRecord) -> None:
         """Never blocks. When full it holds the partitions back, but still accepts records already
         fetched."""
-        entry = (work.not_before, work.tp.partition, work.offset, work)
+        entry = (record.not_before, record.tp.partition, record.offset, record)
         heapq.heappush(self._waiting, entry)
-        self._bytes += work.size
+        self._bytes += record.size
         if self._fills(1.0):
             self._full = True
-            # Repeated each time: Faust goes on reading by itself once its own queue is empty.
+            # Repeated each time: Faust goes on reading by itself once its own queue is empty
+            # (test_faust_consumer.py).
             self._hold(True)
         if self._looking is None:
             self._looking = asyncio.create_task(self._look(), name="waiting-room")
             self._looking.add_done_callback(self._ended)
 
-    def settled(self) -> None:
+    def ended(self) -> None:
         """An admitted record was decided, or left to the next owner: another may be admitted."""
         self._doors.release()
 
@@ -87,12 +92,12 @@ class WaitingRoom:
         while True:
             while self._waiting and self._waiting[0][0] <= self._clock.time():
                 await self._doors.acquire()
-                work = heapq.heappop(self._waiting)[-1]
-                self._bytes -= work.size
-                if self._full and not self._fills(0.5):
+                record = heapq.heappop(self._waiting)[-1]
+                self._bytes -= record.size
+                if self._full and not self._fills(ROOM_AGAIN):
                     self._full = False
                     self._hold(False)
-                await self._admit(work)
+                await self._admit(record)
             await self._clock.sleep(LOOK_SECONDS)
 
     def _fills(self, share: float) -> bool:

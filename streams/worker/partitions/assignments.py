@@ -18,7 +18,7 @@ from streams.worker.partitions.starting_point import Start
 log = logging.getLogger(__name__)
 
 
-class AssignmentListener(Protocol):
+class AssignmentObserver(Protocol):
     """Works on the partitions while they are ours."""
 
     def begin_assignment(self, assignment: Assignment) -> None:
@@ -45,14 +45,14 @@ class Assignments:
         self._events = events
         self._session_alive = session_alive
         self._fence = fence
-        self._listeners: list[AssignmentListener] = []
+        self._observers: list[AssignmentObserver] = []
         self._current: Assignment | None = None
         self._drained: Assignment | None = None
         self._begun = 0
 
-    def add_listener(self, listener: AssignmentListener) -> None:
-        """Tell the listener of each assignment from now on."""
-        self._listeners.append(listener)
+    def add_observer(self, observer: AssignmentObserver) -> None:
+        """Call the observer with each assignment from now on."""
+        self._observers.append(observer)
 
     @property
     def current(self) -> Assignment | None:
@@ -107,8 +107,8 @@ class Assignments:
             session_alive=self._session_alive,
             on_revoked=self._fence,
         )
-        for listener in self._listeners:
-            listener.begin_assignment(assignment)
+        for observer in self._observers:
+            observer.begin_assignment(assignment)
         self._current = assignment
         self._begun += 1
         return assignment
@@ -120,12 +120,12 @@ class Assignments:
         if assignment is None or assignment.revoked:
             return
         try:
-            for listener in self._listeners:
-                await listener.end_assignment(assignment)
+            for observer in self._observers:
+                await observer.end_assignment(assignment)
             self._drained = assignment
             if not await commit() and (untaken := assignment.uncommitted()):
                 log.warning(
-                    "Kafka did not take the last offsets: what was told since is told again",
+                    "Kafka did not take the last offsets: the outcomes since are published again",
                     extra={"generation": assignment.generation, "partitions": len(untaken)},
                 )
         finally:

@@ -28,7 +28,7 @@ class NoReadOffsets(dict[TP, int | None]):
     """Faust's memory of read offsets, which ignores source topics.
 
     Faust may write a read offset after its partition was revoked. The first records of the next
-    assignment would then be dropped as already read.
+    assignment would then be dropped as already read (shown by test_faust_consumer.py).
     """
 
     def __init__(self, is_source: Callable[[TP], bool]) -> None:

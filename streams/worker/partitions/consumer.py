@@ -12,11 +12,16 @@ in between as acknowledged. So nothing of its bookkeeping of source records is u
   frontier, which starts at the committed offset, checks the records delivered and computes the
   offsets to commit;
 * a log that was cut ends the worker, once the offset where the next start goes on is committed:
-  aiokafka would read such a log from its beginning without a word;
-* a commit is never taken for done because another one is under way;
+  aiokafka would read such a log from its beginning, with no more than a line at INFO
+  (tests/unit/libraries/test_aiokafka.py);
+* a commit waits for the one under way, and is then made (Faust reports it as done without it);
 * resuming a flow that is not suspended clears no queue (``bookkeeping``);
 * a batch that can not be read is reported with its place, and raises nothing
   (``streams.kafka.fetching``).
+
+Each of Faust's habits named here is shown by a test in tests/unit/libraries/test_faust_consumer.py.
+Others have reported them: faust-streaming/faust#216 and #221 (a batch from before the seek), #596
+(queues cleared with records in them), #606 (a commit past an unfinished record).
 """
 
 from __future__ import annotations
@@ -43,13 +48,13 @@ from streams.worker.partitions.collaborators import JoinedGroup, RestoredTable, 
 from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
-from streams.worker.partitions.source_thread import TELL_SECONDS, SourceThread
+from streams.worker.partitions.source_thread import RANGE_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
 log = logging.getLogger(__name__)
 
-# How long a fetch may take. A seek waits for the fetch under way, and Faust's own second would
-# lengthen every rebalance by it.
+# How long a fetch may take. A seek waits for the fetch under way, and Faust's own second
+# (test_faust_consumer.py) would lengthen every rebalance by it.
 FETCH_WAIT_SECONDS = 0.25
 
 # How often the worker looks for a log that was cut although no record has shown it.
@@ -87,11 +92,11 @@ class SourceConsumer(driver.Consumer):
         return self.app.membership.lost or self._thread.fatal_error()
 
     def behind(self, tp: TP) -> int:
-        """Offsets that the broker has told of and that were not fetched yet."""
+        """Offsets that the broker has reported and that were not fetched yet."""
         return self._thread.behind(tp)
 
     def end(self, tp: TP) -> int | None:
-        """The end of the partition, as the broker told it last; None before that."""
+        """The end of the partition, as the broker reported it last; None before that."""
         return self._thread.end(tp)
 
     def hold_back(self, tps: Collection[TP], held: bool) -> None:
@@ -158,8 +163,8 @@ class SourceConsumer(driver.Consumer):
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek to where the restoration of the table begins, while no fetch is under way.
 
-        Faust would seek to the last offset applied, wait for ever for records that retention has
-        deleted, and drop the first record after the seek.
+        Faust would seek to the last offset applied (test_faust_consumer.py), and might wait for
+        ever for records that retention has deleted (faust-streaming/faust#155, #597, #651).
         """
         async with self._fetching:
             try:
@@ -170,6 +175,8 @@ class SourceConsumer(driver.Consumer):
                 raise ServiceStopped from None
             await super().seek_wait({tp: offset + 1 for tp, offset in applied.items()})
             for tp in applied:
+                # With a read offset of an earlier assignment, Faust would drop changelog records
+                # below it as read already.
                 self._read_offset.pop(tp, None)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
@@ -230,7 +237,7 @@ class SourceConsumer(driver.Consumer):
         """
         self._awaiting_seek = True
         try:
-            kept = await asyncio.wait_for(self._thread.kept(self._expected), TELL_SECONDS)
+            kept = await asyncio.wait_for(self._thread.kept(self._expected), RANGE_SECONDS)
         except (TimeoutError, aiokafka.errors.KafkaError) as failure:
             log.warning(
                 "a log was cut, and what the broker has of it is not to be had yet",
@@ -259,7 +266,8 @@ class SourceConsumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Do nothing. Faust takes a partition that is held back for one that hangs, and logs that
-        every other second. The watchdog reports records that wait while nothing moves."""
+        again and again (as in faust-streaming/faust#602). The watchdog reports records that wait
+        while nothing moves."""
 
     async def wait_empty(self) -> None:
         """Give the partitions up in good order: drain, commit, and revoke, so that no effect

@@ -1,4 +1,4 @@
-"""Observes aiokafka's coordinator, which has no public way to tell what it learns from heartbeats
+"""Observes aiokafka's coordinator, which has no public way to report what it learns from heartbeats
 and joins: four of its private methods are replaced."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from aiokafka.protocol.group import SyncGroupRequest
 from streams.worker.partitions.membership import Membership
 
 
-def listen(coordinator: Any, membership: Membership) -> None:
+def observe(coordinator: Any, membership: Membership) -> None:
     """Make aiokafka's coordinator report to ``membership`` what it learns of our place in the
     group."""
     heartbeat, reset = coordinator._do_heartbeat, coordinator.reset_generation

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from enum import Enum, auto
 
 
-class Taken(Enum):
+class Arrival(Enum):
     """How the next offset from the broker relates to the frontier."""
 
     NEXT = auto()
@@ -63,19 +63,19 @@ class Frontier:
         self._begun = max(self._begun, offset)
 
     def owes(self, offset: int) -> bool:
-        """Whether a later record is being worked on or finished. The committed offset stays below
-        it until this one is finished, and the next owner would do the later one again."""
+        """Whether a higher offset was begun. If this one were left unfinished, the next owner would
+        do the higher one again."""
         return offset < self._begun
 
-    def take_up(self, offset: int) -> Taken:
+    def take_up(self, offset: int) -> Arrival:
         """Offer the next record's offset."""
         if offset < self._expected:
-            return Taken.REPEATED
+            return Arrival.REPEATED
         if offset > self._expected:
-            return Taken.HOLE
+            return Arrival.HOLE
         self._unfinished[offset] = None
         self._expected = offset + 1
-        return Taken.NEXT
+        return Arrival.NEXT
 
     def skip_to(self, offset: int) -> None:
         """Pass offsets that the broker itself says hold no record (compaction, markers, retention).

@@ -22,15 +22,15 @@ from streams.kafka.settings import KafkaSettings
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
-from streams.worker.partitions.coordinator import leave, listen
+from streams.worker.partitions.coordinator import leave, observe
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
-# How long a broker may hold a fetch for which it has no records. Faust asks for 1.5 s; the embedded
-# broker then waits for all of it even when records come, which would delay each of them by half of
-# it.
+# How long a broker may hold a fetch for which it has no records. Faust asks for 1.5 s
+# (test_faust_consumer.py); the embedded broker then waits for all of it even when records come
+# (test_librdkafka.py), which would delay each of them by half of it.
 EMPTY_FETCH_MS = 100
 
 # How long the broker may take to confirm that we leave, when the process hangs on its way out.
@@ -69,7 +69,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._fetch_max_wait_ms = EMPTY_FETCH_MS
-        listen(consumer._coordinator, self.app.membership)
+        observe(consumer._coordinator, self.app.membership)
         read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
         renew_password(consumer._client, self.app.kafka_settings)
@@ -96,7 +96,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         consumer.unreadable = consumer.unreadable or UnreadableRecords(line)
 
     def fatal_error(self) -> str | None:
-        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle."""
+        """Why aiokafka's coordinator has given up, or None. It would only log a line and idle:
+        tests/kafka/test_worker_ends.py has two such cases."""
         if self._consumer is None:
             return None
         coordinator = self._consumer._coordinator
@@ -107,8 +108,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         task = coordinator._coordination_task
         if task.done() and not coordinator._closing.done():
             failure = None if task.cancelled() else task.exception()
-            told = f": {in_words(failure)}" if failure is not None else ""
-            return f"the group coordination task has ended{told}"
+            because = f": {in_words(failure)}" if failure is not None else ""
+            return f"the group coordination task has ended{because}"
         return None
 
     async def leave_group(self) -> None:
@@ -126,7 +127,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
             log.warning("the group was not told in time: it waits for the end of our session")
 
     def behind(self, tp: TP) -> int:
-        """Offsets between our fetch position and the end that the broker told us last.
+        """Offsets between our fetch position and the end that the broker reported last.
 
         The position also passes transaction markers, for which no record ever comes.
         """
@@ -137,7 +138,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         return max(0, behind)
 
     def end(self, tp: TP) -> int | None:
-        """The end of the partition that the broker told us last; None while it has not."""
+        """The end of the partition that the broker reported last; None while it has not."""
         state = self._state(tp)
         return None if state is None else state.highwater
 

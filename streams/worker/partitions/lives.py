@@ -41,8 +41,8 @@ class Lives:
             tp: starting_point(each, self._ids.get(tp.topic, ""), now) for tp, each in found.items()
         }
         for tp, start in sorted(starts.items()):
-            self._tell(tp, found[tp], start)
-        self._tell_unsigned({tp: at for tp, at in starts.items() if at.notice is Notice.UNSIGNED})
+            self._log_start(tp, found[tp], start)
+        self._log_unsigned({tp: at for tp, at in starts.items() if at.notice is Notice.UNSIGNED})
         return starts
 
     async def cut(self, tp: TP, stood: int, kept: OffsetRange) -> tuple[Start, LogCut]:
@@ -74,7 +74,7 @@ class Lives:
                 extra={"error": str(failure)},
             )
 
-    def _tell(self, tp: TP, found: Found, start: Start) -> None:
+    def _log_start(self, tp: TP, found: Found, start: Start) -> None:
         facts = {
             "topic": tp.topic,
             "partition": tp.partition,
@@ -107,7 +107,7 @@ class Lives:
                 extra=facts | {"gone": gone},
             )
 
-    def _tell_unsigned(self, starts: Mapping[TP, Start]) -> None:
+    def _log_unsigned(self, starts: Mapping[TP, Start]) -> None:
         if starts:
             log.warning(
                 "committed offsets that no worker of this release has set: an older release, or "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from streams.worker.health.fitness import Session
+from streams.worker.health.kafka_faults import Session
 
 
 class Membership:
@@ -34,8 +34,9 @@ class Membership:
         that proves nothing.
 
         A broker that has just become the coordinator and still loads the group accepts every
-        heartbeat, also that of a member that was removed before. While the session since the last
-        answer that counted lasts, no member was removed; after that only a join is proof.
+        heartbeat, also that of a member that was removed before (Kafka's own source:
+        GroupCoordinatorService.heartbeat). So an answer counts only within one session time-out of
+        the last one that counted: until then no member is removed. Later, only a join is proof.
         """
         if not self._alive_at(sent_at):
             return False
@@ -44,8 +45,8 @@ class Membership:
 
     def member_reset(self) -> None:
         """The broker no longer knows this member. A dynamic member joins again; so does a static
-        one whose session ran out. Otherwise another process has joined with the same instance
-        id."""
+        one whose session ran out. Otherwise another process has joined with the same instance id
+        (KIP-345; tests/kafka/test_worker_ends.py)."""
         if self._static and self.session_alive():
             self.lost = (
                 "another process joined the group with the same WORKER_INSTANCE_ID; give each "

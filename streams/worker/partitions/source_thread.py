@@ -18,8 +18,8 @@ from streams.worker.partitions.starting_point import Found
 log = logging.getLogger(__name__)
 
 # How long an assignment waits for the beginning and end of all partitions. A partition that has no
-# leader does not tell, and must not keep the others from being read.
-TELL_SECONDS = 10.0
+# leader does not answer, and must not keep the others from being read.
+RANGE_SECONDS = 10.0
 
 # How long an assignment waits for the commit of the offsets that were put right. If that fails, the
 # next start puts them right again.
@@ -37,7 +37,7 @@ class SourceThread(GroupThread):
         commit = consumer.commit
 
         async def commit_with_lives(offsets: Mapping[Any, Any]) -> None:
-            # Faust's driver leaves the metadata empty.
+            # Faust's driver leaves the metadata empty (test_faust_consumer.py).
             await commit(
                 {
                     at: aiokafka.structs.OffsetAndMetadata(
@@ -53,11 +53,11 @@ class SourceThread(GroupThread):
         """The committed offset of each partition, and what the broker has of the partition."""
         committed = await self.call_thread(self._committed, list(tps))
         try:
-            kept = await asyncio.wait_for(self.kept(committed), TELL_SECONDS)
+            kept = await asyncio.wait_for(self.kept(committed), RANGE_SECONDS)
         except (TimeoutError, aiokafka.errors.KafkaError) as failure:
             log.warning(
-                "not every partition tells where it begins and ends: committed offsets are taken "
-                "as they are",
+                "where it begins and ends is not known of every partition: committed offsets are "
+                "taken as they are",
                 extra={"error": repr(failure)},
             )
             kept = {tp: OffsetRange(at, at) for tp, (at, _) in committed.items() if at is not None}
@@ -100,9 +100,9 @@ class SourceThread(GroupThread):
         answer = await self._ensure_consumer()._coordinator.fetch_committed_offsets(
             [aiokafka.TopicPartition(tp.topic, tp.partition) for tp in tps]
         )
-        told = {
+        committed_offsets = {
             TP(at.topic, at.partition): (committed.offset, committed.metadata or "")
             for at, committed in answer.items()
             if committed.offset >= 0
         }
-        return {tp: told.get(tp, (None, "")) for tp in tps}
+        return {tp: committed_offsets.get(tp, (None, "")) for tp in tps}

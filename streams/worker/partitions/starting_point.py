@@ -2,9 +2,10 @@
 
 A committed offset means something only in the log that it was committed for. Topics are deleted and
 made anew under their old name, logs lose their tail in an unclean election, retention deletes what
-nobody has read, and people set offsets by hand. aiokafka then resets the position silently, and
-records below the committed offset would pass for repeats. So the committed offset is compared here
-with what the broker has.
+nobody has read, and people set offsets by hand. aiokafka then resets the position with no more than
+a line at INFO, and knows no leader epochs (KIP-320) by which a log that was cut could be noticed
+(tests/unit/libraries/test_aiokafka.py); records below the committed offset would pass for repeats.
+So the committed offset is compared here with what the broker has.
 
 A *life* names the log that offsets refer to: the topic's id, and ``@<epoch ms>`` behind it when the
 log was cut at that time. It is in the metadata of each offset that a worker commits. Offsets of
@@ -19,8 +20,8 @@ from enum import Enum, auto
 
 from streams.core.records import CUT
 
-# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _, librdkafka with + and /.
-# Anything else in the metadata is not a worker's.
+# A topic's id is 16 bytes in base64: Kafka's tools write it with - and _ (apache/kafka#11901),
+# librdkafka with + and / (test_librdkafka.py). Anything else in the metadata is not a worker's.
 _LIFE = re.compile(r"(?P<topic>[A-Za-z0-9_+/-]{22})?(@\d{1,19})?", re.ASCII)
 
 
@@ -29,7 +30,7 @@ _END_OF_TIME = 10**19
 
 
 class Notice(Enum):
-    """What an operator has to be told about the place where a partition starts."""
+    """What an operator has to know about the place where a partition starts."""
 
     CUT = auto()
     """Committed past the end: the log has lost its tail, or the offset was set wrongly."""
@@ -43,7 +44,7 @@ class Notice(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the broker tells of one partition. ``committed``: None where nothing is. ``metadata``:
+    """What the broker says of one partition. ``committed``: None where nothing is. ``metadata``:
     what was committed with the offset. ``end``: the offset that the next record will get."""
 
     committed: int | None
@@ -64,7 +65,7 @@ class Start:
 def starting_point(found: Found, topic_id: str, now_ms: int) -> Start:
     """Where to go on, so that no record of this log is passed over without an outcome.
 
-    ``topic_id`` is empty where the broker does not tell it; then nothing is concluded from it.
+    ``topic_id`` is empty where the broker does not say it; then nothing is concluded from it.
     """
     if found.committed is None:
         return Start(found.beginning, topic_id)

@@ -22,7 +22,7 @@ ORIGIN = "origin.json"
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """The ids of the cluster and of the changelog topic; empty where the broker does not tell
+    """The ids of the cluster and of the changelog topic; empty where the broker does not say
     them."""
 
     cluster: str = ""

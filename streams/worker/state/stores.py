@@ -26,8 +26,8 @@ from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
 
-# How RocksDB's messages about damaged or missing files begin. Other errors (no space, no right, no
-# descriptors) would not be mended by restoring the store.
+# How RocksDB's messages about damaged or missing files begin (test_private_parts.py). Other errors
+# (no space, no right, no descriptors) would not be mended by restoring the store.
 _DAMAGE = ("Corruption", "IO error: No such file or directory")
 
 # The word in an error at which Faust tries again to open a store that it has just released.
@@ -40,7 +40,7 @@ class InteractionStore(Store):
 
     failure: StoreError | None = None
     """Why the worker can not go on, or None. It is kept because Faust only logs an error in a
-    recovery."""
+    recovery (test_faust_consumer.py)."""
 
     @contextmanager
     def using(self, partition: int) -> Iterator[rocksdict.Rdict]:
@@ -90,7 +90,8 @@ class InteractionStore(Store):
             db: rocksdict.Rdict = super()._open_for_partition(partition)
         except Exception as error:  # rocksdict has no finer one
             if _LOCKED in str(error):
-                raise  # this process had the lock a moment ago: Faust tries again
+                # This process had the lock a moment ago: Faust tries again (test_stores.py).
+                raise
             if not _damaged(error):
                 raise self._failed(partition, error) from error
             self._throw_away(partition, error)

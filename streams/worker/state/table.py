@@ -26,9 +26,9 @@ from streams.worker.state.stores import InteractionStore, StoredTable
 
 TABLE_NAME = "interactions"
 
-# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's
-# store; with a dozen partitions a worker would grow until it is killed. Blocks that are not in this
-# cache may still be in the operating system's.
+# Faust's defaults are a 2 GiB block cache and three 64 MiB write buffers for each partition's store
+# (test_faust_app.py); with a dozen partitions a worker would grow until it is killed. Blocks that
+# are not in this cache may still be in the operating system's.
 BLOCK_CACHE_BYTES = 1 << 20
 WRITE_BUFFER_BYTES = 2 << 20
 WRITE_BUFFERS = 2
@@ -52,7 +52,7 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
         key_type=bytes,
         value_type=bytes,
         partitions=partitions,
-        # A fresh dict: Faust's store takes entries out of the one it is given.
+        # A fresh dict: Faust's store takes entries out of the one it is given (test_faust_app.py).
         options={
             "block_cache_size": BLOCK_CACHE_BYTES,
             "write_buffer_size": WRITE_BUFFER_BYTES,
@@ -115,8 +115,8 @@ class InteractionTable:
             self.changelog, key=key, value=value, headers=assignment.headers, partition=partition
         )
         acknowledged = await self._publisher.enqueue(message)
-        # Shielded: a lane abandoned here must not leave its value out of the store, below a later
-        # offset.
+        # Shielded: the value must reach the store even if the lane is abandoned here. A later write
+        # would move the store's offset past a value that it lacks.
         await asyncio.shield(self._apply(assignment, key, value, acknowledged))
 
     async def sweep(self, assignment: Assignment, partition: int) -> int:
@@ -146,7 +146,7 @@ class InteractionTable:
         return forgotten
 
     def disown(self) -> None:
-        """The partitions were revoked: their sizes are no longer ours to tell."""
+        """The partitions were revoked: their sizes are no longer ours to report."""
         self._sizes.clear()
 
     async def _apply(

@@ -110,7 +110,7 @@ HOSTILE: list[tuple[str, bytes, int, str | None]] = [
 async def test_hostile_input_has_its_answer_and_the_next_good_event_goes_through(
     settings: Settings,
 ) -> None:
-    buried, taken = [], []
+    dead, accepted = [], []
     async with bridge_on(settings) as url:
         await until_ready(url)
         for name, body, expected, field in HOSTILE:
@@ -120,15 +120,15 @@ async def test_hostile_input_has_its_answer_and_the_next_good_event_goes_through
                 assert answer.keys() == {"error", "field"}, name
                 assert answer["error"], name
                 assert answer["field"] == field, (name, answer)
-                buried.append(body)
+                dead.append(body)
             elif status == 200:
                 assert answer["status"] == "accepted", name
-                taken.append(body)
-            good = event("good", sequenceId=len(taken))
+                accepted.append(body)
+            good = event("good", sequenceId=len(accepted))
             assert (await post(url, good))[0] == 200, f"after {name}"
-            taken.append(good)
-        assert sorted(await dead_letters(settings)) == sorted(buried)
-        assert sorted(await events(settings)) == sorted(taken)
+            accepted.append(good)
+        assert sorted(await dead_letters(settings)) == sorted(dead)
+        assert sorted(await events(settings)) == sorted(accepted)
 
 
 async def test_400_after_the_dead_letter_with_the_contracts_headers(settings: Settings) -> None:
@@ -161,8 +161,8 @@ async def test_the_dead_letter_of_a_refused_event_has_its_interactions_key(
         await until_ready(url)
         for body in refused:
             assert (await post(url, body))[0] == 400
-        buried = await records(settings, settings.topics.dead_letters)
-    assert {record.value: record.key for record in buried} == refused
+        dead = await records(settings, settings.topics.dead_letters)
+    assert {record.value: record.key for record in dead} == refused
 
 
 async def test_401_without_one_of_the_keys(make_settings: Callable[..., Settings]) -> None:

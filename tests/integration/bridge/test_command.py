@@ -161,9 +161,9 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(
     assert "s3cret" not in bridge.output
 
 
-def test_a_taken_port_is_named(start: Start) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+def test_a_port_in_use_is_named(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
         bridge = start(BRIDGE_PORT=port)
         assert bridge.wait(20) == 2
     assert f"cannot listen on 127.0.0.1 port {port}" in bridge.output

@@ -1,4 +1,4 @@
-"""What is posted to another path or by another method EventBridge drops: it is counted and told."""
+"""What is posted elsewhere or by another method EventBridge drops: it is counted and refused."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_slashes_around_the_path_make_no_difference(target: str) -> None:
         "POST /%ff%00",
     ],
 )
-async def test_another_path_is_counted_and_told_where_to_go(
+async def test_another_path_is_counted_and_the_right_one_is_named(
     line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(Limits()) as scene:
@@ -99,7 +99,7 @@ async def test_another_path_is_counted_and_told_where_to_go(
         ("POST /metrics", "GET, HEAD"),
     ],
 )
-async def test_another_method_is_counted_and_told_which(
+async def test_another_method_is_counted_and_the_right_ones_are_named(
     line: str, allowed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(Limits()) as scene:

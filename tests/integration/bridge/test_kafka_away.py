@@ -1,4 +1,4 @@
-"""What a sender and an operator are told while Kafka does not answer, and after it does again."""
+"""What a sender and an operator see while Kafka does not answer, and after it does again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_503_while_kafka_is_frozen_then_good_again(
         assert (await post(url, event()))[0] == 200
         freezable_broker.send(signal.SIGSTOP)
         try:
-            # A body that is no event is not told so before it is in dead-letters.
+            # A body that is no event is not refused before it is in dead-letters.
             await asyncio.gather(*(refused(url, body) for body in (event(), event("i-2"), b"no")))
             status, answer = await get(f"{url}/readyz")
             assert (status, answer["status"]) == (503, "not ready")

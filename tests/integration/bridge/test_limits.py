@@ -93,7 +93,7 @@ async def test_a_compressed_body_is_never_taken_for_what_it_unpacks_to() -> None
         assert scene.publisher.values == [body]
 
 
-async def test_a_chunked_body_within_the_limit_is_taken() -> None:
+async def test_a_chunked_body_within_the_limit_is_accepted() -> None:
     async with serving(Limits()) as scene, scene.connected() as (reader, writer):
         scene.publisher.gate.set()
         body = event()

@@ -111,27 +111,27 @@ def test_dead_letters_of_whatever_kind_are_listed_shown_and_passed_over(
     put(settings, topics.retries, {"key": b"", "headers": [("retry.source.topic", None)]})
 
     listed = command(settings, tmp_path, "dead-letters", "list")
-    told = command(settings, tmp_path, "dead-letters", "list", "--json")
+    as_json = command(settings, tmp_path, "dead-letters", "list", "--json")
     refused = command(settings, tmp_path, "dead-letters", "list", "--interaction", "call-17")
     shown = [command(settings, tmp_path, "dead-letters", "show", str(at)) for at in range(6)]
     redriven = command(settings, tmp_path, "dead-letters", "redrive")
 
-    for done in (listed, told, refused, *shown, redriven):
+    for done in (listed, as_json, refused, *shown, redriven):
         assert done.returncode == 0, done.stderr
         fit(done.stdout)
         assert b"Traceback" not in done.stderr
     assert [line.split()[0] for line in fit(listed.stdout)[1:7]] == list("012345")
-    assert [json.loads(line)["now"] for line in fit(told.stdout)] == [
+    assert [json.loads(line)["now"] for line in fit(as_json.stdout)] == [
         *("no event", "no event", "no source", "no source", "open", "no event")
     ]
     assert "call-17" in fit(refused.stdout)[1]
     assert "dlq.reason: -" in fit(shown[0].stdout)
     assert "dlq.reason: �[31mX" in fit(shown[1].stdout)
-    assert fit(redriven.stdout) == ["sent back: 0/4 good (�[31mX)"]
+    assert fit(redriven.stdout) == ["redriven: 0/4 good (�[31mX)"]
     left = fit(redriven.stderr)
     assert "left: 0/2 lost: its headers name no record that can be in events" in left
     assert "left: 0/3 far: its headers name no record that can be in events" in left
-    assert left[-1] == "1 sent back"
+    assert left[-1] == "1 redriven"
 
 
 @pytest.mark.timeout(180)
@@ -160,19 +160,19 @@ def test_outcomes_and_events_that_can_not_be_read_are_named_beside_those_that_ca
     put(settings, topics.events, *nasty, {"key": b"good", "value": event("good")})
 
     table = command(settings, tmp_path, "outcomes")
-    told = command(settings, tmp_path, "outcomes", "--json")
+    as_json = command(settings, tmp_path, "outcomes", "--json")
     of_none = command(settings, tmp_path, "outcomes", "--interaction", "call-17")
     replay = ["replay", "--from", "1900-01-01T00:00:00Z", "--dry-run"]
     replayed = command(replaying, tmp_path, *replay)
 
-    for done in (table, told, of_none, replayed):
+    for done in (table, as_json, of_none, replayed):
         assert done.returncode == 0, done.stderr
         fit(done.stdout)
         assert b"Traceback" not in done.stderr
     assert len(fit(table.stdout)) == 1 + len(CODECS)
     names = [f"{topics.outcomes}/0/{len(CODECS) + at} is no outcome" for at in range(4)]
     assert [line.partition(",")[0] for line in fit(table.stderr)] == names
-    objects = [json.loads(line) for line in fit(told.stdout)]
+    objects = [json.loads(line) for line in fit(as_json.stdout)]
     assert objects[: len(CODECS)] == [EXAMPLE] * len(CODECS)
     assert [(each["offset"], "unreadable" in each) for each in objects[len(CODECS) :]] == [
         (len(CODECS) + at, True) for at in range(4)

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_its_first_line_says_where_it_is_until_it_is_told_to_leave(number: signal.Signals) -> None:
+def test_its_first_line_says_where_it_is_until_it_is_stopped(number: signal.Signals) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "streams", "broker"],
         stdout=subprocess.PIPE,

@@ -39,7 +39,7 @@ def letter(settings: Settings, name: str, of: int, **changes: Any) -> DeadLetter
     return DeadLetter(**written | changes)
 
 
-def bury(settings: Settings, *letters: DeadLetter) -> None:
+def publish(settings: Settings, *letters: DeadLetter) -> None:
     async def send() -> None:
         publisher = KafkaPublisher(settings.kafka, client_id="test")
         await publisher.start()
@@ -65,11 +65,9 @@ def said(output: Output, *args: str) -> list[str]:
     return output.readouterr().out.splitlines()
 
 
-def test_what_is_open_can_be_told_from_what_was_sent_back(
-    settings: Settings, capsys: Output
-) -> None:
+def test_what_is_open_differs_from_what_was_redriven(settings: Settings, capsys: Output) -> None:
     garbage = letter(settings, "garbage", 9, value=b"\xff", reason=Reason.MALFORMED)
-    bury(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
+    publish(settings, letter(settings, "first", 1), letter(settings, "second", 2), garbage)
     listed = said(capsys, *LIST)
     assert listed[-2:] == ["       2  forbidden", "       1  malformed-event"]
 
@@ -77,10 +75,10 @@ def test_what_is_open_can_be_told_from_what_was_sent_back(
 
     heading, *lines, forbidden, malformed = said(capsys, *LIST)
     at = heading.index("NOW")
-    assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "sent back"]
+    assert sorted(line[at : at + 9] for line in lines) == ["no event ", "open     ", "redriven "]
     assert (forbidden, malformed) == ("       2  forbidden, 1 open", "       1  malformed-event")
-    told = [json.loads(line) for line in said(capsys, *LIST, "--json")]
-    assert {each["key"]: each["open"] for each in told} == {
+    rows = [json.loads(line) for line in said(capsys, *LIST, "--json")]
+    assert {each["key"]: each["open"] for each in rows} == {
         "first": False,
         "second": True,
         "garbage": True,
@@ -95,9 +93,9 @@ def test_what_is_open_can_be_told_from_what_was_sent_back(
 def test_what_dies_again_is_open_again_and_the_letter_before_it_is_not(
     settings: Settings, capsys: Output
 ) -> None:
-    bury(settings, letter(settings, "call", 1))
+    publish(settings, letter(settings, "call", 1))
     said(capsys, *REDRIVE)
-    bury(settings, letter(settings, "call", 1, redriven=1))
+    publish(settings, letter(settings, "call", 1, redriven=1))
 
     _, before, again, count = said(capsys, *LIST)
 
@@ -107,15 +105,15 @@ def test_what_dies_again_is_open_again_and_the_letter_before_it_is_not(
     assert len(said(capsys, *REDRIVE, "--dry-run")) == 1
 
 
-def test_a_long_key_or_message_breaks_no_table_and_is_told_whole_elsewhere(
+def test_a_long_key_or_message_breaks_no_table_and_is_shown_whole_elsewhere(
     settings: Settings, capsys: Output
 ) -> None:
     key, message = b"k" * 2000, "m" * 500
-    bury(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
+    publish(settings, letter(settings, "long", 1, key=key, value=b"\xff", message=message))
 
     heading, line, _ = said(capsys, *LIST)
-    (told,) = said(capsys, *LIST, "--json")
-    place = json.loads(told)
+    (row,) = said(capsys, *LIST, "--json")
+    place = json.loads(row)
     shown = said(
         capsys, "dead-letters", "show", str(place["offset"]), "--partition", str(place["partition"])
     )
@@ -130,9 +128,9 @@ def test_a_long_key_or_message_breaks_no_table_and_is_told_whole_elsewhere(
 def test_bytes_that_can_not_be_written_are_said_in_one_line(
     settings: Settings, capsys: Output, tmp_path: Path
 ) -> None:
-    bury(settings, letter(settings, "call", 1))
-    (told,) = said(capsys, *LIST, "--json")
-    at = [str(json.loads(told)["offset"]), "--partition", str(json.loads(told)["partition"])]
+    publish(settings, letter(settings, "call", 1))
+    (row,) = said(capsys, *LIST, "--json")
+    at = [str(json.loads(row)["offset"]), "--partition", str(json.loads(row)["partition"])]
     nowhere = tmp_path / "nowhere" / "bytes"
 
     assert run(["dead-letters", "show", *at, "--bytes", str(nowhere)]) == 1

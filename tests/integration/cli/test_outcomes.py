@@ -86,7 +86,7 @@ def test_one_interaction_is_read_in_order_from_its_partition_alone(
     assert capsys.readouterr().out.splitlines() == own
 
 
-def test_lines_are_aligned_and_tell_what_was_decided(settings: Settings, capsys: Output) -> None:
+def test_lines_are_aligned_and_say_what_was_decided(settings: Settings, capsys: Output) -> None:
     publish(settings, *OUTCOMES)
     assert run(["outcomes"]) == 0
     out, err = capsys.readouterr()
@@ -171,9 +171,7 @@ def test_follow_goes_on_until_a_signal_ends_it_cleanly(
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_whoever_has_read_enough_is_told_nothing_more(
-    settings: Settings, options: list[str]
-) -> None:
+def test_whoever_has_read_enough_gets_no_error(settings: Settings, options: list[str]) -> None:
     publish(settings, OUTCOMES[0])
     with following(*options) as process:
         assert process.stdout is not None

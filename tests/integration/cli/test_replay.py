@@ -95,13 +95,13 @@ async def states(url: str, names: Sequence[str]) -> Mapping[str, Any]:
 
 
 async def decisions(centre: Journey) -> dict[str, list[str]]:
-    """Those of each interaction, in their order; what was told twice counts once."""
-    told: dict[str, dict[str, str]] = {}
+    """Those of each interaction, in their order; what was published twice counts once."""
+    published: dict[str, dict[str, str]] = {}
     for each in await read_all(centre.settings, centre.settings.topics.outcomes):
         outcome = json.loads(each.value or b"")
         decided = f"{outcome['decision']} {outcome['reason']}"
-        told.setdefault(outcome["interactionId"], {})[outcome["outcomeId"]] = decided
-    return {name: list(each.values()) for name, each in told.items()}
+        published.setdefault(outcome["interactionId"], {})[outcome["outcomeId"]] = decided
+    return {name: list(each.values()) for name, each in published.items()}
 
 
 @pytest.mark.kafka  # a long way to go: not for every `make test`
@@ -120,7 +120,7 @@ async def test_a_threshold_was_too_high(
 
         async def live_offsets() -> Mapping[int, int]:
             if not isinstance(broker, RunningKafka):
-                return {}  # the embedded broker does not tell them
+                return {}  # the embedded broker does not give them
             found = await committed(mended, mended.topics.events)
             assert sum(found.values()) == LONG + SHORT + CHATS
             return found
@@ -132,7 +132,7 @@ async def test_a_threshold_was_too_high(
             await worker.ready()
             await centre.send([event(name) for name in longer + short])
             await centre.send([event(name, "chat") for name in chats])
-            await centre.all_told(60)
+            await centre.all_published(60)
             assert worker.terminate() == 0, worker.output[-4000:]
 
             worker = started["after"]
@@ -147,7 +147,7 @@ async def test_a_threshold_was_too_high(
             assert {each["now"]["decision"] for each in would} == {"would-patch"}
             assert {each["now"]["dispositionCodeId"] for each in would} == {CODE}
             assert f"{LONG + SHORT + CHATS} events; {LONG + SHORT} calls were over" in said
-            assert "sent back" not in said
+            assert "redriven" not in said
             assert await states(worker.url, longer + short) == table
             assert await live_offsets() == offsets
             assert await read_all(mended, topics.retries) == []
@@ -160,7 +160,7 @@ async def test_a_threshold_was_too_high(
 
             printed = await asyncio.to_thread(kill, mended, tmp_path)
             again, said = await replay(mended, tmp_path)
-            assert f"{len(again):8}  sent back to the workers" in said
+            assert f"{len(again):8}  redriven" in said
             assert printed <= SHORT
             assert len(again) <= SHORT - printed + 1
             await eventually(
@@ -169,17 +169,17 @@ async def test_a_threshold_was_too_high(
                 "all of them have their code",
             )
 
-            async def told_again() -> bool:
+            async def published_again() -> bool:
                 return sum(map(len, (await decisions(centre)).values())) >= LONG + 2 * SHORT + CHATS
 
-            await eventually(told_again, 60, "all of them are told again")
+            await eventually(published_again, 60, "all of them are published again")
             assert (await replay(mended, tmp_path))[0] == []
             assert worker.terminate() == 0, worker.output[-4000:]
-        told = await decisions(centre)
-        assert {tuple(told[name]) for name in short} == {
+        published = await decisions(centre)
+        assert {tuple(published[name]) for name in short} == {
             ("ineligible duration-below-threshold", "patched eligible")
         }
-        assert {tuple(told[name]) for name in longer} == {("patched eligible",)}
+        assert {tuple(published[name]) for name in longer} == {("patched eligible",)}
         applied = {centre.counters[name]["patchesApplied"] for name in longer + short}
         assert applied == {1}
 
@@ -195,7 +195,7 @@ async def test_an_api_that_fails_leaves_it_unknown(
             started["worker"].start()
             await started["worker"].ready()
             await centre.send([event("short")])
-            await centre.all_told(60)
+            await centre.all_published(60)
             centre.simulator.faults.plan(FaultPlan((Rate(1.0, Fault(status=403)),)))
             found, said = await replay(centre.settings, tmp_path, "--dry-run", code=1)
             centre.simulator.faults.outage = Fault(status=401)

@@ -187,7 +187,7 @@ def test_what_ends_the_work_ends_the_program_and_is_nobodys_lost_exception(error
     assert err.endswith("" if "3" in error else "RuntimeError: no\n")
 
 
-def test_what_fails_on_its_way_out_is_told() -> None:
+def test_what_fails_on_its_way_out_is_reported() -> None:
     body = """print('ready', flush=True)
 try:
     await asyncio.sleep(60)

@@ -54,7 +54,7 @@ def no_kafka(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 
 
 def until_imported(process: subprocess.Popen[str], module: str, seconds: float = 60.0) -> None:
-    """Until the process has imported a module, as ``-X importtime`` tells on its stderr."""
+    """Until the process has imported a module, as ``-X importtime`` says on its stderr."""
     assert process.stderr is not None
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -129,7 +129,7 @@ def test_nothing_is_left_behind_by_a_worker_that_waits_for_kafka(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_that_is_told_twice_while_kafka_is_away(tmp_path: Path) -> None:
+def test_a_worker_that_is_stopped_twice_while_kafka_is_away(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         process = command(tmp_path, "worker", **WORKER, KAFKA_BOOTSTRAP_SERVERS=f"{host}:{port}")

@@ -56,7 +56,7 @@ def test_an_env_file_that_can_not_be_read(
     assert SECRET not in done.stderr
 
 
-def test_a_worker_that_has_nothing_is_told_everything_in_one_line(tmp_path: Path) -> None:
+def test_a_worker_that_has_nothing_names_everything_in_one_line(tmp_path: Path) -> None:
     done = run(tmp_path, "worker", OTEL_BSP_SCHEDULE_DELAY="abc", WORKER_PORT="tcp://10.0.0.1:1")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     for variable in (

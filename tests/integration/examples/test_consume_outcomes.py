@@ -71,8 +71,8 @@ def example(settings: Settings, directory: Path, *, group: str) -> Iterator[Path
 
 
 def lines(printed: Path) -> list[tuple[str, str]]:
-    told = [json.loads(line) for line in printed.read_text().splitlines()]
-    return [(each["decision"], each["reason"]) for each in told]
+    printed_lines = [json.loads(line) for line in printed.read_text().splitlines()]
+    return [(each["decision"], each["reason"]) for each in printed_lines]
 
 
 def encoded(outcome: dict[str, object]) -> bytes:
@@ -82,7 +82,7 @@ def encoded(outcome: dict[str, object]) -> bytes:
 EXPECTED = [(each["decision"], each["reason"]) for each in FINAL]
 
 
-async def test_an_outcome_told_again_is_dropped(settings: Settings, tmp_path: Path) -> None:
+async def test_an_outcome_published_again_is_dropped(settings: Settings, tmp_path: Path) -> None:
     twice = [value for each in OUTCOMES for value in (encoded(each), encoded(each))]
     last = encoded(FINAL[0] | {"outcomeId": "the last one", "reason": "the end"})
     await publish(settings, *NO_OUTCOMES, *twice, *map(encoded, OUTCOMES), last)
@@ -107,7 +107,7 @@ async def test_what_was_handled_before_a_restart_is_dropped_when_it_is_read_agai
 
 
 async def is_there(printed: Path, reason: str) -> bool:
-    return any(told == reason for _, told in lines(printed))
+    return any(of == reason for _, of in lines(printed))
 
 
 async def are_remembered(directory: Path, ids: set[str]) -> bool:

@@ -154,7 +154,7 @@ async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> Non
     assert await rig.values() == [b"one", b"two"]
 
 
-async def test_nothing_is_taken_after_the_stop(rig: Rig) -> None:
+async def test_nothing_is_accepted_after_the_stop(rig: Rig) -> None:
     await rig.publisher.stop()
 
     with pytest.raises(PublishError, match="was stopped"):

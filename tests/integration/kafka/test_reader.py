@@ -189,7 +189,7 @@ async def test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read(
         await send(unchecked, place, *batches)
     topic, read = unchecked.topics.outcomes, []
 
-    with pytest.raises(KafkaError) as told:
+    with pytest.raises(KafkaError) as caught:
         async for record in read_topic(unchecked.kafka, topic, range(4)):
             read.append(record.value)
 
@@ -197,13 +197,13 @@ async def test_a_record_that_can_not_be_read_is_named_and_the_rest_is_read(
         value for place in values for value in values[place][: bad.get(place)]
     )
     assert all(
-        f"cannot read {topic}/{place}/{at}: " in str(told.value) for place, at in bad.items()
+        f"cannot read {topic}/{place}/{at}: " in str(caught.value) for place, at in bad.items()
     )
-    assert "kafka-dump-log" in str(told.value)
-    assert str(told.value).isprintable()
+    assert "kafka-dump-log" in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
-async def test_whoever_follows_is_told_at_once_of_what_can_not_be_read(unchecked: Settings) -> None:
+async def test_whoever_follows_hears_at_once_of_what_can_not_be_read(unchecked: Settings) -> None:
     await send(unchecked, 0, of(b"good"), BROKEN["wrong CRC"])
     topic, read = unchecked.topics.outcomes, []
 

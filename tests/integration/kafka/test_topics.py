@@ -24,7 +24,7 @@ def names(settings: Settings) -> set[str]:
     }
 
 
-def test_a_worker_is_told_which_topics_are_missing_and_what_to_run(
+def test_a_worker_says_which_topics_are_missing_and_what_to_run(
     make_settings: MakeSettings,
 ) -> None:
     settings = make_settings()

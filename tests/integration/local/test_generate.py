@@ -102,7 +102,7 @@ async def test_each_interactions_events_arrive_in_order_though_some_are_sent_aga
     assert set(clock.waits) == {1.0}
 
 
-async def test_a_refusal_is_final_and_told_and_the_rest_goes_on() -> None:
+async def test_a_refusal_is_final_and_shown_and_the_rest_goes_on() -> None:
     async def handler(request: web.Request) -> web.Response:
         event = await request.json()
         if event["id"] == EVENTS[3]["id"]:
@@ -303,9 +303,9 @@ def test_simulator_with_the_defaults_knows_what_generate_with_the_defaults_sends
 
 
 async def test_what_the_simulators_help_says_of_its_control_is_true() -> None:
-    told = CliRunner().invoke(simulator, ["--help"]).output
-    examples = re.findall(r"^ *(PUT|POST) (/_simulator/\S+)(?: ({.*}))?$", told, re.M)
-    faults = re.findall(r"{\"(?:timeout|drop|delayMs)\": [^}]+}", told)
+    help_text = CliRunner().invoke(simulator, ["--help"]).output
+    examples = re.findall(r"^ *(PUT|POST) (/_simulator/\S+)(?: ({.*}))?$", help_text, re.M)
+    faults = re.findall(r"{\"(?:timeout|drop|delayMs)\": [^}]+}", help_text)
     async with serving(Simulator([])) as url, aiohttp.ClientSession(url) as session:
         for method, path, body in examples:
             async with session.request(method, path, data=body) as answer:

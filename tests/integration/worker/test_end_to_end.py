@@ -22,11 +22,11 @@ async def test_every_event_gets_the_outcome_that_the_model_gives(
             worker.start()
             await worker.ready()
             await centre.send(events)
-            await centre.all_told(60)
+            await centre.all_published(60)
             decided = await centre.judge()
             assert len({decision for decision, _, _ in decided}) >= 4, decided
             centre.assert_no_call_wasted()
-            await assert_endpoint_tells(worker.url, events)
+            await assert_endpoint_answers(worker.url, events)
             assert worker.terminate() == 0, worker.output
 
 
@@ -42,23 +42,23 @@ async def test_an_interaction_is_forgotten_after_its_ttl(
             await worker.ready()
             once = [events[0]]
             await centre.send(once)
-            await centre.all_told(30)
+            await centre.all_published(30)
 
             async def kept(number: int) -> bool:
                 return f"genesys_streams_state_interactions {number}.0" in await page(worker.url)
 
-            # Told comes before kept: none is there also when none is there yet.
+            # Published comes before kept: none is there also when none is there yet.
             await eventually(lambda: kept(1), 30, "the interaction is kept")
             await eventually(lambda: kept(0), 30, "the interaction is forgotten")
             await centre.send(once)
-            await centre.all_told(30)
-            told = [
+            await centre.all_published(30)
+            decisions = [
                 outcome["decision"]
                 for each in (await centre.outcomes()).values()
                 for outcome in each
             ]
-            assert len(told) == 2
-            assert "duplicate" not in told
+            assert len(decisions) == 2
+            assert "duplicate" not in decisions
 
 
 async def page(url: str) -> str:
@@ -66,7 +66,7 @@ async def page(url: str) -> str:
         return await answer.text()
 
 
-async def assert_endpoint_tells(url: str, events: list[dict[str, object]]) -> None:
+async def assert_endpoint_answers(url: str, events: list[dict[str, object]]) -> None:
     """Health, metrics and the record of an interaction, as an operator asks for them."""
     detail = events[0]["detail"]
     assert isinstance(detail, dict)

@@ -40,7 +40,7 @@ EVENT = {
 }
 
 
-async def told(centre: Journey) -> list[tuple[str, str]]:
+async def decided(centre: Journey) -> list[tuple[str, str]]:
     """Decision and reason of each outcome of the one event, deferrals too."""
     outcomes = await read_all(centre.settings, centre.settings.topics.outcomes)
     (of_one,) = outcomes_by_place(outcomes).values() or [[]]
@@ -63,7 +63,7 @@ async def test_a_call_that_shows_late_gets_its_code(
             await centre.send([EVENT])
 
             async def put_off() -> bool:
-                return ("deferred", "not-yet-visible") in await told(centre)
+                return ("deferred", "not-yet-visible") in await decided(centre)
 
             await eventually(put_off, 30, "it is to be looked at again", every=0.2)
             if first is None:
@@ -72,7 +72,7 @@ async def test_a_call_that_shows_late_gets_its_code(
                 late = store.find(CALL)
                 assert late is not None
                 late.replace(RIGHT)
-            await centre.all_told(30)
-            assert (await told(centre))[-1] == ("patched", "eligible")
+            await centre.all_published(30)
+            assert (await decided(centre))[-1] == ("patched", "eligible")
             assert centre.counters[CALL]["patchesApplied"] == 1
             assert worker.terminate() == 0, worker.output

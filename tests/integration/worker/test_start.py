@@ -29,9 +29,9 @@ START_SECONDS = 20.0
 
 
 @pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        yield taken.getsockname()[1]
+def used_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
 
 
 def server(settings: Settings) -> StateServer:
@@ -52,15 +52,15 @@ def said_at_start(settings: Settings, log: Path) -> tuple[int, str]:
         worker.close()
 
 
-def test_a_taken_port_is_one_line_and_exit_code_2(
-    make_settings: Callable[..., Settings], taken_port: int, tmp_path: Path
+def test_a_port_in_use_is_one_line_and_exit_code_2(
+    make_settings: Callable[..., Settings], used_port: int, tmp_path: Path
 ) -> None:
-    settings = make_settings(**GENESYS, worker_port=taken_port)
+    settings = make_settings(**GENESYS, worker_port=used_port)
     code, said = said_at_start(settings, tmp_path / "worker.log")
     assert code == 2
     assert said == (
         "genesys-streams: WORKER_HOST, WORKER_PORT: cannot listen on 127.0.0.1 port "
-        f"{taken_port}: Address already in use; set an address of this machine and a port that no "
+        f"{used_port}: Address already in use; set an address of this machine and a port that no "
         "other program uses\n"
     )
     assert not settings.data_dir.exists()

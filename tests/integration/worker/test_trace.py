@@ -148,13 +148,13 @@ async def test_the_whole_tree(traced: Traced, client: GenesysClient) -> None:
     process = traced.one(f"process {TOPICS.events}")
     failed, fetched = traced.all("GET")
     patched = traced.one("PATCH")
-    told = traced.one(f"publish {TOPICS.outcomes}")
+    published = traced.one(f"publish {TOPICS.outcomes}")
     assert {f"{span.context.trace_id:032x}" for span in traced.spans if span.context} == {CALLER}
     assert len(traced.spans) == 6
     assert parent(into) == CALLER_SPAN
     assert parent(process) == own(into)
-    assert {parent(span) for span in (failed, fetched, patched, told)} == {own(process)}
-    kinds = [span.kind for span in (into, process, failed, fetched, patched, told)]
+    assert {parent(span) for span in (failed, fetched, patched, published)} == {own(process)}
+    kinds = [span.kind for span in (into, process, failed, fetched, patched, published)]
     assert kinds == [
         SpanKind.PRODUCER,
         SpanKind.CONSUMER,
@@ -164,7 +164,7 @@ async def test_the_whole_tree(traced: Traced, client: GenesysClient) -> None:
         SpanKind.PRODUCER,
     ]
     assert world.outcomes[0].trace_id == CALLER
-    assert world.sent[0].named["traceparent"] == f"00-{CALLER}-{own(told)}-01"
+    assert world.sent[0].named["traceparent"] == f"00-{CALLER}-{own(published)}-01"
 
 
 async def test_what_the_spans_say(traced: Traced, client: GenesysClient) -> None:
@@ -204,8 +204,8 @@ async def test_what_the_spans_say(traced: Traced, client: GenesysClient) -> None
     assert patched["http.request.method"] == "PATCH"
     assert patched["url.template"] == ROUTE
     into = attributes(traced.one(f"publish {TOPICS.events}"))
-    told = attributes(traced.one(f"publish {TOPICS.outcomes}"))
-    for span, topic in ((into, TOPICS.events), (told, TOPICS.outcomes)):
+    published = attributes(traced.one(f"publish {TOPICS.outcomes}"))
+    for span, topic in ((into, TOPICS.events), (published, TOPICS.outcomes)):
         assert span["messaging.operation.type"] == "send"
         assert span["messaging.destination.name"] == topic
         assert "messaging.kafka.offset" in span

@@ -114,7 +114,7 @@ def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> No
 
 
 @pytest.mark.parametrize(
-    ("media_type", "encoding", "taken"),
+    ("media_type", "encoding", "expected"),
     [
         ("application/json", None, True),
         ("Application/JSON", "identity", True),
@@ -126,5 +126,5 @@ def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> No
         ("application/json", "gzip", False),
     ],
 )
-def test_is_json(media_type: str, encoding: str | None, taken: bool) -> None:
-    assert is_json(media_type, encoding) is taken
+def test_is_json(media_type: str, encoding: str | None, expected: bool) -> None:
+    assert is_json(media_type, encoding) is expected

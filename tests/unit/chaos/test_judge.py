@@ -55,7 +55,7 @@ class Seen:
 
     def outcome(self, offset: int, interaction_id: str | None, *answer: str, **more: Any) -> None:
         decision, reason, basis = answer
-        told = {
+        value = {
             "outcomeId": f"o-{offset}",
             "final": True,
             "interactionId": interaction_id,
@@ -67,7 +67,7 @@ class Seen:
             **more,
         }
         headers = ((GENERATION, b"1"),)
-        self.ledger.take_outcome(Record(0, offset, b"", json.dumps(told).encode(), headers))
+        self.ledger.take_outcome(Record(0, offset, b"", json.dumps(value).encode(), headers))
 
     def wrong(self) -> dict[Wrong, list[str]]:
         findings = judge(
@@ -85,19 +85,19 @@ def test_when_all_went_well_nothing_is_wrong() -> None:
 
 
 def _answer(seen: Seen, offset: int, decision: str, reason: str) -> None:
-    seen.ledger.told[(0, offset)] = Answer(f"o-{offset}", decision, reason, "api")
+    seen.ledger.published[(0, offset)] = Answer(f"o-{offset}", decision, reason, "api")
 
 
 def _put_off(seen: Seen, offset: int, *, decided: bool) -> None:
     if not decided:
-        del seen.ledger.told[(0, offset)]
+        del seen.ledger.published[(0, offset)]
     deferral = {"outcomeId": f"o-{offset}#1", "final": False}
     seen.outcome(offset, "call", "deferred", "timeout", "api", **deferral)
 
 
 def _never_decided(seen: Seen) -> None:
     """A record put off of an interaction that is not to be patched."""
-    del seen.ledger.told[(0, 2)]
+    del seen.ledger.published[(0, 2)]
     deferral = {"outcomeId": "o-2#1", "final": False}
     seen.outcome(2, "chat", "deferred", "timeout", "api", **deferral)
 
@@ -123,8 +123,8 @@ def test_a_later_event_may_get_the_code_in_the_stead_of_one_put_off() -> None:
 BREAKS: list[tuple[Wrong, Callable[[Seen], object]]] = [
     (Wrong.NOT_STORED, lambda seen: seen.accepted.update({"e-9": 1})),
     (Wrong.NOT_STORED, lambda seen: seen.accepted.update({"e-1": 1})),
-    (Wrong.LOST, lambda seen: seen.ledger.told.pop((0, 0))),
-    (Wrong.LOST, lambda seen: seen.ledger.told.pop(POISON)),
+    (Wrong.LOST, lambda seen: seen.ledger.published.pop((0, 0))),
+    (Wrong.LOST, lambda seen: seen.ledger.published.pop(POISON)),
     (
         Wrong.DIFFERENT,
         lambda seen: seen.outcome(1, "call", "duplicate", "duplicate-sequence", "cache"),
@@ -139,8 +139,8 @@ BREAKS: list[tuple[Wrong, Callable[[Seen], object]]] = [
     (Wrong.UNPATCHED, lambda seen: seen.applied.clear()),
     (Wrong.NOT_ELIGIBLE, lambda seen: seen.applied.update(chat=1)),
     (Wrong.NOT_ELIGIBLE, lambda seen: seen.applied.update(unheard_of=1)),
-    (Wrong.NOT_BURIED, lambda seen: seen.ledger.letters.clear()),
-    (Wrong.NOT_BURIED, lambda seen: seen.ledger.letters.update({POISON: b"other bytes"})),
+    (Wrong.NO_DEAD_LETTER, lambda seen: seen.ledger.letters.clear()),
+    (Wrong.NO_DEAD_LETTER, lambda seen: seen.ledger.letters.update({POISON: b"other bytes"})),
     (Wrong.GENERATION, lambda seen: seen.ledger.generations.violations.append("i")),
 ]
 

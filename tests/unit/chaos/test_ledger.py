@@ -24,7 +24,7 @@ def source(
 
 
 def outcome(at: int, source_offset: int, generation: bytes | None = b"1", **changed: Any) -> Record:
-    told = {
+    value = {
         "outcomeId": f"o-{source_offset}",
         "final": True,
         "interactionId": "i-1",
@@ -36,7 +36,7 @@ def outcome(at: int, source_offset: int, generation: bytes | None = b"1", **chan
         **changed,
     }
     headers = () if generation is None else ((GENERATION, generation),)
-    return Record(0, at, b"i-1", json.dumps(told).encode(), headers)
+    return Record(0, at, b"i-1", json.dumps(value).encode(), headers)
 
 
 @pytest.fixture
@@ -70,18 +70,20 @@ def test_a_committed_offset_may_be_at_the_lowest_open_record_and_not_past_it(
     assert list(ledger.past_unfinished({3: 1})) == [(3, 0)]
 
 
-def test_an_outcome_told_again_is_counted_and_no_fault(ledger: Ledger) -> None:
+def test_an_outcome_published_again_is_counted_and_no_fault(ledger: Ledger) -> None:
     ledger.take_outcome(outcome(0, 0))
     ledger.take_outcome(outcome(1, 0))
     assert ledger.repeated == 1
     assert not ledger.differing
-    assert ledger.told[(0, 0)] == Answer("o-0", "ineligible", "interaction-not-completed", "event")
+    assert ledger.published[(0, 0)] == Answer(
+        "o-0", "ineligible", "interaction-not-completed", "event"
+    )
 
 
 @pytest.mark.parametrize(
     "changed", [{"decision": "duplicate"}, {"reason": "other"}, {"outcomeId": "o-x"}]
 )
-def test_an_outcome_told_differently_is_kept(ledger: Ledger, changed: dict[str, Any]) -> None:
+def test_an_outcome_published_differently_is_kept(ledger: Ledger, changed: dict[str, Any]) -> None:
     ledger.take_outcome(outcome(0, 0))
     ledger.take_outcome(outcome(1, 0, **changed))
     assert {len(answers) for answers in ledger.differing.values()} == {2}
@@ -95,7 +97,7 @@ def returned(at: int, offset: int, attempt: int) -> Record:
 
 def test_a_deferral_finishes_its_record_and_decides_nothing(ledger: Ledger) -> None:
     ledger.take_outcome(outcome(0, 0, final=False))
-    assert ledger.told == {}
+    assert ledger.published == {}
     assert len(ledger.put_off_ids) == 1
     assert ledger.past_unfinished({0: 1}) == {}
 
@@ -114,7 +116,7 @@ def test_a_record_that_comes_back_is_finished_by_the_next_answer(
     assert ledger.past_returning({0: 6}) == {}
 
 
-def test_the_order_is_that_of_the_first_telling(ledger: Ledger) -> None:
+def test_the_order_is_that_of_the_first_outcomes(ledger: Ledger) -> None:
     for at, offset in enumerate((0, 2, 0, 2)):
         ledger.take_outcome(outcome(at, offset))
     assert ledger.out_of_order == []
@@ -126,12 +128,12 @@ def test_the_order_is_that_of_the_first_telling(ledger: Ledger) -> None:
     assert ledger.out_of_order == []
 
 
-def test_an_outcome_first_told_after_that_of_a_later_record_is_out_of_order(
+def test_an_outcome_first_published_after_that_of_a_later_record_is_out_of_order(
     ledger: Ledger,
 ) -> None:
     ledger.take_outcome(outcome(0, 5))
     ledger.take_outcome(outcome(1, 3))
-    assert ledger.out_of_order == ["i-1: 0/3 told after 5"]
+    assert ledger.out_of_order == ["i-1: 0/3 published after 5"]
 
 
 def test_generations_may_stay_and_grow_and_never_go_back(ledger: Ledger) -> None:
@@ -153,7 +155,7 @@ def test_generations_are_those_of_a_source_partition(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("generation", [None, b"", b"-1", b"one"])
-def test_a_record_that_does_not_tell_its_generation_is_a_fault(
+def test_a_record_that_does_not_name_its_generation_is_a_fault(
     ledger: Ledger, generation: bytes | None
 ) -> None:
     ledger.take_outcome(outcome(0, 0, generation))
@@ -167,7 +169,7 @@ def test_a_program_without_a_fence_is_not_asked_for_generations() -> None:
     assert ledger.generations.violations == []
 
 
-def test_events_and_poison_are_told_apart_by_their_header(ledger: Ledger) -> None:
+def test_events_and_poison_differ_by_their_header(ledger: Ledger) -> None:
     ledger.take_source(source(0))
     ledger.take_source(source(1, event_id="e-0"))
     bad = Record(0, 2, None, b"\xff", ((HEADER, b"no JSON"),))

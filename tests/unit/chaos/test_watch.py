@@ -19,8 +19,8 @@ UNKNOWN = -1001
 class Admin:
     """Answers with what a test has written down."""
 
-    def __init__(self, told: Mapping[int, int | KafkaException]) -> None:
-        self._told = told
+    def __init__(self, answers: Mapping[int, int | KafkaException]) -> None:
+        self._answers = answers
         self.refreshed = 0
 
     def list_offsets(
@@ -28,13 +28,13 @@ class Admin:
     ) -> dict[TopicPartition, Future[object]]:
         answers: dict[TopicPartition, Future[object]] = {}
         for place in wanted:
-            told = self._told[place.partition]
+            given = self._answers[place.partition]
             answer: Future[object] = Future()
             answers[place] = answer
-            if isinstance(told, KafkaException):
-                answer.set_exception(told)
+            if isinstance(given, KafkaException):
+                answer.set_exception(given)
             else:
-                answer.set_result(SimpleNamespace(offset=told))
+                answer.set_result(SimpleNamespace(offset=given))
         return answers
 
     def list_topics(self, **_: object) -> None:
@@ -45,7 +45,7 @@ def ask(admin: Admin) -> dict[int, int]:
     return ends(cast(AdminClient, admin), "outcomes", (0, 1))
 
 
-def test_the_ends_that_the_leaders_tell() -> None:
+def test_the_ends_that_the_leaders_give() -> None:
     assert ask(Admin({0: 7, 1: 0})) == {0: 7, 1: 0}
 
 
@@ -56,10 +56,10 @@ def test_a_leader_that_does_not_answer_is_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    "told", [UNKNOWN, KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))]
+    "given", [UNKNOWN, KafkaException(KafkaError(KafkaError.FENCED_LEADER_EPOCH))]
 )
-def test_a_leader_that_may_have_moved_is_looked_up(told: int | KafkaException) -> None:
-    admin = Admin({0: 7, 1: told})
+def test_a_leader_that_may_have_moved_is_looked_up(given: int | KafkaException) -> None:
+    admin = Admin({0: 7, 1: given})
 
     with pytest.raises((Unseen, KafkaException)):
         ask(admin)

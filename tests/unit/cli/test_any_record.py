@@ -24,15 +24,15 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
-from streams.operator.letter import in_turn, standings
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
+from streams.operator.standing import in_turn, standings
 from streams.settings import Settings
 from streams.wire.dead_letters import SOURCE, read_letter
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
+from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
-from tests.unit.operator.test_redrive import Recording
 
 TOPICS = TopicNames("genesys.interaction.")
 PARTITIONS = 4
@@ -200,13 +200,13 @@ ESCAPES = record(b"\x1b[2J\x9b", b"\x9b\xff", [("dlq.reason", b"\x1b[31mX\n")], 
 @any_records
 def test_dead_letters_are_listed_whatever_they_are(found: Records) -> None:
     listed = command(found, "dead-letters", "list")
-    told = command(found, "dead-letters", "list", "--json")
+    as_json = command(found, "dead-letters", "list", "--json")
 
-    assert (listed.code, told.code) == (0, 0)
+    assert (listed.code, as_json.code) == (0, 0)
     assert is_fit(listed, found)
-    assert is_fit(told, found)
+    assert is_fit(as_json, found)
     assert len(listed.lines) >= 1 + len(found)
-    assert [json.loads(line)["offset"] for line in told.lines] == list(range(len(found)))
+    assert [json.loads(line)["offset"] for line in as_json.lines] == list(range(len(found)))
 
 
 @example([ESCAPES])
@@ -256,14 +256,14 @@ async def test_what_a_redrive_sends_the_worker_can_read(found: Records) -> None:
 def test_outcomes_are_shown_whatever_they_are(found: Records) -> None:
     readable = [isinstance(read_outcome(each.value), Outcome) for each in found]
     shown = command(found, "outcomes")
-    told = command(found, "outcomes", "--json")
+    as_json = command(found, "outcomes", "--json")
 
-    assert (shown.code, told.code) == (0, 0)
+    assert (shown.code, as_json.code) == (0, 0)
     assert is_fit(shown, found)
-    assert is_fit(told, found)
+    assert is_fit(as_json, found)
     assert len(shown.lines) == 1 + sum(readable)
     assert len(shown.err.splitlines()) == len(found) - sum(readable)
-    objects = [json.loads(line) for line in told.lines]
+    objects = [json.loads(line) for line in as_json.lines]
     assert ["unreadable" not in each for each in objects] == readable
     for offset, each in enumerate(objects):
         if not readable[offset]:
@@ -293,11 +293,11 @@ def test_the_outcomes_of_one_interaction_are_those_of_its_key_and_those_of_its_n
         record(None, encoded(OUTCOME)),
         record(b"another", b"\xff"),
     ]
-    told = command(found, "outcomes", "--json", "--interaction", CALL)
+    as_json = command(found, "outcomes", "--json", "--interaction", CALL)
 
-    assert [json.loads(line).get("offset") for line in told.lines] == [0, None]
-    assert json.loads(told.lines[1]) == OUTCOME
-    assert told.err == ""
+    assert [json.loads(line).get("offset") for line in as_json.lines] == [0, None]
+    assert json.loads(as_json.lines[1]) == OUTCOME
+    assert as_json.err == ""
 
 
 def test_an_interaction_without_an_outcome_is_looked_for_in_the_dead_letters() -> None:

@@ -44,7 +44,7 @@ def test_what_can_not_be_printed_is_one_line_on_stderr_and_exit_1(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_reader_that_has_read_enough_is_told_nothing() -> None:
+def test_a_reader_that_has_read_enough_gets_no_error() -> None:
     done = shell('"$@" | head -n 1; exit ${PIPESTATUS[0]}', *MANY)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (1, 1, "")
 

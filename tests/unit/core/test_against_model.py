@@ -22,7 +22,7 @@ from streams.core.envelope import InteractionEvent, parse
 from streams.core.inquiry import Inquiry
 from streams.core.interaction import Interaction
 from streams.core.records import InteractionRecord, Verdict, decode_record, encode_record
-from streams.core.redelivery import Appearance, told_before
+from streams.core.redelivery import Appearance, redelivery_of
 from streams.core.retry_policy import PatchPolicy
 from streams.errors import ApiError, ApiTimeout, BadRequest, Conflict, NotFound, RateLimited
 from streams.genesys.answers import Answer
@@ -94,7 +94,7 @@ class Cloud:
 
 
 class Worker:
-    """What outlives a crash is in ``table`` and ``told``; a record is an offset in ``log``."""
+    """What outlives a crash is in ``table`` and ``published``; a record is an offset in ``log``."""
 
     def __init__(self, log: list[Json], cloud: Cloud, policy: Policy) -> None:
         parsed = [parse(json.dumps(event).encode()) for event in log]
@@ -103,7 +103,7 @@ class Worker:
         self._cloud = cloud
         self._policy = policy
         self._table: dict[str, bytes] = {}
-        self.told: defaultdict[int, list[Verdict]] = defaultdict(list)
+        self.published: defaultdict[int, list[Verdict]] = defaultdict(list)
 
     def live(self, random: Random, crashes: list[int]) -> None:
         """Take up the whole log; after so many steps crash, and start again, for each crash."""
@@ -138,10 +138,10 @@ class Worker:
         key = event.interaction_id
         stored = self._table.get(key)
         record = decode_record(stored) if stored else InteractionRecord(key)
-        again = told_before(record, event, Appearance(offset))
+        again = redelivery_of(record, event, Appearance(offset))
         if again is not None:
             if again.verdict is not None:
-                self.told[offset].append(again.verdict)
+                self.published[offset].append(again.verdict)
             return
         inquiry = Inquiry(record, event, offset, self._policy, limits=UNLIMITED)
         while not isinstance(step := inquiry.step, Settle):
@@ -163,7 +163,7 @@ class Worker:
         after = apply(inquiry.record, event, offset, verdict, offset + 1)
         self._table[key] = encode_record(after)
         yield
-        self.told[offset].append(verdict)
+        self.published[offset].append(verdict)
         yield
 
 
@@ -231,13 +231,13 @@ def policy(wanted: Rules) -> Policy:
     return Policy(CODE, wanted.threshold_ms, wanted.fetch, wanted.dry_run)
 
 
-def as_told(worker: Worker, log: list[Json]) -> dict[str, list[Expected]]:
+def as_published(worker: Worker, log: list[Json]) -> dict[str, list[Expected]]:
     """The outcomes of each interaction in the order of its records; each record has one only."""
     outcomes: dict[str, list[Expected]] = defaultdict(list)
     for offset, event in enumerate(log):
-        told = {(one.decision, one.reason, one.basis) for one in worker.told[offset]}
-        assert len(told) == 1, f"offset {offset}: {told}"
-        outcomes[event.get("detail", event)["interactionId"]].append(Expected(*told.pop()))
+        published = {(one.decision, one.reason, one.basis) for one in worker.published[offset]}
+        assert len(published) == 1, f"offset {offset}: {published}"
+        outcomes[event.get("detail", event)["interactionId"]].append(Expected(*published.pop()))
     return outcomes
 
 
@@ -254,8 +254,8 @@ def test_decisions_and_calls_are_the_models(
     cloud = Cloud(known)
     worker = Worker(log, cloud, policy(wanted))
     worker.live(random, crashes=[])
-    assert as_told(worker, log) == of_the_model(model)
-    assert all(len(told) == 1 for told in worker.told.values())
+    assert as_published(worker, log) == of_the_model(model)
+    assert all(len(published) == 1 for published in worker.published.values())
     for name in INTERACTIONS:
         cost = model.get(name, ExpectedInteraction())
         assert cloud.gets[name] == cost.gets
@@ -285,7 +285,7 @@ def test_crashes_and_lost_answers_change_nothing(
     cloud = Cloud(known, get_faults, patch_faults)
     worker = Worker(log, cloud, policy(wanted))
     worker.live(random, crashes)
-    assert as_told(worker, log) == of_the_model(model)
+    assert as_published(worker, log) == of_the_model(model)
     for name in INTERACTIONS:
         assert cloud.applied[name] == model.get(name, ExpectedInteraction()).patches
 
@@ -299,10 +299,10 @@ def test_a_crash_at_each_step_of_an_eligible_call_gives_one_patch() -> None:
         cloud = Cloud(known)
         worker = Worker(log, cloud, Policy(CODE))
         worker.live(Random(steps), crashes=[steps])
-        assert as_told(worker, log) == of_the_model(expected(log, known, Rules()))
+        assert as_published(worker, log) == of_the_model(expected(log, known, Rules()))
         assert cloud.applied["i-1"] == 1
         assert cloud.gets["i-1"] <= 2
-        recovered.add(worker.told[0][0].recovered)
+        recovered.add(worker.published[0][0].recovered)
     assert recovered == {False, True}
 
 
@@ -324,7 +324,7 @@ def test_a_patch_without_an_answer_is_looked_for(
     log: list[Json] = [{"interactionId": "i-1", "sequenceId": 0, "state": "completed"}]
     worker = Worker(log, cloud, Policy(CODE))
     worker.live(Random(1), crashes=[])
-    (verdict,) = worker.told[0]
+    (verdict,) = worker.published[0]
     assert (verdict.decision, verdict.recovered) == ("patched", recovered)
     assert (cloud.patches["i-1"], cloud.gets["i-1"]) == (patches, gets)
     assert cloud.applied["i-1"] == 1

@@ -119,7 +119,7 @@ def fullest(said: str, sent: str) -> InteractionRecord:
         record = decision.apply(record, seen, offset, verdict, NOW_MS)
         if number < MOST_REMEMBERED:
             record = over(record, seen, offset, said)
-    # Sent back from the dead letters, and forgotten by now: it takes the place of none that waits.
+    # Redriven, and forgotten by now: it takes the place of none that waits.
     return over(record, opaque(sent, 0), offset + 1, said)
 
 
@@ -128,12 +128,12 @@ def over(
 ) -> InteractionRecord:
     """A record that was put off has its final verdict."""
     verdict = failed(failure(said))
-    return decision.apply(record, seen, offset, verdict, NOW_MS, taken=2**62, redriven=2**62)
+    return decision.apply(record, seen, offset, verdict, NOW_MS, returned_at=2**62, redriven=2**62)
 
 
 @pytest.mark.parametrize("said", FILLERS, ids=ascii)
 @pytest.mark.parametrize("sent", FILLERS, ids=ascii)
-def test_the_fullest_record_is_taken_by_kafka(said: str, sent: str) -> None:
+def test_the_fullest_record_is_accepted_by_kafka(said: str, sent: str) -> None:
     record = fullest(said, sent)
     assert len(record.deferred) == MOST_WAITING + MOST_REMEMBERED
     assert len(record.seen.opaque) == MAX_OPAQUE
@@ -161,15 +161,15 @@ def steps(draw: st.DrawFn) -> tuple[int, Step]:
     def add(record: InteractionRecord, offset: int) -> InteractionRecord:
         seen = opaque(filler, offset % 10_000) if is_opaque else numbered(offset)
         verdict = failed(error) if is_over else deferred(error, record, offset)
-        taken = offset if again else None
-        return decision.apply(record, seen, offset, verdict, NOW_MS, taken=taken)
+        returned_at = offset if again else None
+        return decision.apply(record, seen, offset, verdict, NOW_MS, returned_at=returned_at)
 
     return draw(st.integers(1, 70)), add
 
 
 @settings(max_examples=times(0.4), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps(), min_size=1, max_size=6))
-def test_whatever_enters_a_record_it_is_taken_by_kafka(drawn: list[tuple[int, Step]]) -> None:
+def test_whatever_enters_a_record_it_is_accepted_by_kafka(drawn: list[tuple[int, Step]]) -> None:
     record = InteractionRecord(interaction_id=ID)
     offset = 0
     for often, add in drawn:
@@ -180,7 +180,7 @@ def test_whatever_enters_a_record_it_is_taken_by_kafka(drawn: list[tuple[int, St
 
 
 @pytest.mark.parametrize("filler", FILLERS, ids=ascii)
-async def test_the_fullest_outcome_is_taken_by_kafka(filler: str) -> None:
+async def test_the_fullest_outcome_is_accepted_by_kafka(filler: str) -> None:
     world = World()
 
     def fail(_: World) -> None:
@@ -200,7 +200,7 @@ async def test_the_fullest_outcome_is_taken_by_kafka(filler: str) -> None:
 )
 @example(text='"', times=1_000_000, status=500)
 @example(text="\x1b[31m\r\n\u0085\u202e", times=1_000, status=500)
-async def test_whatever_an_error_says_its_outcome_is_taken_by_kafka(
+async def test_whatever_an_error_says_its_outcome_is_accepted_by_kafka(
     text: str, times: int, status: int
 ) -> None:
     world = World()

@@ -106,14 +106,14 @@ def test_it_is_looked_at_four_times_and_the_last_look_decides(seen: str) -> None
     verdict = look(LAGGING[seen], record)
     while verdict.put_off is not None:
         looks.append(now_ms - NOW_MS)
-        taken = None if len(looks) == 1 else len(looks)
-        record = decision.apply(record, COMPLETED, 5, verdict, now_ms, taken=taken)
+        returned_at = None if len(looks) == 1 else len(looks)
+        record = decision.apply(record, COMPLETED, 5, verdict, now_ms, returned_at=returned_at)
         now_ms = verdict.put_off.not_before
         verdict = look(LAGGING[seen], record, attempt=len(looks) + 1, now_ms=now_ms)
     looks.append(now_ms - NOW_MS)
     assert looks == [0, 10_000, 30_000, 60_000]
     assert verdict == LAGGING[seen]
-    after = decision.apply(record, COMPLETED, 5, verdict, now_ms, taken=9)
+    after = decision.apply(record, COMPLETED, 5, verdict, now_ms, returned_at=9)
     assert after.settled is None, "a later event may still give it its code"
 
 
@@ -127,8 +127,8 @@ def test_a_missing_end_settles_nothing_and_a_short_call_does() -> None:
 
 def test_a_look_counts_for_nothing_where_failures_are_counted() -> None:
     busy = errors.ServerError("503")
-    told = put_off(busy, 13, NOW_MS, POLICY, most=10, looks=3, visible_by=NOW_MS + 1)
-    assert told.put_off == PutOff(13, NOW_MS, 3, NOW_MS + 1)
+    verdict = put_off(busy, 13, NOW_MS, POLICY, most=10, looks=3, visible_by=NOW_MS + 1)
+    assert verdict.put_off == PutOff(13, NOW_MS, 3, NOW_MS + 1)
     assert put_off(busy, 14, NOW_MS, POLICY, most=10, looks=3).decision is Decision.FAILED
 
 
@@ -137,18 +137,18 @@ def test_a_failure_in_between_does_not_begin_the_window_anew() -> None:
     first = look(not_found(), record)
     record = decision.apply(record, COMPLETED, 5, first, NOW_MS)
     busy = put_off(errors.ServerError("503"), 2, NOW_MS, POLICY, most=10, looks=1, visible_by=77)
-    record = decision.apply(record, COMPLETED, 5, busy, NOW_MS, taken=1)
+    record = decision.apply(record, COMPLETED, 5, busy, NOW_MS, returned_at=1)
     assert waited(record, 5) == (1, 77)
     assert look(not_found(), record, attempt=3) == not_found()
 
 
 def test_a_fault_of_ours_is_put_off_and_at_last_dead_under_its_own_reason() -> None:
     fault = errors.InternalError("a bug")
-    told = put_off(fault, 1, NOW_MS, POLICY, most=1)
-    assert (told.decision, told.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
+    verdict = put_off(fault, 1, NOW_MS, POLICY, most=1)
+    assert (verdict.decision, verdict.reason) == (Decision.DEFERRED, Reason.INTERNAL_ERROR)
     dead = put_off(fault, 2, NOW_MS, POLICY, most=1)
     assert (dead.decision, dead.reason) == (Decision.FAILED, Reason.INTERNAL_ERROR)
-    assert told.basis is dead.basis is Basis.EVENT
+    assert verdict.basis is dead.basis is Basis.EVENT
 
 
 @given(
@@ -171,6 +171,8 @@ def test_the_looks_end_with_the_window_however_late_each_comes(
         deferrals += 1
         assert verdict.put_off.visible_by == NOW_MS + times[0] + window_ms
         assert NOW_MS + after < verdict.put_off.not_before <= verdict.put_off.visible_by
-        record = decision.apply(record, COMPLETED, 5, verdict, NOW_MS + after, taken=number or None)
+        record = decision.apply(
+            record, COMPLETED, 5, verdict, NOW_MS + after, returned_at=number or None
+        )
     late = [after for after in times if after >= times[0] + window_ms] if times else []
     assert deferrals <= len(times) - len(late)

@@ -1,4 +1,4 @@
-"""An error as an outcome tells it."""
+"""An error as an outcome has it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ ANY_TEXT = st.text(st.characters(codec=None))
 
 
 def test_it_quotes_what_genesys_said() -> None:
-    told_by_api = errors.Forbidden("no", status=403, code="missing.scope", correlation_id="c-1")
-    quoted = fault(told_by_api)
+    refused_by_api = errors.Forbidden("no", status=403, code="missing.scope", correlation_id="c-1")
+    quoted = fault(refused_by_api)
     assert (quoted.code, quoted.message, quoted.status, quoted.correlation_id) == (
         "missing.scope",
         "no",

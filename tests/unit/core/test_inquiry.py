@@ -89,14 +89,14 @@ def test_a_conflict_without_a_patch_in_doubt_settles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("met", "told"),
+    ("met", "decided"),
     [
         (OURS, (Decision.PATCHED, True)),
         (THEIRS, (Decision.INELIGIBLE, False)),
     ],
 )
 def test_a_conflict_with_a_patch_in_doubt_is_looked_at(
-    met: Interaction, told: tuple[Decision, bool]
+    met: Interaction, decided: tuple[Decision, bool]
 ) -> None:
     inquiry = begun()
     patching(inquiry)
@@ -105,7 +105,7 @@ def test_a_conflict_with_a_patch_in_doubt_is_looked_at(
     assert not inquiry.failed(Conflict("changed", status=412))
     assert isinstance(inquiry.step, Fetch)
     inquiry.fetched(met)
-    assert decision(inquiry) == told
+    assert decision(inquiry) == decided
 
 
 def test_a_conflict_with_somebody_else_stands() -> None:

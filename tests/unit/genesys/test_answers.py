@@ -179,9 +179,9 @@ def test_a_text_of_an_answer_is_bounded_and_printable(said: str, most: int) -> N
 
 
 def test_a_secret_at_the_cut_is_gone_whole() -> None:
-    told = Answer(200, blotter=Blotter("s3cr3t-8c1d-99"))
+    received = Answer(200, blotter=Blotter("s3cr3t-8c1d-99"))
     for before in range(20):
-        assert "s3" not in told.text("x" * before + "s3cr3t-8c1d-99 and so on", 20)
+        assert "s3" not in received.text("x" * before + "s3cr3t-8c1d-99 and so on", 20)
 
 
 json_values = st.recursive(

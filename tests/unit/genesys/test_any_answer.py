@@ -21,8 +21,7 @@ from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.token import TOKEN_MAX_LENGTH
 from tests.support.examples import times
-from tests.support.scripted import LeapingClock, Recorder
-from tests.unit.genesys.raw_server import (
+from tests.support.raw_server import (
     BODY,
     GOOD,
     GRANTED,
@@ -32,6 +31,7 @@ from tests.unit.genesys.raw_server import (
     http,
     raw_server,
 )
+from tests.support.scripted import LeapingClock, Recorder
 
 DAYS = 200_000.0
 
@@ -340,9 +340,9 @@ def test_any_answer_of_the_token_endpoint() -> None:
         met()
 
 
-@pytest.mark.parametrize(("length", "taken"), [(TOKEN_MAX_LENGTH, True), (900_000, False)])
+@pytest.mark.parametrize(("length", "accepted"), [(TOKEN_MAX_LENGTH, True), (900_000, False)])
 async def test_a_token_too_long_for_a_header_is_none(
-    clock: LeapingClock, length: int, taken: bool
+    clock: LeapingClock, length: int, accepted: bool
 ) -> None:
     granted = json.dumps({"access_token": "t" * length, "expires_in": 1e308}).encode()
     async with (
@@ -352,7 +352,7 @@ async def test_a_token_too_long_for_a_header_is_none(
         ) as client,
     ):
         server.token_answer = http(200, granted)
-        if taken:
+        if accepted:
             await client.fetch("i-1", CallContext())
             assert b"Bearer " + b"t" * length in server.received[-1]
         else:

@@ -79,7 +79,7 @@ def test_a_budget_that_is_used_up_waits_for_the_end_of_its_window() -> None:
 
 
 def test_each_answer_narrows_down_when_the_window_ends() -> None:
-    """Whole seconds are told: 54 at 5.5, and still 54 at 6.4."""
+    """Whole seconds are given: 54 at 5.5, and still 54 at 6.4."""
     budget = Budget(300)
     for sent_at, count, reset in [(0.0, 1, 60), (5.5, 2, 54), (6.4, 300, 54)]:
         number = budget.send(sent_at)
@@ -122,7 +122,7 @@ def test_a_quiet_minute_does_not_end_in_a_burst() -> None:
 
 @dataclass
 class Api:
-    """A fixed window as Genesys Cloud's: begins with a request. ``rounding``: how it tells what is
+    """A fixed window as Genesys Cloud's: begins with a request. ``rounding``: how it gives what is
     left of it."""
 
     allowed: int
@@ -141,18 +141,18 @@ class Api:
         else:
             self.good += 1
         left = self.ends_at - now
-        told = {"up": math.ceil(left), "down": math.floor(left), "near": round(left)}
-        return Quota(self.count, self.allowed, max(1, told[self.rounding]))
+        rounded = {"up": math.ceil(left), "down": math.floor(left), "near": round(left)}
+        return Quota(self.count, self.allowed, max(1, rounded[self.rounding]))
 
 
 @dataclass
 class Worker:
-    """Sends as soon as it may; a 429 closes its gate until the window is over."""
+    """Sends as soon as it may; a 429 pauses its gate until the window is over."""
 
     budget: Budget
     random: Random
     latency: float
-    closed_until: float = -math.inf
+    paused_until: float = -math.inf
     way: list[tuple[float, float, int, Quota]] = field(default_factory=list)
 
     def step(self, api: Api, now: float) -> None:
@@ -161,8 +161,8 @@ class Worker:
             _, sent_at, number, quota = entry
             self.budget.answered(number, quota, sent_at, now)
             if quota.count > quota.allowed:
-                self.closed_until = max(self.closed_until, now + quota.reset)
-        while now >= self.closed_until and self.budget.next_at(now) <= now:
+                self.paused_until = max(self.paused_until, now + quota.reset)
+        while now >= self.paused_until and self.budget.next_at(now) <= now:
             latency = self.latency * self.random.uniform(0.5, 1.5)
             number = self.budget.send(now)
             self.way.append((now + latency, now, number, api.take(now + latency / 2)))
@@ -200,7 +200,7 @@ def test_the_budget_is_used_to_within_3_percent_and_hardly_ever_exceeded(
 @pytest.mark.parametrize("sharers", [2, 4, 8])
 @pytest.mark.parametrize("active", ["one", "half", "all"])
 def test_what_sharers_do_not_use_the_others_do(sharers: int, active: str) -> None:
-    """But for the reserve, which is for what the others have sent and nobody has told yet."""
+    """But for the reserve, which is for what the others have sent and no header shows yet."""
     api, random = Api(300, "up"), Random(1)
     number = {"one": 1, "half": sharers // 2, "all": sharers}[active]
 
@@ -211,7 +211,7 @@ def test_what_sharers_do_not_use_the_others_do(sharers: int, active: str) -> Non
     assert api.good >= (0.99 * 300 - reserve) * MINUTES
 
 
-def test_an_answer_that_was_on_its_way_when_the_window_ended_tells_nothing_of_the_next() -> None:
+def test_an_answer_that_was_on_its_way_when_the_window_ended_says_nothing_of_the_next() -> None:
     budget = Budget(300)
     budget.answered(budget.send(0), Quota(1, 300, 2), 0, 0)
     late = budget.send(1.9)

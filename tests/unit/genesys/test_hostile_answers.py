@@ -13,26 +13,12 @@ from random import Random
 
 import pytest
 
-from streams.errors import (
-    ApiError,
-    BadRequest,
-    ConnectionLost,
-    Forbidden,
-    RateLimited,
-    ServerError,
-)
+from streams.errors import ApiError, BadRequest, ConnectionLost, Forbidden, RateLimited, ServerError
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.transport import BODY_LIMIT
+from tests.support.raw_server import BODY, RawServer, check_error, client_settings, http, raw_server
 from tests.support.scripted import CLIENT_SECRET, LeapingClock, Recorder
-from tests.unit.genesys.raw_server import (
-    BODY,
-    RawServer,
-    check_error,
-    client_settings,
-    http,
-    raw_server,
-)
 
 
 @asynccontextmanager
@@ -141,7 +127,7 @@ async def test_a_bomb_stays_within_the_limit(clock: LeapingClock, coding: bytes)
         (b"never-heard-of", b"\xff"),
     ],
 )
-async def test_broken_compressed_bytes_are_told_as_what_they_are(
+async def test_broken_compressed_bytes_are_named_as_what_they_are(
     clock: LeapingClock, coding: bytes, body: bytes
 ) -> None:
     async with against(clock) as (server, client):
@@ -154,13 +140,13 @@ async def test_broken_compressed_bytes_are_told_as_what_they_are(
 
 
 @pytest.mark.parametrize(
-    "told", [b"9" * 400, b"Fri, 31 Dec 9999 23:59:59 -2359", b"-5", b"\xd9\xa3"]
+    "header", [b"9" * 400, b"Fri, 31 Dec 9999 23:59:59 -2359", b"-5", b"\xd9\xa3"]
 )
 async def test_a_429_of_any_length_is_put_off_or_waited_for(
-    clock: LeapingClock, told: bytes
+    clock: LeapingClock, header: bytes
 ) -> None:
     async with against(clock) as (server, client):
-        server.answer = http(429, b"", b"Retry-After: " + told)
+        server.answer = http(429, b"", b"Retry-After: " + header)
         with pytest.raises(RateLimited) as caught:
             await client.fetch("i-1", CallContext())
     assert 1 <= caught.value.retry_after <= 86_400

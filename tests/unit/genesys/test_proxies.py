@@ -20,7 +20,7 @@ def proxy_of(target: str, **environ: str) -> Proxy | None:
     return proxies_for(target, environ=environ).get(URL(target).origin())
 
 
-def told(target: str, **environ: str) -> str:
+def chosen(target: str, **environ: str) -> str:
     return str(proxy_of(target, **environ))
 
 
@@ -50,7 +50,7 @@ def test_without_a_word_of_it_there_is_none() -> None:
     ],
 )
 def test_the_variables(target: str, environ: dict[str, str], proxy: str) -> None:
-    assert told(target, **environ) == proxy
+    assert chosen(target, **environ) == proxy
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_each_target_has_its_own() -> None:
 def test_credentials_are_kept_and_not_shown() -> None:
     proxy = proxy_of(API, HTTPS_PROXY="http://user:p%40ss%C3%BC@p:3128")
     assert proxy is not None
-    told = base64.b64encode("user:p@ssü".encode()).decode()
-    assert proxy.authorization == f"Basic {told}"
+    encoded = base64.b64encode("user:p@ssü".encode()).decode()
+    assert proxy.authorization == f"Basic {encoded}"
     assert str(proxy.url) == "http://p:3128"
-    assert proxy.secrets == ("p@ssü", told)
+    assert proxy.secrets == ("p@ssü", encoded)
     for shown in (str(proxy), repr(proxy)):
-        for secret in ("p@ss", "p%40ss", told):
+        for secret in ("p@ss", "p%40ss", encoded):
             assert secret not in shown
 
 

@@ -22,8 +22,8 @@ from streams.genesys import client as client_module
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
 from streams.settings import GenesysSettings
+from tests.support.raw_server import RawServer, http, read_request
 from tests.support.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, LeapingClock, Recorder
-from tests.unit.genesys.raw_server import RawServer, http, read_request
 
 PASSWORD = "pr0xy-p4ssw0rd"
 USER = "pr0xy-us3r"
@@ -199,15 +199,15 @@ async def test_a_proxy_that_refuses_is_named_and_its_credentials_are_not(
         site.proxy.forwards, site.proxy.answer = False, http(status, echo)
         with pytest.raises(ApiError) as caught:
             await client.set_disposition("i-1", "code", None, CallContext())
-    told = str(caught.value)
-    assert f"127.0.0.1:{site.proxy.port} ({site.scheme.upper()}_PROXY)" in told
-    assert str(status) in told
+    text = str(caught.value)
+    assert f"127.0.0.1:{site.proxy.port} ({site.scheme.upper()}_PROXY)" in text
+    assert str(status) in text
     if site.scheme == "https" or status == 407:
         # It was the proxy that spoke, and nothing got past it.
         assert isinstance(caught.value, ConnectionLost)
-        assert "not sent" in told
+        assert "not sent" in text
         assert not caught.value.maybe_applied
-    nothing_of_it_is_told(caught.value, caplog)
+    nothing_of_it_is_shown(caught.value, caplog)
 
 
 @pytest.mark.parametrize("answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 20"])
@@ -219,7 +219,7 @@ async def test_a_proxy_that_hangs_up_or_talks_nonsense(
         with pytest.raises(ConnectionLost) as caught:
             await client.fetch("i-1", CallContext())
     assert f"127.0.0.1:{site.proxy.port}" in str(caught.value)
-    nothing_of_it_is_told(caught.value, caplog)
+    nothing_of_it_is_shown(caught.value, caplog)
 
 
 async def test_a_proxy_that_hangs(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -231,7 +231,7 @@ async def test_a_proxy_that_hangs(site: Site, caplog: pytest.LogCaptureFixture) 
     assert f"127.0.0.1:{site.proxy.port}" in str(caught.value)
     # A tunnel that does not stand has let nothing through.
     assert caught.value.maybe_applied == (site.scheme == "http")
-    nothing_of_it_is_told(caught.value, caplog)
+    nothing_of_it_is_shown(caught.value, caplog)
 
 
 async def test_a_proxy_that_is_not_there(
@@ -241,7 +241,7 @@ async def test_a_proxy_that_is_not_there(
     async with opened(site) as client:
         with pytest.raises(ConnectionLost, match=r"127\.0\.0\.1:1 .*not sent") as caught:
             await client.fetch("i-1", CallContext())
-    nothing_of_it_is_told(caught.value, caplog)
+    nothing_of_it_is_shown(caught.value, caplog)
 
 
 async def test_a_5xx_of_the_api_names_the_proxy_on_the_way(site: Site) -> None:
@@ -251,7 +251,7 @@ async def test_a_5xx_of_the_api_names_the_proxy_on_the_way(site: Site) -> None:
             await client.fetch("i-1", CallContext())
 
 
-async def test_one_that_can_not_be_used_is_told_before_anything_starts(
+async def test_one_that_can_not_be_used_is_named_before_anything_starts(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"{site.scheme.upper()}_PROXY", f"socks5://{USER}:{PASSWORD}@h:1080")
@@ -272,7 +272,7 @@ async def test_netrc_is_not_read(
     assert b"Authorization: Bearer t0k3n-raw-1" in site.api.received[-1]
 
 
-def nothing_of_it_is_told(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
+def nothing_of_it_is_shown(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
     shown = ["".join(traceback.format_exception(error)), repr(vars(error))]
     shown += [repr(vars(record)) for record in caplog.records]
     for secret in (PASSWORD, BASIC.decode(), CLIENT_SECRET, "t0k3n-raw"):

@@ -128,10 +128,10 @@ async def test_whatever_is_raised_is_an_error_of_ours(error: Exception, changes:
     request = Request("PATCH", URL_, "/x", "PATCH interaction i-1", changes=changes)
     with pytest.raises(ApiError) as caught:
         await transport.send(request, {"Authorization": f"Bearer {TOKEN}"})
-    told = caught.value
-    assert isinstance(told, ApiTimeout if isinstance(error, TimeoutError) else ConnectionLost)
-    assert told.maybe_applied == (changes and not isinstance(error, NOT_SENT))
-    assert str(told).isprintable()
-    assert len(str(told)) < 1000
-    for shown in ("".join(traceback.format_exception(told)), repr(vars(told))):
+    ours = caught.value
+    assert isinstance(ours, ApiTimeout if isinstance(error, TimeoutError) else ConnectionLost)
+    assert ours.maybe_applied == (changes and not isinstance(error, NOT_SENT))
+    assert str(ours).isprintable()
+    assert len(str(ours)) < 1000
+    for shown in ("".join(traceback.format_exception(ours)), repr(vars(ours))):
         assert TOKEN[:10] not in shown

@@ -16,7 +16,7 @@ from streams.settings import Settings
 MakeSettings = Callable[..., Settings]
 
 
-class Telling:
+class Answering:
     """The admin client of a cluster that has so many brokers at each look, the last ever after."""
 
     def __init__(self, *brokers: int) -> None:
@@ -28,8 +28,8 @@ class Telling:
 
 
 def admin_of(make_settings: MakeSettings, *brokers: int) -> TopicsAdmin:
-    telling = cast(AdminClient, Telling(*brokers))
-    return TopicsAdmin(make_settings().kafka, lambda _: telling)
+    answering = cast(AdminClient, Answering(*brokers))
+    return TopicsAdmin(make_settings().kafka, lambda _: answering)
 
 
 def test_a_cluster_without_brokers_is_waited_for(make_settings: MakeSettings) -> None:

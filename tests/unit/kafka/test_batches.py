@@ -48,7 +48,7 @@ def only(fetched: bytes) -> Sequence[Any]:
     return found.items
 
 
-def told(record: Any) -> tuple[Any, ...]:
+def parts(record: Any) -> tuple[Any, ...]:
     headers = [tuple(each) for each in record.headers]
     return record.offset, record.timestamp, record.timestamp_type, record.key, record.value, headers
 
@@ -58,7 +58,7 @@ def test_every_record_is_read_whatever_is_in_it(
     records: list[RawRecord], codec: Codec, later: int
 ) -> None:
     (found,) = read(at_offset(batch(records, codec=codec), later), later, later + END)
-    assert [told(each) for each in found.items] == [
+    assert [parts(each) for each in found.items] == [
         (
             later + number,
             each.timestamp,
@@ -82,7 +82,7 @@ def test_every_record_is_read_whatever_is_in_it(
 def test_both_parsers_read_the_same(records: list[RawRecord], attributes: int) -> None:
     made = batch(records, attributes=attributes)
     ours = _Tolerant(Header.of(made), made).items()
-    assert [told(each) for each in ours] == [told(each) for each in only(made)]
+    assert [parts(each) for each in ours] == [parts(each) for each in only(made)]
 
 
 @given(content=st.binary(max_size=200), count=st.integers(-3, 6), sparse=st.booleans())
@@ -187,7 +187,7 @@ def test_what_the_producer_wrote_of_offsets_is_not_looked_at() -> None:
 
 def test_an_attributes_byte_above_127() -> None:
     body = b"\x85" + varint(0) * 2 + NOTHING * 2 + varint(0)
-    assert told(only(batch([record(body)]))[0]) == (0, 0, 0, None, None, [])
+    assert parts(only(batch([record(body)]))[0]) == (0, 0, 0, None, None, [])
 
 
 def test_a_compacted_batch_keeps_its_offsets() -> None:
@@ -296,7 +296,7 @@ def test_a_batch_larger_than_the_fetch_is_named_not_left_out() -> None:
     assert (lost.first, lost.last) == (0, 1)
 
 
-def test_a_record_behind_the_end_that_was_told_is_read() -> None:
+def test_a_record_behind_the_end_that_was_given_is_read() -> None:
     """The broker looks the end up before the records: what is written in between came with them,
     and was taken for bytes that can not be read."""
     two = at_offset(batch([RawRecord(value=b"2")]), 2)

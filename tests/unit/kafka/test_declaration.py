@@ -73,7 +73,7 @@ def test_a_body_of_1_mib_fits_with_its_headers_wherever_it_goes(declaration: Dec
     assert limit("calls.outcomes") >= limit("calls.events") + 64 * 1024
 
 
-def test_what_was_sent_back_is_known_for_as_long_as_it_could_be_sent_again(
+def test_what_was_redriven_is_known_for_as_long_as_it_could_be_redriven_again(
     declaration: Declaration,
 ) -> None:
     def retention(name: str) -> int:

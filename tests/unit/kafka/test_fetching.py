@@ -21,15 +21,15 @@ ANSWER_SECONDS = 10.0
 
 
 class Reading:
-    """What came, and what was told."""
+    """What came, and what was reported."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[TopicPartition, Unreadable, list[int]]] = []
+        self.reported: list[tuple[TopicPartition, Unreadable, list[int]]] = []
         self.values: list[tuple[int, bytes | None]] = []
         self.heard = asyncio.Event()
 
     def hear(self, place: TopicPartition, lost: Unreadable, unnamed: Sequence[int]) -> None:
-        self.told.append((place, lost, list(unnamed)))
+        self.reported.append((place, lost, list(unnamed)))
         self.heard.set()
 
 
@@ -62,7 +62,7 @@ async def read(
             ):
                 found = await consumer.getmany(timeout_ms=100)
                 reading.values += [(each.offset, each.value) for each in found.get(place, [])]
-            await consumer.getmany(timeout_ms=100)  # and once more: it is told once
+            await consumer.getmany(timeout_ms=100)  # and once more: it is reported once
     return reading
 
 
@@ -75,14 +75,14 @@ async def test_an_odd_header_name_and_every_codec(settings: Settings) -> None:
     made = [batch([odd], codec=codec) for codec in Codec if codec.is_known]
     reading = await read(settings, [one(b"first"), *made, one(b"last")], 7)
     assert [value for _, value in reading.values] == [b"first", *[b"odd"] * 5, b"last"]
-    assert reading.told == []
+    assert reading.reported == []
 
 
 async def test_it_stands_still_before_what_can_not_be_read(settings: Settings) -> None:
     bad = batch([RawRecord(), RawRecord()], crc_xor=1)
     reading = await read(settings, [one(b"0"), bad, one(b"3")], 1)
     assert reading.values == [(0, b"0")]
-    ((place, lost, unnamed),) = reading.told
+    ((place, lost, unnamed),) = reading.reported
     assert (place.partition, lost.first, lost.last, unnamed) == (1, 1, 2, [1, 2])
 
 
@@ -90,7 +90,7 @@ async def test_part_of_it_named_is_not_enough(settings: Settings) -> None:
     bad = batch([RawRecord(), RawRecord()], codec=Codec.SEVEN)
     reading = await read(settings, [one(b"0"), bad, one(b"3")], 1, skipped=[1])
     assert reading.values == [(0, b"0")]
-    ((_, lost, unnamed),) = reading.told
+    ((_, lost, unnamed),) = reading.reported
     assert (lost.first, lost.last, unnamed) == (1, 2, [2])
     line = unreadable_source("events", 1, lost, unnamed)
     assert "offsets 1 to 2 can not be read" in line
@@ -105,7 +105,7 @@ async def test_named_it_is_passed_over_with_its_bytes(settings: Settings) -> Non
     assert second[0] == 1
     assert second[1] is not None
     assert second[1][16:] == bad[16:]  # the offset and the leader's epoch are the broker's
-    assert reading.told == []
+    assert reading.reported == []
 
 
 async def test_control_batches_are_passed_over(settings: Settings) -> None:

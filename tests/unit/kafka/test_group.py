@@ -100,7 +100,7 @@ async def test_a_group_of_other_topics_is_refused_by_name(
 async def test_whoever_came_in_the_same_moment_is_seen_after_joining(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the group rebalances its members are not told of."""
+    """While the group rebalances its members are not listed."""
     check, _ = checking(
         make_settings,
         monkeypatch,
@@ -114,7 +114,7 @@ async def test_whoever_came_in_the_same_moment_is_seen_after_joining(
         await check.after_joining()
 
 
-async def test_a_group_that_may_not_be_looked_at_is_told_by_the_join(
+async def test_a_group_that_may_not_be_looked_at_is_refused_by_the_join(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check, coordinator = checking(

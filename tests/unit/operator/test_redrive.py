@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from streams.core.records import Source
 from streams.kafka.message import Message
-from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import TopicNames
 from streams.operator.redrive import redrive
 from streams.wire.dead_letters import Letter
 from streams.wire.retries import read_returned
+from tests.support.letters import TOPIC, body, letter
+from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
-from tests.unit.wire.test_dead_letters import TOPIC, body, letter
 
 TOPICS = TopicNames("genesys.interaction.")
-
-
-class Recording(Publisher):
-    """Remembers what was sent, and when."""
-
-    def __init__(self, clock: LeapingClock) -> None:
-        self._clock = clock
-        self.sent: list[Message] = []
-        self.at: list[float] = []
-
-    async def publish(self, message: Message) -> Acknowledged:
-        self.sent.append(message)
-        self.at.append(self._clock.now)
-        return Acknowledged(message.topic, message.partition or 0, 0)
-
-    async def enqueue(self, *_: Any, **__: Any) -> Any:
-        raise AssertionError("each is acknowledged before the next")
 
 
 async def send(*letters: Letter, per_second: float = 1000) -> Recording:

@@ -152,7 +152,7 @@ class Unspeakable:
     __repr__ = __str__
 
 
-def tell(message: object, *args: object, **extra: object) -> None:
+def log_it(message: object, *args: object, **extra: object) -> None:
     """Log to our handler alone: pytest's own lets a test fail over what can not be shown."""
     (ours,) = [each for each in logging.getLogger().handlers if isinstance(each, LogHandler)]
     log = logging.getLogger("streams.sample")
@@ -187,15 +187,15 @@ class TestNeverRaises:
         failure: Exception,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        tell("got %s", Unspeakable(failure))
-        tell("got", it=Unspeakable(failure))
-        tell(Unspeakable(failure))
+        log_it("got %s", Unspeakable(failure))
+        log_it("got", it=Unspeakable(failure))
+        log_it(Unspeakable(failure))
         assert stream.getvalue().count("\n") == 3
         assert stream.getvalue().count("cannot be shown") == 3
         assert capsys.readouterr().err == ""
 
     def test_arguments_that_do_not_fit(self, log: logging.Logger, stream: io.StringIO) -> None:
-        tell("%d of %d", "x")
+        log_it("%d of %d", "x")
         assert "%d of %d (its values cannot be shown: TypeError)" in stream.getvalue()
 
     def test_what_is_too_deep_or_turns_in_a_circle(
@@ -306,8 +306,8 @@ class TestRepeats:
     def test_every_library_is_held_to_one_line(self, name: str) -> None:
         repeats = RepeatFilter(lambda: self.now)
         accept = "socket.accept() out of system resource\nsocket: <socket fd=%d, raddr=%d>"
-        told = [self.passes(repeats, name, accept % (n, n)) for n in range(1000)]
-        assert told.count(None) == 999
+        passed = [self.passes(repeats, name, accept % (n, n)) for n in range(1000)]
+        assert passed.count(None) == 999
         future = "Task exception was never retrieved: <Task at 0x7f%04x>"
         assert [self.passes(repeats, name, future % n) for n in range(3)] == [0, None, None]
 

@@ -79,9 +79,9 @@ def test_a_wrong_value_is_one_line_that_names_its_variable(
         os.environ[name] = value
     with pytest.raises(SettingsError) as caught:
         configure("worker")
-    told = {problem.partition(":")[0] for problem in caught.value.problems}
+    named = {problem.partition(":")[0] for problem in caught.value.problems}
     # A batch is held against the queue, whichever of the two is set.
-    assert told in ({name}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"})
+    assert named in ({name}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE"})
     assert str(caught.value).isprintable()
     assert SECRET not in str(caught.value)
 
@@ -131,10 +131,10 @@ VALUES = (
 class Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(record.getMessage())
+        self.lines.append(record.getMessage())
 
 
 @settings(max_examples=times(3))
@@ -143,7 +143,7 @@ class Kept(logging.Handler):
         st.sampled_from([*otel.PLUG_INS, *otel._CHECKS]), VALUES, min_size=1, max_size=4
     )
 )
-def test_any_value_is_refused_in_one_line_or_taken_without_a_word(
+def test_any_value_is_refused_in_one_line_or_accepted_without_a_word(
     variables: dict[str, str],
 ) -> None:
     with mock.patch.dict(os.environ, variables):
@@ -153,8 +153,8 @@ def test_any_value_is_refused_in_one_line_or_taken_without_a_word(
             configure("worker").shutdown()
         except SettingsError as exc:
             assert str(exc).isprintable()
-            told = {problem.partition(":")[0] for problem in exc.problems}
-            assert told <= {*variables, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}
+            named = {problem.partition(":")[0] for problem in exc.problems}
+            assert named <= {*variables, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}
         finally:
             logging.getLogger("opentelemetry").removeHandler(handler)
-        assert handler.told == []
+        assert handler.lines == []

@@ -78,12 +78,12 @@ def test_channels_are_the_declared_topics(make_settings: Callable[..., Settings]
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-def test_every_channel_tells_what_a_consumer_has_to_know(name: str) -> None:
+def test_every_channel_says_what_a_consumer_has_to_know(name: str) -> None:
     channel = CHANNELS[name]
-    told = channel["description"].replace("Partition", "partition")
+    description = channel["description"].replace("Partition", "partition")
     for point in ("**Key**", "partition", "**Order**", "**Retention**"):
-        assert point in told
-    assert "**Duplicates**" in told or name == "interactionsChangelog"
+        assert point in description
+    assert "**Duplicates**" in description or name == "interactionsChangelog"
     used = {operation["channel"]["$ref"] for operation in DOCUMENT["operations"].values()}
     assert f"#/channels/{name}" in used
     assert "key" in message(name)["bindings"]["kafka"]
@@ -102,9 +102,9 @@ def test_every_decision_and_reason_is_explained() -> None:
     for decision, reason, meaning in rows:
         assert pairs.is_valid({"decision": decision, "reason": reason})
         assert meaning
-    told = {(row[0], row[1]) for row in rows}
+    listed = {(row[0], row[1]) for row in rows}
     assert all(
-        (decision.value, reason.value) in told
+        (decision.value, reason.value) in listed
         for decision in Decision
         for reason in Reason
         if pairs.is_valid({"decision": decision, "reason": reason})

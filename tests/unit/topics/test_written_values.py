@@ -144,7 +144,7 @@ def records(draw: st.DrawFn) -> InteractionRecord:
             draw(
                 st.lists(
                     st.builds(
-                        Deferred, offset=counts, verdict=verdicts(), taken=st.none() | counts
+                        Deferred, offset=counts, verdict=verdicts(), returned_at=st.none() | counts
                     ),
                     max_size=3,
                 )

@@ -1,4 +1,4 @@
-"""What is told keeps its shape, for other programs are written against it; and is read again."""
+"""An outcome keeps its shape, for other programs are written against it; and is read again."""
 
 from __future__ import annotations
 
@@ -87,22 +87,22 @@ def changed(outcome: Outcome, **fields: Any) -> Outcome:
 
 class TestOutcome:
     def test_has_the_contracts_fields_and_no_other(self) -> None:
-        told = json.loads(encode_outcome(OUTCOME))
-        assert sorted(told) == sorted(OUTCOME_FIELDS)
-        assert told["schemaVersion"] == SCHEMA_VERSION == 1
-        assert told["source"] == {
+        written = json.loads(encode_outcome(OUTCOME))
+        assert sorted(written) == sorted(OUTCOME_FIELDS)
+        assert written["schemaVersion"] == SCHEMA_VERSION == 1
+        assert written["source"] == {
             "topic": "genesys.interaction.events",
             "partition": 3,
             "offset": 41,
         }
-        assert told["error"] == {
+        assert written["error"] == {
             "code": "conflict",
             "message": "changed meanwhile",
             "status": 409,
             "correlationId": "c-1",
         }
-        assert told["decision"] == "conflict"
-        assert told["dispositionCodeId"] == "code"
+        assert written["decision"] == "conflict"
+        assert written["dispositionCodeId"] == "code"
 
     def test_names_every_field_when_it_has_nothing_to_say(self) -> None:
         bare = changed(
@@ -116,9 +116,9 @@ class TestOutcome:
             trace_id=None,
             error=None,
         )
-        told = json.loads(encode_outcome(bare))
-        assert sorted(told) == sorted(OUTCOME_FIELDS)
-        assert {name for name, value in told.items() if value is None} == {
+        written = json.loads(encode_outcome(bare))
+        assert sorted(written) == sorted(OUTCOME_FIELDS)
+        assert {name for name, value in written.items() if value is None} == {
             "interactionId",
             "sequenceId",
             "eventId",
@@ -156,7 +156,7 @@ class TestOutcomeId:
         assert outcome_id(source, 1) == "442479db-24ad-5125-bff7-de4046c09550"
         assert outcome_id(source, life="a-topics-id") == outcome_id(source)
 
-    def test_tells_the_records_of_a_cut_log_from_those_before(self) -> None:
+    def test_distinguishes_the_records_of_a_cut_log_from_those_before(self) -> None:
         source = Source("genesys.interaction.events", 3, 41)
         ids = {outcome_id(source, life=life) for life in ("id", "id@1", "id@2", "other@1")}
         assert len(ids) == 4

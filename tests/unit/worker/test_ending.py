@@ -20,7 +20,7 @@ async def test_the_first_reason_counts(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.records == [], "whoever ends says why"
 
 
-async def test_what_nothing_has_an_answer_to_is_told_in_full(
+async def test_what_nothing_has_an_answer_to_is_printed_in_full(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ending = Ending()

@@ -55,8 +55,8 @@ def read(handed_out: Message, *skipped: tuple[str, int, int]) -> incoming.Incomi
 
 
 def put_off_headers(changes: Mapping[str, bytes] | None = None) -> list[tuple[str, bytes]]:
-    told = retry_headers(Source(EVENTS.topic, EVENTS.partition, 3), PutOff(2, 1_000), "timeout")
-    return list((dict(told) | dict(changes or {})).items())
+    headers = retry_headers(Source(EVENTS.topic, EVENTS.partition, 3), PutOff(2, 1_000), "timeout")
+    return list((dict(headers) | dict(changes or {})).items())
 
 
 def test_an_event_is_read() -> None:

@@ -1,13 +1,11 @@
-"""What consumers are told: the outcome's fields and headers, the dead letter's, the metrics."""
+"""What consumers get: the outcome's fields and headers, the dead letter's, the metrics."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,6 +16,7 @@ from streams.core.decision import Policy
 from streams.core.records import Source
 from streams.errors import ApiError, Conflict, Forbidden, NotFound, OwnershipLost, PublishError
 from streams.wire.outcomes import outcome_id
+from tests.support.schemas import validator
 from tests.support.world import (
     CODE,
     EVENTS,
@@ -26,12 +25,10 @@ from tests.support.world import (
     World,
     event,
     lost_once_applied,
+    raising,
     samples,
 )
-from tests.unit.topics.conftest import schema as schema_fixture
 
-schema = schema_fixture
-Schema = Callable[..., Draft202012Validator]
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -43,23 +40,16 @@ def said(world: World) -> dict[str, Any]:
     return outcome
 
 
-def raising(error: Exception) -> Callable[..., None]:
-    def fail(*_: object) -> None:
-        raise error
-
-    return fail
-
-
 async def test_every_field_of_a_patched_record() -> None:
     world = World()
     worker = Worker(world)
     world.clock.now += 2.5
     occurred = rfc3339(world.clock.time() - 60)
-    taken_at = world.clock.now
+    taken_up_at = world.clock.now
 
     def take_time(_: int, step: str) -> None:
         if step == "PATCH leaves":
-            world.clock.now = taken_at + 0.25
+            world.clock.now = taken_up_at + 0.25
 
     world.at_step = take_time
 
@@ -167,7 +157,7 @@ FORBIDDEN = Forbidden(
 )
 
 
-async def test_an_error_is_told_in_full() -> None:
+async def test_an_error_is_published_in_full() -> None:
     world = World()
     world.patches.append(raising(FORBIDDEN))
 
@@ -206,13 +196,13 @@ ERRORS: dict[str, ApiError] = {
 @pytest.mark.parametrize(
     "name", ["patched", "malformed", "would-patch", "ineligible", "recovered", *ERRORS]
 )
-async def test_every_outcome_is_as_its_schema_says(name: str, schema: Schema) -> None:
+async def test_every_outcome_is_as_its_schema_says(name: str) -> None:
     world = World()
     value, policy = scenario(world, name)
 
     await Worker(world, policy=policy).process(value)
 
-    schema("outcome").validate(said(world))
+    validator("outcome").validate(said(world))
 
 
 async def test_dead_letter_headers() -> None:
@@ -244,10 +234,10 @@ async def test_metrics() -> None:
     await worker.process(event(), 1)
     await worker.process(b"no event", 2)
 
-    told = samples(worker.metrics)
-    assert told["genesys_streams_records_total"] == 3
-    assert told["genesys_streams_process_duration_seconds_count"] == 3
-    assert told["genesys_streams_dead_letters_total"] == 1
+    found = samples(worker.metrics)
+    assert found["genesys_streams_records_total"] == 3
+    assert found["genesys_streams_process_duration_seconds_count"] == 3
+    assert found["genesys_streams_dead_letters_total"] == 1
     by_decision = {
         sample.labels["decision"]: sample.value
         for metric in worker.metrics.registry.collect()

@@ -6,7 +6,7 @@ larger than Kafka takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -43,14 +43,8 @@ from tests.support.world import (
     Worker,
     World,
     event,
+    raising,
 )
-
-
-def raising(error: Exception) -> Callable[..., None]:
-    def fail(*_: object) -> None:
-        raise error
-
-    return fail
 
 
 class FaultyApi:
@@ -144,7 +138,7 @@ async def test_a_record_of_the_table_that_cannot_be_read_ends_the_record_alone()
     assert worker.frontier.committable == 5
 
 
-async def test_an_outcome_that_cannot_be_written_is_told_without_its_event(
+async def test_an_outcome_that_cannot_be_written_is_published_without_its_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World()
@@ -196,9 +190,11 @@ async def test_faults_of_ours_on_most_records_stop_the_worker() -> None:
 async def test_a_skipped_record_is_a_dead_letter_and_no_more() -> None:
     world = World()
     worker = Worker(world)
-    work = replace(worker.work(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it"))
+    record = replace(
+        worker.take_up(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it")
+    )
 
-    await worker.processor.process(work)
+    await worker.processor.process(record)
 
     (outcome,) = world.outcomes
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.SKIPPED)
@@ -260,7 +256,7 @@ async def test_one_that_is_never_known_is_not_found_and_counted() -> None:
 
 
 async def test_interactions_that_the_api_does_not_know_stop_the_worker() -> None:
-    """A base URL of another org: 60 of 60 calls were 404, all final, and nobody was told."""
+    """A base URL of another org: 60 of 60 calls were 404, all final, and nobody noticed."""
     world = World()
     dead_letter_limit = DeadLetterLimit(0.5)
     worker = Worker(world, dead_letter_limit=dead_letter_limit)
@@ -281,10 +277,10 @@ async def test_looking_again_says_nothing_of_the_worker() -> None:
     assert dead_letter_limit.passed is None
 
 
-# Told again, it is the same
+# Published again, it is the same
 
 
-async def test_a_verdict_told_again_has_the_times_of_the_decision() -> None:
+async def test_a_verdict_published_again_has_the_times_of_the_decision() -> None:
     world = World()
 
     def crash(_: int, step: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from streams.core.records import Basis, Decision, Reason, Source
 from streams.local import model
-from streams.local.demo.account import Account, ApiCounts, settle
-from streams.local.demo.ledger import Ledger, Place, SourceRecord, Told
+from streams.local.demo.account import Account, ApiCounts, account_for
+from streams.local.demo.ledger import Ledger, Place, PublishedOutcome, SourceRecord
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.generator.population import population
 from streams.local.generator.stream import stream
@@ -37,20 +37,22 @@ class Run:
     api: dict[str, ApiCounts] = field(default_factory=dict)
 
     def account(self) -> Account:
-        return settle(self.ledger, delivery=self.delivery, truths=TRUTHS, api=self.api, seconds=2.0)
+        return account_for(
+            self.ledger, delivery=self.delivery, truths=TRUTHS, api=self.api, seconds=2.0
+        )
 
     def place(self, decision: Decision) -> Place:
         """Some record that was decided so."""
         return next(
             place
-            for place, told in self.ledger.final.items()
-            if told[0].outcome.decision is decision
+            for place, published in self.ledger.final.items()
+            if published[0].outcome.decision is decision
         )
 
     def change(self, place: Place, **fields: Any) -> None:
-        told = self.ledger.final[place][0]
-        changed = msgspec.structs.replace(told.outcome, **fields)
-        self.ledger.final[place] = [Told(changed, told.timestamp_ms)]
+        published = self.ledger.final[place][0]
+        changed = msgspec.structs.replace(published.outcome, **fields)
+        self.ledger.final[place] = [PublishedOutcome(changed, published.timestamp_ms)]
 
 
 @pytest.fixture
@@ -65,7 +67,9 @@ def run() -> Run:
         next_offset[partition] += 1
         run.ledger.sent.append(event["id"])
         run.ledger.records[place] = SourceRecord(event, timestamp_ms=1_000)
-        run.ledger.tell(Told(outcome(event, place, next(answers[interaction_id])), 1_040))
+        run.ledger.enter(
+            PublishedOutcome(outcome(event, place, next(answers[interaction_id])), 1_040)
+        )
     run.delivery.accepted = len(EVENTS)
     run.api = {
         each: ApiCounts(calls=modelled.gets + modelled.patches, patches_applied=modelled.patches)
@@ -140,7 +144,7 @@ def written_twice(run: Run) -> None:
     again = (partition, offset + 1)
     record = run.ledger.records[again] = run.ledger.records[partition, offset]
     due = model.Expected("duplicate", "duplicate-sequence", "cache")
-    run.ledger.tell(Told(outcome(dict(record.event), again, due), 1_040))
+    run.ledger.enter(PublishedOutcome(outcome(dict(record.event), again, due), 1_040))
 
 
 def no_outcome(run: Run) -> None:
@@ -149,19 +153,21 @@ def no_outcome(run: Run) -> None:
 
 def only_deferred(run: Run) -> None:
     place = run.place(Decision.PATCHED)
-    told = run.ledger.final.pop(place)[0]
-    deferral = msgspec.structs.replace(told.outcome, final=False, decision=Decision.DEFERRED)
-    run.ledger.tell(Told(deferral, told.timestamp_ms))
+    published = run.ledger.final.pop(place)[0]
+    deferral = msgspec.structs.replace(published.outcome, final=False, decision=Decision.DEFERRED)
+    run.ledger.enter(PublishedOutcome(deferral, published.timestamp_ms))
 
 
 def two_outcomes(run: Run) -> None:
-    run.ledger.tell(run.ledger.final[run.place(Decision.INELIGIBLE)][0])
+    run.ledger.enter(run.ledger.final[run.place(Decision.INELIGIBLE)][0])
 
 
 def stray_outcome(run: Run) -> None:
-    told = run.ledger.final[run.place(Decision.INELIGIBLE)][0]
+    published = run.ledger.final[run.place(Decision.INELIGIBLE)][0]
     nowhere = Source("genesys.interaction.events", 3, 999_999)
-    run.ledger.tell(Told(msgspec.structs.replace(told.outcome, source=nowhere), 1_040))
+    run.ledger.enter(
+        PublishedOutcome(msgspec.structs.replace(published.outcome, source=nowhere), 1_040)
+    )
 
 
 def another_event(run: Run) -> None:
@@ -221,7 +227,7 @@ def patched_wrongly(run: Run) -> None:
         (patched_wrongly, f"interactions PATCHed that are not eligible: 1 ({OTHERS[0]}"),
     ],
 )
-def test_each_deviation_fails_the_run_and_is_told(
+def test_each_deviation_fails_the_run_and_is_shown(
     run: Run, spoil: Callable[[Run], None], said: str
 ) -> None:
     spoil(run)
@@ -248,7 +254,7 @@ def test_of_many_only_a_few_are_named(run: Run) -> None:
 
 
 def test_the_example_is_there_without_eligible_interactions() -> None:
-    account = settle(
+    account = account_for(
         Ledger(), delivery=DeliveryReport(), truths={"a": {"type": "chat"}}, api={}, seconds=0.0
     )
     assert account.example == "a"

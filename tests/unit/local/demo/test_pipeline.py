@@ -27,5 +27,5 @@ def test_free_ports_are_free_and_not_the_same() -> None:
     ports = free_ports(5)
     assert len(set(ports)) == 5
     for port in ports:
-        with socket.socket() as taken:
-            taken.bind((HOST, port))
+        with socket.socket() as other:
+            other.bind((HOST, port))

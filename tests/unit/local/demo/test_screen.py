@@ -14,7 +14,7 @@ from rich.console import Console
 from streams.clock import Clock
 from streams.core.records import Basis, Decision, Reason, Source
 from streams.local.demo.account import Account
-from streams.local.demo.ledger import Ledger, Percentiles, Readings, SourceRecord, Told
+from streams.local.demo.ledger import Ledger, Percentiles, PublishedOutcome, Readings, SourceRecord
 from streams.local.demo.screen import DRAW_SECONDS, PRINT_SECONDS, Film, Screen
 from streams.wire.outcomes import Outcome
 
@@ -105,7 +105,7 @@ def decided(ledger: Ledger, offset: int, *, at_ms: int = 1_000, took_ms: int = 4
         trace_id=None,
         error=None,
     )
-    ledger.tell(Told(outcome, at_ms + took_ms))
+    ledger.enter(PublishedOutcome(outcome, at_ms + took_ms))
 
 
 async def follow(*, terminal: bool, seconds: float) -> str:
@@ -134,7 +134,7 @@ async def test_elsewhere_a_line_is_printed_now_and_then() -> None:
     ]
 
 
-def test_a_snapshot_tells_the_rate_of_late() -> None:
+def test_a_snapshot_has_the_rate_of_late() -> None:
     clock, ledger = StillClock(), Ledger()
     film = Film(ledger, Readings(), 100, clock)
     assert film.take().rate == 0.0
@@ -149,7 +149,7 @@ def test_a_snapshot_tells_the_rate_of_late() -> None:
     assert (last.rate, last.decided, last.elapsed) == (0.0, 40, 14.0)
 
 
-def test_starting_is_told_where_nothing_can_be_drawn() -> None:
+def test_starting_is_printed_where_nothing_can_be_drawn() -> None:
     made, shown = console(terminal=False)
     with Screen(made, "the demo", StillClock()).doing("starting"):
         pass
@@ -157,7 +157,7 @@ def test_starting_is_told_where_nothing_can_be_drawn() -> None:
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_the_summary_tells_all_and_ends_with_the_verdict(terminal: bool) -> None:
+def test_the_summary_shows_all_and_ends_with_the_verdict(terminal: bool) -> None:
     made, shown = console(terminal=terminal)
     Screen(made, "the demo", StillClock()).conclude(ACCOUNT, READINGS)
     text = shown.getvalue()

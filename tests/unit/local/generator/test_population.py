@@ -77,7 +77,7 @@ def test_lengths_lie_on_both_edges_of_the_threshold(edge: int) -> None:
     assert max(lengths) > 120_000
 
 
-def test_the_length_the_api_tells_is_that_from_first_event_to_completed() -> None:
+def test_the_length_the_api_gives_is_that_from_first_event_to_completed() -> None:
     compared = 0
     for one in EVERYONE:
         ends = [step.at_ms for step in one.steps if step.state == "completed"]

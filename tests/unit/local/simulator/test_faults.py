@@ -32,7 +32,7 @@ def test_times_repeats_and_an_empty_fault_lets_one_through() -> None:
     assert not Fault().refuses
 
 
-def test_the_closer_script_comes_first() -> None:
+def test_the_more_specific_script_comes_first() -> None:
     anyone, mine = Fault(status=503), Fault(status=409)
     faults = Faults(FaultPlan(scripts=(Script((anyone,)), Script((mine,), "a"))))
     assert [faults.draw(Route.GET, "a", nth) for nth in (1, 2, 3)] == [mine, anyone, None]

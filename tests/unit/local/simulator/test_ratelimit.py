@@ -31,7 +31,7 @@ def test_tokens_do_not_share_a_window() -> None:
     assert not limit.take("b").exceeded
 
 
-def test_headers_tell_count_limit_and_whole_seconds_left() -> None:
+def test_headers_give_count_limit_and_whole_seconds_left() -> None:
     time = Time()
     limit = RateLimit(300, time)
     limit.take("t")

@@ -17,7 +17,7 @@ from tests.support.world import COMPLETED, event
 TOPIC = "genesys.interaction.events"
 RECORD = Source(TOPIC, 3, 41)
 QUESTION = Question("i-1", RECORD, 1_767_600_000_000, b"i-1", event())
-TOLD = Outcome(
+PUBLISHED = Outcome(
     outcome_id=outcome_id(RECORD),
     final=True,
     interaction_id="i-1",
@@ -46,7 +46,7 @@ TOLD = Outcome(
 def past(*changes: dict[str, Any]) -> Past:
     made = Past([QUESTION])
     for each in changes:
-        made.add(msgspec.structs.replace(TOLD, **each))
+        made.add(msgspec.structs.replace(PUBLISHED, **each))
     return made
 
 
@@ -96,7 +96,7 @@ def test_other_records_of_the_interaction_are_not_its_answer() -> None:
     assert past({"source": Source(TOPIC, 3, 42)}).latest(QUESTION) is None
 
 
-def test_each_time_it_is_sent_back_has_a_number_of_its_own() -> None:
+def test_each_redrive_has_a_number_of_its_own() -> None:
     assert past({}).next_time(QUESTION) == 1
     again = {"outcome_id": outcome_id(RECORD, redriven=1)}
     assert past({}, again).next_time(QUESTION) == 2

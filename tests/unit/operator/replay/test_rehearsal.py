@@ -55,11 +55,11 @@ async def answers(*of: Interaction | ApiError) -> Sequence[Rehearsed]:
 
 
 async def test_in_the_order_of_the_questions_whenever_the_answers_come() -> None:
-    told = await answers(*[ELIGIBLE] * 30)
+    answered = await answers(*[ELIGIBLE] * 30)
 
-    assert [each.question.interaction_id for each in told] == [f"i-{n}" for n in range(30)]
-    assert {each.verdict.decision for each in told} == {Decision.WOULD_PATCH}
-    assert {each.verdict.disposition_code_id for each in told} == {CODE}
+    assert [each.question.interaction_id for each in answered] == [f"i-{n}" for n in range(30)]
+    assert {each.verdict.decision for each in answered} == {Decision.WOULD_PATCH}
+    assert {each.verdict.disposition_code_id for each in answered} == {CODE}
 
 
 async def test_no_more_than_a_few_are_asked_at_once() -> None:
@@ -85,22 +85,22 @@ async def test_no_more_than_a_few_are_asked_at_once() -> None:
 async def test_what_is_known_and_what_is_not(
     answer: Interaction | ApiError, reason: Reason, *, eligible: bool, unanswered: bool
 ) -> None:
-    (told,) = await answers(answer)
+    (answered,) = await answers(answer)
 
-    assert told.verdict.reason is reason
-    assert (told.eligible, told.unanswered) == (eligible, unanswered)
+    assert answered.verdict.reason is reason
+    assert (answered.eligible, answered.unanswered) == (eligible, unanswered)
 
 
-async def test_who_stops_listening_leaves_nobody_asking() -> None:
+async def test_who_stops_reading_leaves_nobody_asking() -> None:
     rehearsing = rehearse([question(number) for number in range(30)], never(), POLICY)
-    listening = asyncio.ensure_future(anext(rehearsing))
-    before = asyncio.all_tasks() - {listening}
+    reading = asyncio.ensure_future(anext(rehearsing))
+    before = asyncio.all_tasks() - {reading}
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks() - before) == 1 + AT_ONCE
 
-    listening.cancel()
-    await asyncio.wait({listening})
+    reading.cancel()
+    await asyncio.wait({reading})
 
     assert asyncio.all_tasks() == before
 

@@ -30,7 +30,7 @@ from streams.worker.health.broker_probe import (
 
 A, B, C = TP("events", 0), TP("events", 1), TP("retries", 0)
 
-# From this version on the answer to a fetch tells where the partition begins.
+# From this version on the answer to a fetch says where the partition begins.
 VERSION = 11
 
 
@@ -66,12 +66,14 @@ class Kafka:
             return self.metadata()
         answers = []
         for topic, partitions in request.topics:
-            told = []
+            answered = []
             for number, offset, _ in partitions:
                 tp = TP(topic, number)
                 self.fetched.append((node, tp, offset))
-                told.append((number, self.errors.get(tp, 0), self.ends[tp], 0, 3, None, -1, b""))
-            answers.append((topic, told))
+                answered.append(
+                    (number, self.errors.get(tp, 0), self.ends[tp], 0, 3, None, -1, b"")
+                )
+            answers.append((topic, answered))
         return SimpleNamespace(API_VERSION=VERSION, topics=answers)
 
 

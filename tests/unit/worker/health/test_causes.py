@@ -12,8 +12,8 @@ from streams.worker.health.causes import CURES, MOST_CHARACTERS, in_words
 
 
 def test_topic_and_cure() -> None:
-    told = in_words(errors.TopicAuthorizationFailedError("shop.events"))
-    assert told.startswith(
+    text = in_words(errors.TopicAuthorizationFailedError("shop.events"))
+    assert text.startswith(
         "TopicAuthorizationFailedError: shop.events: this client lacks the right"
     )
 
@@ -30,7 +30,7 @@ def test_the_cause_behind_a_wrapper() -> None:
     assert in_words(wrapped).startswith("CorruptRecordException: Invalid CRC - events/3: ")
 
 
-def test_an_unknown_error_is_told_by_its_first_cause() -> None:
+def test_an_unknown_error_is_named_by_its_first_cause() -> None:
     wrapped = errors.KafkaError("Unexpected error during coordination")
     wrapped.__cause__ = AssertionError("Unrecognized partition")
     assert in_words(wrapped) == "AssertionError: Unrecognized partition"
@@ -48,6 +48,6 @@ def test_a_cause_that_leads_back_to_itself() -> None:
 
 @given(st.lists(st.text() | st.binary(), max_size=3))
 def test_always_one_printable_line(parts: list[str | bytes]) -> None:
-    told = in_words(RuntimeError(*parts))
-    assert told.isprintable()
-    assert len(told) <= MOST_CHARACTERS
+    text = in_words(RuntimeError(*parts))
+    assert text.isprintable()
+    assert len(text) <= MOST_CHARACTERS

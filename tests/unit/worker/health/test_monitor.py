@@ -1,4 +1,4 @@
-"""What the watchdog, the metrics and the health endpoints are told of the worker's state."""
+"""What the watchdog, the metrics and the health endpoints get of the worker's state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments
@@ -131,10 +131,10 @@ def test_records_that_were_never_fetched_wait_too(body: Body) -> None:
 def test_finishing_and_taking_up_are_progress(body: Body) -> None:
     before = body.monitor.vitals().progress
     body.assignment.frontiers[A].take_up(5)
-    taken = body.monitor.vitals().progress
+    begun = body.monitor.vitals().progress
     body.assignment.frontiers[A].finish(5)
 
-    assert before < taken < body.monitor.vitals().progress
+    assert before < begun < body.monitor.vitals().progress
 
 
 def test_finishing_behind_one_that_waits_is_progress(body: Body) -> None:
@@ -156,7 +156,7 @@ def test_a_new_assignment_is_progress(body: Body) -> None:
     assert body.monitor.vitals().progress > before
 
 
-async def test_a_closed_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> None:
+async def test_a_paused_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> None:
     body.gate.pause(10)
     # Whatever records wait for then, it is not the gate.
     assert body.monitor.vitals().excuse is None
@@ -171,7 +171,7 @@ async def test_a_closed_gate_is_an_excuse_for_who_waits_at_it(body: Body) -> Non
 
 
 def test_too_many_failures_make_it_unfit_and_do_not_end_it(body: Body) -> None:
-    """Ended, it would be started again, and bury as many more."""
+    """Ended, it would be started again, and fail as many more."""
     body.dead_letter_limit.passed = "40 of the last 40 records failed"
 
     assert body.monitor.not_ready() == "40 of the last 40 records failed"
@@ -210,19 +210,19 @@ def test_without_partitions_it_is_not_ready(body: Body, gone: str) -> None:
     assert body.monitor.not_ready() == "no partitions are assigned yet"
 
 
-def test_what_is_fatal_is_told_at_once(body: Body) -> None:
+def test_what_is_fatal_is_reported_at_once(body: Body) -> None:
     body.consumer.fatal = "fenced"
     assert body.monitor.vitals().fatal == "fenced"
     assert body.monitor.not_ready() == "fenced"
 
 
-def test_what_can_not_be_read_is_told_at_once(body: Body) -> None:
+def test_what_can_not_be_read_is_reported_at_once(body: Body) -> None:
     body.consumer.unreadable = UnreadableRecords("events/3: offset 17 can not be read")
     assert body.monitor.vitals().broken is body.consumer.unreadable
     assert body.monitor.not_ready() == "events/3: offset 17 can not be read"
 
 
-def test_a_crash_is_told_at_once(body: Body) -> None:
+def test_a_crash_is_reported_at_once(body: Body) -> None:
     body.app.crash_reason = RuntimeError("thread died")
     assert body.monitor.not_ready() == "RuntimeError: thread died"
 
@@ -263,11 +263,11 @@ def test_gauges(body: Body) -> None:
 
     body.monitor.refresh_gauges()
 
-    told = samples(body.metrics)
-    assert told["genesys_streams_in_flight"] == 2
-    assert told["genesys_streams_lanes_waiting"] == 5
-    assert told["genesys_streams_state_interactions"] == 42
-    assert told["genesys_streams_frontier_lag_records"] == 1
+    found = samples(body.metrics)
+    assert found["genesys_streams_in_flight"] == 2
+    assert found["genesys_streams_lanes_waiting"] == 5
+    assert found["genesys_streams_state_interactions"] == 42
+    assert found["genesys_streams_frontier_lag_records"] == 1
 
 
 def test_lag_of_partitions_given_up_is_shown_no_more(body: Body) -> None:

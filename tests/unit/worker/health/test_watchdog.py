@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streams.errors import KafkaUnfit, MembershipLost, Stalled, StoreError
-from streams.worker.health.fitness import Fault
+from streams.worker.health.kafka_faults import Fault
 from streams.worker.health.watchdog import (
     CHECK_SECONDS,
     FROZEN_SECONDS,
@@ -63,7 +63,7 @@ def test_out_of_the_group() -> None:
 
 
 def test_stores_that_can_not_be_used() -> None:
-    """Whatever else may be wrong by then: the operator is told the cause."""
+    """Whatever else may be wrong by then: the operator reads the cause."""
     broken = StoreError("no space")
     vitals = replace(IDLE, broken=broken, crashed=RuntimeError("recovery died"), assignment=False)
 
@@ -179,7 +179,7 @@ def test_a_process_that_stood_still_gives_kafka_its_time_anew() -> None:
     assert isinstance(patient.after(2), KafkaUnfit)
 
 
-def test_what_made_faust_give_up_is_told_instead_of_how_it_did() -> None:
+def test_what_made_faust_give_up_is_named_instead_of_how_it_did() -> None:
     patient = Patient(IDLE)
     crashed = replace(IDLE, crashed=AssertionError("Unrecognized partition"))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from streams.clock import Resting
 from streams.worker.lanes.lanes import BACKLOG_PER_SLOT, Lanes
+from tests.support.event_loop import until_idle
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,6 @@ class Item:
     lane: str
     number: int
     owed: bool = False
-
-
-async def settle() -> None:
-    """Let everything that can run do so."""
-    for _ in range(50):
-        await asyncio.sleep(0)
 
 
 class Works:
@@ -44,17 +39,17 @@ class Works:
     async def put(self, *items: Item) -> None:
         for item in items:
             assert await self.lanes.put(item)
-        await settle()
+        await until_idle()
 
     async def end(self, *items: Item) -> None:
         for item in items:
             if not self._gates[item].done():
                 self._gates[item].set_result(None)
-        await settle()
+        await until_idle()
 
     async def fail(self, item: Item, failure: Exception) -> None:
         self._gates[item].set_exception(failure)
-        await settle()
+        await until_idle()
 
     async def _work(self, item: Item, resting: Resting) -> None:
         self.started.append(item)
@@ -136,7 +131,7 @@ async def test_put_waits_while_memory_is_full() -> None:
     await works.put(*items)
     assert works.lanes.backlog == BACKLOG_PER_SLOT
     one_more = asyncio.create_task(works.lanes.put(A1))
-    await settle()
+    await until_idle()
     assert not one_more.done()
     assert works.lanes.backlog == BACKLOG_PER_SLOT
 
@@ -152,7 +147,7 @@ async def test_drain_lets_the_item_in_hand_end_and_drops_the_queue() -> None:
     works = Works()
     await works.put(A1, A2, B1)
     draining = asyncio.create_task(works.lanes.drain(10))
-    await settle()
+    await until_idle()
     assert not draining.done()
 
     await works.end(A1, A2, B1)
@@ -179,7 +174,7 @@ async def test_drain_ends_what_is_owed_as_well() -> None:
 
 
 async def test_a_failure_leaves_even_what_is_owed() -> None:
-    """Its lane is out of order, and whoever is told of it ends the worker."""
+    """Its lane is out of order, and whoever hears of it ends the worker."""
     works = Works()
     await works.put(A1, Item("a", 2, owed=True), B1, Item("b", 2, owed=True))
     await works.fail(A1, RuntimeError("no"))
@@ -192,7 +187,7 @@ async def test_drain_does_not_start_what_waits_for_a_slot() -> None:
     works = Works(in_flight=1)
     await works.put(A1, B1)
     draining = asyncio.create_task(works.lanes.drain(10))
-    await settle()
+    await until_idle()
 
     await works.end(A1, B1)
 
@@ -222,7 +217,7 @@ async def test_closed_lanes_take_nothing() -> None:
     await works.lanes.drain(0)
 
     assert await works.lanes.put(A1) is False
-    await settle()
+    await until_idle()
     assert works.started == []
 
 
@@ -230,7 +225,7 @@ async def test_a_put_that_waits_for_room_ends_with_the_drain() -> None:
     works = Works(in_flight=1)
     await works.put(*(Item("hot", number) for number in range(BACKLOG_PER_SLOT)))
     one_more = asyncio.create_task(works.lanes.put(A1))
-    await settle()
+    await until_idle()
 
     await asyncio.wait_for(works.lanes.drain(0.02), 5)
 
@@ -251,11 +246,11 @@ async def test_a_lane_that_rests_gives_its_slot_to_another() -> None:
     lanes = Lanes(work, in_flight=1, on_failure=_raise)
     for item in (A1, A2, B1):
         assert await lanes.put(item)
-    await settle()
+    await until_idle()
     assert started == [A1, B1]  # and its own lane waits
 
     rested.set()
-    await settle()
+    await until_idle()
     assert started == [A1, B1, A2]
     assert (lanes.in_flight, lanes.active) == (0, 0)
 
@@ -268,7 +263,7 @@ async def test_a_rest_ends_with_the_drain() -> None:
     lanes = Lanes(work, in_flight=1, on_failure=_raise)
     for item in (A1, B1, C1):
         assert await lanes.put(item)
-    await settle()
+    await until_idle()
 
     assert await asyncio.wait_for(lanes.drain(0), 5) is False
     assert lanes.in_flight == 0
@@ -284,15 +279,15 @@ async def test_a_failing_item_is_reported() -> None:
 
 
 async def test_nothing_is_worked_on_behind_a_failure() -> None:
-    """A later record of the interaction would be told as if the failed one had been."""
+    """A later record of the interaction would be published as if the failed one had been."""
     works = Works()
     await works.put(A1, A2)
     await works.fail(A1, RuntimeError("the broker is gone"))
 
-    taken = await works.lanes.put(A3)
-    await settle()
+    queued = await works.lanes.put(A3)
+    await until_idle()
 
-    assert not taken
+    assert not queued
     assert works.started == [A1]
 
 
@@ -346,7 +341,7 @@ def test_any_schedule(
     async def run() -> None:
         putting = asyncio.create_task(put_all())
         for _ in range(1 + 20 * len(items)):  # by far enough for the slowest schedule
-            await settle()
+            await until_idle()
             if len(ended) == len(items):
                 break
         putting.cancel()

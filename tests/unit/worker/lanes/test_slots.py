@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from streams.worker.lanes.slots import Slots
-from tests.unit.worker.lanes.test_lanes import settle
+from tests.support.event_loop import until_idle
 
 
 class Lane:
@@ -36,38 +36,38 @@ class Lane:
 async def test_who_comes_back_from_a_rest_goes_before_all_that_are_new() -> None:
     slots, order = Slots(1), list[str]()
     one, two, three = (Lane(name, slots, order) for name in ("one", "two", "three"))
-    await settle()
+    await until_idle()
     one.rests.set()
-    await settle()
+    await until_idle()
     assert order == ["one", "two"]
 
     one.rested.set()
-    await settle()
+    await until_idle()
     assert order == ["one", "two"]
     two.rests.set()
-    await settle()
+    await until_idle()
 
     assert order == ["one", "two", "one again"]
     one.ends.set()
-    await settle()
+    await until_idle()
     assert order == ["one", "two", "one again", "three"]
     for lane in (two, three):
         lane.task.cancel()
     await asyncio.wait({one.task, two.task, three.task})
-    assert slots.taken == 0
+    assert slots.in_use == 0
 
 
 async def test_a_slot_given_to_one_that_is_cancelled_in_the_same_moment_is_not_lost() -> None:
     slots = Slots(1)
     await slots.take()
     waiting = asyncio.create_task(slots.take())
-    await settle()
+    await until_idle()
 
     slots.give_back()
     waiting.cancel()
     await asyncio.wait({waiting})
 
-    assert slots.taken == 0
+    assert slots.in_use == 0
     await asyncio.wait_for(slots.take(), 1)
 
 
@@ -75,12 +75,12 @@ async def test_who_is_cancelled_while_it_waits_is_passed_over() -> None:
     slots = Slots(1)
     await slots.take()
     gone, next_one = (asyncio.create_task(slots.take()) for _ in range(2))
-    await settle()
+    await until_idle()
     gone.cancel()
-    await settle()
+    await until_idle()
 
     slots.give_back()
-    await settle()
+    await until_idle()
 
     assert next_one.done()
-    assert slots.taken == 1
+    assert slots.in_use == 1

@@ -11,9 +11,9 @@ from streams.worker.lanes import waiting_room as waiting_module
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.partitions.assignment import Assignment
+from tests.support.event_loop import until_idle
 from tests.support.scripted import SteppedClock, until
 from tests.support.world import EVENTS, RETRIES, event, parsed
-from tests.unit.worker.lanes.test_lanes import settle
 
 AT_ONCE = 5
 
@@ -36,10 +36,10 @@ class Scene:
         )
         self._assignment = Assignment(1, {})
 
-    async def _admit(self, work: SourceRecord) -> None:
+    async def _admit(self, record: SourceRecord) -> None:
         if self.error is not None:
             raise self.error
-        self.admitted.append(work.offset)
+        self.admitted.append(record.offset)
 
     def put(self, offset: int, *, seconds: float, value: bytes = event()) -> None:
         self.room.put(
@@ -51,7 +51,7 @@ class Scene:
                 value=value,
                 headers=(),
                 timestamp=0,
-                taken_at=0,
+                taken_up_at=0,
                 event=parsed(event()),
                 source=Source(EVENTS.topic, EVENTS.partition, offset),
                 attempt=1,
@@ -135,10 +135,10 @@ async def test_a_few_are_let_out_at_a_time(scene: Scene) -> None:
         scene.put(offset, seconds=0)
     await until(lambda: len(scene.admitted) == AT_ONCE)
 
-    scene.room.settled()
+    scene.room.ended()
     await until(lambda: len(scene.admitted) == AT_ONCE + 1)
 
-    await settle()
+    await until_idle()
     assert (scene.admitted, len(scene.room)) == ([0, 1, 2, 3, 4, 5], 1)
 
 

@@ -1,8 +1,12 @@
-"""Time as the tests of the membership and of its coordinator tell it."""
+"""What the tests of the consumer, its threads and its coordinator share."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+
+from tests.support.consumer_rig import Rig
 
 
 @pytest.fixture
@@ -11,3 +15,11 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     time = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: time[0])
     return time
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """A consumer of a test's own."""
+    rig = Rig()
+    yield rig
+    rig.close()

@@ -51,13 +51,13 @@ async def test_revoked_is_final() -> None:
         await assignment.owned()
 
 
-def test_a_revocation_is_told_once() -> None:
-    told: list[bool] = []
-    assignment = Assignment(3, {ONE: 10}, on_revoked=lambda: told.append(assignment.revoked))
+def test_a_revocation_is_passed_on_once() -> None:
+    seen: list[bool] = []
+    assignment = Assignment(3, {ONE: 10}, on_revoked=lambda: seen.append(assignment.revoked))
     assignment.revoke()
     assignment.revoke()
 
-    assert told == [True]
+    assert seen == [True]
 
 
 def test_every_record_says_in_which_generation_it_was_written() -> None:
@@ -148,6 +148,6 @@ def test_nothing_is_committed_of_a_log_that_was_cut() -> None:
     assert assignment.uncommitted() == {TWO: 1}
 
 
-def test_a_assignment_has_no_lives_unless_told() -> None:
+def test_an_assignment_has_no_lives_unless_given() -> None:
     assert Assignment(3, {ONE: 10}).lives == {}
     assert Assignment(3, {ONE: 10}, lives={0: "a@1"}).lives == {0: "a@1"}

@@ -16,18 +16,18 @@ ONE, RETRIES = TP("events", 1), TP("retries", 1)
 
 
 class Owner:
-    """Has Assignments, listens to them, and keeps a journal of all that it is told."""
+    """Has Assignments, observes them, and keeps a journal of all that it is called with."""
 
     def __init__(self) -> None:
         self.journal: list[str] = []
         self.alive = True
-        self.taken = True
+        self.committed = True
         self.assignments = Assignments(
             events=ONE.topic,
             session_alive=lambda: self.alive,
             fence=lambda: self.journal.append("fenced"),
         )
-        self.assignments.add_listener(self)
+        self.assignments.add_observer(self)
 
     def begin(self, generation: int = 1, **offsets: int) -> Assignment:
         starts = {ONE: Start(offsets.get("at", 5), "life"), RETRIES: Start(0, "another")}
@@ -49,7 +49,7 @@ class Owner:
         assert not self.assignments.current.revoked
         assert self.assignments.given_up, "whether Kafka takes the commit or not"
         self.journal.append("committed")
-        return self.taken
+        return self.committed
 
 
 @pytest.fixture
@@ -58,24 +58,29 @@ def owner() -> Owner:
 
 
 async def test_before_the_first_there_is_nothing(owner: Owner) -> None:
-    told = owner.assignments
-    assert (told.current, told.in_force, told.begun, told.held_in(1)) == (None, None, 0, None)
-    assert told.given_up
-    assert told.taken_up() == {}
+    assignments = owner.assignments
+    assert (
+        assignments.current,
+        assignments.in_force,
+        assignments.begun,
+        assignments.held_in(1),
+    ) == (None, None, 0, None)
+    assert assignments.given_up
+    assert assignments.taken_up() == {}
 
-    told.revoke()
+    assignments.revoke()
     await owner.end()
 
     assert owner.journal == []
 
 
-def test_each_who_asks_is_told_of_the_same_one(owner: Owner) -> None:
+def test_each_who_asks_gets_the_same_one(owner: Owner) -> None:
     assignment = owner.begin()
 
-    told = owner.assignments
-    assert told.current is told.in_force is told.held_in(1) is assignment
-    assert (told.begun, owner.journal) == (1, ["1 begins"])
-    assert not told.given_up
+    assignments = owner.assignments
+    assert assignments.current is assignments.in_force is assignments.held_in(1) is assignment
+    assert (assignments.begun, owner.journal) == (1, ["1 begins"])
+    assert not assignments.given_up
 
 
 def test_it_goes_on_where_the_log_is_to_be_read_from(owner: Owner) -> None:
@@ -145,7 +150,7 @@ async def test_it_is_revoked_although_its_commit_fails(owner: Owner) -> None:
     assert assignment.revoked
 
 
-def test_what_is_taken_up_is_told_while_it_is_ours(owner: Owner) -> None:
+def test_what_is_taken_up_is_known_while_it_is_ours(owner: Owner) -> None:
     assignment = owner.begin()
     assignment.frontiers[ONE].take_up(5)
     assert owner.assignments.taken_up() == {ONE: 6, RETRIES: 0}

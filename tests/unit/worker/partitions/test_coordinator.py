@@ -1,4 +1,4 @@
-"""What the coordinator's heartbeats and joins tell the membership, and how the group is left."""
+"""What the membership learns from heartbeats and joins, and how the group is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import aiokafka.errors
 import pytest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
-from streams.worker.partitions.coordinator import leave, listen
+from streams.worker.partitions.coordinator import leave, observe
 from streams.worker.partitions.membership import Membership
 
 
@@ -22,7 +22,7 @@ class Response:
 
 
 class Coordinator:
-    """aiokafka's, as far as it is listened to. What it does takes ``seconds``."""
+    """aiokafka's, as far as it is observed. What it does takes ``seconds``."""
 
     def __init__(self, now: list[float]) -> None:
         self._now = now
@@ -57,7 +57,7 @@ def coordinator(now: list[float]) -> Coordinator:
 
 async def test_an_answered_heartbeat_vouches(coordinator: Coordinator, now: list[float]) -> None:
     membership = Membership(10.0, static=False)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
     for _ in range(3):
         now[0] += 9
         await coordinator._do_heartbeat()
@@ -68,7 +68,7 @@ async def test_an_answered_heartbeat_vouches(coordinator: Coordinator, now: list
 
 async def test_a_failed_heartbeat_does_not(coordinator: Coordinator, now: list[float]) -> None:
     membership = Membership(10.0, static=False)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
     now[0] += 9
     coordinator.error_code = 16
 
@@ -82,7 +82,7 @@ async def test_a_heartbeat_answered_after_the_session_has_it_join_again(
     coordinator: Coordinator, now: list[float]
 ) -> None:
     membership = Membership(10.0, static=False)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
     now[0] += 10
 
     assert await coordinator._do_heartbeat()
@@ -96,7 +96,7 @@ async def test_a_join_vouches_from_its_last_request(
 ) -> None:
     """However long the join took before it, and not from when it was answered."""
     membership = Membership(10.0, static=False)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
     coordinator.seconds = 9.0
 
     assert await coordinator._do_rejoin_group(None)
@@ -108,7 +108,7 @@ async def test_a_join_vouches_from_its_last_request(
 
 async def test_a_join_that_fails_at_the_end_does_not(coordinator: Coordinator) -> None:
     membership = Membership(10.0, static=False)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
     coordinator.error_code = 27
 
     assert not await coordinator._do_rejoin_group(None)
@@ -119,7 +119,7 @@ async def test_a_join_that_fails_at_the_end_does_not(coordinator: Coordinator) -
 async def test_a_member_fenced_for_good_does_not_join_again(coordinator: Coordinator) -> None:
     """It would take the membership back from the process that has it now."""
     membership = Membership(10.0, static=True)
-    listen(coordinator, membership)
+    observe(coordinator, membership)
 
     coordinator.reset_generation()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from streams.worker.partitions.frontier import Frontier, Taken
+from streams.worker.partitions.frontier import Arrival, Frontier
 
 
 def test_new_frontier_stands_at_the_committed_offset() -> None:
@@ -19,7 +19,7 @@ def test_new_frontier_stands_at_the_committed_offset() -> None:
 def test_first_record_above_the_committed_offset_is_a_hole() -> None:
     frontier = Frontier(42)
 
-    assert frontier.take_up(43) is Taken.HOLE
+    assert frontier.take_up(43) is Arrival.HOLE
     assert (frontier.expected, frontier.unfinished) == (42, 0)
 
 
@@ -27,7 +27,7 @@ def test_first_record_in_flight_holds_the_rest_back() -> None:
     """Faust commits 10 here (its issue 606)."""
     frontier = Frontier(0)
     for offset in range(10):
-        assert frontier.take_up(offset) is Taken.NEXT
+        assert frontier.take_up(offset) is Arrival.NEXT
     for offset in range(1, 10):
         frontier.finish(offset)
 
@@ -57,7 +57,7 @@ def test_skipping_keeps_unfinished_records_behind() -> None:
     frontier.skip_to(9)
 
     assert frontier.committable == 5
-    assert frontier.take_up(9) is Taken.NEXT
+    assert frontier.take_up(9) is Arrival.NEXT
     frontier.finish(9)
     assert frontier.committable == 5
     frontier.finish(5)
@@ -115,13 +115,13 @@ class Naive(RuleBasedStateMachine):
     @rule(distance=st.integers(-5, 5))
     def offer(self, distance: int) -> None:
         offset = self.next + distance
-        taken = self.frontier.take_up(offset)
+        arrival = self.frontier.take_up(offset)
         if distance < 0:
-            assert taken is Taken.REPEATED
+            assert arrival is Arrival.REPEATED
         elif distance > 0:
-            assert taken is Taken.HOLE
+            assert arrival is Arrival.HOLE
         else:
-            assert taken is Taken.NEXT
+            assert arrival is Arrival.NEXT
             self.open.append(offset)
             self.next += 1
 

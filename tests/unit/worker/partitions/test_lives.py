@@ -25,7 +25,7 @@ DELETED = "genesys_streams_deleted_undecided_offsets_total"
 
 
 class Cluster:
-    """Tells topic ids, or that it can not."""
+    """Gives topic ids, or says that it can not."""
 
     ids: Mapping[str, str] = {"events": ID}
     failure: KafkaError | None = None
@@ -81,8 +81,8 @@ async def test_what_was_lost_is_one_line_and_counted(
     (line,) = caplog.records
     assert line.levelno == logging.ERROR
     assert says in line.getMessage()
-    told = vars(line)
-    assert (told["topic"], told["partition"], told["committed"], told["end"]) == (
+    fields = vars(line)
+    assert (fields["topic"], fields["partition"], fields["committed"], fields["end"]) == (
         "events",
         0,
         found.committed,

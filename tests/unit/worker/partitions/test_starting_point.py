@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -92,6 +92,7 @@ def test_an_offset_that_was_put_right_is_right(at: Found, topic_id: str) -> None
         assert starting_point(again, topic_id, NOW + 1).notice is None
 
 
+@example(Found(50, TOPIC, 0, 4), TOPIC)
 @given(found(), topic_ids)
 def test_what_moves_the_start_is_noticed(at: Found, topic_id: str) -> None:
     start = starting_point(at, topic_id, NOW)
@@ -173,7 +174,7 @@ class ALogThatIsNotKept(RuleBasedStateMachine):
         offset = start.offset
         while offset < self.log.end and offset < start.offset + count:
             record = self.log.records[offset - self.log.beginning]
-            # Within one life an offset is one record: what "told before" is judged by.
+            # Within one life an offset is one record: what a redelivery is judged by.
             assert self.by_life.setdefault((start.life, offset), record) == record
             self.decided.add(record)
             offset += 1

@@ -76,7 +76,7 @@ def test_what_can_not_be_read_is_written_anew(
     assert not lives_through(settings, Origin("cluster-2", "topic-1"))
 
 
-def test_what_the_broker_does_not_tell_this_time_is_remembered(
+def test_what_the_broker_does_not_give_this_time_is_remembered(
     make_settings: Callable[..., Settings],
 ) -> None:
     settings = make_settings()
@@ -118,6 +118,24 @@ def test_a_directory_that_is_a_file_is_refused(
         claim(own(settings), embedded=False, origin=HERE),
     ):
         pass
+
+
+def test_a_disk_that_takes_no_origin_is_refused_and_the_stores_are_kept(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings()
+    lives_through(settings, HERE)
+    in_the_way = (own(settings) / ORIGIN).with_suffix(".new")
+    in_the_way.mkdir()
+
+    with (
+        pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to "),
+        claim(own(settings), embedded=False, origin=HERE),
+    ):
+        pass
+
+    in_the_way.rmdir()
+    assert lives_through(settings, HERE), "the lock was let go of, and nothing thrown away"
 
 
 @given(origins, origins)

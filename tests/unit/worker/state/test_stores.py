@@ -115,8 +115,8 @@ def test_a_disk_that_fails_keeps_the_store(tmp_path: Path) -> None:
     assert opened(tmp_path).begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
 
 
-def test_a_store_that_can_not_be_opened_is_told_and_kept(tmp_path: Path) -> None:
-    """Whoever asks, Faust as well: the operator is told by which directory."""
+def test_a_store_that_can_not_be_opened_is_reported_and_kept(tmp_path: Path) -> None:
+    """Whoever asks, Faust as well: the operator reads which directory it is."""
     path = filled(tmp_path)
     path.rename(tmp_path / "elsewhere")
     path.symlink_to("/dev/full")
@@ -145,7 +145,7 @@ def test_a_store_still_locked_is_left_to_faust(tmp_path: Path) -> None:
     assert second.begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
 
 
-def test_a_disk_that_fails_in_a_recovery_is_told(tmp_path: Path) -> None:
+def test_a_disk_that_fails_in_a_recovery_is_reported(tmp_path: Path) -> None:
     """Faust goes on as if the batch had been written; nobody else may."""
     store = opened(tmp_path)
     (Path(store.partition_path(0))).write_text("in the way")

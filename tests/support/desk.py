@@ -1,0 +1,162 @@
+"""A dispatcher with stand-ins all around, and the records that come to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import cast
+
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage, Message
+from prometheus_client import CollectorRegistry
+
+from streams.clock import Resting
+from streams.core.records import PutOff, Reason, Source
+from streams.kafka.message import Headers
+from streams.wire.retries import retry_headers
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.dispatcher import Dispatcher
+from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.metrics import WorkerMetrics
+from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.assignments import Assignments
+from streams.worker.partitions.offset_probe import First
+from streams.worker.partitions.starting_point import Start
+from streams.worker.processor import RecordProcessor
+from streams.worker.state.table import InteractionTable
+from tests.support.scripted import LeapingClock
+from tests.support.world import EVENTS, RETRIES, TOPICS, event
+
+OTHER = TP(EVENTS.topic, 4)
+
+
+class StandInProcessor:
+    """Finishes each record at once, or does what the test says."""
+
+    def __init__(self) -> None:
+        self.records: list[SourceRecord] = []
+        self.does: Callable[[SourceRecord], Awaitable[None]] | None = None
+
+    async def process(self, record: SourceRecord, resting: Resting) -> None:
+        self.records.append(record)
+        if self.does is not None:
+            await self.does(record)
+        record.finish()
+
+
+class StandInTable:
+    disowned = 0
+
+    def disown(self) -> None:
+        self.disowned += 1
+
+
+class StandInBroker:
+    """HoleInspector: says where the first record is."""
+
+    first = 0
+    beginning = 0
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[TP, int]] = []
+
+    async def first_at_or_after(self, tp: TP, offset: int) -> First:
+        self.asked.append((tp, offset))
+        return First(self.first, self.beginning)
+
+
+class StandInPartitions:
+    """Partitions: remembers what is held back, and answers what a test has set for a key."""
+
+    def __init__(self) -> None:
+        self.held_back: list[tuple[list[TP], bool]] = []
+        self.elsewhere: tuple[TP, bytes] | None = None
+
+    def hold_back(self, tps: Collection[TP], held: bool) -> None:
+        self.held_back.append((list(tps), held))
+
+    def misplaced(self, tp: TP, key: bytes | None) -> bool:
+        return (tp, key) == self.elsewhere
+
+
+class Desk:
+    """A dispatcher with stand-ins all around."""
+
+    def __init__(self, clock: LeapingClock | None = None) -> None:
+        self.processor = StandInProcessor()
+        self.table = StandInTable()
+        self.broker = StandInBroker()
+        self.clock = clock or LeapingClock()
+        self.metrics = WorkerMetrics(CollectorRegistry())
+        self.dead_letter_limit = DeadLetterLimit(0.5)
+        self.failures: list[BaseException] = []
+        self.alive = True
+        self.fenced: list[int] = []
+        self.partitions = StandInPartitions()
+        self.assignments = Assignments(
+            events=TOPICS.events,
+            session_alive=lambda: self.alive,
+            fence=lambda: self.fenced.append(self.assignments.begun),
+        )
+        self.dispatcher = Dispatcher(
+            processor=cast(RecordProcessor, self.processor),
+            table=cast(InteractionTable, self.table),
+            holes=self.broker,
+            clock=self.clock,
+            metrics=self.metrics,
+            dead_letter_limit=self.dead_letter_limit,
+            topics=TOPICS,
+            skipped=frozenset(),
+            in_flight=2,
+            assignments=self.assignments,
+            partitions=self.partitions,
+            on_failure=self.failures.append,
+        )
+        self.assignments.add_observer(self.dispatcher)
+
+    def begin(self, generation: int = 1, **committed: int) -> Assignment:
+        offsets = {EVENTS: committed.get("at", 5), OTHER: 0, RETRIES: 0}
+        return self.assignments.begin(
+            generation, {tp: Start(offset, f"life of {tp.topic}") for tp, offset in offsets.items()}
+        )
+
+    async def take_up(
+        self, offset: int, value: bytes | None = b"", *, generation: int = 1, tp: TP = EVENTS
+    ) -> None:
+        await self.dispatcher.take_up(message(offset, value, generation=generation, tp=tp))
+        await asyncio.sleep(0)
+
+    async def comes_back(self, offset: int, *, of: int, seconds: float, place: TP = EVENTS) -> None:
+        """A record put off, whose time comes in so many seconds."""
+        put_off = PutOff(2, round((self.clock.time() + seconds) * 1000))
+        source = Source(place.topic, place.partition, of)
+        headers = retry_headers(source, put_off, Reason.TIMEOUT.value)
+        await self.dispatcher.take_up(message(offset, event(of), tp=RETRIES, headers=headers))
+        await asyncio.sleep(0)
+
+    @property
+    def offsets(self) -> list[int]:
+        return [record.offset for record in self.processor.records]
+
+
+def message(
+    offset: int,
+    value: bytes | None = b"",
+    *,
+    generation: int = 1,
+    tp: TP = EVENTS,
+    headers: Headers = (("traceparent", b"00-1"),),
+) -> Message:
+    return ConsumerMessage(
+        tp.topic,
+        tp.partition,
+        offset,
+        1_765_552_506.5,
+        0,
+        list(headers),
+        b"i-1",
+        event(offset) if value == b"" else value,
+        None,
+        tp=tp,
+        generation_id=generation,
+    )

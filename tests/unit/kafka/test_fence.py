@@ -1,0 +1,159 @@
+"""A producer that asks before each produce request, and that can be fenced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup
+from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.produce import ProduceRequest
+
+from streams.kafka.fence import FenceableProducer, Fenced
+from streams.kafka.message import Message
+from tests.support.scripted import until
+
+PRODUCE = ProduceRequest(transactional_id=None, required_acks=-1, timeout=1000, topics=[])
+METADATA = MetadataRequest([])
+
+
+class Sending:
+    """A producer without a broker. ``log``: what it asks, and what leaves, in order."""
+
+    def __init__(self) -> None:
+        self.may_send = True
+        self.log: list[str] = []
+        self.producer = FenceableProducer(
+            may_send=self._may_send, bootstrap_servers="127.0.0.1:1", enable_idempotence=False
+        )
+        self.producer._send_request = self._leaves
+        self.producer.client.ready = self._ready
+
+    def _may_send(self) -> bool:
+        self.log.append("asked")
+        return self.may_send
+
+    async def _ready(self, node_id: int, *, group: Any) -> bool:
+        assert (node_id, group) == (3, ConnectionGroup.DEFAULT)
+        await asyncio.sleep(0)
+        self.log.append("connected")
+        return True
+
+    async def _leaves(self, node_id: int, request: Any, *, group: Any) -> str:
+        self.log.append(f"{type(request).__name__} leaves")
+        return f"answer of {node_id}"
+
+    async def send(self, request: Any) -> Any:
+        """As aiokafka's sender does."""
+        return await self.producer.client.send(3, request)
+
+    async def held(self) -> asyncio.Task[Any]:
+        """A produce request that may not leave."""
+        self.may_send = False
+        sending = asyncio.create_task(self.send(PRODUCE))
+        await until(lambda: self.log.count("asked") >= 2)
+        return sending
+
+
+@pytest.fixture
+async def sending() -> AsyncIterator[Sending]:
+    sending = Sending()
+    yield sending
+    await sending.producer.stop()
+
+
+async def test_it_asks_once_it_is_connected(sending: Sending) -> None:
+    """What was answered before a connection was made may be untrue after it."""
+    assert await sending.send(PRODUCE) == "answer of 3"
+
+    assert sending.log == ["connected", "asked", "ProduceRequest leaves"]
+
+
+async def test_nothing_comes_between_the_answer_and_the_request(sending: Sending) -> None:
+    """Else the partitions could be revoked in between."""
+
+    def answer() -> bool:
+        asyncio.get_running_loop().call_soon(sending.log.append, "something else")
+        return True
+
+    sending.producer._may_send = answer
+
+    await sending.send(PRODUCE)
+    await asyncio.sleep(0)
+
+    assert sending.log == ["connected", "ProduceRequest leaves", "something else"]
+
+
+async def test_a_produce_request_waits_until_it_may_leave(sending: Sending) -> None:
+    waiting = await sending.held()
+    assert "ProduceRequest leaves" not in sending.log
+
+    sending.may_send = True
+
+    assert await asyncio.wait_for(waiting, 5) == "answer of 3"
+
+
+async def test_requests_that_write_nothing_ask_nobody(sending: Sending) -> None:
+    """The connection to the brokers is kept alive while a session is in doubt."""
+    sending.may_send = False
+
+    await sending.send(METADATA)
+
+    assert [line.endswith("leaves") for line in sending.log] == [True]
+
+
+async def test_a_request_that_waits_at_the_fence_never_leaves(sending: Sending) -> None:
+    waiting = await sending.held()
+
+    sending.producer.fence()
+    sending.may_send = True
+
+    with pytest.raises(Fenced):
+        await asyncio.wait_for(waiting, 5)
+    assert "ProduceRequest leaves" not in sending.log
+
+
+async def test_behind_the_fence_nothing_leaves_though_it_may(sending: Sending) -> None:
+    """The next assignment has begun, and so it may; what is queued here is of the one before."""
+    sending.producer.fence()
+
+    with pytest.raises(Fenced):
+        await sending.send(PRODUCE)
+    assert "ProduceRequest leaves" not in sending.log
+
+
+async def test_a_fence_fails_all_that_is_queued_for_good(sending: Sending) -> None:
+    """aiokafka tries again what is retriable."""
+    queue = sending.producer._message_accumulator
+    queued = [
+        await queue.add_message(TopicPartition("outcomes", each), b"i-1", b"value", timeout=1)
+        for each in (0, 0, 1)
+    ]
+
+    sending.producer.fence()
+
+    assert [type(each.exception()) for each in queued] == [Fenced] * 3
+    assert not Fenced.retriable
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [(None, None), (b"", b""), (b"i-1", b"i-1"), (bytes(bytearray(b"a key that is null")),) * 2],
+)
+async def test_only_a_key_that_is_null_is_written_as_null(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch, key: bytes | None, written: bytes | None
+) -> None:
+    async def send(
+        _: str, *, key: bytes, value: bytes | None, headers: list[Any], partition: int | None
+    ) -> Any:
+        return producer._serialize(key, value, headers)
+
+    producer = sending.producer
+    monkeypatch.setattr(producer, "send", send)
+
+    sent: Any = await producer.send_record(Message("dead-letters", key=key, value=None))
+
+    assert sent == (written, None)

@@ -1,0 +1,75 @@
+"""Where bridge and worker listen, and who may call them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from streams.settings import Settings
+from tests.support.environments import Environment, refusal
+
+
+@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+class TestApiKeys:
+    def keys(self, program: str) -> Sequence[str]:
+        settings = Settings.load()
+        return settings.bridge_api_keys() if program == "BRIDGE" else settings.worker_api_keys()
+
+    @pytest.mark.parametrize(
+        ("text", "keys"),
+        [("one", ("one",)), ("old,new", ("old", "new")), (" old , , new ,", ("old", "new"))],
+    )
+    def test_several_serve_a_rotation(
+        self, environment: Environment, program: str, text: str, keys: tuple[str, ...]
+    ) -> None:
+        environment(**{f"{program}_API_KEY": text})
+        assert self.keys(program) == keys
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+    def test_none_is_needed_on_loopback(
+        self, environment: Environment, program: str, host: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host})
+        assert self.keys(program) == ()
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example.org"])
+    @pytest.mark.parametrize("key", ["", " , "])
+    def test_one_is_required_elsewhere(
+        self, environment: Environment, program: str, host: str, key: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host, f"{program}_API_KEY": key})
+        message = refusal(lambda: self.keys(program))
+        assert message.startswith(f"{program}_API_KEY: required because {program}_HOST={host} ")
+
+
+class TestAdvertisedUrl:
+    @pytest.mark.parametrize(
+        ("host", "url"),
+        [
+            ("127.0.0.1", "http://127.0.0.1:6066"),
+            ("::1", "http://[::1]:6066"),
+            ("worker-0.workers", "http://worker-0.workers:6066"),
+        ],
+    )
+    def test_is_the_address_listened_on(
+        self, environment: Environment, host: str, url: str
+    ) -> None:
+        environment(WORKER_HOST=host)
+        assert Settings.load().advertised_url() == url
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+    def test_is_this_machine_where_all_addresses_are(
+        self, environment: Environment, host: str
+    ) -> None:
+        environment(WORKER_HOST=host, WORKER_PORT="7000")
+        assert Settings.load().advertised_url() == f"http://{socket.gethostname()}:7000"
+
+    def test_can_be_set(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="https://workers.example.org/0/")
+        assert Settings.load().advertised_url() == "https://workers.example.org/0"
+
+    def test_must_be_one(self, environment: Environment) -> None:
+        environment(WORKER_ADVERTISED_URL="worker-0")
+        assert refusal(Settings.load().advertised_url).startswith("WORKER_ADVERTISED_URL: ")

@@ -1,0 +1,85 @@
+"""What the settings have decided: the code, the rules, and the records that are skipped."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.decision import Policy
+from streams.settings import Settings
+from tests.support.environments import Environment, refusal
+
+
+class TestSkipRecords:
+    @pytest.mark.parametrize(
+        ("text", "records"),
+        [
+            ("", set()),
+            (" , ,", set()),
+            ("p.events/0/0", {("p.events", 0, 0)}),
+            (
+                " p.events / 3 / 17 ,\tp.retries/0/9223372036854775807,",
+                {("p.events", 3, 17), ("p.retries", 0, 2**63 - 1)},
+            ),
+            ("p.events/007/01,p.events/7/1", {("p.events", 7, 1)}),
+        ],
+    )
+    def test_are_read(
+        self, environment: Environment, text: str, records: set[tuple[str, int, int]]
+    ) -> None:
+        environment(TOPIC_PREFIX="p.", SKIP_RECORDS=text)
+        assert Settings.load().skipped_records() == frozenset(records)
+
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            "p.events", "p.events/1", "p.events/1/2/3", "/1/2", "p.events//2", "p.events/1/",
+            "p.events/-1/2", "p.events/+1/2", "p.events/1_0/2", "p.events/1/2.0", "p.events/a/2",
+            "p.events/\u0661/2", "p.outcomes/1/2", "p.dead-letters/1/2", "events/1/2",
+            "genesys.interaction.events/1/2", "p.events/2147483648/0",
+            "p.events/0/9223372036854775808", f"p.events/0/{'9' * 5000}",
+        ],
+    )  # fmt: skip
+    def test_an_entry_that_names_no_record_is_named_by_its_number(
+        self, environment: Environment, entry: str
+    ) -> None:
+        environment(TOPIC_PREFIX="p.", SKIP_RECORDS=f"p.events/0/1,{entry}")
+        message = refusal(Settings.load)
+        assert message.startswith("SKIP_RECORDS: entry 2 ")
+        assert message.isprintable()
+        if len(entry) > 40:
+            assert entry not in message
+
+
+class TestDispositionCode:
+    def test_is_required_unless_dry_run(self, environment: Environment) -> None:
+        assert refusal(Settings.load().disposition_code).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().disposition_code() is None
+
+    @pytest.mark.parametrize("dry_run", ["true", "false"])
+    def test_is_given_as_set(self, environment: Environment, dry_run: str) -> None:
+        environment(DISPOSITION_CODE_ID="code-1", DRY_RUN=dry_run)
+        assert Settings.load().disposition_code() == "code-1"
+
+
+class TestPolicy:
+    def test_is_as_set(self, environment: Environment) -> None:
+        environment(
+            DISPOSITION_CODE_ID="code-1",
+            DURATION_THRESHOLD_MS="1",
+            FETCH_POLICY="always",
+            LAG_WINDOW_SECONDS="1.5",
+        )
+        assert Settings.load().policy() == Policy("code-1", 1, "always", False, 1500)
+        environment(DRY_RUN="true")
+        assert Settings.load().policy() == Policy("code-1", 1, "always", True, 1500)
+
+    def test_needs_a_code_to_set(self, environment: Environment) -> None:
+        assert refusal(Settings.load().policy).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().policy().code is None
+
+    def test_of_a_rehearsal_is_a_dry_run_without_a_lag(self, environment: Environment) -> None:
+        assert Settings.load().policy(rehearsal=True) == Policy(None, dry_run=True)
+        environment(DISPOSITION_CODE_ID="code-1", LAG_WINDOW_SECONDS="1.5")
+        assert Settings.load().policy(rehearsal=True) == Policy("code-1", dry_run=True)
