@@ -8,9 +8,11 @@ StreamsError
 │   └── InternalError          a fault of this program in the work on one record
 ├── KafkaError
 │   ├── PublishError           Kafka did not acknowledge a record
-│   │   └── RecordTooLarge     it is larger than the topic, or our producer, takes
+│   │   ├── RecordTooLarge     it is larger than the topic, or our producer, takes
+│   │   └── WriteRefused       the authoriser does not let us write to the topic
 │   ├── TopicsError            topics missing or not as declared
-│   └── TokenRefused           the token endpoint does not know our client, or gives no token
+│   ├── TokenRefused           the token endpoint does not know our client, or gives no token
+│   └── NotAuthorized          the cluster's authoriser does not let us do what the work needs
 ├── ApiError                   Genesys Cloud did not do what was asked
 │   ├── Unauthorized           401 twice, or no token to be had
 │   ├── Forbidden              403
@@ -104,6 +106,16 @@ class TopicsError(KafkaError):
 
 class TokenRefused(KafkaError):
     """The token endpoint of OAUTHBEARER refuses: asking it again does not help."""
+
+
+class NotAuthorized(KafkaError):
+    """The cluster's authoriser refuses. The message names principal, operation and resource."""
+
+
+class WriteRefused(PublishError):
+    """The authoriser does not let us write to the topic."""
+
+    retriable = False
 
 
 class ApiError(StreamsError):

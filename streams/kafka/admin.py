@@ -22,7 +22,9 @@ from confluent_kafka.admin import (
     TopicMetadata,
 )
 
-from streams.errors import KafkaError, TopicsError
+from streams.errors import KafkaError, NotAuthorized, TopicsError
+from streams.kafka.acls import Operation, Right
+from streams.kafka.authorization import refused
 from streams.kafka.connection import librdkafka_options
 from streams.kafka.declaration import ActualTopic, Cluster, DeclaredTopic
 from streams.kafka.diagnosis import look_why_not
@@ -155,9 +157,9 @@ class TopicsAdmin:
             except KafkaException as exc:
                 if exc.args[0].code() == BrokerError.UNKNOWN_TOPIC_OR_PART:
                     continue  # deleted meanwhile, or so new that this broker has not heard of it
+                self._check_refusal(exc, resource.name, Operation.DESCRIBE_CONFIGS)
                 raise KafkaError(
-                    f"cannot read the configuration of {resource.name}: {_reason(exc)}; "
-                    "this takes the right to describe the topic's configuration"
+                    f"cannot read the configuration of {resource.name}: {_reason(exc)}"
                 ) from exc
             config = {key: entry.value or "" for key, entry in entries.items()}
             topics[resource.name] = replace(topics[resource.name], config=config)
@@ -203,7 +205,39 @@ class TopicsAdmin:
             answers[topic.name].result()
         except KafkaException as exc:
             if exc.args[0].code() != BrokerError.TOPIC_ALREADY_EXISTS:
+                self._check_refusal(exc, topic.name, Operation.CREATE)
                 raise TopicsError(f"cannot create {topic.name}: {_reason(exc)}") from exc
+
+    def operations(
+        self, names: Collection[str], timeout: float = ANSWER_TIMEOUT_SECONDS
+    ) -> Mapping[str, frozenset[str] | None]:
+        """What the authoriser lets us do with each topic, by Kafka's names of the operations; None
+        when we may not even describe it. A topic is left out when that can not be known: it is
+        missing, or the broker does not say. Raises KafkaError when no broker answers."""
+        if (self._metadata(timeout).cluster_id or "").startswith(_MOCK_CLUSTER_ID):
+            return {}
+        answers = self._client.describe_topics(
+            TopicCollection(list(names)),
+            include_authorized_operations=True,
+            request_timeout=timeout,
+        )
+        allowed: dict[str, frozenset[str] | None] = {}
+        for name, answer in answers.items():
+            try:
+                listed = answer.result().authorized_operations
+            except KafkaException as exc:
+                if exc.args[0].code() == BrokerError.TOPIC_AUTHORIZATION_FAILED:
+                    allowed[name] = None
+                continue
+            if listed:
+                allowed[name] = frozenset(each.name for each in listed)
+        return allowed
+
+    def _check_refusal(self, failure: KafkaException, topic: str, operation: Operation) -> None:
+        """Raises NotAuthorized if this is why the call has failed."""
+        if failure.args[0].code() == BrokerError.TOPIC_AUTHORIZATION_FAILED:
+            line = refused(self._settings, [Right("topic", topic, operation)])
+            raise NotAuthorized(line) from failure
 
     def _from_controller(self, ask: Callable[[float], Answers[T]], patience: float) -> Answers[T]:
         """Call ``ask`` with the seconds that it may take, and return its answers. While an answer

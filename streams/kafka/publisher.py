@@ -14,7 +14,9 @@ from typing import Any, Protocol
 import aiokafka
 import aiokafka.errors
 
-from streams.errors import OwnershipLost, PublishError, RecordTooLarge
+from streams.errors import OwnershipLost, PublishError, RecordTooLarge, WriteRefused
+from streams.kafka.acls import Operation
+from streams.kafka.authorization import refusal_of_topic
 from streams.kafka.connection import aiokafka_options, renew_password
 from streams.kafka.diagnosis import why_not
 from streams.kafka.fence import FenceableProducer
@@ -152,7 +154,7 @@ class KafkaPublisher:
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:
                 raise _fenced() from exc
-            raise _refused(f"Kafka took no record for {topic}: {exc!r}", exc) from exc
+            raise self._failed("Kafka took no record for", topic, exc) from exc
         if producer.fenced:
             raise _fenced()
         acknowledged: asyncio.Future[Acknowledged] = asyncio.get_running_loop().create_future()
@@ -165,9 +167,7 @@ class KafkaPublisher:
             if done.cancelled():
                 acknowledged.set_exception(PublishError(f"sending to {topic} was cancelled"))
             elif (failure := done.exception()) is not None:
-                error = _refused(
-                    f"Kafka did not acknowledge a record for {topic}: {failure!r}", failure
-                )
+                error = self._failed("Kafka did not acknowledge a record for", topic, failure)
                 error.__cause__ = failure
                 acknowledged.set_exception(error)
             else:
@@ -179,6 +179,14 @@ class KafkaPublisher:
 
     async def publish(self, message: Message) -> Acknowledged:
         return await (await self.enqueue(message))
+
+    def _failed(self, what: str, topic: str, failure: BaseException) -> PublishError:
+        """WriteRefused or RecordTooLarge where that is the cause: it would fail again when sent
+        again. Else PublishError."""
+        if line := refusal_of_topic(self._settings, failure, topic, Operation.WRITE):
+            return WriteRefused(f"{what} {topic}: {line}")
+        message = f"{what} {topic}: {failure!r}"
+        return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
     async def _connected(self) -> FenceableProducer:
         if self._producer is not None:
@@ -206,12 +214,6 @@ class KafkaPublisher:
                 f"{reason or f'{exc!r}; check KAFKA_BOOTSTRAP_SERVERS'}"
             ) from exc
         return producer
-
-
-def _refused(message: str, failure: BaseException) -> PublishError:
-    """RecordTooLarge if the record's size is the cause: it would fail again when sent again. Else
-    PublishError."""
-    return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
 
 def _fenced() -> OwnershipLost:

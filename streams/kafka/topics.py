@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.errors import TopicsError
+from streams.errors import NotAuthorized, TopicsError
+from streams.kafka.acls import lacking, rights
 from streams.kafka.admin import ANSWER_TIMEOUT_SECONDS, CREATE_TIMEOUT_SECONDS, TopicsAdmin
+from streams.kafka.authorization import refused
 from streams.kafka.codecs import LIBRARY, is_readable, readable_codecs
 from streams.kafka.declaration import (
     ActualTopic,
@@ -63,9 +65,35 @@ class State:
         ]
 
 
+def check_rights(
+    settings: KafkaSettings,
+    command: str,
+    admin: TopicsAdmin | None = None,
+    timeout: float = ANSWER_TIMEOUT_SECONDS,
+) -> None:
+    """Raises NotAuthorized when the principal lacks rights to topics that the command needs; the
+    error names all of them. A worker without the right to ``dead-letters`` would otherwise hear of
+    it at its first dead letter, days later.
+
+    What can not be asked counts as given, for the work itself will say so. The group is left out
+    for that reason: a worker begins with it. Raises KafkaError when no broker answers.
+    """
+    wanted = [each for each in rights(command, settings) if each.kind == "topic"]
+    names = dict.fromkeys(each.name for each in wanted)
+    granted = (admin or TopicsAdmin(settings)).operations(list(names), timeout)
+    missing = [
+        each
+        for name, operations in granted.items()
+        for each in lacking((one for one in wanted if one.name == name), operations)
+    ]
+    if missing:
+        raise NotAuthorized(refused(settings, missing))
+
+
 def look(settings: KafkaSettings, file: Path | None = None) -> State:
     """Read the declaration and the cluster's topics. Raises TopicsError, KafkaError."""
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
+    check_rights(settings, "topics check", admin)
     return _state(admin, declaration, admin.cluster())
 
 
@@ -80,6 +108,7 @@ def apply_topics(settings: KafkaSettings, file: Path | None = None) -> tuple[Sta
     Existing topics stay as they are, even if they differ. Raises TopicsError, KafkaError.
     """
     admin, declaration = TopicsAdmin(settings), load_declaration(settings, file)
+    check_rights(settings, "topics apply", admin)
     before = _state(admin, declaration, admin.cluster())
     cluster = _create_missing(admin, before, declaration.names)
     return before, _state(admin, declaration, cluster)

@@ -23,9 +23,15 @@ from streams.genesys.proxies import proxies_for
 from streams.kafka.admin import TopicsAdmin
 from streams.kafka.diagnosis import why_not
 from streams.kafka.group import GroupCheck
+from streams.kafka.principal import principal
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import VerifiedTopics, create_changelog, verify_topics
+from streams.kafka.topics import (
+    VerifiedTopics,
+    check_rights,
+    create_changelog,
+    verify_topics,
+)
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.stopping import in_daemon_thread, unless_stopped
@@ -144,6 +150,7 @@ class _Prepared:
 async def _prepared(settings: KafkaSettings) -> _Prepared:
     """Verify the topics, and create the changelog where it is missing. Kafka may be unreachable for
     any time: a worker that is told to stop meanwhile does not wait for its answer."""
+    await in_daemon_thread(check_rights, settings, "worker")
     topics = await in_daemon_thread(verify_topics, settings)
     kept_in = changelog(settings.app_id)
     group = None
@@ -372,6 +379,7 @@ def _needs(settings: KafkaSettings, topics: VerifiedTopics) -> Needs:
     names = settings.topics
     return Needs(
         servers=settings.bootstrap_servers,
+        principal=principal(settings),
         events=names.events,
         partitions=topics.partitions,
         alike=(names.retries, changelog(settings.app_id)),

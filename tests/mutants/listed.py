@@ -6,6 +6,7 @@ Each is named for what the program would then do.
 from __future__ import annotations
 
 from tests.mutants import (
+    access,
     api_answers,
     api_limits,
     batches,
@@ -35,4 +36,5 @@ MUTANTS = (
     *records.MUTANTS,
     *session.MUTANTS,
     *settings.MUTANTS,
+    *access.MUTANTS,
 )

@@ -38,6 +38,7 @@ BELIEVED_AFTER_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
+NO_RIGHT = "this client lacks the right to read it"
 NO_POSITION = "it is not known where to read on"
 
 # From this version on, the answer to a fetch says where the partition begins.
@@ -244,7 +245,7 @@ async def _fetch(
 def _trouble(code: int) -> str:
     error = aiokafka.errors.for_code(code)
     if error is aiokafka.errors.TopicAuthorizationFailedError:
-        return "this client lacks the right to read it"
+        return NO_RIGHT
     if error is aiokafka.errors.OffsetOutOfRangeError:
         return "the broker has no record where we stand"
     return f"its leader answers {error.__name__}"

@@ -14,6 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.errors import UnreadableRecords
+from streams.kafka.authorization import refusal_of_group
 from streams.kafka.bootstrap import return_to_bootstrap
 from streams.kafka.connection import renew_password
 from streams.kafka.decoding import Unreadable
@@ -104,7 +105,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if coordinator is None:
             return None  # still looking for the brokers
         if coordinator._pending_exception is not None:
-            return in_words(coordinator._pending_exception)
+            failure = coordinator._pending_exception
+            return refusal_of_group(self.app.kafka_settings, failure) or in_words(failure)
         task = coordinator._coordination_task
         if task.done() and not coordinator._closing.done():
             failure = None if task.cancelled() else task.exception()

@@ -16,6 +16,7 @@ from streams.worker.health.kafka_faults import Fault, Needs, Session, faults
 
 NEEDS = Needs(
     servers="kafka:9092",
+    principal="User:worker",
     events="events",
     partitions=4,
     alike=("retries", "changelog"),
