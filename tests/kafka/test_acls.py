@@ -21,7 +21,7 @@ import pytest
 
 from streams.kafka.acls import IMPLIES_DESCRIBE, Operation, Right, rights
 from streams.kafka.message import Message
-from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.publisher import Acknowledged, KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.server import serving
@@ -29,7 +29,10 @@ from streams.settings import Settings
 from tests.support.locked_kafka import LockedKafka, locked_kafka
 from tests.support.workers import WorkerProcess, environment, eventually, free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+OUTCOME = Path(__file__).resolve().parents[2] / "topics/examples/outcome.not-found.json"
+
+# A worker starts and joins in seconds; on a machine that is busy, in more.
+PATIENCE = 120.0
 
 # The brokers' log with all that the authoriser decides in it.
 LOGGING = """\
@@ -61,6 +64,10 @@ CALLS = {
     "replay --dry-run": ("replay", "--from", "2026-01-01T00:00:00Z", "--dry-run"),
     "replay": ("replay", "--from", "2026-01-01T00:00:00Z"),
 }
+
+
+# Up to sixteen starts of a command, one after the other.
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +114,15 @@ class Desk:
     def needed(self, command: str) -> list[Right]:
         return list(rights(command, self.settings.kafka))
 
-    async def publish(self, topic: str, value: bytes, **headers: str) -> None:
+    async def publish(self, topic: str, value: bytes, **headers: str) -> Acknowledged:
         publisher = KafkaPublisher(self.open.kafka, client_id="test")
         await publisher.start()
         pairs = tuple((name, text.encode()) for name, text in headers.items())
-        await publisher.publish(Message(topic, key=b"i-1", value=value, headers=pairs))
-        await publisher.stop()
+        message = Message(topic, key=b"i-1", value=value, headers=pairs)
+        try:
+            return await publisher.publish(message)
+        finally:
+            await publisher.stop()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -121,7 +131,7 @@ class Desk:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def asked(self) -> set[Right]:
@@ -149,13 +159,15 @@ def desk(locked: LockedKafka, make_settings: Callable[..., Settings]) -> Desk:
 
 
 async def something_to_read(desk: Desk) -> None:
-    """An outcome that nobody can read, an event, its dead letter, which a redrive sends to
-    ``retries``, and the bridge's dead letter of what never was in ``events``, where it sends that.
-    """
+    """An event; its outcome, *not-found*, which a replay finds to be eligible now; its dead letter,
+    which a redrive sends to ``retries``; and the bridge's dead letter of what never was in
+    ``events``, where it sends that."""
     await asyncio.to_thread(apply_topics, desk.open.kafka)
     topics = desk.open.topics
-    await desk.publish(topics.outcomes, b"{}")
-    await desk.publish(topics.events, EVENT)
+    at = await desk.publish(topics.events, EVENT)
+    source = {"topic": at.topic, "partition": at.partition, "offset": at.offset}
+    outcome = json.loads(OUTCOME.read_bytes()) | {"interactionId": "i-1", "source": source}
+    await desk.publish(topics.outcomes, json.dumps(outcome).encode())
     await desk.publish(
         topics.dead_letters,
         EVENT,
@@ -163,8 +175,8 @@ async def something_to_read(desk: Desk) -> None:
             "dlq.reason": "forbidden",
             "dlq.stage": "worker",
             "dlq.source.topic": topics.events,
-            "dlq.source.partition": "0",
-            "dlq.source.offset": "0",
+            "dlq.source.partition": str(at.partition),
+            "dlq.source.offset": str(at.offset),
         },
     )
     await desk.publish(
@@ -244,7 +256,7 @@ async def test_a_worker_with_exactly_these_decides_and_asks_for_nothing_else(
     process = worker(desk, tmp_path)
     process.start()
     try:
-        await process.ready()
+        await process.ready(PATIENCE)
         await desk.publish(desk.open.topics.events, b"no event")
         await desk.publish(desk.open.topics.events, EVENT)
         needed = set(desk.needed("worker"))
@@ -252,7 +264,7 @@ async def test_a_worker_with_exactly_these_decides_and_asks_for_nothing_else(
         async def all_asked() -> bool:
             return desk.asked() >= needed
 
-        await eventually(all_asked, 60.0, "every right is used")
+        await eventually(all_asked, PATIENCE, "every right is used")
         assert process.terminate() == 0
     finally:
         process.close()
@@ -280,11 +292,11 @@ async def test_a_right_that_a_running_worker_loses_is_named(
     process = worker(desk, tmp_path)
     process.start()
     try:
-        await process.ready()
+        await process.ready(PATIENCE)
         right = desk.needed("worker")[number]
         desk.revoke(right)
         await desk.publish(desk.open.topics.events, b"no event")
-        assert await asyncio.to_thread(process.ended, 90.0) == 1
+        assert await asyncio.to_thread(process.ended, PATIENCE) == 1
     finally:
         process.close()
     assert f"User:{desk.user} may not {right}" in process.output.splitlines()[-1]
@@ -316,7 +328,7 @@ async def test_a_bridge_with_exactly_these_works_and_names_each_that_is_taken(
     url = f"http://127.0.0.1:{port}"
     process.start("streams", "bridge", "http")
     try:
-        await process.ready()
+        await process.ready(PATIENCE)
         assert await _post(url, EVENT) == 200
         assert await _post(url, b"{}") == 400
         assert desk.asked() == set(desk.needed("bridge"))
@@ -327,16 +339,16 @@ async def test_a_bridge_with_exactly_these_works_and_names_each_that_is_taken(
                 status, answer = await _get(f"{url}/readyz")
                 return status == 503 and line in answer["reason"]
 
-            await eventually(says_so, 15.0, f"/readyz says {right}")
+            await eventually(says_so, PATIENCE, f"/readyz says {right}")
             assert await _post(url, body) == 503
             desk.give_back(right)
-            await process.ready()
+            await process.ready(PATIENCE)
 
             # The producer's sequence has a gap where the refused record was: it is made anew.
             async def accepts(body: bytes = body) -> bool:
                 return await _post(url, body) == (200 if body is EVENT else 400)
 
-            await eventually(accepts, 40.0, f"the bridge uses {right} again")
+            await eventually(accepts, PATIENCE, f"the bridge uses {right} again")
         assert process.terminate() == 0
     finally:
         process.close()
