@@ -7,7 +7,7 @@ WORKDIR /build
 # The dependencies first, so that a change of the code does not fetch them again.
 COPY pyproject.toml constraints.txt ./
 RUN python -m venv --without-pip /opt/genesys-streams \
-    && python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*project['dependencies'], *project['optional-dependencies']['sqs'], sep='\n')" > requirements.txt \
+    && python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*project['dependencies'], *project['optional-dependencies']['msk'], *project['optional-dependencies']['sqs'], sep='\n')" > requirements.txt \
     && python -m pip --python /opt/genesys-streams install --no-cache-dir -c constraints.txt -r requirements.txt
 COPY README.md LICENSE ./
 COPY streams ./streams

@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Programs without a suffix are named: the tools find the rest by theirs.
-SCRIPTS := scripts/kafka scripts/compose-check scripts/compose/aws
+SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 
 # Many tests start the program: without bytecode each start would compile it anew.
 export PYTHONDONTWRITEBYTECODE :=

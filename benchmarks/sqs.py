@@ -28,8 +28,9 @@ from benchmarks.bridge import JSON, cpu_seconds, until_ready
 from benchmarks.failing import event
 from benchmarks.harness import ROOT, broker, process
 from streams.bridge.sqs.batches import batches
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.reader import read_topic
-from streams.kafka.topics import TopicsAdmin, apply_topics
+from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from tests.support.aws import Queue, moto
 from tests.support.workers import eventually, free_port

@@ -73,16 +73,22 @@ def checked_url(name: str, text: str) -> SplitResult:
 def api_url(name: str, text: str, *, insecure: bool) -> str:
     """Scheme and host of an API. Raises SettingsError.
 
-    The API's own path is appended, so a URL with a path would get 404 for every call. The client's
-    secret is sent there, so it goes to another machine in clear only if ``insecure`` allows it.
+    The API's own path is appended, so a URL with a path would get 404 for every call.
     """
-    parts = checked_url(name, text)
+    parts = secret_url(name, text, insecure=insecure)
     origin = f"{parts.scheme}://{parts.netloc.lower()}"
     if parts.path.strip("/"):
         raise SettingsError(f"{name}: must have no path; write {origin}")
+    return origin
+
+
+def secret_url(name: str, text: str, *, insecure: bool) -> SplitResult:
+    """The parts of a URL that a client's secret is sent to: to another machine it goes in clear
+    only if ``insecure`` allows it. Raises SettingsError."""
+    parts = checked_url(name, text)
     if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not insecure:
         raise SettingsError(
             f"{name}: http:// to another machine sends the client's secret in clear; write "
             "https://, or set ALLOW_INSECURE_HTTP=true where nobody else can read the traffic"
         )
-    return origin
+    return parts

@@ -8,8 +8,11 @@ StreamsError
 │   └── InternalError          a fault of this program in the work on one record
 ├── KafkaError
 │   ├── PublishError           Kafka did not acknowledge a record
-│   │   └── RecordTooLarge     it is larger than the topic, or our producer, takes
-│   └── TopicsError            topics missing or not as declared
+│   │   ├── RecordTooLarge     it is larger than the topic, or our producer, takes
+│   │   └── WriteRefused       the authoriser does not let us write to the topic
+│   ├── TopicsError            topics missing or not as declared
+│   ├── TokenRefused           the token endpoint does not know our client, or gives no token
+│   └── NotAuthorized          the cluster's authoriser does not let us do what the work needs
 ├── QueueError                 SQS did not do what was asked of the queue
 │   ├── QueueAway              no answer, a 5xx, or too many requests: it passes
 │   └── QueueRefused           credentials, rights or the queue: somebody has to mend it
@@ -102,6 +105,20 @@ class RecordTooLarge(PublishError):
 
 class TopicsError(KafkaError):
     """Topics are missing or differ from ``topics/topics.yaml``."""
+
+
+class TokenRefused(KafkaError):
+    """The token endpoint of OAUTHBEARER refuses: asking it again does not help."""
+
+
+class NotAuthorized(KafkaError):
+    """The cluster's authoriser refuses. The message names principal, operation and resource."""
+
+
+class WriteRefused(PublishError):
+    """The authoriser does not let us write to the topic."""
+
+    retriable = False
 
 
 class QueueError(StreamsError):

@@ -5,28 +5,24 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from streams.addresses import api_url, checked_url, http_url, is_loopback
+from streams.api_keys import accepted_keys
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
-from streams.kafka.settings import (
-    KafkaSettings,
-    SaslMechanism,
-    SecurityProtocol,
-    TopicNames,
-    server_list,
-)
+from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.kafka.variables import DAY, LONGEST, PATH, SCOPES, SCOPES_TEXT, KafkaVariables
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 
-# Kafka allows only these characters in a topic name, and refuses names that are too long.
+# Kafka allows no other characters in a topic name, and refuses names that are too long.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
 
 # The text goes into HTTP Basic or the header for API keys, which take no other characters.
@@ -34,25 +30,16 @@ _HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
 
 _NO_BLANK = re.compile(r"[!-~]{1,255}")
 
-# RFC 6749, scope. The scopes go into a form; a token server answers 400 to other characters.
-_SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
-
-# No name, path, password or scope is longer: what is longer was pasted there by mistake.
-_LONGEST = 1024
-
 _HOST = "a host's name or address"
 _HEADER = "1 to 1024 printable ASCII characters"
-_PATH = "a path of at most 1024 printable characters"
-_PRINTABLE = "1 to 1024 printable characters"
 
-# An hour, a day, ten years, in seconds. A larger value is a typing error, and would overflow later
-# calculations.
-_HOUR, _DAY, _TEN_YEARS = 3600, 86_400, 315_360_000
+# An hour, ten years, in seconds; see DAY.
+_HOUR, _TEN_YEARS = 3600, 315_360_000
 
 
 @dataclass(frozen=True, slots=True)
 class GenesysSettings:
-    """The settings needed to talk to one Genesys Cloud org. Times in seconds."""
+    """What it takes to talk to one Genesys Cloud org. Times in seconds."""
 
     base_url: str
     login_url: str
@@ -67,7 +54,7 @@ class GenesysSettings:
     dialect: str = "interactions"
 
 
-class Settings(BaseModel):
+class Settings(KafkaVariables):
     """Every setting of the contract; defaults are the contract's."""
 
     model_config = ConfigDict(
@@ -86,9 +73,9 @@ class Settings(BaseModel):
     genesys_cloud_client_secret: SecretStr | None = Field(None, description=_HEADER)
     genesys_cloud_scopes: str = Field(
         "interaction:read interaction:write",
-        pattern=_SCOPES,
-        max_length=_LONGEST,
-        description="OAuth scopes separated by blanks, at most 1024 characters",
+        pattern=SCOPES,
+        max_length=LONGEST,
+        description=SCOPES_TEXT,
     )
     genesys_api: Literal["interactions", "conversations"] = "interactions"
     allow_insecure_http: bool = False
@@ -103,22 +90,6 @@ class Settings(BaseModel):
     fetch_policy: Literal["completed", "always"] = "completed"
     skip_records: str | None = None
 
-    kafka_bootstrap_servers: str = Field(
-        "localhost:9092",
-        # Thirty brokers with the longest names that DNS allows.
-        max_length=8192,
-        description="HOST:PORT, several separated by commas, an IPv6 address in brackets",
-    )
-    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
-    kafka_sasl_mechanism: SaslMechanism | None = None
-    kafka_sasl_username: str | None = Field(None, description=_PRINTABLE)
-    kafka_sasl_password: SecretStr | None = Field(None, description=_PRINTABLE)
-    kafka_ssl_cafile: Path | None = Field(None, description=_PATH)
-    kafka_ssl_certfile: Path | None = Field(None, description=_PATH)
-    kafka_ssl_keyfile: Path | None = Field(None, description=_PATH)
-    # Kafka's protocol has this time in 32 bits, in milliseconds.
-    kafka_session_timeout_seconds: float = Field(10.0, gt=0, le=_DAY)
-
     topic_prefix: str = Field(
         "genesys.interaction.",
         pattern=TOPIC_NAME_PATTERN,
@@ -129,7 +100,7 @@ class Settings(BaseModel):
         pattern=r"^[A-Za-z0-9._-]{1,100}$",
         description="1 to 100 letters, digits, dots, underscores or hyphens",
     )
-    data_dir: Path = Field(Path("data"), description=_PATH)
+    data_dir: Path = Field(Path("data"), description=PATH)
     worker_instance_id: str | None = Field(
         # The form that Kafka requires for a group.instance.id. The worker's traces have it as well.
         None,
@@ -144,9 +115,9 @@ class Settings(BaseModel):
     api_timeout_seconds: float = Field(10.0, gt=0, le=_HOUR)
     # The wait doubles with each attempt: beyond a thousand attempts no float holds it.
     retry_max_attempts: int = Field(10, ge=0, le=1000)
-    retry_first_seconds: float = Field(30.0, gt=0, le=_DAY)
+    retry_first_seconds: float = Field(30.0, gt=0, le=DAY)
     lag_window_seconds: float = Field(60.0, ge=0, le=_HOUR)
-    breaker_open_seconds: float = Field(30.0, gt=0, le=_DAY)
+    breaker_open_seconds: float = Field(30.0, gt=0, le=DAY)
     dead_letter_limit: float = Field(0.5, gt=0, le=1)
     stall_seconds: float = Field(120.0, gt=0, le=_TEN_YEARS)
 
@@ -156,6 +127,7 @@ class Settings(BaseModel):
     bridge_queue_url: str | None = None
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
+    worker_api_key: SecretStr | None = Field(None, description=_HEADER)
     worker_advertised_url: str | None = None
 
     log_format: Literal["console", "json"] = "console"
@@ -171,21 +143,18 @@ class Settings(BaseModel):
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("kafka_bootstrap_servers")
-    @classmethod
-    def _servers(cls, value: str) -> str:
-        return server_list(value)
-
     @field_validator("bridge_host", "worker_host")
     @classmethod
     def _host(cls, value: str) -> str:
-        # Only the attempt to bind shows whether the host can be used, and its error line quotes the
-        # host.
+        # Only the attempt to bind shows more, and its error line quotes it.
         if not _NO_BLANK.fullmatch(value):
             raise ValueError("no host")
         return value
 
-    @field_validator("genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key")
+    @field_validator(
+        "genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key",
+        "worker_api_key",
+    )  # fmt: skip
     @classmethod
     def _fits_a_header(cls, value: str | SecretStr | None) -> str | SecretStr | None:
         if value is not None and not _HEADER_TEXT.fullmatch(_plain(value)):
@@ -194,13 +163,15 @@ class Settings(BaseModel):
 
     @field_validator(
         "data_dir", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
-        "kafka_sasl_username", "kafka_sasl_password",
+        "kafka_sasl_username", "kafka_sasl_password", "kafka_sasl_password_file",
+        "kafka_sasl_oauth_client_id", "kafka_sasl_oauth_client_secret",
+        "kafka_sasl_oauth_client_secret_file",
     )  # fmt: skip
     @classmethod
     def _printable(cls, value: str | SecretStr | Path | None) -> str | SecretStr | Path | None:
         # A path is quoted in errors and in the log.
         text = "" if value is None else _plain(value)
-        if not text.isprintable() or len(text) > _LONGEST:
+        if not text.isprintable() or len(text) > LONGEST:
             raise ValueError("not printable")
         return value
 
@@ -248,19 +219,11 @@ class Settings(BaseModel):
     @property
     def kafka(self) -> KafkaSettings:
         """The settings for the modules that talk to Kafka."""
-        password = self.kafka_sasl_password
-        return KafkaSettings(
-            bootstrap_servers=self.kafka_bootstrap_servers,
+        return self.kafka_settings(
             topics=self.topics,
             app_id=self.app_id,
             state_ttl_seconds=self.state_ttl_seconds,
-            security_protocol=self.kafka_security_protocol,
-            sasl_mechanism=self.kafka_sasl_mechanism,
-            sasl_username=self.kafka_sasl_username,
-            sasl_password=None if password is None else password.get_secret_value(),
-            ssl_cafile=self.kafka_ssl_cafile,
-            ssl_certfile=self.kafka_ssl_certfile,
-            ssl_keyfile=self.kafka_ssl_keyfile,
+            allow_insecure_http=self.allow_insecure_http,
         )
 
     def _check_kafka(self) -> None:
@@ -350,16 +313,15 @@ class Settings(BaseModel):
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
 
-    def bridge_api_keys(self) -> tuple[str, ...]:
-        """The accepted keys; there are several during a rotation. Raises SettingsError when a key
-        is needed and none is set."""
-        text = self.bridge_api_key.get_secret_value() if self.bridge_api_key else ""
-        keys = tuple(key.strip() for key in text.split(",") if key.strip())
-        if not keys and not is_loopback(self.bridge_host):
-            raise SettingsError(
-                f"BRIDGE_API_KEY: required because BRIDGE_HOST={self.bridge_host} is not loopback"
-            )
-        return keys
+    def bridge_api_keys(self) -> Sequence[str]:
+        """The keys that an event is taken with. Raises SettingsError when none is set."""
+        host = self.bridge_host
+        return accepted_keys("BRIDGE", self.bridge_api_key, host, is_loopback(host))
+
+    def worker_api_keys(self) -> Sequence[str]:
+        """The keys that a look-up is answered for. Raises SettingsError as above."""
+        host = self.worker_host
+        return accepted_keys("WORKER", self.worker_api_key, host, is_loopback(host))
 
     def queue_url(self) -> str:
         """The queue that the bridge from SQS reads. Raises SettingsError."""

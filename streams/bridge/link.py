@@ -10,10 +10,11 @@ from typing import Protocol
 
 from streams.clock import Clock
 from streams.errors import KafkaError, PublishError, TopicsError
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.topics import APPLY_HINT, check_rights
 
 log = logging.getLogger(__name__)
 
@@ -151,17 +152,20 @@ class Link:
 
 
 class TopicsProbe:
-    """Checks that the brokers answer and have the bridge's topics."""
+    """Checks that the brokers answer, have the bridge's topics, and let it write to them."""
 
     # Short, because the check runs in a thread that the end of the process waits for.
     SECONDS = 2.0
 
     def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
         self._admin = TopicsAdmin(settings)
         self._required = {settings.topics.events, settings.topics.dead_letters}
 
     async def __call__(self) -> None:
-        """Raises KafkaError when no broker answers, TopicsError when a topic is missing."""
+        """Raises KafkaError when no broker answers, NotAuthorized when the bridge lacks a right,
+        TopicsError when a topic is missing."""
+        await asyncio.to_thread(check_rights, self._settings, "bridge", self._admin, self.SECONDS)
         cluster = await asyncio.to_thread(self._admin.cluster, self.SECONDS)
         missing = sorted(self._required - cluster.topics.keys())
         # The embedded broker makes a topic when the first record for it comes.

@@ -22,7 +22,7 @@ from streams.clock import SystemClock, rfc3339
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.reader import partitions_of
+from streams.kafka.reader import partitions_of, require_rights
 from streams.operator.redrive import read_letters, read_sent, redrive
 from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.settings import Settings
@@ -122,7 +122,7 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """
     found = [
         (letter, standing)
-        for letter, standing in complete(_stood(Settings.load()))
+        for letter, standing in complete(_stood(Settings.load(), "dead-letters list"))
         if letter in wanted and (standing.open or not only_open)
     ]
     if as_json:
@@ -144,10 +144,8 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
 def show(offset: int, partition: int, body: Path | None) -> None:
     """Show one dead letter: its headers and its bytes."""
     at = (partition, offset)
-    letter = next(
-        (each for each in complete(_read(Settings.load())) if (each.partition, each.offset) == at),
-        None,
-    )
+    letters = complete(_read(Settings.load(), "dead-letters show"))
+    letter = next((each for each in letters if (each.partition, each.offset) == at), None)
     if letter is None:
         raise click.ClickException(f"there is no dead letter {partition}/{offset}")
     if body is not None:
@@ -182,7 +180,8 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     """
 
     async def send(settings: Settings) -> int:
-        found = [each for each in await _stood(settings) if each[0] in wanted]
+        command = "dead-letters redrive --dry-run" if dry_run else "dead-letters redrive"
+        found = [each for each in await _stood(settings, command) if each[0] in wanted]
         for letter, standing in found:
             if why := WHY_LEFT.get(standing):
                 click.echo(f"left: {_name(letter)}: {why}", err=True)
@@ -206,14 +205,15 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
     click.echo(f"{number} {'would be ' if dry_run else ''}redriven", err=True)
 
 
-async def _read(settings: Settings) -> list[Letter]:
+async def _read(settings: Settings, command: str) -> list[Letter]:
+    await require_rights(settings.kafka, command)
     partitions = await partitions_of(settings.kafka, settings.topics.dead_letters)
     return await read_letters(settings.kafka, partitions)
 
 
-async def _stood(settings: Settings) -> list[tuple[Letter, Standing]]:
-    """Every letter and its standing."""
-    letters = await _read(settings)
+async def _stood(settings: Settings, command: str) -> list[tuple[Letter, Standing]]:
+    """Every letter and its standing. ``command``: that of the rights that are needed."""
+    letters = await _read(settings, command)
     retries = await partitions_of(settings.kafka, settings.topics.retries)
 
     def is_absent(source: Source) -> bool:

@@ -21,7 +21,13 @@ from streams.cli.serving import complete
 from streams.clock import rfc3339
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Decision
-from streams.kafka.reader import partition_of, partitions_of, read_topic, time_of
+from streams.kafka.reader import (
+    partition_of,
+    partitions_of,
+    read_topic,
+    require_rights,
+    time_of,
+)
 from streams.settings import Settings
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.reading import Unreadable
@@ -76,6 +82,7 @@ def outcomes(follow: bool, interaction: str | None, as_json: bool) -> None:
 
 async def _read(settings: Settings, follow: bool, interaction: str | None, as_json: bool) -> None:
     topic = settings.topics.outcomes
+    await require_rights(settings.kafka, "outcomes")
     count = await partitions_of(settings.kafka, topic)
     key = None if interaction is None else interaction.encode()
     partitions = range(count) if key is None else [partition_of(key, count)]

@@ -16,7 +16,7 @@ from streams.clock import Clock, SystemClock, rfc3339
 from streams.core.records import Source
 from streams.genesys.client import open_client
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.reader import partitions_of
+from streams.kafka.reader import partitions_of, require_rights
 from streams.operator.redrive import read_sent
 from streams.operator.replay.past import Past, Question
 from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
@@ -50,6 +50,7 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
 
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
     """Returns the number of interactions of which nothing is known."""
+    await require_rights(settings.kafka, "replay --dry-run" if dry_run else "replay")
     policy = settings.policy(rehearsal=True)
     found = await survey(settings.kafka, stretch, policy)
     _say(

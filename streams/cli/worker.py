@@ -19,7 +19,11 @@ def worker() -> None:
 
         # Missing settings are reported before anything is started.
         settings = Settings.load(
-            Settings.genesys, Settings.disposition_code, Settings.advertised_url, otel.prepare
+            Settings.genesys,
+            Settings.disposition_code,
+            Settings.advertised_url,
+            Settings.worker_api_keys,
+            otel.prepare,
         )
         from streams.telemetry import logging, tracing
         from streams.worker.http import check_worker_address

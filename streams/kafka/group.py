@@ -24,7 +24,8 @@ from aiokafka.coordinator.protocol import (
 from aiokafka.errors import KafkaError, for_code
 
 from streams.core.foreign_text import foreign_text
-from streams.errors import SettingsError
+from streams.errors import NotAuthorized, SettingsError
+from streams.kafka.authorization import refusal_of_group
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.settings import KafkaSettings
 
@@ -77,10 +78,12 @@ class GroupCheck:
 
     async def _look(self) -> bool:
         """Whether the group was seen completely. A failed look is only logged: a group that can not
-        be looked at can not be joined either, and joining reports it."""
+        be looked at can not be joined either, and joining reports it. Raises NotAuthorized."""
         try:
             seen = await look(self._settings)
         except (KafkaError, TimeoutError) as failure:
+            if line := refusal_of_group(self._settings, failure):
+                raise NotAuthorized(line) from failure
             log.warning(
                 "the consumer group is not to be looked at: whether another TOPIC_PREFIX uses the "
                 "same APP_ID is not known",

@@ -15,8 +15,11 @@ from typing import Any, Protocol, TypeVar
 import aiokafka
 import aiokafka.errors
 
-from streams.errors import OwnershipLost, PublishError, RecordTooLarge
-from streams.kafka.connection import aiokafka_options
+from streams.errors import OwnershipLost, PublishError, RecordTooLarge, WriteRefused
+from streams.kafka.acls import Operation
+from streams.kafka.authorization import refusal_of_topic
+from streams.kafka.connection import aiokafka_options, renew_password
+from streams.kafka.diagnosis import why_not
 from streams.kafka.fence import FenceableProducer
 from streams.kafka.message import Message
 from streams.kafka.settings import KafkaSettings
@@ -104,8 +107,8 @@ class KafkaPublisher:
         client_id: str,
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._options = {
-            **aiokafka_options(settings),
+        self._settings = settings
+        self._options: dict[str, Any] = {
             "client_id": client_id,
             "enable_idempotence": True,
             "acks": "all",
@@ -172,7 +175,7 @@ class KafkaPublisher:
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:
                 raise _fenced() from exc
-            raise _refused(f"Kafka took no record for {topic}: {exc!r}", exc) from exc
+            raise self._failed("Kafka took no record for", topic, exc) from exc
         if producer.fenced:
             raise _fenced()
         return self._watched(
@@ -188,7 +191,8 @@ class KafkaPublisher:
         except aiokafka.errors.KafkaError as exc:
             if producer.fenced:
                 raise _fenced() from exc
-            raise _refused(f"Kafka took no records: {exc!r}", exc) from exc
+            topics = ", ".join(sorted({message.topic for message in messages}))
+            raise self._failed("Kafka took no records for", topics, exc) from exc
         if producer.fenced:
             raise _fenced()
         return [
@@ -213,9 +217,7 @@ class KafkaPublisher:
             if done.cancelled():
                 acknowledged.set_exception(PublishError(f"sending to {topic} was cancelled"))
             elif failure is not None:
-                error = _refused(
-                    f"Kafka did not acknowledge a record for {topic}: {failure!r}", failure
-                )
+                error = self._failed("Kafka did not acknowledge a record for", topic, failure)
                 error.__cause__ = failure
                 acknowledged.set_exception(error)
             else:
@@ -226,6 +228,14 @@ class KafkaPublisher:
 
     async def publish(self, message: Message) -> Acknowledged:
         return await (await self.enqueue(message))
+
+    def _failed(self, what: str, topic: str, failure: BaseException) -> PublishError:
+        """WriteRefused or RecordTooLarge where that is the cause: it would fail again when sent
+        again. Else PublishError."""
+        if line := refusal_of_topic(self._settings, failure, topic, Operation.WRITE):
+            return WriteRefused(f"{what} {topic}: {line}")
+        message = f"{what} {topic}: {failure!r}"
+        return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
     async def _connected(self) -> FenceableProducer:
         if self._producer is not None:
@@ -238,7 +248,8 @@ class KafkaPublisher:
             return self._producer
 
     async def _connect(self) -> FenceableProducer:
-        producer = FenceableProducer(**self._options)
+        producer = FenceableProducer(**aiokafka_options(self._settings), **self._options)
+        renew_password(producer.client, self._settings)
         try:
             await producer.start()
         except asyncio.CancelledError:
@@ -246,9 +257,10 @@ class KafkaPublisher:
             raise
         except aiokafka.errors.KafkaError as exc:
             await producer.stop()
-            servers = self._options["bootstrap_servers"]
+            reason = await why_not(self._settings)
             raise PublishError(
-                f"cannot reach Kafka at {servers}: {exc!r}; check KAFKA_BOOTSTRAP_SERVERS"
+                f"cannot reach Kafka at {self._settings.bootstrap_servers}: "
+                f"{reason or f'{exc!r}; check KAFKA_BOOTSTRAP_SERVERS'}"
             ) from exc
         return producer
 
@@ -257,12 +269,6 @@ def _acknowledged_run(
     messages: Sequence[Message], first: aiokafka.structs.RecordMetadata
 ) -> AcknowledgedRun:
     return AcknowledgedRun(first.partition, first.offset, messages)
-
-
-def _refused(message: str, failure: BaseException) -> PublishError:
-    """RecordTooLarge if the record's size is the cause: it would fail again when sent again. Else
-    PublishError."""
-    return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
 
 def _fenced() -> OwnershipLost:

@@ -13,10 +13,14 @@ from aiokafka.partitioner import DefaultPartitioner
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError, TopicsError
 from streams.kafka import decoding
+from streams.kafka.acls import Operation
+from streams.kafka.admin import TopicsAdmin
+from streams.kafka.authorization import refusal_of_topic
 from streams.kafka.connection import aiokafka_options
+from streams.kafka.diagnosis import why_not
 from streams.kafka.fetching import read_on
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import APPLY_HINT, TopicsAdmin
+from streams.kafka.topics import APPLY_HINT, check_rights
 from streams.stopping import in_daemon_thread
 
 # How long a fetch waits for new records. Bounds how late the end of the topic is noticed; each wait
@@ -51,6 +55,12 @@ async def partitions_of(settings: KafkaSettings, topic: str) -> int:
     if topic not in cluster.topics:
         raise TopicsError(f"no topic {topic} at {settings.bootstrap_servers}; {APPLY_HINT}")
     return cluster.topics[topic].partitions
+
+
+async def require_rights(settings: KafkaSettings, command: str) -> None:
+    """Raises NotAuthorized when the principal lacks rights that the command needs, KafkaError when
+    no broker answers."""
+    await in_daemon_thread(check_rights, settings, command, None, ANSWER_TIMEOUT_SECONDS)
 
 
 async def read_topic(
@@ -97,7 +107,10 @@ async def read_topic(
                 if not early and not late:
                     yield record
     except aiokafka.errors.KafkaError as exc:
-        raise KafkaError(f"cannot read {topic}: {_reason(exc)}") from exc
+        # In a thread: the line about a refusal may take a token, which blocks.
+        refusal = await in_daemon_thread(refusal_of_topic, settings, exc, topic, Operation.READ)
+        reason = refusal or await why_not(settings) or _reason(exc)
+        raise KafkaError(f"cannot read {topic}: {reason}") from exc
     finally:
         await consumer.stop()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import faust
 from faust.streams import Stream
 from faust.types import StreamT
 
-from streams.kafka.connection import ssl_context
+from streams.kafka.connection import aiokafka_options
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.kafka.topics import VerifiedTopics
 from streams.settings import Settings
@@ -59,6 +58,7 @@ def build_app(
         settings.app_id,
         membership=membership,
         probe=probe,
+        kafka_settings=settings.kafka,
         skipped=settings.skipped_records(),
         assignments=assignments,
         source_logs=source_logs,
@@ -130,14 +130,18 @@ def declare_agents(
 
 
 def _credentials(settings: KafkaSettings) -> Any:
-    context: ssl.SSLContext | None = None
-    if settings.is_over_tls:
-        context = ssl_context(settings)
-    if settings.sasl_password is not None:
+    """What Faust hands on to its consumer: the same as all our other clients have."""
+    options = aiokafka_options(settings)
+    context = options.get("ssl_context")
+    if settings.has_token:
+        return faust.OAuthCredentials(
+            oauth_cb=options["sasl_oauth_token_provider"], ssl_context=context
+        )
+    if settings.is_sasl:
         return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.sasl_password,
-            mechanism=settings.sasl_mechanism,
+            username=options["sasl_plain_username"],
+            password=options["sasl_plain_password"],
+            mechanism=options["sasl_mechanism"],
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context is not None else None

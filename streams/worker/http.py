@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from streams.api_keys import HEADER, is_authorized
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import InteractionRecord, encode_record
 from streams.errors import StoreError
@@ -55,9 +56,11 @@ class StateServer:
         *,
         host: str,
         port: int,
+        api_keys: Sequence[str],
         assignments: Assignments,
     ) -> None:
         self._host, self.port = host, port
+        self._api_keys = api_keys
         self._app = app
         self._assignments = assignments
         self._table = table
@@ -102,6 +105,8 @@ class StateServer:
         return self._metrics.registry
 
     async def _interaction(self, request: web.Request) -> web.Response:
+        if not is_authorized(request.headers.get(HEADER), self._api_keys):
+            return _problem(401, f"the look-up needs a key of WORKER_API_KEY in {HEADER}")
         interaction_id = request.match_info["id"]
         if not INTERACTION_ID.fullmatch(interaction_id):
             return _problem(400, "that is no interaction id")
@@ -166,12 +171,17 @@ class StateServer:
         assert self._peers is not None
         at = url / "interactions" / interaction_id
         try:
-            async with self._peers.get(at, headers={FORWARDED: "1"}) as answer:
-                if answer.status == 200:
-                    return web.Response(body=await answer.read(), content_type=answer.content_type)
-                if answer.status != 404:
-                    return set()
-                return set((await answer.json())["lookedIn"])
+            # During a rotation another worker may know only one of our keys.
+            for headers in [{HEADER: key} for key in self._api_keys] or [{}]:
+                async with self._peers.get(at, headers={FORWARDED: "1", **headers}) as answer:
+                    if answer.status == 200:
+                        body = await answer.read()
+                        return web.Response(body=body, content_type=answer.content_type)
+                    if answer.status == 404:
+                        return set((await answer.json())["lookedIn"])
+                    if answer.status != 401:
+                        return set()
+            return f"{url} (it does not accept our WORKER_API_KEY)"
         except (TimeoutError, aiohttp.ClientError, ValueError, KeyError, TypeError) as failure:
             # The last three errors mean that another program answers at that address.
             return f"{url} ({type(failure).__name__})"

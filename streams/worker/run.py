@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,13 +19,16 @@ from streams.core.retry_policy import DeferralPolicy
 from streams.errors import SettingsError, WorkerError
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
+from streams.kafka.admin import TopicsAdmin
+from streams.kafka.diagnosis import why_not
 from streams.kafka.group import GroupCheck
+from streams.kafka.principal import principal
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.topics import TopicsAdmin, VerifiedTopics, create_changelog, verify_topics
+from streams.kafka.topics import VerifiedTopics
 from streams.last_resort import leave_within
 from streams.settings import Settings
-from streams.stopping import in_daemon_thread, unless_stopped
+from streams.stopping import unless_stopped
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.decider import Decider
@@ -45,11 +48,12 @@ from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
+from streams.worker.preparation import prepare
 from streams.worker.processor import RecordProcessor
 from streams.worker.quick_path import QuickPath
 from streams.worker.spans import RecordSpans
 from streams.worker.start_line import start_line
-from streams.worker.state.datadir import Origin, claim
+from streams.worker.state.datadir import claim
 from streams.worker.state.sweeper import sweep_for_ever
 from streams.worker.state.table import InteractionTable, changelog, declare
 
@@ -81,7 +85,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     """
     genesys, policy = settings.genesys(), settings.policy()
     proxies_for(genesys.base_url, genesys.login_url)  # refuses bad settings before Kafka is asked
-    prepared = await unless_stopped(stop, _prepared(settings.kafka))
+    prepared = await unless_stopped(stop, prepare(settings.kafka))
     if prepared is None:
         return
     topics = prepared.topics
@@ -131,33 +135,6 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await worker.run(stop)
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """What is known of Kafka before anything is started. ``group``: None on the embedded broker,
-    which has one group at a time and does not describe it."""
-
-    topics: VerifiedTopics
-    admin: TopicsAdmin
-    group: GroupCheck | None
-    origin: Origin
-
-
-async def _prepared(settings: KafkaSettings) -> _Prepared:
-    """Verify the topics, and create the changelog where it is missing. Kafka may be unreachable for
-    any time: a worker that is told to stop meanwhile does not wait for its answer."""
-    topics = await in_daemon_thread(verify_topics, settings)
-    kept_in = changelog(settings.app_id)
-    group = None
-    if not topics.embedded:
-        group = GroupCheck(settings, (settings.topics.events, settings.topics.retries, kept_in))
-        await group.before_joining()
-    await in_daemon_thread(create_changelog, settings, kept_in)
-    admin = TopicsAdmin(settings)
-    identity = await in_daemon_thread(admin.identity, [kept_in])
-    origin = Origin(identity.cluster, identity.topics.get(kept_in, ""))
-    return _Prepared(topics, admin, group, origin)
-
-
 class Worker:
     """All parts of the worker, wired together. It can be run once."""
 
@@ -187,6 +164,7 @@ class Worker:
         self._needs = _needs(settings.kafka, topics)
         self._membership, self._publisher = membership, publisher
         self._consumer_view, self._producer_view = BrokerView(), BrokerView()
+        self._why_not = partial(why_not, settings.kafka)
         sources = (settings.topics.events, settings.topics.retries)
         self._app = build_app(
             settings,
@@ -194,7 +172,10 @@ class Worker:
             stores,
             membership=membership,
             probe=BrokerProbe(
-                self._consumer_view, self._needs.topics, taken_up=self._assignments.taken_up
+                self._consumer_view,
+                self._needs.topics,
+                taken_up=self._assignments.taken_up,
+                why_not=self._why_not,
             ),
             assignments=self._assignments,
             source_logs=Lives(lambda: admin.identity(sources).topics, clock=clock, metrics=metrics),
@@ -283,6 +264,7 @@ class Worker:
             metrics,
             host=settings.worker_host,
             port=settings.worker_port,
+            api_keys=settings.worker_api_keys(),
             assignments=self._assignments,
         )
         self._client = client
@@ -342,7 +324,7 @@ class Worker:
             ) from reason
 
     async def _probe_producer(self) -> None:
-        probe = BrokerProbe(self._producer_view, (self._needs.events,))
+        probe = BrokerProbe(self._producer_view, (self._needs.events,), why_not=self._why_not)
         await probe.run(lambda: self._publisher.client)
 
     def _faults(self, assignment: Assignment | None, now: float) -> list[Fault]:
@@ -389,6 +371,7 @@ def _needs(settings: KafkaSettings, topics: VerifiedTopics) -> Needs:
     names = settings.topics
     return Needs(
         servers=settings.bootstrap_servers,
+        principal=principal(settings),
         events=names.events,
         partitions=topics.partitions,
         alike=(names.retries, changelog(settings.app_id)),

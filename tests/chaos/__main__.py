@@ -9,6 +9,7 @@ import asyncio
 import logging
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from tests.chaos.field import OURS, PROGRAMS
 from tests.chaos.schedule import draw
 from tests.chaos.storm import EVENTS_PER_SECOND, QUIET_SECONDS, Plan, storm
 from tests.support.clusters import kafka_cluster
+from tests.support.locked_kafka import locked_kafka
 
 HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 
@@ -30,6 +32,7 @@ HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 @click.option("--quiet", default=QUIET_SECONDS, help="Seconds without an outcome that end it.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures here, as JSON.")
 @click.option("--home", type=click.Path(path_type=Path), help="Logs and disks of the processes.")
+@click.option("--locked", is_flag=True, help="SASL_SSL with ACLs for workers and bridge.")
 @click.option("--schedule", is_flag=True, help="Only print what would be done and when.")
 def main(
     *,
@@ -40,10 +43,13 @@ def main(
     quiet: float,
     report: Path | None,
     home: Path | None,
+    locked: bool,
     schedule: bool,
 ) -> None:
     """Strike workers, bridge and three brokers for so long; exit 1 if any promise was broken."""
-    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet)
+    if locked and program != OURS.name:
+        raise click.UsageError(f"--locked: {program} comes to an open Kafka alone")
+    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet, locked=locked)
     if schedule:
         for strike in draw(seed, seconds, plan.weather):
             click.echo(str(strike))
@@ -55,8 +61,10 @@ def main(
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     settings = Settings.load(_env_file=None, topic_prefix="storm.", app_id="storm")
-    with kafka_cluster(home / "kafka", nodes=3) as cluster:
-        came_to = asyncio.run(storm(plan, settings, cluster, home))
+    with ExitStack() as stack:
+        locks = stack.enter_context(locked_kafka(home, nodes=3)) if locked else None
+        cluster = locks.cluster if locks else stack.enter_context(kafka_cluster(home / "kafka", 3))
+        came_to = asyncio.run(storm(plan, settings, cluster, home, locks))
     click.echo(came_to.table())
     click.echo(f"logs: {home}")
     if report is not None:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import Any
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
@@ -71,6 +72,11 @@ TEXTBOOK = Program(
 PROGRAMS = {each.name: each for each in (OURS, TEXTBOOK)}
 
 BRIDGE = Program("bridge", ("streams", "bridge", "http"), probed=True, fenced=False)
+
+
+# With which settings a command comes to Kafka, where that is not as the judge does.
+Access = Mapping[str, Mapping[str, Any]]
+NOBODY_ELSE: Access = MappingProxyType({})
 
 
 class Post:
@@ -164,6 +170,7 @@ class Field:
         *,
         most: int,
         outage: Callable[[ApiFault | None], None],
+        access: Access = NOBODY_ELSE,
     ) -> None:
         self.settings = settings
         self.struck: Counter[str] = Counter()
@@ -173,14 +180,20 @@ class Field:
         self._brokers = asyncio.Lock()
         port = free_port()
         # A worker's port is where readiness is asked for; the bridge answers on its own.
-        bridging = settings.model_copy(update={"bridge_port": port, "worker_port": port})
+        bridging = settings.model_copy(
+            update={"bridge_port": port, "worker_port": port, **access.get("bridge", {})}
+        )
         self.bridge = Post("bridge", BRIDGE, bridging, home / "bridge.log")
         self.workers = {
             number: Post(
                 f"worker {number}",
                 program,
                 settings.model_copy(
-                    update={"data_dir": home / f"data-{number}", "worker_port": free_port()}
+                    update={
+                        "data_dir": home / f"data-{number}",
+                        "worker_port": free_port(),
+                        **access.get("worker", {}),
+                    }
                 ),
                 home / f"worker-{number}.log",
             )

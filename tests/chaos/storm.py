@@ -26,7 +26,7 @@ from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from streams.worker.state.table import changelog
-from tests.chaos.field import OURS, Field, Program
+from tests.chaos.field import NOBODY_ELSE, OURS, Access, Field, Program
 from tests.chaos.judge import Wrong, judge, modelled
 from tests.chaos.ledger import Ledger
 from tests.chaos.poison import spread_poison
@@ -34,6 +34,7 @@ from tests.chaos.report import Report, counted, examples
 from tests.chaos.schedule import KILLS, Weather, draw
 from tests.chaos.watch import LOOK_SECONDS, Watch
 from tests.support.clusters import KafkaCluster
+from tests.support.locked_kafka import LockedKafka
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ COMMIT_LOOKS = 30
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What decides on a storm. ``events_per_second``: sent evenly over its ``seconds``."""
+    """What decides on a storm. ``events_per_second``: sent evenly over its ``seconds``.
+    ``locked``: worker and bridge come in through SASL_SSL, each as a user of its own."""
 
     seed: int
     seconds: float
@@ -84,6 +86,7 @@ class Plan:
     events_per_second: float = EVENTS_PER_SECOND
     quiet_seconds: float = QUIET_SECONDS
     weather: Weather = field(default_factory=Weather)
+    locked: bool = False
 
     @property
     def interactions(self) -> int:
@@ -94,8 +97,11 @@ class Plan:
         words = [f"make storm SECONDS={self.seconds:.0f} SEED={self.seed}"]
         if self.program is not OURS:
             words.append(f"PROGRAM={self.program.name}")
+        options = ["--locked"] if self.locked else []
         if self.events_per_second != EVENTS_PER_SECOND:
-            words.append(f'ARGS="--rate {self.events_per_second:g}"')
+            options.append(f"--rate {self.events_per_second:g}")
+        if options:
+            words.append(f'ARGS="{" ".join(options)}"')
         return " ".join(words)
 
 
@@ -133,10 +139,16 @@ class Seen:
     drained: float
 
 
-async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Path) -> Report:
+async def storm(
+    plan: Plan,
+    settings: Settings,
+    cluster: KafkaCluster,
+    home: Path,
+    locked: LockedKafka | None = None,
+) -> Report:
     """Let it rage and judge. ``settings``: topics and group of its own; the API is added here.
 
-    ``home``: where logs and workers' disks go.
+    ``home``: where logs and workers' disks go. ``locked``: the cluster's locks, if it has any.
     """
     people = population(plan.seed, plan.interactions)
     truths = {one.id: one.truth for one in people}
@@ -165,6 +177,9 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
             }
         )
         await asyncio.to_thread(apply_topics, settings.kafka)
+        access = NOBODY_ELSE
+        if locked is not None:
+            access = await asyncio.to_thread(_let_in, locked, settings)
         written = changelog(settings.app_id) if plan.program.fenced else None
         ledger = Ledger(fenced=plan.program.fenced)
         with (
@@ -176,6 +191,7 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
                 home,
                 most=plan.weather.most,
                 outage=simulator.fail,
+                access=access,
             ) as field,
         ):
             await field.start(plan.weather.workers)
@@ -199,6 +215,14 @@ async def storm(plan: Plan, settings: Settings, cluster: KafkaCluster, home: Pat
                     drained,
                 )
             )
+
+
+def _let_in(locked: LockedKafka, settings: Settings) -> Access:
+    """Users for worker and bridge, each with the rights that it needs and no other."""
+    for name in ("worker", "bridge"):
+        locked.add_user(name)
+        locked.grant_command(name, name, settings)
+    return {name: locked.access(name) for name in ("worker", "bridge")}
 
 
 async def _rage(plan: Plan, settings: Settings, field: Field, sender: Sender) -> DeliveryReport:

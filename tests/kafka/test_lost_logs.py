@@ -17,8 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.connection import aiokafka_options, librdkafka_options
-from streams.kafka.topics import TopicsAdmin, apply_topics
+from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
 from tests.support.journey import Journey, journey

@@ -8,12 +8,12 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streams.errors import TopicsError
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import read_topic
 from streams.kafka.topics import (
     State,
-    TopicsAdmin,
     VerifiedTopics,
     apply_topics,
     create_changelog,

@@ -6,6 +6,7 @@ Each is named for what the program would then do.
 from __future__ import annotations
 
 from tests.mutants import (
+    access,
     api_answers,
     api_limits,
     batches,
@@ -39,4 +40,5 @@ MUTANTS = (
     *session.MUTANTS,
     *settings.MUTANTS,
     *sqs.MUTANTS,
+    *access.MUTANTS,
 )

@@ -32,7 +32,7 @@ MUTANTS = (
         "give back at once what Kafka does not take",
         11,
         FRONT,
-        "if isinstance(exc, PublishError) and not exc.retriable:",
+        "if isinstance(exc, RecordTooLarge):",
         "if isinstance(exc, PublishError):",
         (f"{TEST_FRONT}::test_what_kafka_does_not_take_is_tried_again_and_stays_hidden",),
     ),

@@ -16,8 +16,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.connection import librdkafka_options
-from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
 
 ANSWER_SECONDS = 20.0

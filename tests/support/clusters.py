@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from confluent_kafka import KafkaException
@@ -38,9 +39,24 @@ class RunningKafka:
 class KafkaCluster(RunningKafka):
     """A cluster of the test run's own, in its own directory. Nodes are numbered from 1."""
 
-    def __init__(self, home: Path, nodes: int) -> None:
+    def __init__(
+        self,
+        home: Path,
+        nodes: int,
+        listeners: Mapping[str, str],
+        values: Mapping[str, str],
+        options: str,
+    ) -> None:
         self.home, self.nodes = home, nodes
-        super().__init__(self._run("up", "--nodes", str(nodes)).partition("=")[2].strip())
+        self._options = options
+        more = [f"--listener={name}={protocol}" for name, protocol in listeners.items()]
+        more += [f"--set={name}={value}" for name, value in values.items()]
+        up = self._run("up", "--nodes", str(nodes), *more)
+        super().__init__(up.partition("=")[2].strip())
+
+    def listener(self, name: str) -> str:
+        """``HOST:PORT,...`` of a listener that was added."""
+        return self._run("bootstrap", "--listener", name).strip()
 
     def kill(self, node: int) -> None:
         """kill -9, and wait until it is gone."""
@@ -104,6 +120,7 @@ class KafkaCluster(RunningKafka):
     def _run(self, command: str, *arguments: str) -> str:
         done = subprocess.run(
             [sys.executable, SCRIPT, command, "--dir", self.home, *arguments],
+            env=os.environ | ({"KAFKA_OPTS": self._options} if self._options else {}),
             capture_output=True,
             text=True,
             check=False,
@@ -115,9 +132,20 @@ class KafkaCluster(RunningKafka):
 
 
 @contextmanager
-def kafka_cluster(home: Path, nodes: int) -> Iterator[KafkaCluster]:
-    """A cluster that is gone afterwards. Without Java or Maven: skipped, but not in CI."""
-    cluster = KafkaCluster(home, nodes)
+def kafka_cluster(
+    home: Path,
+    nodes: int,
+    *,
+    listeners: Mapping[str, str] = MappingProxyType({}),
+    values: Mapping[str, str] = MappingProxyType({}),
+    options: str = "",
+) -> Iterator[KafkaCluster]:
+    """A cluster that is gone afterwards. Without Java or Maven: skipped, but not in CI.
+
+    ``listeners``: ports that each node has besides, with their protocols. ``values``: of the
+    broker's own settings. ``options``: of its Java.
+    """
+    cluster = KafkaCluster(home, nodes, listeners, values, options)
     try:
         yield cluster
     finally:

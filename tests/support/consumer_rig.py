@@ -11,6 +11,7 @@ import faust
 from faust.types import TP
 
 from streams.errors import LogCut, SettingsError
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
@@ -154,6 +155,10 @@ class Observer:
         self.ended.append(assignment)
 
 
+async def _unknown() -> None:
+    """Nobody can say why no broker answers."""
+
+
 class Table(faust.Table[bytes, bytes]):
     """RestoredTable with a changelog applied as far as a test says."""
 
@@ -177,7 +182,8 @@ class Rig:
         self.app = StreamsApp(
             "shop",
             membership=Membership(10.0, static=False),
-            probe=BrokerProbe(self.view, ()),
+            probe=BrokerProbe(self.view, (), why_not=_unknown),
+            kafka_settings=KafkaSettings("127.0.0.1:1", TopicNames(""), "shop", 60.0),
             assignments=self.assignments,
             source_logs=self.observer,
             group=self.observer,

@@ -31,7 +31,7 @@ TRIALS = modules("tests", "benchmarks")
 
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
-    *("addresses", "clock", "environment", "errors", "health_routes", "last_resort"),
+    *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
     *("listening", "refusal", "rolling_window", "skipping", "stopping"),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
@@ -79,7 +79,7 @@ def test_a_room_knows_only_those_below_it(name: str) -> None:
 
 def test_settings_know_the_values_of_a_room_and_not_the_room() -> None:
     known = {each for each in imported("streams.settings") if room(each) == "kafka"}
-    assert known == {"streams.kafka.settings"}
+    assert known == {"streams.kafka.settings", "streams.kafka.variables"}
 
 
 def test_no_imports_go_in_a_circle() -> None:

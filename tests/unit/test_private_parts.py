@@ -78,6 +78,7 @@ GROUP_THREAD, SEAM, STORES = (
 )
 FENCE = "kafka/fence.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
+CONNECTION = "kafka/connection.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
 COORDINATOR, ASSIGNOR = "worker/partitions/coordinator.py", "worker/partitions/assignor.py"
 SOURCE_THREAD, BOOKKEEPING = (
@@ -102,6 +103,10 @@ PARTS = (
     Part(KafkaConsumer, "_fetcher", "fetches are aiokafka's own", (FETCHING, GROUP_THREAD)),
     Part(KafkaConsumer, "_client", "no broker is asked whether it is there", (GROUP_THREAD,)),
     Part(AIOKafkaClient, "_metadata_update", "brokers that moved are not found", (BOOTSTRAP,)),
+    *(
+        Part(AIOKafkaClient, name, "a renewed password is not taken up", (CONNECTION,))
+        for name in ("_get_conn", "_conns", "_sasl_plain_password")
+    ),
     Part(AIOKafkaClient, "_bootstrap_servers", "brokers that moved are not found", (BOOTSTRAP,)),
     Part(
         aiokafka.cluster.ClusterMetadata,
@@ -172,8 +177,8 @@ PARTS = (
 NOT_THEIRS = {
     ("worker/partitions/source_thread.py", "_state"),
     ("kafka/decoding.py", "_replace"),
-    ("kafka/topics.py", "_ALL_BROKERS_DOWN"),
-    ("kafka/topics.py", "_TIMED_OUT"),
+    ("kafka/admin.py", "_ALL_BROKERS_DOWN"),
+    ("kafka/admin.py", "_TIMED_OUT"),
     ("cli/signals.py", "_exit"),
     ("last_resort.py", "_exit"),
 }

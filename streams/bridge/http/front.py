@@ -16,9 +16,10 @@ from aiohttp.typedefs import Handler
 from opentelemetry.context import Context
 from prometheus_client import CollectorRegistry
 
+from streams.api_keys import HEADER, is_authorized
 from streams.bridge.delivery import Delivery
 from streams.bridge.http.metrics import Answered, HttpMetrics
-from streams.bridge.http.request import is_authorized, is_json
+from streams.bridge.http.request import is_json
 from streams.bridge.intake import JSON, Malformed, Skipped
 from streams.errors import PublishError
 from streams.health_routes import health_routes
@@ -150,7 +151,7 @@ class HttpBridge:
     def _refusal(self, request: web.Request) -> Answer | None:
         """The refusal that is possible before the body is read, or None. Its warnings come once in
         ten seconds, with their number (see RepeatFilter): there may be thousands a second."""
-        if not is_authorized(request.headers.get("X-Api-Key"), self._api_keys):
+        if not is_authorized(request.headers.get(HEADER), self._api_keys):
             error = "X-Api-Key is missing or wrong"
             log.warning("a request is refused: %s", error, extra={"sender": request.remote})
             return Answer("unauthorized", 401, {"error": error})

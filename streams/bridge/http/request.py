@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Sequence
-
 from streams.bridge.intake import JSON
 
 
@@ -18,21 +15,3 @@ def is_json(media_type: str, content_encoding: str | None) -> bool:
     return media_type == JSON or (
         media_type.startswith("application/") and media_type.endswith("+json")
     )
-
-
-def is_authorized(presented: str | None, keys: Sequence[str]) -> bool:
-    """Whether ``X-Api-Key`` is one of the accepted keys; any value is accepted when there are none.
-
-    The check takes the same time whichever key matches, and wherever a wrong key differs.
-    """
-    if not keys:
-        return True
-    given = _octets(presented or "")
-    matches = [hmac.compare_digest(given, _octets(key)) for key in keys]
-    return any(matches)
-
-
-def _octets(text: str) -> bytes:
-    # Header bytes that are not UTF-8 arrive as lone surrogates. Encoded like this they never equal
-    # the bytes of another text.
-    return text.encode("utf-8", "surrogatepass")

@@ -23,7 +23,7 @@ from streams.bridge.sqs.room import Room, RoomPolicy
 from streams.bridge.sqs.watched import WatchedQueue
 from streams.clock import Clock
 from streams.core.retry_policy import Backoff
-from streams.errors import PublishError, QueueError
+from streams.errors import PublishError, QueueError, RecordTooLarge
 from streams.health_routes import health_routes
 from streams.kafka.publisher import Acknowledged
 from streams.stopping import unless_stopped
@@ -213,8 +213,8 @@ class SqsBridge:
                         await self._delivery.deliver(message.body, sender, message.headers)
                     )
             except (PublishError, TimeoutError) as exc:
-                if isinstance(exc, PublishError) and not exc.retriable:
-                    raise
+                if isinstance(exc, RecordTooLarge):
+                    raise  # of this message alone; a right that is missing is of all of them
                 failures += 1
                 log.warning(
                     "an event was not taken and is tried again: %s",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 # `eu-central-1`, `us-gov-west-1`, `ap-southeast-4`.
@@ -16,10 +15,10 @@ _OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _OLDEST = {"queue.amazonaws.com": "us-east-1"}
 
 
-def queue_region(url: str, environment: Mapping[str, str]) -> str | None:
+def queue_region(url: str, aws_region: str | None) -> str | None:
     """The region in the queue's URL: a request that is signed for another one is refused. Where it
-    has none, AWS_REGION, which AWS sets for its tasks and which its client for Python does not
-    read. None when neither says."""
+    has none, ``aws_region``: AWS_REGION, which AWS sets for its tasks and which its client for
+    Python does not read. None when neither says."""
     host = (urlsplit(url).hostname or "").lower()
     if host in _OLDEST:
         return _OLDEST[host]
@@ -27,4 +26,4 @@ def queue_region(url: str, environment: Mapping[str, str]) -> str | None:
         for label in host.split("."):
             if _REGION.fullmatch(label):
                 return label
-    return environment.get("AWS_REGION", "").strip() or None
+    return aws_region

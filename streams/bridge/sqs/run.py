@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from random import Random
 
 from prometheus_client import CollectorRegistry
@@ -34,7 +33,7 @@ async def run_sqs_bridge(settings: Settings, stop: asyncio.Event) -> None:
     clock = SystemClock()
     metrics = SqsMetrics(CollectorRegistry())
     road = Road.of(settings, metrics, clock)
-    async with connected(url, queue_region(url, os.environ)) as queue:
+    async with connected(url, queue_region(url, settings.aws_region)) as queue:
         bridge = SqsBridge(
             queue=queue,
             delivery=road.delivery,

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,6 +38,7 @@ BELIEVED_AFTER_SECONDS = 10.0
 
 NO_LEADER = "no broker leads it"
 NO_ANSWER = "its leader does not answer"
+NO_RIGHT = "this client lacks the right to read it"
 NO_POSITION = "it is not known where to read on"
 
 # From this version on, the answer to a fetch says where the partition begins.
@@ -82,6 +83,8 @@ class BrokerView:
     def __init__(self) -> None:
         self.answered_at: float | None = None
         """When any broker last answered; None until the probe has begun."""
+        self.why_not: str | None = None
+        """Why no broker answers, and what to do; None while one does, or when that is unknown."""
         self.counts: Mapping[str, int] | None = None
         """The number of partitions of each of our topics, as a broker last reported it. A missing
         topic is not in it. None until a broker has reported."""
@@ -118,7 +121,8 @@ class BrokerView:
 class BrokerProbe:
     """Probes the brokers every few seconds.
 
-    ``taken_up``: returns the next offset expected of each partition that is ours now.
+    ``taken_up``: returns the next offset expected of each partition that is ours now. ``why_not``:
+    is asked when no broker answers, and returns why, if that can be found out.
     """
 
     def __init__(
@@ -127,11 +131,13 @@ class BrokerProbe:
         topics: Collection[str],
         *,
         taken_up: Callable[[], Mapping[TP, int]] = dict,
+        why_not: Callable[[], Awaitable[str | None]],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._view = view
         self._topics = topics
         self._taken_up = taken_up
+        self._why_not = why_not
         self._monotonic = monotonic
 
     async def run(self, client: Callable[[], Any], consumer: Any = None) -> None:
@@ -156,6 +162,7 @@ class BrokerProbe:
         if client is None:
             return
         cluster = await describe(client, self._topics)
+        view.why_not = await self._why_not() if cluster is None else None
         if cluster is not None:
             view.described_as(cluster, self._topics, self._monotonic())
         if consumer is not None:
@@ -238,7 +245,7 @@ async def _fetch(
 def _trouble(code: int) -> str:
     error = aiokafka.errors.for_code(code)
     if error is aiokafka.errors.TopicAuthorizationFailedError:
-        return "this client lacks the right to read it"
+        return NO_RIGHT
     if error is aiokafka.errors.OffsetOutOfRangeError:
         return "the broker has no record where we stand"
     return f"its leader answers {error.__name__}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from aiokafka import errors
 
 from streams.core.foreign_text import foreign_text
-from streams.errors import StreamsError
+from streams.errors import NotAuthorized, StreamsError, WriteRefused
 
 # A line of this length is still read at a glance; a library's message may quote a whole record.
 MOST_CHARACTERS = 400
@@ -57,12 +57,17 @@ CURES: dict[type[BaseException], str] = {
 def in_words(failure: BaseException) -> str:
     """One line: the kind of the error, what it says (often the topic or partition), the cure."""
     chain = list(_causes(failure))
-    cause = next((each for each in chain if _cure(each) is not None), chain[-1])
+    cause = next((each for each in chain if _is_told(each)), chain[-1])
     if isinstance(cause, StreamsError):
         return foreign_text(str(cause), MOST_CHARACTERS)
     text = foreign_text(": ".join(_parts(cause)), MOST_CHARACTERS)
     cure = _cure(cause)
     return f"{text}: {cure}" if cure else text
+
+
+def _is_told(error: BaseException) -> bool:
+    # A refusal has been put in words already, with the principal.
+    return isinstance(error, NotAuthorized | WriteRefused) or _cure(error) is not None
 
 
 def _parts(error: BaseException) -> Iterator[str]:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 
 from faust.types import TP
 
+from streams.kafka.acls import Operation, Right
+from streams.kafka.authorization import line
 from streams.kafka.topics import no_topics, unequal
-from streams.worker.health.broker_probe import BELIEVED_AFTER_SECONDS, BrokerView, PartitionView
+from streams.worker.health.broker_probe import (
+    BELIEVED_AFTER_SECONDS,
+    NO_RIGHT,
+    BrokerView,
+    PartitionView,
+)
 
 # A broker restarts, or another takes over from it, within this time: the worker is not unfit yet.
 UNFIT_SECONDS = 15.0
@@ -45,6 +52,7 @@ class Needs:
     ``events``. ``written``: the topics of which any partition may be written to at any time."""
 
     servers: str
+    principal: str
     events: str
     partitions: int
     alike: tuple[str, ...]
@@ -114,9 +122,12 @@ def faults(
 def _brokers(needs: Needs, view: BrokerView, who: str) -> Iterator[Fault]:
     if view.answered_at is None:
         return
+    why = "; check that Kafka is up, KAFKA_BOOTSTRAP_SERVERS and the network"
+    if view.why_not is not None:
+        why = f": {view.why_not}"
     yield Fault(
         f"no Kafka broker has answered this worker's {who} for {{seconds}}, neither those it knew "
-        f"nor {needs.servers}; check that Kafka is up, KAFKA_BOOTSTRAP_SERVERS and the network",
+        f"nor {needs.servers}{why}",
         view.answered_at,
         UNFIT_SECONDS,
         SILENT_SECONDS,
@@ -186,7 +197,7 @@ def _partitions(
             what = f"{tp.topic}/{tp.partition} was not looked at yet"
             yield Fault(what, now, 0.0, math.inf)
         elif seen.trouble is not None:
-            yield _unreadable(tp, seen)
+            yield _unreadable(needs, tp, seen)
     numbers = {tp.partition for tp in held}
     for tp, since in view.leaderless.items():
         if tp.topic in needs.written or (tp.topic in needs.alike and tp.partition in numbers):
@@ -199,10 +210,12 @@ def _partitions(
             )
 
 
-def _unreadable(tp: TP, seen: PartitionView) -> Fault:
+def _unreadable(needs: Needs, tp: TP, seen: PartitionView) -> Fault:
+    why = f"{seen.trouble}; bring the brokers with its replicas back"
+    if seen.trouble == NO_RIGHT:
+        why = line(needs.principal, [Right("topic", tp.topic, Operation.READ)])
     return Fault(
-        f"{tp.topic}/{tp.partition} could not be read for {{seconds}}: {seen.trouble}; "
-        "bring the brokers with its replicas back, or mend this client's rights to the topic",
+        f"{tp.topic}/{tp.partition} could not be read for {{seconds}}: {why}",
         seen.answered_at,
         UNFIT_SECONDS,
         UNREADABLE_SECONDS,

@@ -10,6 +10,7 @@ from faust.types import TP
 from streams.clock import Clock
 from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
+from streams.kafka.authorization import refusal_to_read
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.causes import in_words
@@ -59,6 +60,15 @@ class Monitor:
         """The circuit breaker as it is now."""
         return self._gate.breaker.state(self._gate.now)
 
+    def _crashed(self) -> BaseException | None:
+        """What Faust has crashed with; a refusal names the principal, which aiokafka does not."""
+        failure = self._app.crash_reason
+        return (
+            None
+            if failure is None
+            else refusal_to_read(self._app.kafka_settings, failure) or failure
+        )
+
     def vitals(self) -> Vitals:
         assignment = self._assignments.in_force
         frontiers = assignment.frontiers.values() if assignment is not None else ()
@@ -66,7 +76,7 @@ class Monitor:
         return Vitals(
             fatal=consumer.fatal_error() if consumer is not None else None,
             broken=self._table.failure or (consumer.unreadable if consumer is not None else None),
-            crashed=self._app.crash_reason,
+            crashed=self._crashed(),
             assignment=assignment is not None,
             progress=self._assignments.begun + sum(f.progress for f in frontiers),
             restoring=self._restoring() if assignment is None else 0,

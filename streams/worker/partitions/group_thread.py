@@ -14,9 +14,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.errors import UnreadableRecords
+from streams.kafka.authorization import refusal_of_group
 from streams.kafka.bootstrap import return_to_bootstrap
+from streams.kafka.connection import renew_password
 from streams.kafka.decoding import Unreadable
 from streams.kafka.fetching import Skipped, read_on
+from streams.kafka.settings import KafkaSettings
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
@@ -45,11 +48,13 @@ class MemberApp(faust.App):
         *,
         membership: Membership,
         probe: BrokerProbe,
+        kafka_settings: KafkaSettings,
         skipped: Skipped = (),
         **options: Any,
     ) -> None:
         self.membership = membership
         self.probe = probe
+        self.kafka_settings = kafka_settings
         self.skipped = skipped
         super().__init__(app_id, **options)
 
@@ -68,6 +73,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         observe(consumer._coordinator, self.app.membership)
         read_on(consumer, self._can_not_read, self.app.skipped)
         return_to_bootstrap(consumer._client)
+        renew_password(consumer._client, self.app.kafka_settings)
         self._probing = asyncio.create_task(
             self.app.probe.run(lambda: consumer._client, consumer), name="broker probe"
         )
@@ -99,7 +105,8 @@ class GroupThread(driver.AIOKafkaConsumerThread):
         if coordinator is None:
             return None  # still looking for the brokers
         if coordinator._pending_exception is not None:
-            return in_words(coordinator._pending_exception)
+            failure = coordinator._pending_exception
+            return refusal_of_group(self.app.kafka_settings, failure) or in_words(failure)
         task = coordinator._coordination_task
         if task.done() and not coordinator._closing.done():
             failure = None if task.cancelled() else task.exception()

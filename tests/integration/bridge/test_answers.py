@@ -12,8 +12,8 @@ import aiokafka
 import pytest
 
 from streams.bridge.http.front import Limits
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.reader import read_topic
-from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
 from tests.support.bridges import bridge_on, event, get, post, until_ready
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from streams.errors import KafkaError, TopicsError
-from streams.kafka.topics import TopicsAdmin, VerifiedTopics, apply_topics, look, verify_topics
+from streams.kafka.admin import TopicsAdmin
+from streams.kafka.topics import VerifiedTopics, apply_topics, look, verify_topics
 from streams.settings import Settings
 
 MakeSettings = Callable[..., Settings]

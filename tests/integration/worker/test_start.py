@@ -39,7 +39,7 @@ def server(settings: Settings) -> StateServer:
     nothing = cast(Any, None)
     host, port = settings.worker_host, settings.worker_port
     return StateServer(
-        nothing, nothing, nothing, nothing, host=host, port=port, assignments=nothing
+        nothing, nothing, nothing, nothing, host=host, port=port, api_keys=(), assignments=nothing
     )
 
 
@@ -69,7 +69,7 @@ def test_a_port_in_use_is_one_line_and_exit_code_2(
 def test_an_address_of_another_machine_is_one_line_and_exit_code_2(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
-    settings = make_settings(**GENESYS, worker_host="192.0.2.1")
+    settings = make_settings(**GENESYS, worker_host="192.0.2.1", worker_api_key="key")
     code, said = said_at_start(settings, tmp_path / "worker.log")
     assert code == 2
     assert said.startswith("genesys-streams: WORKER_HOST, WORKER_PORT: cannot listen on 192.0.2.1")

@@ -142,11 +142,16 @@ def kafka_with(found: Records) -> Iterator[None]:
     async def partitions_of(settings: KafkaSettings, topic: str) -> int:
         return PARTITIONS
 
+    async def require_rights(settings: KafkaSettings, command: str) -> None:
+        """No authoriser."""
+
     with pytest.MonkeyPatch.context() as patch:
         for module in (outcomes, redriving, surveying):
             patch.setattr(module, "read_topic", read_topic)
         for module in (outcomes, dead_letters, surveying):
             patch.setattr(module, "partitions_of", partitions_of)
+        for module in (outcomes, dead_letters):
+            patch.setattr(module, "require_rights", require_rights)
         yield
 
 

@@ -9,11 +9,11 @@ from aiokafka.coordinator.protocol import (
     ConsumerProtocolMemberAssignment,
     ConsumerProtocolMemberMetadata,
 )
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, NodeNotReadyError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import SettingsError
+from streams.errors import NotAuthorized, SettingsError
 from streams.kafka import group
 from streams.kafka.group import GroupCheck, Seen, assigned, subscribed
 from streams.kafka.settings import KafkaSettings
@@ -114,13 +114,21 @@ async def test_whoever_came_in_the_same_moment_is_seen_after_joining(
         await check.after_joining()
 
 
-async def test_a_group_that_may_not_be_looked_at_is_refused_by_the_join(
+async def test_a_group_that_is_refused_to_us_is_named(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check, _ = checking(make_settings, monkeypatch, GroupAuthorizationFailedError("shop"))
+    with pytest.raises(NotAuthorized, match=r"^User:ANONYMOUS may not Read group shop; "):
+        await check.before_joining()
+
+
+async def test_a_group_that_can_not_be_looked_at_is_reported_by_the_join(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check, coordinator = checking(
         make_settings,
         monkeypatch,
-        GroupAuthorizationFailedError("shop"),
+        NodeNotReadyError(),
         TimeoutError(),
         Seen(frozenset(), True),
     )

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed
+from aiokafka.errors import MessageSizeTooLargeError, ProducerClosed, TopicAuthorizationFailedError
 from aiokafka.producer.message_accumulator import MessageBatch
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from streams.errors import OwnershipLost, PublishError, RecordTooLarge
+from streams.errors import OwnershipLost, PublishError, RecordTooLarge, WriteRefused
 from streams.kafka.fence import FenceableProducer, Fenced
 from streams.kafka.message import Message
 from streams.kafka.partitioner import partition_of
@@ -230,7 +230,11 @@ async def test_each_run_is_acknowledged_with_its_records(
 
 @pytest.mark.parametrize(
     ("failure", "error"),
-    [(MessageSizeTooLargeError(), RecordTooLarge), (ProducerClosed(), PublishError)],
+    [
+        (MessageSizeTooLargeError(), RecordTooLarge),
+        (TopicAuthorizationFailedError(), WriteRefused),
+        (ProducerClosed(), PublishError),
+    ],
 )
 async def test_a_run_that_is_refused_says_why(
     queueing: Queueing,

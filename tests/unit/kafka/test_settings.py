@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from streams.kafka.secret import Secret
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.settings import Settings
 
@@ -18,9 +19,8 @@ def test_every_field_is_the_setting_of_its_name(make_settings: Callable[..., Set
         kafka_sasl_mechanism="PLAIN",
         kafka_sasl_username="user",
         kafka_sasl_password="hush",
-        kafka_ssl_cafile="ca.pem",
-        kafka_ssl_certfile="cert.pem",
-        kafka_ssl_keyfile="key.pem",
+        aws_region="eu-central-1",
+        allow_insecure_http=True,
         topic_prefix="calls.",
         app_id="app",
         state_ttl_seconds=60,
@@ -30,15 +30,28 @@ def test_every_field_is_the_setting_of_its_name(make_settings: Callable[..., Set
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="PLAIN",
         sasl_username="user",
-        sasl_password="hush",
-        ssl_cafile=Path("ca.pem"),
-        ssl_certfile=Path("cert.pem"),
-        ssl_keyfile=Path("key.pem"),
+        sasl_password=Secret("hush"),
+        aws_region="eu-central-1",
+        allow_insecure_http=True,
         topics=TopicNames("calls."),
         app_id="app",
         state_ttl_seconds=60,
     )
     assert "hush" not in repr(settings.kafka)
+
+
+def test_every_file_is_the_setting_of_its_name(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings().model_copy(
+        update={
+            "kafka_ssl_cafile": Path("ca.pem"),
+            "kafka_ssl_certfile": Path("cert.pem"),
+            "kafka_ssl_keyfile": Path("key.pem"),
+            "kafka_sasl_password_file": Path("password"),
+        }
+    )
+    assert settings.kafka.files == tuple(map(Path, ("ca.pem", "cert.pem", "key.pem", "password")))
 
 
 def test_follows_a_copy_of_the_settings(make_settings: Callable[..., Settings]) -> None:

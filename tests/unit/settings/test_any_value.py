@@ -36,6 +36,7 @@ def checked() -> None:
         Settings.disposition_code,
         Settings.advertised_url,
         Settings.bridge_api_keys,
+        Settings.worker_api_keys,
         otel.prepare,
     )
     assert all(aiokafka_options(settings.kafka).values())

@@ -103,7 +103,7 @@ class TestTls:
     def test_good_files_are_accepted_by_both_clients(
         self, environment: Environment, protocol: str, files: dict[str, str]
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        environment(**(SASL if protocol == "SASL_SSL" else {"KAFKA_SECURITY_PROTOCOL": protocol}))
         environment(**{f"KAFKA_SSL_{name}": file for name, file in files.items()})
         settings = Settings.load()
         assert isinstance(aiokafka_options(settings.kafka)["ssl_context"], ssl.SSLContext)
@@ -117,7 +117,7 @@ class TestTls:
     def test_a_file_that_is_no_use_is_one_line_that_names_its_variable(
         self, environment: Environment, protocol: str, variable: str, file: str
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol})
+        environment(**(SASL if protocol == "SASL_SSL" else {"KAFKA_SECURITY_PROTOCOL": protocol}))
         good = {"CERTFILE": "cert.pem", "KEYFILE": "key.pem"}
         named = (good | {variable: file}).items()
         environment(**{f"KAFKA_SSL_{name}": value for name, value in named})
@@ -142,8 +142,10 @@ class TestTls:
         assert refusal(Settings.load).startswith("KAFKA_SSL_CERTFILE: required")
 
     @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SASL_PLAINTEXT"])
-    def test_is_looked_at_only_where_it_is_used(
+    def test_files_are_not_accepted_where_nothing_would_be_encrypted(
         self, environment: Environment, protocol: str
     ) -> None:
-        environment(**SASL | {"KAFKA_SECURITY_PROTOCOL": protocol, "KAFKA_SSL_CAFILE": "missing"})
-        assert Settings.load().kafka_ssl_cafile == Path("missing")
+        environment(KAFKA_SECURITY_PROTOCOL=protocol, KAFKA_SSL_CAFILE="cert.pem")
+        message = refusal(Settings.load)
+        assert message.startswith(f"KAFKA_SECURITY_PROTOCOL: {protocol} has no TLS, ")
+        assert "KAFKA_SSL_CAFILE" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,29 +11,37 @@ from streams.settings import Settings
 from tests.support.environments import Environment, refusal
 
 
-class TestBridgeKeys:
+@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+class TestApiKeys:
+    def keys(self, program: str) -> Sequence[str]:
+        settings = Settings.load()
+        return settings.bridge_api_keys() if program == "BRIDGE" else settings.worker_api_keys()
+
     @pytest.mark.parametrize(
         ("text", "keys"),
         [("one", ("one",)), ("old,new", ("old", "new")), (" old , , new ,", ("old", "new"))],
     )
     def test_several_serve_a_rotation(
-        self, environment: Environment, text: str, keys: tuple[str, ...]
+        self, environment: Environment, program: str, text: str, keys: tuple[str, ...]
     ) -> None:
-        environment(BRIDGE_API_KEY=text)
-        assert Settings.load().bridge_api_keys() == keys
+        environment(**{f"{program}_API_KEY": text})
+        assert self.keys(program) == keys
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-    def test_none_is_needed_on_loopback(self, environment: Environment, host: str) -> None:
-        environment(BRIDGE_HOST=host)
-        assert Settings.load().bridge_api_keys() == ()
+    def test_none_is_needed_on_loopback(
+        self, environment: Environment, program: str, host: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host})
+        assert self.keys(program) == ()
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example.org"])
     @pytest.mark.parametrize("key", ["", " , "])
-    def test_one_is_required_elsewhere(self, environment: Environment, host: str, key: str) -> None:
-        environment(BRIDGE_HOST=host, BRIDGE_API_KEY=key)
-        message = refusal(Settings.load().bridge_api_keys)
-        assert message.startswith("BRIDGE_API_KEY: required")
-        assert host in message
+    def test_one_is_required_elsewhere(
+        self, environment: Environment, program: str, host: str, key: str
+    ) -> None:
+        environment(**{f"{program}_HOST": host, f"{program}_API_KEY": key})
+        message = refusal(lambda: self.keys(program))
+        assert message.startswith(f"{program}_API_KEY: required because {program}_HOST={host} ")
 
 
 class TestQueueUrl:

@@ -67,7 +67,6 @@ READ = [
     ("KAFKA_BOOTSTRAP_SERVERS", "kafka_1,10.0.0.1", "kafka_1,10.0.0.1"),
     ("KAFKA_BOOTSTRAP_SERVERS", "[::1]:9092,[fe80::1]", "[::1]:9092,[fe80::1]"),
     ("KAFKA_SECURITY_PROTOCOL", "ssl", "SSL"),
-    ("KAFKA_SSL_CAFILE", "/etc/ca.pem", Path("/etc/ca.pem")),
     ("TOPIC_PREFIX", "staging.", "staging."),
     ("APP_ID", "blue", "blue"),
     ("DATA_DIR", "/var/lib/streams", Path("/var/lib/streams")),
@@ -112,7 +111,8 @@ SAID = [
     (
         "KAFKA_SASL_MECHANISM",
         "MD5",
-        "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; correct it, or unset it",
+        "must be PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM; correct it, or "
+        "unset it",
     ),
     (
         "APP_ID",

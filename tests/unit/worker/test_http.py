@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
@@ -48,9 +48,13 @@ class Group:
 
     @asynccontextmanager
     async def worker(
-        self, held: set[int] | None, records: dict[int, str] | None = None
+        self,
+        held: set[int] | None,
+        records: dict[int, str] | None = None,
+        keys: Sequence[str] = (),
     ) -> AsyncIterator[str]:
-        """``held``: its partitions, None while they come and go. ``records``: an id in each."""
+        """``held``: its partitions, None while they come and go. ``records``: an id in each.
+        ``keys``: those of its WORKER_API_KEY."""
         assignments = Assignments(events="events", session_alive=lambda: True, fence=lambda: None)
         if held is not None:
             assignments.begin(1, {TP("events", each): Start(0, "") for each in held})
@@ -81,6 +85,7 @@ class Group:
             cast(Any, SimpleNamespace(registry=self.registry)),
             host=self._settings.worker_host,
             port=self._settings.worker_port,
+            api_keys=keys,
             assignments=assignments,
         )
         await server.start()
@@ -204,10 +209,10 @@ async def test_another_program_at_a_workers_address_is_named(
         return web.Response(status=404, text=body, content_type=content_type)
 
     async with group.worker({0, 1}) as one, another_program(group, answer) as url:
-        status, told = await ask(one)
+        status, answered = await ask(one)
 
     assert status == 503
-    assert f"no answer from {url} (" in told["error"]
+    assert f"no answer from {url} (" in answered["error"]
 
 
 async def test_a_worker_that_hangs_is_named_in_time(
@@ -221,12 +226,12 @@ async def test_a_worker_that_hangs_is_named_in_time(
 
     monkeypatch.setattr(http, "FORWARD_SECONDS", 0.2)
     async with group.worker({0, 1}) as one, another_program(group, hang) as url:
-        status, told = await asyncio.wait_for(ask(one), 10)
+        status, answered = await asyncio.wait_for(ask(one), 10)
         over.set()
 
     assert status == 503
-    assert f"{url} (" in told["error"]
-    assert "Timeout" in told["error"]
+    assert f"{url} (" in answered["error"]
+    assert "Timeout" in answered["error"]
 
 
 async def test_one_that_does_not_answer_hides_no_record_of_another(group: Group) -> None:
@@ -277,3 +282,49 @@ async def test_gauges_are_of_the_moment_when_the_metrics_are_asked_for(group: Gr
         session.get(f"{one}/metrics") as answer,
     ):
         assert "refreshed 1.0" in await answer.text()
+
+
+KEY = "X-Api-Key"
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", "old,new"])
+async def test_without_a_key_there_is_no_look_up(group: Group, key: str | None) -> None:
+    headers = {} if key is None else {KEY: key}
+    async with group.worker({0, 1, 2, 3}, {1: "i-1"}, ["old", "new"]) as url:
+        for interaction_id in ("i-1", "i-2", "%20"):
+            status, answer = await ask(url, interaction_id, **headers)
+            assert status == 401
+            assert "WORKER_API_KEY" in answer["error"]
+
+
+@pytest.mark.parametrize("key", ["old", "new"])
+async def test_each_of_several_keys_opens_the_look_up(group: Group, key: str) -> None:
+    async with group.worker({0, 1, 2, 3}, {1: "i-1"}, ["old", "new"]) as url:
+        assert (await ask(url, **{KEY: key}))[0] == 200
+
+
+async def test_health_needs_no_key(group: Group) -> None:
+    async with (
+        group.worker({0, 1}, keys=["k"]) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/healthz") as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_forwarded_look_up_has_a_key_that_the_other_accepts(group: Group) -> None:
+    """In the middle of a rotation the other one has not heard of the new key yet."""
+    async with (
+        group.worker({0, 1}, {}, ["new", "old"]) as one,
+        group.worker({2, 3}, {2: "i-1"}, ["old"]),
+    ):
+        status, record = await ask(one, **{KEY: "new"})
+        assert (status, record["interactionId"]) == (200, "i-1")
+        assert (await ask(one, "i-2", **{KEY: "new"}))[0] == 404
+
+
+async def test_a_worker_that_refuses_our_keys_is_named(group: Group) -> None:
+    async with group.worker({0, 1}, {}, ["ours"]) as one, group.worker({2, 3}, {}, ["theirs"]):
+        status, answer = await ask(one, **{KEY: "ours"})
+        assert status == 503
+        assert "does not accept our WORKER_API_KEY" in answer["error"]

@@ -23,7 +23,11 @@ def test_everything_that_a_wrong_set_up_shows_in_is_there(
         app_id="blue",
         topic_prefix="p.",
         skip_records="p.events/0/1",
+        kafka_security_protocol="SASL_PLAINTEXT",
+        kafka_sasl_mechanism="PLAIN",
+        kafka_sasl_username="user",
         kafka_sasl_password="hush-1f7a",
+        worker_api_key="hush-3f7a",
         bridge_api_key="hush-2f7a",
     )
     line = start_line(settings, port=6066)

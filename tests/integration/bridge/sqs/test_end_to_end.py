@@ -13,8 +13,8 @@ import aiokafka
 import pytest
 
 from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.kafka.admin import TopicsAdmin
 from streams.kafka.reader import read_topic
-from streams.kafka.topics import TopicsAdmin
 from streams.settings import Settings
 from tests.support.aws import Aws, Deployed
 from tests.support.bridges import LISTENING, Program, Start, until_ready

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from streams.bridge.sqs.room import RoomPolicy
-from streams.errors import PublishError, QueueAway, QueueRefused, RecordTooLarge
+from streams.errors import PublishError, QueueAway, QueueRefused, RecordTooLarge, WriteRefused
 from tests.unit.bridge.sqs.scene import POLICY, Scene, event
 
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -78,8 +78,13 @@ async def test_kafka_away_for_longer_than_the_visibility_timeout_makes_no_storm(
     assert scene.measured("redelivered_total") == 0
 
 
-async def test_what_kafka_does_not_take_is_tried_again_and_stays_hidden(scene: Scene) -> None:
-    scene.publisher.failure = PublishError("no acknowledgement")
+@pytest.mark.parametrize(
+    "failure", [PublishError("no acknowledgement"), WriteRefused("User:bridge may not Write")]
+)
+async def test_what_kafka_does_not_take_is_tried_again_and_stays_hidden(
+    scene: Scene, failure: PublishError
+) -> None:
+    scene.publisher.failure = failure
     scene.queue.send(event("i-1"))
     async with scene.running():
         await scene.until(lambda: scene.measured("held") == 1, "it is in our hands")

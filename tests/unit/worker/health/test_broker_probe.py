@@ -98,12 +98,17 @@ class Rig:
         self.taken_up: dict[TP, int] = {A: 10, B: 20, C: 30}
         self.consumer = Positions({A: 10, B: 20, C: 30})
         self.now = 1000.0
+        self.reason: str | None = None
         self.probe = BrokerProbe(
             self.view,
             ("events", "retries"),
             taken_up=lambda: self.taken_up,
+            why_not=self._why_not,
             monotonic=lambda: self.now,
         )
+
+    async def _why_not(self) -> str | None:
+        return self.reason
 
     async def look(self) -> None:
         self.now += 5

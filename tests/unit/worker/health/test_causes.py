@@ -7,7 +7,7 @@ from aiokafka import errors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.errors import StoreError
+from streams.errors import NotAuthorized, StoreError, StreamsError, WriteRefused
 from streams.worker.health.causes import CURES, MOST_CHARACTERS, in_words
 
 
@@ -38,6 +38,14 @@ def test_an_unknown_error_is_named_by_its_first_cause() -> None:
 
 def test_our_own_errors_say_it_themselves() -> None:
     assert in_words(StoreError("the disk is full")) == "the disk is full"
+
+
+@pytest.mark.parametrize("kind", [NotAuthorized, WriteRefused])
+def test_a_refusal_that_was_put_in_words_is_told_in_them(kind: type[StreamsError]) -> None:
+    """What it was raised from does not name the principal."""
+    refused = kind("User:worker may not Write topic shop.outcomes; mend it")
+    refused.__cause__ = errors.TopicAuthorizationFailedError("shop.outcomes")
+    assert in_words(refused) == "User:worker may not Write topic shop.outcomes; mend it"
 
 
 def test_a_cause_that_leads_back_to_itself() -> None:

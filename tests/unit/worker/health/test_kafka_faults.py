@@ -11,11 +11,12 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.worker.health.broker_probe import NO_LEADER, BrokerView, PartitionView
+from streams.worker.health.broker_probe import NO_LEADER, NO_RIGHT, BrokerView, PartitionView
 from streams.worker.health.kafka_faults import Fault, Needs, Session, faults
 
 NEEDS = Needs(
     servers="kafka:9092",
+    principal="User:worker",
     events="events",
     partitions=4,
     alike=("retries", "changelog"),
@@ -209,3 +210,9 @@ def test_a_log_is_short_for_as_long_as_every_look_says_so(looks: list[tuple[int,
     whole = [now for now, (end, taken_up) in enumerate(looks) if end >= taken_up]
     first_short = whole[-1] + 1 if whole else 0
     assert seen.short_since == (float(first_short) if first_short < len(looks) else None)
+
+
+def test_a_partition_that_we_may_not_read_names_the_principal() -> None:
+    refused = view(partitions={A: PartitionView(NOW, trouble=NO_RIGHT)})
+    (fault,) = [each for each in all_faults(refused) if "could not be read" in each.what]
+    assert "User:worker may not Read topic events; " in fault.what

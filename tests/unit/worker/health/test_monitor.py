@@ -8,12 +8,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
+from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.kafka_faults import Fault
@@ -79,6 +81,7 @@ class Body:
         self.assignment = self.assignments.begin(1, {A: Start(5, ""), B: Start(0, "")})
         self.app = SimpleNamespace(
             crash_reason=None,
+            kafka_settings=KafkaSettings("127.0.0.1:1", TopicNames("shop."), "shop", 60.0),
             _consumer=self.consumer,
             tables=self.tables,
         )
@@ -225,6 +228,18 @@ def test_what_can_not_be_read_is_reported_at_once(body: Body) -> None:
 def test_a_crash_is_reported_at_once(body: Body) -> None:
     body.app.crash_reason = RuntimeError("thread died")
     assert body.monitor.not_ready() == "RuntimeError: thread died"
+
+
+def test_a_refusal_that_crashes_faust_names_the_principal(body: Body) -> None:
+    """aiokafka names the topic alone."""
+    failure = KafkaError("Unexpected error during data retrieval")
+    failure.__cause__ = TopicAuthorizationFailedError({"shop.retries", "shop.events"})
+    body.app.crash_reason = failure
+    reason = body.monitor.not_ready()
+    assert reason is not None
+    assert reason.startswith(
+        "User:ANONYMOUS may not Read topic shop.events, Read topic shop.retries; "
+    )
 
 
 def test_before_the_consumer_is_made(body: Body) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from streams.errors import KafkaError
-from streams.kafka.topics import TopicsAdmin
+from streams.kafka.admin import TopicsAdmin
 from streams.settings import Settings
 
 MakeSettings = Callable[..., Settings]
@@ -27,9 +28,8 @@ class Answering:
 
 
 def admin_of(make_settings: MakeSettings, *brokers: int) -> TopicsAdmin:
-    admin = TopicsAdmin(make_settings().kafka)
-    admin._client = Answering(*brokers)  # type: ignore[assignment]
-    return admin
+    answering = cast(AdminClient, Answering(*brokers))
+    return TopicsAdmin(make_settings().kafka, lambda _: answering)
 
 
 def test_a_cluster_without_brokers_is_waited_for(make_settings: MakeSettings) -> None:
