@@ -14,7 +14,7 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs storm lint format bench bench-sweeps mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm storm lint format bench bench-sweeps mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,14 +23,14 @@ demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--
 	@$(BIN)/genesys-streams demo $(ARGS)
 
 test: JOBS ?= 4
-test: $(READY) ## all tests but those that need Apache Kafka
-	@$(BIN)/python -m pytest -m "not kafka" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+test: $(READY) ## all tests but those that need Apache Kafka or Helm
+	@$(BIN)/python -m pytest -m "not kafka and not helm" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 coverage: JOBS ?= 3
 coverage: $(READY) ## the share of the program that `make test` runs, processes included
 	@mkdir -p .cache/coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not kafka" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not kafka and not helm" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -53,6 +53,10 @@ test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 
 
 test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
 	@$(BIN)/python -m pytest -m "sqs and not kafka" -rfEs $(ARGS)
+
+test-helm: $(READY) ## the chart, rendered and held against Kubernetes' schemas (needs Go)
+	@scripts/helm > /dev/null || [ $$? = 69 ] # a build is no part of a test's time limit
+	@$(BIN)/python -m pytest tests/helm -rfEs $(ARGS)
 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7
