@@ -23,12 +23,12 @@ MUTANTS = (
         3,
         PROCESSOR,
         """\
-                verdict = await self._publish(record, verdict, span)
-                record.finish()
+            await self._publish(record, verdict, span)
+            record.finish()
 """,
         """\
-                record.finish()
-                verdict = await self._publish(record, verdict, span)
+            record.finish()
+            await self._publish(record, verdict, span)
 """,
         (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
