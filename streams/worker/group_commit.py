@@ -260,7 +260,8 @@ class GroupCommit:
         for each in group.decided:
             each.source.finish()
         for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
-            self._spans.stored(span, *stored[id(message)])
+            if span.is_recording():
+                self._spans.stored(span, *stored[id(message)])
         for span in outgoing.processing:
             span.end()
         self._outcomes.count(group.decided)

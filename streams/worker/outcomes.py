@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 from opentelemetry import trace
@@ -225,7 +224,7 @@ class OutcomePublisher:
             except RecordTooLarge:
                 # The record's own key is larger than Kafka accepts from us. ``source`` still names
                 # the record.
-                at = await self._publisher.publish(replace(message, key=None))
+                at = await self._publisher.publish(msgspec.structs.replace(message, key=None))
             self._spans.stored(publishing, at.partition, at.offset)
 
     def _message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
