@@ -61,7 +61,7 @@ def rfc3339(epoch_seconds: float) -> str:
     Never raises: a time outside the years 1 to 9999 is written as the nearest time within them, and
     NaN as the earliest.
     """
-    if not _EARLIEST <= epoch_seconds <= _LATEST:  # nor is NaN
+    if not _EARLIEST <= epoch_seconds <= _LATEST:  # nor does NaN lie there
         epoch_seconds = _LATEST if epoch_seconds > _LATEST else _EARLIEST
     whole = math.floor(epoch_seconds)
     # Through microseconds, as the event's own time has them: 0.657 is a little less in binary.

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+import msgspec
 from opentelemetry.context import Context
 from opentelemetry.trace import Tracer
 
