@@ -135,6 +135,7 @@ class OutcomePublisher:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
             await self._publish_dead_letter(record, verdict)
+            self._dead_letter_limit.decided(verdict, self._clock.monotonic())
             return
         outcome = self._outcome(record, verdict, span)
         self._spans.decided(span, verdict)
