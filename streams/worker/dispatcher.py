@@ -44,7 +44,8 @@ DRAIN_SECONDS = 5.0
 RETURNED_SHARE = 0.05
 
 # Records of a run that are read, one after the other, before the first of them is decided: Python
-# is faster while it stays in the same code. More gain nothing that can be measured.
+# is faster while it stays in the same code. One by one, a record took 131 us instead of 115; more
+# gain nothing that can be measured.
 READ_AHEAD = 100
 
 

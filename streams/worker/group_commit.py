@@ -248,8 +248,9 @@ class GroupCommit:
         else:
             await self._publish_together(group, outgoing)
         for each in group.decided:
-            if self._of_lane.get(each.source.lane) is group:
-                del self._of_lane[each.source.lane]
+            lane = each.source.lane
+            if self._of_lane.get(lane) is group:
+                del self._of_lane[lane]
         self._publishing = None
         group.done.set()
 
@@ -260,7 +261,8 @@ class GroupCommit:
         for each in group.decided:
             each.source.finish()
         for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
-            self._spans.stored(span, *stored[id(message)])
+            if span.is_recording():
+                self._spans.stored(span, *stored[id(message)])
         for span in outgoing.processing:
             span.end()
         self._outcomes.count(group.decided)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 from opentelemetry import trace
@@ -136,6 +135,7 @@ class OutcomePublisher:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
             await self._publish_dead_letter(record, verdict)
+            self._dead_letter_limit.decided(verdict, self._clock.monotonic())
             return
         outcome = self._outcome(record, verdict, span)
         self._spans.decided(span, verdict)
@@ -225,7 +225,7 @@ class OutcomePublisher:
             except RecordTooLarge:
                 # The record's own key is larger than Kafka accepts from us. ``source`` still names
                 # the record.
-                at = await self._publisher.publish(replace(message, key=None))
+                at = await self._publisher.publish(msgspec.structs.replace(message, key=None))
             self._spans.stored(publishing, at.partition, at.offset)
 
     def _message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:

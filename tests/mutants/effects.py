@@ -182,7 +182,7 @@ MUTANTS = (
         "give the outcome a new id each time",
         6,
         "streams/wire/outcomes.py",
-        "OUTCOME_NAMESPACE.bytes + name.encode()",
+        "_NAMESPACE + name.encode()",
         "uuid.uuid4().bytes",
         (
             f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",

@@ -110,8 +110,8 @@ MUTANTS = (
         "forget the verdicts that may not be published",
         6,
         "streams/core/decision.py",
-        "            unpublished=_unpublished(record, offset, is_open),\n",
-        "",
+        "        unpublished=_unpublished(record, offset, is_open) if first",
+        "        unpublished=() if first",
         (
             "tests/unit/core/decision/test_apply.py"
             "::TestUnpublished::test_the_one_before_is_kept_while_it_is_open",
