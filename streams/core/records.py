@@ -207,7 +207,10 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
 
     def deferral(self, offset: int) -> Deferred | None:
         """The entry of the record with this offset; None when it was never put off."""
-        return next((each for each in self.deferred if each.offset == offset), None)
+        for each in self.deferred:
+            if each.offset == offset:
+                return each
+        return None
 
     @property
     def waits(self) -> bool:

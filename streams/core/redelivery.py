@@ -9,8 +9,6 @@ after the log was cut, restored or made anew, other records lie at the same offs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from streams.core.envelope import InteractionEvent
@@ -22,16 +20,14 @@ from streams.core.sequence import Standing, standing
 _NO_OFFSET = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Redelivery:
+class Redelivery(msgspec.Struct, frozen=True):
     """A record that was decided before. ``verdict``: the verdict to publish, perhaps a second time;
     None when its outcome was certainly published."""
 
     verdict: Verdict | None
 
 
-@dataclass(frozen=True, slots=True)
-class Appearance:
+class Appearance(msgspec.Struct, frozen=True):
     """One delivery of a source record.
 
     ``offset``: its offset in ``events``, in the ``life`` of that log. ``time_ms``: when Kafka got

@@ -29,8 +29,9 @@ def standing(seen: Seen, event: InteractionEvent) -> Standing:
     """Seen before: DUPLICATE. Lower than the highest applied, and not seen: STALE. Else NEW."""
     if event.order is None:
         return Standing.DUPLICATE if event.identity in seen.opaque else Standing.NEW
-    if any(low <= event.order <= high for low, high in seen.ranges):
-        return Standing.DUPLICATE
+    for low, high in seen.ranges:
+        if low <= event.order <= high:
+            return Standing.DUPLICATE
     top = highest(seen)
     return Standing.STALE if top is not None and event.order < top else Standing.NEW
 
@@ -51,6 +52,8 @@ def highest(seen: Seen) -> int | None:
 
 def gaps(seen: Seen) -> int:
     """How many numbers between the lowest and the highest one remembered have not come."""
+    if len(seen.ranges) < 2:
+        return 0
     return sum(
         after[0] - before[1] - 1
         for before, after in zip(seen.ranges, seen.ranges[1:], strict=False)
@@ -59,6 +62,8 @@ def gaps(seen: Seen) -> int:
 
 def _insert(ranges: tuple[tuple[int, int], ...], number: int) -> tuple[tuple[int, int], ...]:
     """Add one number, joining the ranges that it makes touch."""
+    if ranges and number == ranges[-1][1] + 1:  # the next one, as most are
+        return (*ranges[:-1], (ranges[-1][0], number))
     low = high = number
     kept = []
     for start, end in ranges:

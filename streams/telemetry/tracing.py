@@ -20,6 +20,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from streams import __version__
 from streams.errors import SettingsError
 from streams.telemetry import otel
+from streams.telemetry.unexported import UnexportedProvider
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _W3C = TraceContextTextMapPropagator()
 def configure(service_name: str, instance_id: str | None = None) -> TracerProvider:
     """Set up tracing for the whole process, once. Every ``trace.get_tracer`` uses it from then on.
 
-    Spans are always made, so that every outcome has a trace id. They leave the process only when
+    Every outcome has a trace id. Spans are recorded, and leave the process, only when
     ``OTEL_TRACES_EXPORTER`` (``otlp``, ``console``, ``none``) or an OTLP endpoint is set. The SDK's
     own variables win over the arguments. Raises SettingsError for a value that the SDK would not
     accept, or could not act on.
@@ -60,7 +61,8 @@ def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
         defaults["service.instance.id"] = instance_id
     resource = Resource.create(defaults).merge(OTELResourceDetector().detect())
     # The SDK's own exit hook waits 30 s and more for a collector that does not answer.
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    kind = TracerProvider if exporters else UnexportedProvider
+    provider = kind(resource=resource, shutdown_on_exit=False)
     for exporter in exporters:
         provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
@@ -105,13 +107,15 @@ def extract_context(
     """The context in a record's headers. It is empty when none can be read, so that the record
     starts a trace of its own. When a header is there twice the last one counts, as everywhere in
     Kafka."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
+    if not headers:
+        return Context()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     carrier = {
         name.lower(): value.decode("ascii", "replace")
         for name, value in pairs
         if value is not None and name.lower() in _W3C.fields
     }
-    return _W3C.extract(carrier)
+    return _W3C.extract(carrier) if carrier else Context()
 
 
 def _exporter(name: str) -> SpanExporter:

@@ -7,6 +7,7 @@ JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schema
 from __future__ import annotations
 
 import uuid
+from hashlib import sha1
 
 import msgspec
 
@@ -19,9 +20,14 @@ SCHEMA_VERSION = 1
 
 OUTCOME_TYPE = "genesys.interaction.outcome.v1"
 
+_SPECVERSION = ("ce_specversion", b"1.0")
+_TYPE = ("ce_type", OUTCOME_TYPE.encode())
+_CONTENT_TYPE = ("content-type", b"application/json")
+
 # Namespace of the name-based outcome ids. Changing it would give every source record a new id, so
 # consumers could no longer drop what they have seen.
 OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
+_NAMESPACE = OUTCOME_NAMESPACE.bytes
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
@@ -68,7 +74,12 @@ def outcome_id(
         name += f"@{redriven}"
     if attempt is not None:
         name += f"#{attempt}"
-    return str(uuid.uuid5(OUTCOME_NAMESPACE, name))
+    # ``str(uuid.uuid5(OUTCOME_NAMESPACE, name))``, at an eighth of its price.
+    digest = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return "-".join(
+        (digest[:8], digest[8:12], f"5{digest[13:16]}", variant + digest[17:20], digest[20:32])
+    )
 
 
 encode_outcome = msgspec.json.Encoder().encode
@@ -77,16 +88,15 @@ decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 def outcome_headers(outcome: Outcome, *, app_id: str) -> Headers:
     """The headers of a CloudEvent in Kafka's binary mode: the value is the event's data alone."""
-    named = {
-        "ce_specversion": "1.0",
-        "ce_id": outcome.outcome_id,
-        "ce_source": f"/genesys-streams/{app_id}",
-        "ce_type": OUTCOME_TYPE,
-        "ce_subject": outcome.interaction_id or "",
-        "ce_time": outcome.decided_at,
-        "content-type": "application/json",
-    }
-    return [(name, value.encode()) for name, value in named.items()]
+    return [
+        _SPECVERSION,
+        ("ce_id", outcome.outcome_id.encode()),
+        ("ce_source", f"/genesys-streams/{app_id}".encode()),
+        _TYPE,
+        ("ce_subject", (outcome.interaction_id or "").encode()),
+        ("ce_time", outcome.decided_at.encode()),
+        _CONTENT_TYPE,
+    ]
 
 
 def read_outcome(value: bytes | None) -> Outcome | Unreadable:

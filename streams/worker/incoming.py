@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from faust.types import TP
 
 from streams.core.envelope import InteractionEvent, parse
@@ -22,14 +22,15 @@ from streams.worker.partitions.runs import Record
 
 log = logging.getLogger(__name__)
 
+_KINDS_OF_BYTES = (bytes, bytearray, memoryview)
+
 _NEVER_PUT_OFF = PutOff(attempt=0, not_before=0)
 
 # TOPIC, PARTITION, OFFSET of records that are not to be read (SKIP_RECORDS).
 Skipped = frozenset[tuple[str, int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One record as this program understands it.
 
     ``headers``: those that have a value, with their names unchanged. ``timestamp``: when the record
@@ -103,7 +104,7 @@ def _event(tp: TP, offset: int, value: bytes | None) -> InteractionEvent | Recor
 
 
 def _bytes(value: Any) -> bytes | None:
-    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
+    return bytes(value) if isinstance(value, _KINDS_OF_BYTES) else None
 
 
 def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
+import msgspec
 from faust.types import TP
 
 from streams.clock import epoch_ms
@@ -15,8 +15,7 @@ from streams.errors import RecordError
 from streams.worker.partitions.assignment import Assignment
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
+class SourceRecord(msgspec.Struct, frozen=True):
     """A record taken up from ``events``, or from ``retries`` when it was put off before.
 
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that this one is, or

@@ -35,6 +35,8 @@ class Assignment:
         on_revoked: Callable[[], None] = lambda: None,
     ) -> None:
         self.generation = generation
+        self.headers: Headers = generation_headers(generation)
+        """They tell a record of this assignment from one that a later owner wrote."""
         self.frontiers = {tp: Frontier(offset) for tp, offset in committed.items()}
         self.lives = lives
         """The life of each partition of ``events``, by its number: offsets of two lives cannot be
@@ -62,11 +64,6 @@ class Assignment:
         self._revoked = True
         self.ending.set()
         self._on_revoked()
-
-    @property
-    def headers(self) -> Headers:
-        """Headers that tell a record of this assignment from one that a later owner wrote."""
-        return generation_headers(self.generation)
 
     def check(self) -> None:
         """Raises OwnershipLost when an effect for these partitions would no longer be ours."""

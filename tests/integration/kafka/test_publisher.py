@@ -143,6 +143,55 @@ async def test_what_is_queued_at_the_fence_never_leaves(rig: Rig) -> None:
     assert await rig.values() == [b"four", b"five"]
 
 
+async def test_those_queued_together_lie_where_they_are_said_to(rig: Rig) -> None:
+    """One by one or together: a key has one place."""
+    keys = [b"i-%d" % number for number in range(40)]
+    alone = [await rig.publisher.publish(Message(rig.topic, key=key, value=b"0")) for key in keys]
+    messages = [
+        Message(rig.topic, key=key, value=b"%d" % turn, headers=[("a", b"1")])
+        for turn in (1, 2)
+        for key in keys
+    ]
+
+    runs = await asyncio.gather(*await rig.publisher.enqueue_all(messages))
+
+    stored = {
+        (record.partition, record.offset): (record.key, record.value)
+        for record in await read_all(rig.settings, rig.topic)
+    }
+    said = {
+        (run.partition, run.offset + at): (message.key, message.value)
+        for run in runs
+        for at, message in enumerate(run.messages)
+    }
+    assert len(said) == len(messages)
+    assert stored.items() >= said.items()
+    places = dict(zip(keys, (at.partition for at in alone), strict=True))
+    assert {key: partition for (partition, _), (key, _) in stored.items() if key} == places
+    assert [value for (_, _), (key, value) in sorted(stored.items()) if key == keys[0]] == [
+        b"0",
+        b"1",
+        b"2",
+    ]
+
+
+async def test_what_is_queued_together_at_the_fence_never_leaves(rig: Rig) -> None:
+    rig.may_send = False
+    runs = await rig.publisher.enqueue_all(
+        [Message(rig.topic, key=b"i-1", value=b"one", partition=at) for at in (0, 1)]
+    )
+    await rig.held()
+
+    rig.publisher.fence()
+    rig.may_send = True
+
+    for run in runs:
+        with pytest.raises(OwnershipLost, match="not sent"):
+            await run
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"two", partition=0))
+    assert await rig.values() == [b"two"]
+
+
 async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> None:
     await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"one", partition=0))
     connected = vars(rig.publisher)["_producer"]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from streams.core.records import Basis, Decision, Fault, Reason, Source
 from streams.kafka.declaration import declared_directory
 from streams.wire.outcomes import (
+    OUTCOME_NAMESPACE,
     SCHEMA_VERSION,
     Outcome,
     decode_outcome,
@@ -155,6 +156,12 @@ class TestOutcomeId:
         assert outcome_id(source, 0) not in (outcome_id(source), outcome_id(source, 1))
         assert outcome_id(source, 1) == "442479db-24ad-5125-bff7-de4046c09550"
         assert outcome_id(source, life="a-topics-id") == outcome_id(source)
+
+    @given(topic=st.text(), offset=st.integers(0, 2**63 - 1))
+    def test_it_is_a_name_based_uuid(self, topic: str, offset: int) -> None:
+        """As any language makes it: RFC 9562, version 5."""
+        name = f"{topic}/3/{offset}"
+        assert outcome_id(Source(topic, 3, offset)) == str(uuid.uuid5(OUTCOME_NAMESPACE, name))
 
     def test_distinguishes_the_records_of_a_cut_log_from_those_before(self) -> None:
         source = Source("genesys.interaction.events", 3, 41)

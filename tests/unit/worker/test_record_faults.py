@@ -179,7 +179,7 @@ async def test_faults_of_ours_on_most_records_stop_the_worker() -> None:
 async def test_a_skipped_record_is_a_dead_letter_and_no_more() -> None:
     world = World()
     worker = Worker(world)
-    record = replace(
+    record = msgspec.structs.replace(
         worker.take_up(event(), offset=4), event=RecordSkipped("SKIP_RECORDS names it")
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+import msgspec
 
 from streams.core.records import Decision, Intent, Reason, Source
 from streams.core.retry_policy import DeferralPolicy
@@ -181,7 +182,7 @@ async def test_without_its_table_record_it_is_decided_all_the_same() -> None:
 async def test_what_somebody_else_puts_into_retries_is_a_dead_letter_and_not_published() -> None:
     world = World()
     worker = Worker(world)
-    record = replace(
+    record = msgspec.structs.replace(
         worker.take_up(b"garbage"),
         tp=RETRIES,
         source=Source(RETRIES.topic, RETRIES.partition, 0),

@@ -59,6 +59,43 @@ async def test_store_and_its_offset_move_together_and_in_order(shop: Shop) -> No
     await asyncio.gather(*puts)
 
 
+async def test_those_put_together_are_in_the_store_run_by_run(shop: Shop) -> None:
+    """Wherever the worker is killed, the store claims no offset whose value it lacks."""
+    shop.changelog.at_once, shop.changelog.longest = False, 2
+    putting = asyncio.create_task(
+        shop.put_all(*(shop.record(f"i-{number}") for number in range(3)))
+    )
+    await until_idle()
+    assert [len(queued.messages) for queued in shop.changelog.queued] == [2, 1]
+
+    shop.changelog.acknowledge(0)
+    await until_idle()
+    assert [shop.get(f"i-{number}") is not None for number in range(3)] == [True, True, False]
+    assert (shop.persisted, putting.done()) == (1, False)
+
+    shop.changelog.acknowledge(1)
+    await putting
+    assert shop.get("i-2") is not None
+    assert (shop.persisted, shop.table.size) == (2, 3)
+
+
+async def test_of_those_put_together_what_was_acknowledged_is_kept(shop: Shop) -> None:
+    """One run is refused, and the worker ends; the store agrees with the changelog all the same."""
+    shop.changelog.at_once, shop.changelog.longest = False, 1
+    putting = asyncio.create_task(shop.put_all(shop.record("i-1"), shop.record("i-2")))
+    await until_idle()
+
+    shop.changelog.refuse(1)
+    with pytest.raises(PublishError, match="no in-sync replicas"):
+        await putting
+    shop.changelog.acknowledge(0)
+    await until_idle()
+
+    assert shop.get("i-1") is not None
+    assert shop.get("i-2") is None
+    assert shop.persisted == 0
+
+
 async def test_what_the_changelog_refused_is_not_in_the_store(shop: Shop) -> None:
     shop.changelog.at_once = False
     putting = asyncio.create_task(shop.put(shop.record("i-1")))
