@@ -65,8 +65,14 @@ def rfc3339(epoch_seconds: float) -> str:
         epoch_seconds = _LATEST if epoch_seconds > _LATEST else _EARLIEST
     whole = math.floor(epoch_seconds)
     # Through microseconds, as the event's own time has them: 0.657 is a little less in binary.
-    second, micros = divmod(round((epoch_seconds - whole) * 1_000_000), 1_000_000)
-    return f"{_second(whole + second)}.{micros // 1000:03d}Z"
+    micros = round((epoch_seconds - whole) * 1_000_000)
+    return _written(whole * 1000 + micros // 1000)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _written(epoch_millis: int) -> str:
+    second, millis = divmod(epoch_millis, 1000)
+    return f"{_second(second)}.{millis:03d}Z"
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.fuzzing import values
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import PutOff, Source
-from streams.kafka.reader import partition_of
+from streams.kafka.partitioner import partition_of
 from streams.wire.retries import retry_headers
 from tests.support.raw_records import KNOWN_CODECS, HeaderPair, RawRecord, batch
 

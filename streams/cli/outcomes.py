@@ -21,8 +21,8 @@ from streams.cli.serving import complete
 from streams.clock import rfc3339
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Decision
+from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import (
-    partition_of,
     partitions_of,
     read_topic,
     require_rights,

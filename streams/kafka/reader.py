@@ -8,7 +8,6 @@ from functools import partial
 
 import aiokafka
 import aiokafka.errors
-from aiokafka.partitioner import DefaultPartitioner
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError, TopicsError
@@ -39,13 +38,6 @@ Unreadable = dict[aiokafka.TopicPartition, str]
 
 # Half of the time that a command has to end after a signal: this request can not be interrupted.
 ANSWER_TIMEOUT_SECONDS = 5.0
-
-
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition in which Kafka's default partitioner (murmur2) puts a key."""
-    numbers = list(range(partitions))
-    partition: int = DefaultPartitioner()(key, numbers, numbers)
-    return partition
 
 
 async def partitions_of(settings: KafkaSettings, topic: str) -> int:

@@ -257,12 +257,13 @@ class GroupCommit:
     async def _publish_together(self, group: _Group, outgoing: Outgoing) -> None:
         group.spans = [*outgoing.publishing, *outgoing.processing]
         runs = await self._publisher.enqueue_all(outgoing.messages)
-        stored = _places(await asyncio.gather(*runs))
+        stored = await asyncio.gather(*runs)
         for each in group.decided:
             each.source.finish()
-        for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
-            if span.is_recording():
-                self._spans.stored(span, *stored[id(message)])
+        if any(span.is_recording() for span in outgoing.publishing):
+            places = _places(stored)
+            for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
+                self._spans.stored(span, *places[id(message)])
         for span in outgoing.processing:
             span.end()
         self._outcomes.count(group.decided)

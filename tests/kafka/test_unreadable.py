@@ -23,7 +23,7 @@ from confluent_kafka.admin import (
 )
 
 from streams.kafka import codecs
-from streams.kafka.reader import partition_of
+from streams.kafka.partitioner import partition_of
 from streams.settings import Settings
 from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
 from tests.support.journey import Journey, journey

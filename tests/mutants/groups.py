@@ -61,14 +61,14 @@ MUTANTS = (
         3,
         GROUP,
         """\
-        stored = _places(await asyncio.gather(*runs))
+        stored = await asyncio.gather(*runs)
         for each in group.decided:
             each.source.finish()
 """,
         """\
         for each in group.decided:
             each.source.finish()
-        stored = _places(await asyncio.gather(*runs))
+        stored = await asyncio.gather(*runs)
 """,
         (
             f"{TEST_STEPS}::test_the_changelog_then_the_outcomes_then_the_end",

@@ -31,6 +31,11 @@ class SourceThread(GroupThread):
 
     lives: Mapping[TP, str] = {}
 
+    def partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has; None before that is known."""
+        found = self._ensure_consumer().partitions_for_topic(topic)
+        return None if found is None else len(found)
+
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from types import TracebackType
 from typing import Any
 
 import faust
@@ -33,6 +34,37 @@ _DAMAGE = ("Corruption", "IO error: No such file or directory")
 _LOCKED = "lock"
 
 
+class InUse:
+    """A store while it is used, as a context manager: an error of the disk is a StoreError. No
+    generator, which would cost each record as much as the store itself takes to find it."""
+
+    __slots__ = ("_partition", "_stores")
+
+    def __init__(self, stores: InteractionStore, partition: int) -> None:
+        self._stores = stores
+        self._partition = partition
+
+    def __enter__(self) -> rocksdict.Rdict:
+        try:
+            return self._stores.opened(self._partition)
+        except Exception as error:  # rocksdict has no finer one
+            self._reject(error)
+            raise
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc, Exception):
+            self._reject(exc)
+
+    def _reject(self, error: Exception) -> None:
+        if not isinstance(error, StoreError):
+            raise self._stores.broken(self._partition, error) from error
+
+
 class InteractionStore(Store):
     """Faust's RocksDB stores, one for each partition; each can be discarded and rebuilt from the
     changelog."""
@@ -41,25 +73,28 @@ class InteractionStore(Store):
     """Why the worker can not go on, or None. It is kept because Faust only logs an error in a
     recovery (test_faust_consumer.py)."""
 
-    @contextmanager
-    def using(self, partition: int) -> Iterator[rocksdict.Rdict]:
-        """The store of a partition. Raises StoreError when the disk fails while the store is in
-        use, and on every later use: a value that the store has missed must not pass for one that
-        does not exist.
+    def using(self, partition: int) -> InUse:
+        """The store of a partition, as a context manager. Raises StoreError when the disk fails
+        while the store is in use, and on every later use: a value that the store has missed must
+        not pass for one that does not exist.
 
         A damaged store is thrown away, and the next start restores it. This run can not go back to
         the position from which it was restored.
         """
+        return InUse(self, partition)
+
+    def opened(self, partition: int) -> rocksdict.Rdict:
+        """For InUse. Raises whatever the disk does."""
         if self.failure is not None:
             raise self.failure.with_traceback(None)
-        try:
-            yield self._db_for_partition(partition)
-        except StoreError:
-            raise
-        except Exception as error:  # rocksdict has no finer one
-            if _damaged(error):
-                self._throw_away(partition, error)
-            raise self._failed(partition, error) from error
+        store: rocksdict.Rdict = self._db_for_partition(partition)
+        return store
+
+    def broken(self, partition: int, error: Exception) -> StoreError:
+        """For InUse: what an error of the disk is to everybody else."""
+        if _damaged(error):
+            self._throw_away(partition, error)
+        return self._failed(partition, error)
 
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> dict[TP, int]:
         """The offset up to which each partition's changelog is applied or gone; reading begins at

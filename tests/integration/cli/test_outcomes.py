@@ -17,8 +17,8 @@ import pytest
 from streams.cli.main import run
 from streams.kafka.declaration import declared_directory
 from streams.kafka.message import Message
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.reader import partition_of
 from streams.kafka.topics import verify_topics
 from streams.settings import Settings
 

@@ -13,8 +13,9 @@ import pytest
 
 from streams.errors import KafkaError
 from streams.kafka.message import Message
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import KafkaPublisher
-from streams.kafka.reader import partition_of, read_topic
+from streams.kafka.reader import read_topic
 from streams.kafka.topics import apply_topics, verify_topics
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
