@@ -47,9 +47,12 @@ coverage-unit: $(READY) ## what unit tests run of core, wire, genesys, kafka, br
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include="$(subst $() ,$(),$(ROOMS:%=streams/%/*,))"
 
+# Most of these tests wait for brokers and sessions, so two share the cores. A file's tests stay
+# together, for they share a cluster.
+test-kafka: JOBS ?= 2
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
-	@$(BIN)/python -m pytest --kafka -m kafka -rfEs $(ARGS)
+	@$(BIN)/python -m pytest --kafka -m kafka -rfEs --durations=20 -n $(JOBS) --dist loadfile $(ARGS)
 
 test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
 	@$(BIN)/python -m pytest -m "sqs and not kafka" -rfEs $(ARGS)
