@@ -103,8 +103,8 @@ class AddedLatency:
             running.finish(first.events + load.events)
             outcomes = running.outcomes()
             seconds = asked.requests().seconds
-        counted = {each.encode() for each in load.ids(made.run)}
-        added = added_ms(made, outcomes, seconds, counted)
+            counted = {each.encode() for each in load.ids(made.run)}
+            added = added_ms(made, outcomes, seconds, counted)
         return {ADDED_MEDIAN: percentile(added, 50), ADDED_P99: percentile(added, 99)}
 
 
