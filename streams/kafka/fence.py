@@ -52,7 +52,13 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         """Fail all queued records; no produce request leaves from now on. Afterwards only ``stop``
         may be called."""
         self.fenced = True
-        self._message_accumulator.fail_all(Fenced())
+        accumulator = self._message_accumulator
+        accumulator.fail_all(Fenced())
+        for batches in (*accumulator._batches.values(), accumulator._pending_batches):
+            for batch in batches:
+                # Marks it as retrieved: nobody waits until the batch has left, and asyncio must not
+                # complain of each.
+                batch._drain_waiter.exception()
 
     async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers

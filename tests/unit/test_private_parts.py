@@ -51,6 +51,7 @@ Coordinator = aiokafka.consumer.group_coordinator.GroupCoordinator
 KafkaConsumer = aiokafka.AIOKafkaConsumer
 KafkaProducer = aiokafka.AIOKafkaProducer
 Accumulator = aiokafka.producer.message_accumulator.MessageAccumulator
+MessageBatch = aiokafka.producer.message_accumulator.MessageBatch
 AIOKafkaClient = aiokafka.client.AIOKafkaClient
 Consumer = faust.transport.consumer.Consumer
 Driver = faust.transport.drivers.aiokafka.Consumer
@@ -163,6 +164,9 @@ PARTS = (
     Part(KafkaProducer, "_partition", "a record without a key goes nowhere", (FENCE,)),
     Part(AIOKafkaClient, "_wait_on_metadata", "a group goes to no partition", (FENCE,)),
     Part(Accumulator, "_append_batch", "a group is not sent", (FENCE,)),
+    Part(Accumulator, "_batches", "each fence is logged as an error of asyncio's", (FENCE,)),
+    Part(Accumulator, "_pending_batches", "the same", (FENCE,)),
+    Part(MessageBatch, "_drain_waiter", "the same", (FENCE,)),
     Part(Accumulator, "_closed", "a group is queued that nobody sends", (FENCE,)),
     Part(Accumulator, "_exception", "a fenced producer takes a group (promise 8)", (FENCE,)),
     Part(
