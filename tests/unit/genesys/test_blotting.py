@@ -98,6 +98,21 @@ def test_any_text_and_any_secrets(text: str, secrets: list[str]) -> None:
         assert blotted == text
 
 
+@given(
+    st.text(st.characters(max_codepoint=127), min_size=6, max_size=30),
+    st.text(st.characters(max_codepoint=127), max_size=30),
+    st.integers(0, 24),
+    st.integers(6, 30),
+)
+def test_a_text_without_escapes_is_treated_like_one_with(
+    secret: str, around: str, begin: int, length: int
+) -> None:
+    """The shorter way for plain texts: an ampersand behind them takes the long one."""
+    text = around + secret[begin : begin + length].swapcase() + around
+    blotter = Blotter(secret)
+    assert blotter.blotted(text) + " &" == blotter.blotted(text + " &")
+
+
 def test_what_is_no_secret_stays() -> None:
     said = 'You need [conversation:x:edit] "quoted" 50% & 3 \\ more, client-7f3a'
     assert Blotter(TOKEN, "s3cr3t-8c1d").blotted(said) == said
