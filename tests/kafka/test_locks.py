@@ -6,6 +6,7 @@ One node with a port for each lock. What is renewed on disk is tried against it 
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -215,6 +216,9 @@ SHUT = [
 ]
 
 
+# A connection that the broker has closed is forgotten by aiokafka (``_get_conn``), which does not
+# close its own end if it asks before its reader has seen the end. Python closes it, and warns.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("listener", "otherwise", "says"), SHUT)
 async def test_who_does_not_fit_is_told_why_in_one_line(
     locked: Locked, make: Make, listener: str, otherwise: dict[str, Any], says: str
@@ -247,6 +251,8 @@ async def test_who_does_not_fit_is_told_why_in_one_line(
     with pytest.raises(PublishError) as refused:
         await KafkaPublisher(settings.kafka, client_id="test").start()
     assert says in str(refused.value)
+    del refused
+    gc.collect()  # here, where the warning is looked over, and not in another test
 
 
 async def test_renewed_files_are_taken_up_by_new_connections(
