@@ -87,8 +87,8 @@ class Blotter:
 
 
 def _letters(text: str) -> str:
-    """The letters of ``_reduced``, for a text in which every character stands for itself: nearly
-    all are such, and it takes a tenth of the time."""
+    """The letters of ``_reduced``, for a text in which every character stands for itself, in two
+    steps of C instead of one of Python's for each character."""
     return _NO_LETTER.sub("", text).lower()
 
 

@@ -216,9 +216,6 @@ SHUT = [
 ]
 
 
-# A connection that the broker has closed is forgotten by aiokafka (``_get_conn``), which does not
-# close its own end if it asks before its reader has seen the end. Python closes it, and warns.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(("listener", "otherwise", "says"), SHUT)
 async def test_who_does_not_fit_is_told_why_in_one_line(
     locked: Locked, make: Make, listener: str, otherwise: dict[str, Any], says: str
@@ -252,7 +249,7 @@ async def test_who_does_not_fit_is_told_why_in_one_line(
         await KafkaPublisher(settings.kafka, client_id="test").start()
     assert says in str(refused.value)
     del refused
-    gc.collect()  # here, where the warning is looked over, and not in another test
+    gc.collect()  # Python warns here of a connection that was left open, and not in another test
 
 
 async def test_renewed_files_are_taken_up_by_new_connections(
