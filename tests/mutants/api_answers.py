@@ -149,7 +149,7 @@ MUTANTS = (
         "take a token of any length",
         11,
         TOKEN,
-        " or len(token) > TOKEN_MAX_LENGTH",
+        "        and len(value) <= TOKEN_MAX_LENGTH\n",
         "",
         (f"{TEST_ANY}::test_a_token_too_long_for_a_header_is_none",),
     ),
