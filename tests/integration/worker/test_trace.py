@@ -21,13 +21,13 @@ from streams.clock import SystemClock
 from streams.core.records import Decision
 from streams.core.retry_policy import Backoff, CallPolicy
 from streams.genesys.client import GenesysClient, open_client
+from streams.genesys.settings import GenesysSettings
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
-from streams.settings import GenesysSettings
 from streams.telemetry.tracing import extract_context
 from streams.worker.metrics import WorkerMetrics
 from tests.support.incarnation import Worker

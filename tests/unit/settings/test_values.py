@@ -15,7 +15,19 @@ DEFAULTS = [
     ("GENESYS_CLOUD_LOGIN_URL", None),
     ("GENESYS_CLOUD_CLIENT_ID", None),
     ("GENESYS_CLOUD_CLIENT_SECRET", None),
-    ("GENESYS_CLOUD_SCOPES", "interaction:read interaction:write"),
+    # Without it, interactions has its two scopes, and conversations sends none (test_genesys.py).
+    ("GENESYS_CLOUD_SCOPES", None),
+    ("GENESYS_CLOUD_REGION", None),
+    ("GENESYS_CLOUD_REFRESH_TOKEN", None),
+    ("WRAP_UP_NONE_CODES", "ININ-WRAP-UP-TIMEOUT,ININ-WRAP-UP-SKIPPED"),
+    ("WRAP_UP_MEDIA", "voice"),
+    ("WRAP_UP_LEGS", "all"),
+    ("WRAP_UP_MARGIN_SECONDS", 10),
+    ("WRAP_UP_PATIENCE_SECONDS", 900),
+    ("WRAP_UP_VERIFY_SECONDS", 60),
+    ("WRAP_UP_CAMPAIGNS", "leave"),
+    ("WRAP_UP_METHOD", "participant"),
+    ("WRAP_UP_KEEP_END_TIME", True),
     ("GENESYS_API", "interactions"),
     ("DISPOSITION_CODE_ID", None),
     ("DURATION_THRESHOLD_MS", 30_000),
@@ -54,6 +66,9 @@ DEFAULTS = [
 
 # Variable, a value in an environment, what it is read as.
 READ = [
+    ("WRAP_UP_METHOD", "Call", "call"),
+    ("WRAP_UP_MEDIA", "Voice, Callback", "voice, callback"),
+    ("WRAP_UP_NONE_CODES", "ININ-WRAP-UP-TIMEOUT , a", "ININ-WRAP-UP-TIMEOUT , a"),
     ("DURATION_THRESHOLD_MS", "0", 0),
     ("DRY_RUN", "TRUE", True),
     ("LAG_WINDOW_SECONDS", "0", 0.0),
