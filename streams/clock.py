@@ -6,13 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 # Makes a context manager that is entered around a wait, so that other work may go on meanwhile.
 Resting = Callable[[], AbstractAsyncContextManager[None]]
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 # Seconds since the epoch of the first and the last second that can be written: 0001-01-01T00:00:00
 # and 9999-12-31T23:59:59. A record's time in Kafka is any 64-bit number that its producer chose.
@@ -60,19 +58,3 @@ def rfc3339(epoch_seconds: float) -> str:
     writable = min(max(_EARLIEST, epoch_seconds), _LATEST)
     at = datetime.fromtimestamp(writable, UTC).replace(tzinfo=None)
     return f"{at.isoformat(timespec='milliseconds')}Z"
-
-
-def epoch_ms(timestamp: str | None) -> int | None:
-    """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparsable.
-
-    A time without an offset is taken as UTC, which is what Genesys Cloud means by it. A time whose
-    offset moves it out of the years 1 to 9999 gives None, because ``rfc3339`` could not write it.
-    """
-    if not timestamp:
-        return None
-    try:
-        at = datetime.fromisoformat(timestamp)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return (at - _EPOCH) // timedelta(milliseconds=1)
