@@ -138,6 +138,17 @@ class Desk:
         self.retries.append(Returning(self.now, offset, redriven=1))
         self._run(Random(0), None)
 
+    def lose_copies_of(self, number: int) -> None:
+        """So many events are taken up, and their copies in ``retries`` are lost."""
+        for offset in range(number):
+            self.now = max(self.now, self.log[offset][0])
+            for _ in self._arrive(offset):
+                pass
+        self._finished |= {("retries", each) for each in self._copies}
+        self._copies.clear()
+        self._events = deque(range(number, len(self.log)))
+        self._run(Random(0), None)
+
     def record(self) -> ConversationRecord:
         if self.table is None:
             return ConversationRecord(self.log[0][1].conversation_id)
@@ -160,10 +171,10 @@ class Desk:
         }
 
     def on_records(self) -> dict[int, tuple[str, str]]:
+        records = {key[1]: each for key, each in self.final().items() if key[0] == "record"}
         return {
-            key[1]: (verdict.decision.value, verdict.reason.value)
-            for key, verdict in self.final().items()
-            if key[0] == "record"
+            offset: (records[offset].decision.value, records[offset].reason.value)
+            for offset in sorted(records)
         }
 
     def _come_again(self, random: Random) -> None:

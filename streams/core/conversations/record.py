@@ -21,7 +21,7 @@ MOST_TOLD = 64
 # Legs under way at once. The others of a conversation with more are taken up after them.
 MOST_OPEN = 64
 # Legs that get their verdict in one look: all of them are kept until they are surely published.
-MOST_DECIDED_AT_ONCE = 32
+MOST_DECIDED_AT_ONCE = 16
 # Legs that are decided. A caller who was offered to more agents than that in a day has no more
 # legs taken up: a leg that was forgotten would be decided twice.
 MOST_DECIDED = 512

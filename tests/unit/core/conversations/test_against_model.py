@@ -134,7 +134,7 @@ def assert_is_right(desk: Desk, story: Story, wanted: Rules) -> None:
     assert all(at >= model[leg].not_before for at, leg in desk.cloud.patches)
 
 
-@settings(max_examples=times(4))
+@settings(max_examples=times(2))
 @given(
     stories(), rules, st.randoms(use_true_random=False), st.lists(delays, min_size=1, max_size=4)
 )
@@ -149,7 +149,7 @@ def test_each_leg_has_its_code_once_and_in_time(
     assert len(desk.cloud.patches) == patched
 
 
-@settings(max_examples=times(4))
+@settings(max_examples=times(2))
 @given(
     story=stories(),
     wanted=rules,
