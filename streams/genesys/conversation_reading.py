@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from streams.clock import epoch_ms
 from streams.core.foreign_text import REPLACEMENT
 from streams.genesys.answers import CODE_MAX_LENGTH, Answer
+from streams.timestamps import epoch_ms
 
 # Characters of a purpose, a state or a prompt. Those that the rules know are shorter.
 WORD_MAX_LENGTH = 64

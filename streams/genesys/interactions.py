@@ -10,13 +10,13 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
-from streams.clock import epoch_ms
 from streams.core.foreign_text import REPLACEMENT, foreign_text
 from streams.core.interaction import Interaction
 from streams.errors import ApiError, BadRequest
 from streams.genesys.answers import CODE_MAX_LENGTH, DETAIL_MAX_LENGTH, UNREADABLE, Answer
 from streams.genesys.status_errors import error_of
 from streams.genesys.transport import Request
+from streams.timestamps import epoch_ms
 
 ROUTE = "/api/v2/interactions/{id}"
 READ_SCOPE = "interaction:read"

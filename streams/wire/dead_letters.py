@@ -15,11 +15,11 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.clock import epoch_ms
 from streams.core.envelope import InteractionEvent
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Reason, Source
 from streams.kafka.message import Headers
+from streams.timestamps import epoch_ms
 from streams.wire.reading import read_event
 
 REASON = "dlq.reason"

@@ -49,8 +49,8 @@ MUTANTS = (
         "take the top level's id where there is a detail",
         7,
         ENVELOPE,
-        "_interaction_id(_detail(_object(_decode(body), None)), ",
-        "_interaction_id(_object(_decode(body), None), ",
+        "read_id(_detail(json_object(decode_json(body), None)), ",
+        "read_id(json_object(decode_json(body), None), ",
         (f"{TEST_IDS}::TestTheInteractionOfWhatIsNoEvent::test_is_read_whatever_else_is_wrong",),
     ),
     Mutant(

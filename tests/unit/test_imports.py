@@ -32,14 +32,14 @@ TRIALS = modules("tests", "benchmarks")
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
-    *("listening", "refusal", "rolling_window", "skipping", "stopping", "variables"),
+    *("listening", "refusal", "rolling_window", "skipping", "stopping", "timestamps", "variables"),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 
 # What each room may import beside itself.
 MAY_IMPORT = {
-    "core": {"errors"},
-    "wire": {"clock", "core", "errors", "kafka"},
+    "core": {"errors", "timestamps"},
+    "wire": {"clock", "core", "errors", "kafka", "timestamps"},
     "kafka": SHARED - {"settings", "telemetry"},
     "genesys": SHARED - {"telemetry"},
     "settings": GROUND | {"core", "kafka", "genesys"},

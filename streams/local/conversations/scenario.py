@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from streams.clock import epoch_ms, rfc3339
+from streams.clock import rfc3339
+from streams.timestamps import epoch_ms
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from streams.clock import epoch_ms
 from streams.local.conversations.scenario import Scenario, all_moved
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.conversations import Org
 from streams.local.simulator.faults import Fault, FaultPlan
 from streams.local.simulator.latency import Latency
+from streams.timestamps import epoch_ms
 
 
 class RateLimitSetting(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from streams.clock import epoch_ms
 from streams.local.conversations.history import wrap_up
 from streams.local.conversations.scenario import Reply, Scenario, State
+from streams.timestamps import epoch_ms
 
 _Json = dict[str, Any]
 

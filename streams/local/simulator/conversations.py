@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from streams.clock import epoch_ms
 from streams.local.conversations.scenario import Reply
 from streams.local.simulator import answers
 from streams.local.simulator.call import Call
 from streams.local.simulator.conversation_store import ConversationStore, Write
+from streams.timestamps import epoch_ms
 
 _encode = msgspec.json.Encoder().encode
 

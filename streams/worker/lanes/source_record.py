@@ -7,11 +7,11 @@ from collections.abc import Hashable
 import msgspec
 from faust.types import TP
 
-from streams.clock import epoch_ms
 from streams.core.envelope import InteractionEvent
 from streams.core.records import Source
 from streams.core.redelivery import Appearance
 from streams.errors import RecordError
+from streams.timestamps import epoch_ms
 from streams.worker.partitions.assignment import Assignment
 
 

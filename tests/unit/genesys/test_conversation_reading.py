@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from streams.clock import epoch_ms
 from streams.core.foreign_text import REPLACEMENT
 from streams.errors import BadRequest
 from streams.genesys.answers import CODE_MAX_LENGTH, Answer
@@ -23,6 +22,7 @@ from streams.genesys.conversation_reading import (
     WrapUpReading,
 )
 from streams.genesys.conversations import Conversations
+from streams.timestamps import epoch_ms
 from tests.support.conversations import agent, conversation
 
 DIALECT = Conversations("participant", keep_end_time=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from streams.clock import epoch_ms
 from streams.local.conversations.population import conversation, conversations, delivered
 from streams.local.conversations.scenario import Scenario
 from streams.local.conversations.stories import STORIES
+from streams.timestamps import epoch_ms
 
 MANY = list(conversations(1, 300))
 

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from streams.clock import epoch_ms
 from streams.local.conversations.scenario import (
     Reply,
     Scenario,
@@ -16,6 +15,7 @@ from streams.local.conversations.scenario import (
     scenario,
     scenario_of,
 )
+from streams.timestamps import epoch_ms
 
 # As others write it: with fields that nobody here reads.
 WRITTEN: dict[str, Any] = {
