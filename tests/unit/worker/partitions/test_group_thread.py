@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, InconsistentGroupProtocolError
 
 from streams.errors import UnreadableRecords
 from streams.kafka.decoding import Unreadable
@@ -92,13 +92,22 @@ async def test_who_is_not_started_or_looks_for_brokers_has_not_given_up(
     assert thread.fatal_error() is None
 
 
-async def test_what_the_group_does_not_forgive_is_told(thread: SourceThread) -> None:
-    coordinated(thread, None, pending=GroupAuthorizationFailedError("blue"))
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (GroupAuthorizationFailedError("shop"), "may not Read group shop"),
+        (InconsistentGroupProtocolError("blue"), "blue"),
+    ],
+)
+async def test_what_the_group_does_not_forgive_is_told(
+    thread: SourceThread, failure: Exception, words: str
+) -> None:
+    coordinated(thread, None, pending=failure)
 
     told = thread.fatal_error()
 
     assert told is not None
-    assert "blue" in told
+    assert words in told
 
 
 async def test_a_coordination_that_goes_on_is_no_error(thread: SourceThread) -> None:
