@@ -58,12 +58,11 @@ def rfc3339(epoch_seconds: float) -> str:
     Never raises: a time outside the years 1 to 9999 is written as the nearest time within them, and
     NaN as the earliest.
     """
-    # NaN is neither greater nor smaller than any number. In this order of arguments it becomes the
-    # earliest time.
-    writable = min(max(_EARLIEST, epoch_seconds), _LATEST)
-    whole = math.floor(writable)
+    if not _EARLIEST <= epoch_seconds <= _LATEST:  # nor does NaN lie there
+        epoch_seconds = _LATEST if epoch_seconds > _LATEST else _EARLIEST
+    whole = math.floor(epoch_seconds)
     # Through microseconds, as the event's own time has them: 0.657 is a little less in binary.
-    second, micros = divmod(round((writable - whole) * 1_000_000), 1_000_000)
+    second, micros = divmod(round((epoch_seconds - whole) * 1_000_000), 1_000_000)
     return f"{_second(whole + second)}.{micros // 1000:03d}Z"
 
 

@@ -4,9 +4,9 @@ know how the body came."""
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import Protocol
 
+import msgspec
 from opentelemetry.context import Context
 from opentelemetry.trace import Tracer
 
@@ -99,7 +99,7 @@ class Delivery:
             self._metrics.publish_duration.labels(message.topic).time(),
             publishing(self._tracer, message.topic, event, sender) as published,
         ):
-            traced = replace(message, headers=[*message.headers, *inject_context()])
+            traced = msgspec.structs.replace(message, headers=[*message.headers, *inject_context()])
             at = await self._publisher.publish(traced)
             published(at)
             return at

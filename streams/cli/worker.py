@@ -26,11 +26,13 @@ def worker() -> None:
             otel.prepare,
         )
         from streams.telemetry import logging, tracing
+        from streams.worker.garbage import search_rarely
         from streams.worker.http import check_worker_address
         from streams.worker.run import run_worker
 
         logging.configure(settings.log_format, settings.log_level)
         tracing.configure("genesys-streams-worker", settings.worker_instance_id)
+        search_rarely()
 
     async def main(stop: asyncio.Event) -> None:
         await check_worker_address(settings.worker_host, settings.worker_port)

@@ -5,7 +5,7 @@ Plain functions on plain values: no I/O, no clock, no Faust. ``inquiry`` calls t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -251,23 +251,21 @@ def apply(
     ``events``. ``redriven``: how often it was redriven. ``is_open``: whether the source record with
     an offset is not finished, so that its outcome may not be published; its verdict is kept then.
     """
-    after = record
-    was_put_off = returned_at is not None or record.deferral(offset) is not None
+    first = returned_at is None
+    fresh = first and standing(record.seen, event) is Standing.NEW
+    deferred = record.deferred
+    was_put_off = not first or record.deferral(offset) is not None
     if was_put_off or verdict.decision is Decision.DEFERRED:
-        after = _with(record, Deferred(offset, verdict, returned_at, redriven))
-    if returned_at is None:
-        fresh = standing(record.seen, event) is Standing.NEW
-        after = msgspec.structs.replace(
-            after,
-            interaction_type=(fresh and event.interaction_type) or record.interaction_type,
-            state=(fresh and event.state) or record.state,
-            verdict=verdict,
-            last_offset=offset,
-            unpublished=_unpublished(record, offset, is_open),
-            events=record.events + (record.last_offset != offset),
-        )
+        deferred = _with(deferred, Deferred(offset, verdict, returned_at, redriven))
     return msgspec.structs.replace(
-        after,
+        record,
+        interaction_type=(fresh and event.interaction_type) or record.interaction_type,
+        state=(fresh and event.state) or record.state,
+        verdict=verdict if first else record.verdict,
+        last_offset=offset if first else record.last_offset,
+        unpublished=_unpublished(record, offset, is_open) if first else record.unpublished,
+        events=record.events + (first and record.last_offset != offset),
+        deferred=deferred,
         seen=remember(record.seen, event),
         settled=verdict if _settles(verdict, record) else record.settled,
         intent=_open_intent(record, offset, verdict),
@@ -287,17 +285,17 @@ def _unpublished(
     return tuple(kept)
 
 
-def _with(record: InteractionRecord, deferred: Deferred) -> InteractionRecord:
-    """The record with this entry at the end of ``deferred``, in place of the older one."""
-    others = [each for each in record.deferred if each.offset != deferred.offset]
+def _with(entries: Sequence[Deferred], newest: Deferred) -> tuple[Deferred, ...]:
+    """The entries with this one at the end, in place of the older one."""
+    others = [each for each in entries if each.offset != newest.offset]
     over = sum(not each.waits for each in others)
-    entries: list[Deferred] = []
+    kept: list[Deferred] = []
     for each in others:
         if each.waits or over < MOST_REMEMBERED:
-            entries.append(each)
+            kept.append(each)
         else:
             over -= 1
-    return msgspec.structs.replace(record, deferred=(*entries, deferred))
+    return (*kept, newest)
 
 
 def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:

@@ -29,8 +29,9 @@ def standing(seen: Seen, event: InteractionEvent) -> Standing:
     """Seen before: DUPLICATE. Lower than the highest applied, and not seen: STALE. Else NEW."""
     if event.order is None:
         return Standing.DUPLICATE if event.identity in seen.opaque else Standing.NEW
-    if any(low <= event.order <= high for low, high in seen.ranges):
-        return Standing.DUPLICATE
+    for low, high in seen.ranges:
+        if low <= event.order <= high:
+            return Standing.DUPLICATE
     top = highest(seen)
     return Standing.STALE if top is not None and event.order < top else Standing.NEW
 
@@ -61,6 +62,8 @@ def gaps(seen: Seen) -> int:
 
 def _insert(ranges: tuple[tuple[int, int], ...], number: int) -> tuple[tuple[int, int], ...]:
     """Add one number, joining the ranges that it makes touch."""
+    if ranges and number == ranges[-1][1] + 1:  # the next one, as most are
+        return (*ranges[:-1], (ranges[-1][0], number))
     low = high = number
     kept = []
     for start, end in ranges:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+
+import msgspec
 
 Headers = Sequence[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """``partition``: None for the one that follows from the key."""
 
     topic: str
-    _: KW_ONLY
     key: bytes | None
     value: bytes | None
     headers: Headers = ()

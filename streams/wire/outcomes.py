@@ -27,6 +27,7 @@ _CONTENT_TYPE = ("content-type", b"application/json")
 # Namespace of the name-based outcome ids. Changing it would give every source record a new id, so
 # consumers could no longer drop what they have seen.
 OUTCOME_NAMESPACE = uuid.UUID("6f1d6c0e-5c9b-5d0e-9a53-6d6f4a0b7c11")
+_NAMESPACE = OUTCOME_NAMESPACE.bytes
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,7 +75,7 @@ def outcome_id(
     if attempt is not None:
         name += f"#{attempt}"
     # ``str(uuid.uuid5(OUTCOME_NAMESPACE, name))``, at an eighth of its price.
-    digest = sha1(OUTCOME_NAMESPACE.bytes + name.encode(), usedforsecurity=False).hexdigest()
+    digest = sha1(_NAMESPACE + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return "-".join(
         (digest[:8], digest[8:12], f"5{digest[13:16]}", variant + digest[17:20], digest[20:32])

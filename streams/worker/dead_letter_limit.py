@@ -8,6 +8,7 @@ seconds.
 
 from __future__ import annotations
 
+from streams.core.records import Basis, Decision, Reason, Verdict
 from streams.rolling_window import RollingWindow
 
 # The records by which it is judged. Long enough to have some at night; and a cause that is mended
@@ -31,6 +32,18 @@ class DeadLetterLimit:
         self._asked = RollingWindow(WINDOW_SECONDS)
         self.passed: str | None = None
         """Why no more records are taken up; None while they are."""
+
+    def decided(self, verdict: Verdict, now: float) -> None:
+        """Count a record whose outcome is published, if Genesys Cloud was asked about it or this
+        program failed on it. A record that is to be looked at again has no answer yet and is not
+        counted."""
+        internal = verdict.reason is Reason.INTERNAL_ERROR
+        if (verdict.basis is not Basis.API and not internal) or (
+            verdict.reason is Reason.NOT_YET_VISIBLE
+        ):
+            return
+        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
+        self.count(verdict.reason.value if failed else None, now)
 
     def count(self, reason: str | None, now: float) -> None:
         """Count a decided record. ``reason``: why it failed, or None when it did not fail."""

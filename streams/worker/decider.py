@@ -11,12 +11,11 @@ from streams.core import decision
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent
 from streams.core.inquiry import Inquiry
-from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict
+from streams.core.records import Decision, InteractionRecord, Verdict
 from streams.core.redelivery import of_life
 from streams.core.retry_policy import PATCHES, PatchPolicy
 from streams.core.sequence import gaps
 from streams.errors import KafkaError, WorkerError
-from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
@@ -39,7 +38,6 @@ class Decider:
         patches: PatchPolicy = PATCHES,
         clock: Clock,
         metrics: WorkerMetrics,
-        dead_letter_limit: DeadLetterLimit,
     ) -> None:
         self._table = table
         self._commits = commits
@@ -47,7 +45,6 @@ class Decider:
         self._patches = patches
         self._clock = clock
         self._metrics = metrics
-        self._dead_letter_limit = dead_letter_limit
 
     def known(self, record: SourceRecord, event: InteractionEvent) -> InteractionRecord:
         """The interaction's record in the table, as far as it is valid in this life of the log;
@@ -112,20 +109,6 @@ class Decider:
     def count_gaps(self, known: InteractionRecord, after: InteractionRecord) -> None:
         """Count the gaps in its sequence that a source record has opened or closed."""
         self._metrics.sequence_gaps(gaps(after.seen) - gaps(known.seen))
-
-    def count(self, verdict: Verdict) -> None:
-        """Count a source record for DEAD_LETTER_LIMIT, if Genesys Cloud was asked about it or this
-        program failed on it. A record that is to be looked at again has no answer yet and is not
-        counted."""
-        internal = verdict.reason is Reason.INTERNAL_ERROR
-        if (verdict.basis is not Basis.API and not internal) or (
-            verdict.reason is Reason.NOT_YET_VISIBLE
-        ):
-            return
-        failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
-        self._dead_letter_limit.count(
-            verdict.reason.value if failed else None, self._clock.monotonic()
-        )
 
 
 def is_plain(verdict: Verdict) -> bool:

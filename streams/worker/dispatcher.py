@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ from streams.kafka.settings import TopicNames
 from streams.worker import incoming
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
+from streams.worker.incoming import Incoming
 from streams.worker.lanes.lanes import Lanes
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
@@ -24,7 +26,7 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
-from streams.worker.partitions.runs import Record, Run
+from streams.worker.partitions.runs import Run
 from streams.worker.processor import RecordProcessor
 from streams.worker.quick_path import QuickPath
 from streams.worker.state.table import InteractionTable
@@ -40,6 +42,11 @@ DRAIN_SECONDS = 5.0
 # again take at most this share of the API's time from the others, and records that an outage has
 # put off are still decided within minutes.
 RETURNED_SHARE = 0.05
+
+# Records of a run that are read, one after the other, before the first of them is decided: Python
+# is faster while it stays in the same code. One by one, a record took 131 us instead of 115; more
+# gain nothing that can be measured.
+READ_AHEAD = 100
 
 
 class HoleInspector(Protocol):
@@ -92,8 +99,10 @@ class Dispatcher:
         self._clock = clock
         self._metrics = metrics
         self._dead_letter_limit = dead_letter_limit
-        self._events, self._retries = topics.events, topics.retries
-        self._skipped = skipped
+        self._retries = topics.retries
+        self._incoming = partial(
+            incoming.read, events=topics.events, retries=topics.retries, skipped=skipped
+        )
         self._in_flight = in_flight
         self._assignments = assignments
         self._partitions = partitions
@@ -147,15 +156,22 @@ class Dispatcher:
         if assignment is None or message.generation_id != assignment.generation:
             return
         run: Run = message.value  # type: ignore[assignment]  # as_message has put it there
-        for record in run:
+        for offset, read in self._read(message.tp, run):
             if assignment.ending.is_set():
                 return
             if self._dead_letter_limit.passed is not None:
                 log.error("stopped: %s", self._dead_letter_limit.passed)
                 await assignment.ending.wait()
                 return
-            if await self._accepted(assignment, message.tp, record.offset):
-                await self._put(self._source_record(assignment, message.tp, record))
+            if await self._accepted(assignment, message.tp, offset):
+                await self._put(self._source_record(assignment, message.tp, offset, read))
+
+    def _read(self, tp: TP, run: Run) -> Iterator[tuple[int, Incoming]]:
+        """Each record of the run with its offset, a chunk read ahead."""
+        for begin in range(0, len(run), READ_AHEAD):
+            now = self._clock.time()
+            chunk = run[begin : begin + READ_AHEAD]
+            yield from [(fetched.offset, self._incoming(tp, fetched, now)) for fetched in chunk]
 
     async def _accepted(self, assignment: Assignment, tp: TP, offset: int) -> bool:
         """Whether the frontier takes up this offset. Raises OffsetHole."""
@@ -212,19 +228,13 @@ class Dispatcher:
             )
         frontier.skip_to(offset)
 
-    def _source_record(self, assignment: Assignment, tp: TP, fetched: Record) -> SourceRecord:
-        read = incoming.read(
-            tp,
-            fetched,
-            self._clock.time(),
-            events=self._events,
-            retries=self._retries,
-            skipped=self._skipped,
-        )
+    def _source_record(
+        self, assignment: Assignment, tp: TP, offset: int, read: Incoming
+    ) -> SourceRecord:
         return SourceRecord(
             assignment=assignment,
             tp=tp,
-            offset=fetched.offset,
+            offset=offset,
             key=read.key,
             value=read.value,
             headers=read.headers,

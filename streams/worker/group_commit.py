@@ -17,20 +17,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 from opentelemetry.trace import Span
 
 from streams.core.records import InteractionRecord, encode_record
 from streams.errors import OwnershipLost
-from streams.kafka.message import Message
 from streams.kafka.publisher import AcknowledgedRun, Publisher
-from streams.wire.outcomes import Outcome
-from streams.worker.lanes.source_record import SourceRecord
-from streams.worker.metrics import WorkerMetrics
+from streams.worker.outcomes import Decided, OutcomePublisher, Outgoing, State
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
@@ -44,29 +40,12 @@ MOST_RECORDS = 1_000
 # A partition's number and an interaction's id.
 Key = tuple[int, str]
 
-# An interaction's record and its bytes.
-State = tuple[InteractionRecord, bytes]
-
-
-class Decided(msgspec.Struct, frozen=True):
-    """A source record with its outcome, ready to be published.
-
-    ``state``: the interaction's record with the verdict, and its bytes; None when the table has it
-    already.
-    ``spans``: those that end when the outcome is published; that of publishing it is the first.
-    """
-
-    source: SourceRecord
-    state: State | None
-    outcome: Outcome
-    message: Message
-    spans: tuple[Span, ...]
-
 
 @dataclass(slots=True, eq=False)
 class _Group:
     """``written``: the changelog and the stores have its records. ``done``: all is finished. Both
-    are set, too, when the group has failed."""
+    are set, too, when the group has failed. ``spans``: those that end when it is published; None
+    before its second step."""
 
     assignment: Assignment
     states: dict[Key, State] = field(default_factory=dict)
@@ -74,6 +53,7 @@ class _Group:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    spans: Sequence[Span] | None = None
     failure: BaseException | None = None
 
     def fail(self, failure: BaseException) -> None:
@@ -91,6 +71,10 @@ class _Group:
 class GroupCommit:
     """The groups of the assignment in force.
 
+    ``alone`` publishes and finishes a record by itself: if the outcomes of a group can not be made,
+    each of its records is published so, and the one that is at fault ends as its own outcome
+    (promise 14).
+
     ``on_failure`` must end the worker: it gets the error of a group that could not be committed,
     whose records stay unfinished. A group whose partitions were given up fails with OwnershipLost,
     and its records are left to their next owner. All groups behind it fail with it.
@@ -101,14 +85,16 @@ class GroupCommit:
         *,
         table: InteractionTable,
         publisher: Publisher,
-        metrics: WorkerMetrics,
+        outcomes: OutcomePublisher,
         spans: RecordSpans,
+        alone: Callable[[Decided], Awaitable[None]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._table = table
         self._publisher = publisher
-        self._metrics = metrics
+        self._outcomes = outcomes
         self._spans = spans
+        self._alone = alone
         self._on_failure = on_failure
         self._open: _Group | None = None
         self._writing: _Group | None = None
@@ -177,7 +163,7 @@ class GroupCommit:
         group.decided.append(decided)
         self._of_lane[source.lane] = group
         if group.failure is not None:
-            self._give_up(decided, group.failure)
+            self._give_up(group, group.failure)
         return group
 
     def _group(self, assignment: Assignment) -> _Group:
@@ -217,14 +203,17 @@ class GroupCommit:
         for group in (publishing, self._writing, self._open):
             if group is not None:
                 group.fail(failure)
-                for each in group.decided:
-                    self._give_up(each, failure)
+                self._give_up(group, failure)
         if publishing is not None:
             self._publishing = None
         self._writing = self._open = None
 
-    def _give_up(self, decided: Decided, failure: BaseException) -> None:
-        for span in decided.spans:
+    def _give_up(self, group: _Group, failure: BaseException) -> None:
+        """End its spans. What was decided where it was taken up has none before the second step."""
+        begun = group.spans
+        if begun is None:
+            begun = [self._spans.begun(each.source) for each in group.decided if each.span is None]
+        for span in begun:
             self._spans.failed(span, failure)
 
     async def _write(self) -> None:
@@ -250,19 +239,33 @@ class GroupCommit:
     async def _publish(self, group: _Group) -> None:
         """The second step."""
         await group.assignment.owned()
-        runs = await self._publisher.enqueue_all([each.message for each in group.decided])
+        group.spans = ()
+        try:
+            outgoing = self._outcomes.outgoing(group.decided)
+        except Exception:  # noqa: BLE001 - whoever publishes the record at fault meets it again
+            for each in group.decided:
+                await self._alone(each)
+        else:
+            await self._publish_together(group, outgoing)
+        for each in group.decided:
+            lane = each.source.lane
+            if self._of_lane.get(lane) is group:
+                del self._of_lane[lane]
+        self._publishing = None
+        group.done.set()
+
+    async def _publish_together(self, group: _Group, outgoing: Outgoing) -> None:
+        group.spans = [*outgoing.publishing, *outgoing.processing]
+        runs = await self._publisher.enqueue_all(outgoing.messages)
         stored = _places(await asyncio.gather(*runs))
         for each in group.decided:
             each.source.finish()
-            publishing, *others = each.spans
-            self._spans.stored(publishing, *stored[id(each.message)])
-            for span in others:
-                span.end()
-            if self._of_lane.get(each.source.lane) is group:
-                del self._of_lane[each.source.lane]
-        self._metrics.records_finished([each.outcome for each in group.decided])
-        self._publishing = None
-        group.done.set()
+        for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
+            if span.is_recording():
+                self._spans.stored(span, *stored[id(message)])
+        for span in outgoing.processing:
+            span.end()
+        self._outcomes.count(group.decided)
 
 
 def _places(runs: Iterable[AcknowledgedRun]) -> dict[int, tuple[int, int]]:

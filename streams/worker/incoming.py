@@ -22,6 +22,8 @@ from streams.worker.partitions.runs import Record
 
 log = logging.getLogger(__name__)
 
+_KINDS_OF_BYTES = (bytes, bytearray, memoryview)
+
 _NEVER_PUT_OFF = PutOff(attempt=0, not_before=0)
 
 # TOPIC, PARTITION, OFFSET of records that are not to be read (SKIP_RECORDS).
@@ -102,7 +104,7 @@ def _event(tp: TP, offset: int, value: bytes | None) -> InteractionEvent | Recor
 
 
 def _bytes(value: Any) -> bytes | None:
-    return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else None
+    return bytes(value) if isinstance(value, _KINDS_OF_BYTES) else None
 
 
 def _headers(headers: Any) -> tuple[tuple[str, bytes], ...]:

@@ -10,8 +10,8 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
 from streams import __version__
+from streams.core.records import Verdict
 from streams.genesys.breaker import State
-from streams.wire.outcomes import Outcome
 
 # Buckets for one call or one record: from a cache hit to a record that waited out a throttle.
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
@@ -168,12 +168,12 @@ class WorkerMetrics:
             registry=registry,
         ).labels(__version__, platform.python_version()).set(1)
 
-    def records_finished(self, outcomes: Sequence[Outcome]) -> None:
-        """The outcomes of these records were published."""
-        counted = collections.Counter((each.decision.value, each.reason.value) for each in outcomes)
+    def records_finished(self, verdicts: Sequence[Verdict]) -> None:
+        """The outcomes of the records with these verdicts were published."""
+        counted = collections.Counter((each.decision, each.reason) for each in verdicts)
         for (decision, reason), number in counted.items():
-            self._records.labels(decision, reason).inc(number)
-        for each in outcomes:
+            self._records.labels(decision.value, reason.value).inc(number)
+        for each in verdicts:
             self._process_duration.observe(each.latency_ms / 1000)
             self._end_to_end.observe(each.end_to_end_ms / 1000)
 

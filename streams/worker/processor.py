@@ -27,10 +27,10 @@ from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
 from streams.errors import ApiError, InternalError, OwnershipLost, RecordError, RecordTooLarge
 from streams.genesys.api import CallContext, GenesysApi
 from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
-from streams.worker.group_commit import Decided, GroupCommit
+from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.outcomes import OutcomePublisher
+from streams.worker.outcomes import Decided, OutcomePublisher, decided
 from streams.worker.spans import RecordSpans
 
 log = logging.getLogger(__name__)
@@ -77,32 +77,30 @@ class RecordProcessor:
         worker.
         """
         with self._spans.processing(record) as span:
-            decided = await self._verdict(record, resting)
-            if decided is None:
+            verdict_and_record = await self._verdict(record, resting)
+            if verdict_and_record is None:
                 self._metrics.repeated(record.tp.partition)
                 record.finish()
                 return
-            verdict, after = decided
+            verdict, after = verdict_and_record
             await record.assignment.owned()
-            if is_plain(verdict) and (ready := self._ready(record, verdict, after, span)):
+            if is_plain(verdict) and (ready := _ready(record, verdict, after, span)):
                 await self._commits.commit(ready)
-            else:
-                if after is not None:
-                    verdict = await self._write(record, verdict, after)
-                    await record.assignment.owned()
-                verdict = await self._publish(record, verdict, span)
-                record.finish()
-        self._decider.count(verdict)
+                return
+            if after is not None:
+                verdict = await self._write(record, verdict, after)
+                await record.assignment.owned()
+            await self._publish(record, verdict, span)
+            record.finish()
 
-    def _ready(
-        self, record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
-    ) -> Decided | None:
-        """The record with its outcome; None when the outcome can not be made, which ``_publish``
-        meets again and reports."""
-        try:
-            return self._outcomes.decided(record, verdict, after, span)
-        except Exception:  # noqa: BLE001 - see above
-            return None
+    async def publish_alone(self, each: Decided) -> None:
+        """Publish by itself, and finish, a record whose verdict is in the table: a fault of this
+        program in making its outcome becomes its outcome (promise 14). Raises as ``process``."""
+        record = each.source
+        with self._spans.processing(record, each.span) as span:
+            await record.assignment.owned()
+            await self._publish(record, each.verdict, span)
+            record.finish()
 
     async def _verdict(
         self, record: SourceRecord, resting: Resting
@@ -154,8 +152,8 @@ class RecordProcessor:
         error = self._internal_error(record, fault)
         return self._decider.timed(record, unread(error, dry_run=self._policy.dry_run))
 
-    async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> Verdict:
-        """Publish the verdict. Returns the one that was published last."""
+    async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
+        """Publish the verdict, or what it has to become."""
         try:
             await self._outcomes.publish(record, verdict, span)
         except RecordTooLarge as error:
@@ -175,7 +173,6 @@ class RecordProcessor:
             verdict = self._decider.timed(record, unread(internal, dry_run=self._policy.dry_run))
             failed = msgspec.structs.replace(record, event=internal)
             await self._outcomes.publish(failed, verdict, span)
-        return verdict
 
     def _internal_error(self, record: SourceRecord, fault: Exception) -> InternalError:
         """Log the fault, with the traceback only the first time that the record is worked on.
@@ -310,3 +307,14 @@ class RecordProcessor:
             about["seconds"] = round(seconds, 1)
             log.warning("the work on a record failed: it is put off", extra=about)
         return verdict
+
+
+def _ready(
+    record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
+) -> Decided | None:
+    """The record for its group; None when the interaction's record can not be encoded, which
+    ``_write`` meets again and reports."""
+    try:
+        return decided(record, verdict, after, span)
+    except Exception:  # noqa: BLE001 - see above
+        return None

@@ -1,7 +1,8 @@
 """The quick path: a record for which event and table are enough is decided where it is taken up.
 
 It goes into the open group (``group_commit``) at once: no lane, no task, and nobody waits for it.
-Nine of ten records are such. All others take the way through their lane (``processor``).
+The group makes its outcome. Nine of ten records are such. All others take the way through their
+lane (``processor``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
 from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.outcomes import OutcomePublisher
+from streams.worker.outcomes import decided
 
 
 class QuickPath:
@@ -23,12 +24,10 @@ class QuickPath:
         self,
         *,
         decider: Decider,
-        outcomes: OutcomePublisher,
         commits: GroupCommit,
         metrics: WorkerMetrics,
     ) -> None:
         self._decider = decider
-        self._outcomes = outcomes
         self._commits = commits
         self._metrics = metrics
 
@@ -61,11 +60,10 @@ class QuickPath:
         if len(known.unpublished) >= MOST_UNPUBLISHED:
             return False  # its lane waits until the groups before are published
         verdict, after = self._decider.decided(record, event, known, step.verdict)
-        decided = self._outcomes.decided(record, verdict, after)
+        ready = decided(record, verdict, after)
         record.begin()
-        self._commits.add(decided)
+        self._commits.add(ready)
         self._decider.count_gaps(known, after)
-        self._decider.count(verdict)
         return True
 
     def _again(self, record: SourceRecord, again: Redelivery) -> bool:
@@ -78,8 +76,6 @@ class QuickPath:
             return True
         if not is_plain(again.verdict):
             return False
-        decided = self._outcomes.decided(record, again.verdict, None)
         record.begin()
-        self._commits.add(decided)
-        self._decider.count(again.verdict)
+        self._commits.add(decided(record, again.verdict, None))
         return True

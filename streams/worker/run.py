@@ -186,29 +186,31 @@ class Worker:
         self._table = InteractionTable(
             table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
         )
-        spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id)
+        spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id, clock=clock)
+        self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
         outcomes = OutcomePublisher(
             publisher=publisher,
             topics=settings.topics,
             app_id=settings.app_id,
             metrics=metrics,
             spans=spans,
+            clock=clock,
+            dead_letter_limit=self._dead_letter_limit,
         )
         commits = GroupCommit(
             table=self._table,
             publisher=publisher,
-            metrics=metrics,
+            outcomes=outcomes,
             spans=spans,
+            alone=lambda decided: processor.publish_alone(decided),  # noqa: PLW0108 - it is made below
             on_failure=self._ending.fail,
         )
-        self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
         decider = Decider(
             table=self._table,
             commits=commits,
             policy=policy,
             clock=clock,
             metrics=metrics,
-            dead_letter_limit=self._dead_letter_limit,
         )
         processor = RecordProcessor(
             decider=decider,
@@ -225,9 +227,7 @@ class Worker:
             spans=spans,
         )
         self._dispatcher = Dispatcher(
-            quick_path=QuickPath(
-                decider=decider, outcomes=outcomes, commits=commits, metrics=metrics
-            ),
+            quick_path=QuickPath(decider=decider, commits=commits, metrics=metrics),
             processor=processor,
             table=self._table,
             holes=BrokerHoleInspector(settings.kafka, settings.skipped_records()),

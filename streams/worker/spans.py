@@ -24,6 +24,7 @@ from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
 )
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from streams.clock import Clock
 from streams.core.envelope import InteractionEvent
 from streams.core.records import Decision, Reason, Verdict
 from streams.errors import OwnershipLost
@@ -35,26 +36,24 @@ class RecordSpans:
     """Makes them. What nobody listens to costs next to nothing: attributes are put together only
     for a span that is recorded."""
 
-    def __init__(self, tracer: trace.Tracer, *, app_id: str) -> None:
+    def __init__(self, tracer: trace.Tracer, *, app_id: str, clock: Clock) -> None:
         self._tracer = tracer
         self._app_id = app_id
+        self._clock = clock
 
-    def process(self, record: SourceRecord) -> Span:
-        """Begin the record's own span; the caller ends it."""
-        topic = record.tp.topic
-        span = self._tracer.start_span(
-            f"process {topic}", context=extract_context(record.headers), kind=SpanKind.CONSUMER
-        )
-        if span.is_recording():
-            span.set_attributes(self._attributes(record))
-        return span
+    def begun(self, record: SourceRecord) -> Span:
+        """The own span of a record that was worked on where it was taken up: it began then. The
+        caller ends it."""
+        ago = self._clock.monotonic() - record.taken_up_at
+        return self._process(record, round((self._clock.time() - ago) * 1e9))
 
     @contextmanager
-    def processing(self, record: SourceRecord) -> Iterator[Span]:
-        """The record's own span, current for as long as its lane works on it."""
-        span = self.process(record)
+    def processing(self, record: SourceRecord, begun: Span | None = None) -> Iterator[Span]:
+        """The record's own span, current for as long as it is worked on. ``begun``: if it has
+        begun already, and the caller ends it."""
+        span = begun or self._process(record)
         with trace.use_span(
-            span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+            span, end_on_exit=begun is None, record_exception=False, set_status_on_exception=False
         ):
             try:
                 yield span
@@ -80,7 +79,7 @@ class RecordSpans:
             )
         return span
 
-    def decided(self, span: Span, verdict: Verdict, latency_ms: float) -> None:
+    def decided(self, span: Span, verdict: Verdict) -> None:
         """Note the verdict on the record's own span."""
         if not span.is_recording():
             return
@@ -89,7 +88,7 @@ class RecordSpans:
                 "deduplication.hit": verdict.decision is Decision.DUPLICATE,
                 "disposition.eligible": verdict.reason is Reason.ELIGIBLE,
                 "disposition.reason": verdict.reason.value,
-                "processing.latency_ms": latency_ms,
+                "processing.latency_ms": verdict.latency_ms,
             }
         )
         if verdict.patch_status is not None:
@@ -108,6 +107,18 @@ class RecordSpans:
         """Note on a span why its work came to nothing, and end it."""
         _note(span, failure)
         span.end()
+
+    def _process(self, record: SourceRecord, start_ns: int | None = None) -> Span:
+        topic = record.tp.topic
+        span = self._tracer.start_span(
+            f"process {topic}",
+            context=extract_context(record.headers),
+            kind=SpanKind.CONSUMER,
+            start_time=start_ns,
+        )
+        if span.is_recording():
+            span.set_attributes(self._attributes(record))
+        return span
 
     def _attributes(self, record: SourceRecord) -> dict[str, str | int]:
         attributes: dict[str, str | int] = {

@@ -7,11 +7,12 @@ The program knows nothing of this: what it calls at the boundary is wrapped here
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -20,11 +21,11 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.cli.main import run
 from streams.core.envelope import InteractionEvent
-from streams.core.records import InteractionRecord, decode_record
+from streams.core.records import decode_record
 from streams.genesys import transport
 from streams.genesys.client import GenesysClient
 from streams.kafka.message import Message
-from streams.kafka.publisher import Acknowledged, KafkaPublisher
+from streams.kafka.publisher import AcknowledgedRun, KafkaPublisher
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.state.table import InteractionTable
 
@@ -43,6 +44,7 @@ class Boundary(Enum):
     BEFORE_VERDICT = "before the verdict"
     VERDICT_IN_CHANGELOG = "verdict in the changelog, not in the store"
     AFTER_VERDICT = "after the verdict"
+    PART_OF_OUTCOMES = "after the first of its group's outcomes"
     BEFORE_DEAD_LETTER = "before the dead letter"
     AFTER_DEAD_LETTER = "after the dead letter"
     BEFORE_OUTCOME = "before the outcome"
@@ -71,23 +73,24 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
     def asks_for(_: object, asked_for: str, *__: Any) -> bool:
         return asked_for == interaction_id
 
-    def intent(_: object, __: object, ___: int, record: InteractionRecord) -> bool:
-        return record.interaction_id == interaction_id and record.intent is not None
+    def holding(*, intent: bool) -> Matches:
+        """A group that has the interaction's record, with or without an intent."""
+        return lambda _, __, records: any(
+            named == interaction_id and (decode_record(record).intent is not None) == intent
+            for (_, named), record in records.items()
+        )
 
-    def verdict(_: object, __: object, ___: int, record: InteractionRecord) -> bool:
-        return record.interaction_id == interaction_id and record.intent is None
-
-    def sent_to(topic: str) -> Matches:
-        return lambda _, sent: sent.topic.endswith(topic) and sent.key == key
+    def sent_to(topic: str) -> Callable[[Message], bool]:
+        return lambda sent: sent.topic.endswith(topic) and sent.key == key
 
     get = (GenesysClient, "fetch", asks_for)
-    write_intent = (InteractionTable, "put", intent)
+    write_intent = (InteractionTable, "put_all", holding(intent=True))
     patch = (GenesysClient, "set_disposition", asks_for)
     read_answer = (transport, "_bounded", functools.partial(answers_patch, interaction_id))
-    write_verdict = (InteractionTable, "put", verdict)
-    dead_letter = (KafkaPublisher, "publish", sent_to("dead-letters"))
-    publish = (KafkaPublisher, "publish", sent_to("outcomes"))
-    put_off = (KafkaPublisher, "publish", sent_to("retries"))
+    write_verdict = (InteractionTable, "put_all", holding(intent=False))
+    dead_letter = sent_to("dead-letters")
+    outcome = sent_to("outcomes")
+    put_off = sent_to("retries")
     roads_end = functools.partial(arm_the_end, boundary, interaction_id)
     armed: dict[Boundary, Callable[[], None]] = {
         Boundary.BEFORE_GET: lambda: before(*get),
@@ -101,12 +104,13 @@ def arm(boundary: Boundary, interaction_id: str) -> None:
         Boundary.BEFORE_VERDICT: lambda: before(*write_verdict),
         Boundary.VERDICT_IN_CHANGELOG: lambda: in_changelog(key, intent=False),
         Boundary.AFTER_VERDICT: lambda: after(*write_verdict),
-        Boundary.BEFORE_DEAD_LETTER: lambda: before(*dead_letter),
-        Boundary.AFTER_DEAD_LETTER: lambda: after(*dead_letter),
-        Boundary.BEFORE_OUTCOME: lambda: before(*publish),
-        Boundary.AFTER_OUTCOME: lambda: after(*publish),
-        Boundary.BEFORE_RETRY: lambda: before(*put_off),
-        Boundary.AFTER_RETRY: lambda: after(*put_off),
+        Boundary.PART_OF_OUTCOMES: lambda: after_the_first(outcome),
+        Boundary.BEFORE_DEAD_LETTER: lambda: before_publishing(dead_letter),
+        Boundary.AFTER_DEAD_LETTER: lambda: after_publishing(dead_letter),
+        Boundary.BEFORE_OUTCOME: lambda: before_publishing(outcome),
+        Boundary.AFTER_OUTCOME: lambda: after_publishing(outcome),
+        Boundary.BEFORE_RETRY: lambda: before_publishing(put_off),
+        Boundary.AFTER_RETRY: lambda: after_publishing(put_off),
         Boundary.BEFORE_FINISH: roads_end,
         Boundary.AFTER_FINISH: roads_end,
         Boundary.BEFORE_COMMIT: roads_end,
@@ -167,18 +171,53 @@ def after(owner: object, name: str, matches: Matches) -> None:
     setattr(owner, name, dying)
 
 
+def before_publishing(matches: Callable[[Message], bool]) -> None:
+    """Die before such a record is sent, alone or in a group."""
+    before(KafkaPublisher, "publish", lambda _, sent: matches(sent))
+    before(KafkaPublisher, "enqueue_all", lambda _, sent: any(map(matches, sent)))
+
+
+def after_publishing(matches: Callable[[Message], bool]) -> None:
+    """Die when such a record is acknowledged, and with it all of its group."""
+    after(KafkaPublisher, "publish", lambda _, sent: matches(sent))
+    acknowledging(matches, whole=True)
+
+
+def after_the_first(matches: Callable[[Message], bool]) -> None:
+    """Die when the first such record of a group is acknowledged, and those behind it are not
+    sent."""
+    acknowledging(matches, whole=False)
+
+
+def acknowledging(matches: Callable[[Message], bool], *, whole: bool) -> None:
+    """Die on the acknowledgement of a group that has such a record, before anybody hears of it.
+    ``whole``: of all its records; else only those up to the first such record are sent."""
+    enqueue_all = KafkaPublisher.enqueue_all
+
+    async def dying(
+        self: KafkaPublisher, sent: Sequence[Message]
+    ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
+        ours = next((at for at, message in enumerate(sent) if matches(message)), None)
+        if ours is None:
+            return await enqueue_all(self, sent)
+        await asyncio.gather(*await enqueue_all(self, sent if whole else sent[: ours + 1]))
+        die()
+
+    setattr(KafkaPublisher, "enqueue_all", dying)  # noqa: B010  # as above
+
+
 def in_changelog(key: bytes, *, intent: bool) -> None:
     """Die on the acknowledgement, before the table hears of it and writes to its store."""
-    enqueue = KafkaPublisher.enqueue
 
-    async def dying(self: KafkaPublisher, sent: Message) -> Awaitable[Acknowledged]:
-        acknowledged = await enqueue(self, sent)
-        ours = sent.topic.endswith("-changelog") and sent.key == key
-        if ours and sent.value and (decode_record(sent.value).intent is not None) == intent:
-            acknowledged.add_done_callback(die)
-        return acknowledged
+    def ours(sent: Message) -> bool:
+        return (
+            sent.topic.endswith("-changelog")
+            and sent.key == key
+            and sent.value is not None
+            and (decode_record(sent.value).intent is not None) == intent
+        )
 
-    setattr(KafkaPublisher, "enqueue", dying)  # noqa: B010  # as above
+    acknowledging(ours, whole=True)
 
 
 def answers_patch(interaction_id: str, response: aiohttp.ClientResponse) -> bool:

@@ -23,12 +23,12 @@ MUTANTS = (
         3,
         PROCESSOR,
         """\
-                verdict = await self._publish(record, verdict, span)
-                record.finish()
+            await self._publish(record, verdict, span)
+            record.finish()
 """,
         """\
-                record.finish()
-                verdict = await self._publish(record, verdict, span)
+            record.finish()
+            await self._publish(record, verdict, span)
 """,
         (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
@@ -182,7 +182,7 @@ MUTANTS = (
         "give the outcome a new id each time",
         6,
         "streams/wire/outcomes.py",
-        "OUTCOME_NAMESPACE.bytes + name.encode()",
+        "_NAMESPACE + name.encode()",
         "uuid.uuid4().bytes",
         (
             f"{TEST_PROCESSOR}/test_same_record_again.py::test_the_same_offset_again_publishes_the_same",

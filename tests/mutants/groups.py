@@ -69,7 +69,6 @@ MUTANTS = (
         for each in group.decided:
             each.source.finish()
         stored = _places(await asyncio.gather(*runs))
-        for each in group.decided:
 """,
         (
             f"{TEST_STEPS}::test_the_changelog_then_the_outcomes_then_the_end",
@@ -111,8 +110,8 @@ MUTANTS = (
         "forget the verdicts that may not be published",
         6,
         "streams/core/decision.py",
-        "            unpublished=_unpublished(record, offset, is_open),\n",
-        "",
+        "        unpublished=_unpublished(record, offset, is_open) if first",
+        "        unpublished=() if first",
         (
             "tests/unit/core/decision/test_apply.py"
             "::TestUnpublished::test_the_one_before_is_kept_while_it_is_open",
@@ -147,5 +146,16 @@ MUTANTS = (
         "len(self._open.decided) >= MOST_RECORDS:",
         "len(self._open.decided) < 0:",
         (f"{TEST_STEPS}::test_a_full_group_takes_no_more_until_it_is_closed",),
+    ),
+    # 14 A record's fault is the record's
+    Mutant(
+        "end the worker at an outcome that can not be made",
+        14,
+        GROUP,
+        "            for each in group.decided:\n                await self._alone(each)\n",
+        "            raise\n",
+        (
+            f"{TEST_QUICK}::test_an_outcome_that_cannot_be_made_is_one_records_dead_letter_and_no_more",
+        ),
     ),
 )

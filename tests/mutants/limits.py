@@ -38,8 +38,9 @@ MUTANTS = (
         "write after a revocation: the outcome",
         8,
         PROCESSOR,
-        "        await record.assignment.owned()\n                verdict = await self._publish",
-        "        verdict = await self._publish",
+        "                await record.assignment.owned()\n"
+        "            await self._publish(record, verdict, span)\n",
+        "            await self._publish(record, verdict, span)\n",
         (f"{TEST_PROCESSOR}/test_ownership.py::test_ownership_lost",),
     ),
     Mutant(

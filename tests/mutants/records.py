@@ -11,6 +11,7 @@ REDELIVERY = "streams/core/redelivery.py"
 REPORT = "streams/worker/outcomes.py"
 RETURNED = "streams/wire/retries.py"
 DECIDER = "streams/worker/decider.py"
+LIMIT = "streams/worker/dead_letter_limit.py"
 PROCESSOR = "streams/worker/processor.py"
 TEXT = "streams/core/foreign_text.py"
 
@@ -48,7 +49,7 @@ MUTANTS = (
     Mutant(
         "put faults of ours on all records off for hours, and say nothing",
         14,
-        DECIDER,
+        LIMIT,
         "        failed = internal or verdict.decision in",
         "        failed = verdict.decision in",
         (f"{TEST_RECORD_FAULTS}::test_faults_of_ours_on_most_records_stop_the_worker",),
@@ -179,7 +180,7 @@ MUTANTS = (
     Mutant(
         "go on although the API knows none of the interactions",
         7,
-        DECIDER,
+        LIMIT,
         "verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)",
         "verdict.decision is Decision.FAILED",
         (f"{TEST_RECORD_FAULTS}::test_interactions_that_the_api_does_not_know_stop_the_worker",),

@@ -187,19 +187,24 @@ class Worker:
         self.failures: list[BaseException] = []
         publisher = publisher or RecordingPublisher(world)
         policy = policy or Policy(code=CODE)
-        spans = RecordSpans(tracer or TracerProvider().get_tracer("test"), app_id="test-app")
+        spans = RecordSpans(
+            tracer or TracerProvider().get_tracer("test"), app_id="test-app", clock=world.clock
+        )
         outcomes = OutcomePublisher(
             publisher=publisher,
             topics=TOPICS,
             app_id="test-app",
             metrics=self.metrics,
             spans=spans,
+            clock=world.clock,
+            dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
         self.commits = MortalCommit(
             table=self.table,
             publisher=publisher,
-            metrics=self.metrics,
+            outcomes=outcomes,
             spans=spans,
+            alone=lambda decided: self.processor.publish_alone(decided),  # noqa: PLW0108 - made below
             on_failure=self.failures.append,
         )
         decider = Decider(
@@ -208,11 +213,8 @@ class Worker:
             policy=policy,
             clock=world.clock,
             metrics=self.metrics,
-            dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
-        self.quick_path = QuickPath(
-            decider=decider, outcomes=outcomes, commits=self.commits, metrics=self.metrics
-        )
+        self.quick_path = QuickPath(decider=decider, commits=self.commits, metrics=self.metrics)
         self.processor = RecordProcessor(
             decider=decider,
             api=api or StandInApi(world),

@@ -7,8 +7,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, generate_latest
 
 from streams import __version__
-from streams.core.records import Basis, Decision, Reason, Source
-from streams.wire.outcomes import Outcome
+from streams.core.records import Basis, Decision, Reason, Verdict
 from streams.worker.metrics import WorkerMetrics
 
 
@@ -21,38 +20,21 @@ def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"genesys_streams_{name}", labels)
 
 
-def outcome(end_to_end_ms: float) -> Outcome:
-    return Outcome(
-        outcome_id="o",
-        final=True,
-        interaction_id="i-1",
-        sequence_id=1,
-        event_id=None,
-        decision=Decision.PATCHED,
-        reason=Reason.ELIGIBLE,
-        basis=Basis.API,
-        dry_run=False,
-        disposition_code_id="code-1",
-        patch_status=200,
-        recovered=False,
-        api_calls=2,
-        attempts=1,
-        duration_ms=60_000,
-        event_time="2025-12-12T15:15:06.157Z",
-        decided_at="2025-12-12T15:15:07.657Z",
+def verdict(end_to_end_ms: float) -> Verdict:
+    return Verdict(
+        Decision.PATCHED,
+        Reason.ELIGIBLE,
+        Basis.API,
         latency_ms=40.0,
         end_to_end_ms=end_to_end_ms,
-        source=Source("t", 0, 0),
-        trace_id=None,
-        error=None,
     )
 
 
 def test_a_finished_record_counts_by_decision_and_reason_and_in_seconds(
     metrics: WorkerMetrics,
 ) -> None:
-    metrics.records_finished([outcome(1500.0)])
-    metrics.records_finished([outcome(500.0)])
+    metrics.records_finished([verdict(1500.0)])
+    metrics.records_finished([verdict(500.0)])
     assert value(metrics, "records_total", decision="patched", reason="eligible") == 2
     assert value(metrics, "process_duration_seconds_sum") == pytest.approx(0.08)
     assert value(metrics, "end_to_end_latency_seconds_count") == 2

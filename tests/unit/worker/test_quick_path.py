@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from streams.core.decision import MOST_UNPUBLISHED
 from streams.core.records import Decision, Reason
 from streams.errors import StoreError
+from streams.wire.outcomes import Outcome, encode_outcome
 from streams.worker import outcomes as outcomes_module
-from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.dead_letter_limit import FEWEST_DEAD, DeadLetterLimit
 from streams.worker.metrics import WorkerMetrics
 from tests.support.incarnation import Worker, samples
 from tests.support.world import EVENTS, Sent, World, event
@@ -189,12 +191,62 @@ async def test_a_fault_of_ours_is_left_to_its_lane(monkeypatch: pytest.MonkeyPat
     def fail(_: object) -> bytes:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(outcomes_module, "encode_outcome", fail)
+    monkeypatch.setattr(outcomes_module, "encode_record", fail)
 
     assert not await taken(worker, event(**CONNECTED), 4)
     assert world.journal == []
     assert samples(worker.metrics) == before
     assert not worker.frontier.owes(0)
+
+
+async def test_an_outcome_that_cannot_be_made_is_one_records_dead_letter_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of its group are published as ever, and in their order."""
+    world = World()
+    worker = Worker(world)
+    monkeypatch.setattr(outcomes_module, "encode_outcome", not_of("event-1"))
+    for offset in range(4):
+        assert worker.quick_path.take(worker.take_up(event(offset, **CONNECTED), offset))
+    await worker.process(event(4, **CONNECTED), 4)
+
+    assert [(outcome.source.offset, outcome.reason) for outcome in world.outcomes] == [
+        (offset, Reason.INTERNAL_ERROR if offset == 1 else Reason.NOT_COMPLETED)
+        for offset in range(5)
+    ]
+    assert [letter.value for letter in world.dead_letters] == [event(1, **CONNECTED)]
+    assert worker.frontier.unfinished == 0
+    assert worker.failures == []
+    assert samples(worker.metrics)["genesys_streams_records_total"] == 5
+    assert worker.quick_path.take(worker.take_up(event(5, **CONNECTED), 5)), "and so it goes on"
+    await asyncio.wait_for(worker.commits.released((EVENTS.partition, "i-1")), 20)
+    assert world.outcomes[-1].source.offset == 5
+
+
+async def test_outcomes_that_cannot_be_made_count_for_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limit = DeadLetterLimit(0.5)
+    worker = Worker(World(), dead_letter_limit=limit)
+    bad = [f"event-{number}" for number in range(FEWEST_DEAD)]
+    monkeypatch.setattr(outcomes_module, "encode_outcome", not_of(*bad))
+
+    for offset in range(FEWEST_DEAD):
+        assert limit.passed is None
+        assert await taken(worker, event(offset, **CONNECTED), offset)
+
+    assert limit.passed is not None
+
+
+def not_of(*event_ids: str) -> Callable[[Outcome], bytes]:
+    """Encodes the outcomes of all other events."""
+
+    def encode(outcome: Outcome) -> bytes:
+        if outcome.event_id in event_ids:
+            raise ZeroDivisionError
+        return encode_outcome(outcome)
+
+    return encode
 
 
 async def test_a_disk_that_fails_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:

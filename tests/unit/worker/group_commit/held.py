@@ -22,17 +22,22 @@ from streams.core.records import (
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
 from streams.wire.outcomes import decode_outcome
-from streams.worker.group_commit import Decided, GroupCommit
+from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
-from streams.worker.outcomes import OutcomePublisher
+from streams.worker.outcomes import Decided, OutcomePublisher, decided
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
 from tests.support.incarnation import parsed
+from tests.support.scripted import LeapingClock
 from tests.support.world import EVENTS, TOPICS, event
 
 VERDICT = Verdict(Decision.INELIGIBLE, Reason.NOT_COMPLETED, Basis.EVENT, decided_at="then")
+
+# Monotonic seconds.
+TAKEN_UP_AT = 1.0
 
 
 class Held(Publisher):
@@ -107,14 +112,27 @@ class Groups:
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.spans = RecordSpans(provider.get_tracer("test"), app_id="test-app")
+        clock = LeapingClock()
+        spans = RecordSpans(provider.get_tracer("test"), app_id="test-app", clock=clock)
         self.commits = GroupCommit(
             table=cast(InteractionTable, self.held),
             publisher=self.held,
-            metrics=self.metrics,
-            spans=self.spans,
+            outcomes=OutcomePublisher(
+                publisher=self.held,
+                topics=TOPICS,
+                app_id="test-app",
+                metrics=self.metrics,
+                spans=spans,
+                clock=clock,
+                dead_letter_limit=DeadLetterLimit(1.0),
+            ),
+            spans=spans,
+            alone=self._alone,
             on_failure=self.failures.append,
         )
+
+    async def _alone(self, _: Decided) -> None:
+        raise AssertionError("the outcomes of a group can be made")
 
     def decided(self, offset: int, interaction_id: str = "i-1", *, stored: bool = False) -> Decided:
         """A record taken up, with its outcome. ``stored``: the table has its verdict already."""
@@ -128,19 +146,11 @@ class Groups:
             value=value,
             headers=(),
             timestamp=1.0,
-            taken_up_at=1.0,
+            taken_up_at=TAKEN_UP_AT,
             event=parsed(value),
             source=Source(EVENTS.topic, EVENTS.partition, offset),
         )
-        outcomes = OutcomePublisher(
-            publisher=self.held,
-            topics=TOPICS,
-            app_id="test-app",
-            metrics=self.metrics,
-            spans=self.spans,
-        )
-        known = None if stored else state(interaction_id, offset)
-        return outcomes.decided(record, VERDICT, known)
+        return decided(record, VERDICT, None if stored else state(interaction_id, offset))
 
     def add(self, offset: int, interaction_id: str = "i-1", *, stored: bool = False) -> None:
         self.commits.add(self.decided(offset, interaction_id, stored=stored))

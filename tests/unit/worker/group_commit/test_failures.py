@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
+    MESSAGING_KAFKA_OFFSET,
+)
 from opentelemetry.trace import StatusCode
 
 from streams.errors import OwnershipLost, PublishError, StoreError
@@ -16,6 +19,8 @@ from tests.unit.worker.group_commit.held import Groups, state
 
 GONE = PublishError("no in-sync replicas")
 FULL = StoreError("no space left")
+
+PROCESS = f"process {EVENTS.topic}"
 
 
 async def test_a_changelog_that_fails_ends_the_worker_and_publishes_nothing(
@@ -152,13 +157,19 @@ async def test_a_partition_that_is_lost_leaves_its_records_and_ends_no_worker(
 async def test_the_spans_of_what_failed_end_and_say_why(groups: Groups) -> None:
     groups.add(0)
     await until_idle()
+    groups.held.end()
+    await until_idle()
+    groups.add(1)  # waits for the one before it
+    await until_idle()
     groups.held.end(GONE)
     await until_idle()
-    groups.add(1)
+    groups.add(2)  # comes too late
 
-    for name in (f"publish {TOPICS.outcomes}", f"process {EVENTS.topic}"):
+    for name, offsets in ((PROCESS, [0, 1, 2]), (f"publish {TOPICS.outcomes}", [0])):
         ended = groups.finished(name)
-        assert [span.status.status_code for span in ended] == [StatusCode.ERROR] * 2
+        assert [span.status.status_code for span in ended] == [StatusCode.ERROR] * len(offsets)
+    processing = groups.finished(PROCESS)
+    assert [span.attributes[MESSAGING_KAFKA_OFFSET] for span in processing] == [0, 1, 2]
 
 
 async def test_the_spans_of_what_is_left_to_the_next_owner_are_no_error(groups: Groups) -> None:
@@ -166,10 +177,9 @@ async def test_the_spans_of_what_is_left_to_the_next_owner_are_no_error(groups: 
     groups.assignment.revoke()
     await until_idle()
 
-    for name in (f"publish {TOPICS.outcomes}", f"process {EVENTS.topic}"):
-        (span,) = groups.finished(name)
-        assert span.status.status_code is StatusCode.UNSET
-        assert span.attributes["worker.ownership_lost"] is True
+    (span,) = groups.finished(PROCESS)
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.attributes["worker.ownership_lost"] is True
 
 
 async def test_a_drain_lets_all_groups_end(groups: Groups) -> None:

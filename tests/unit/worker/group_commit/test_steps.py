@@ -13,8 +13,9 @@ from pytest import MonkeyPatch
 from streams.worker import group_commit
 from tests.support.event_loop import until_idle
 from tests.support.incarnation import samples
+from tests.support.scripted import LeapingClock
 from tests.support.world import EVENTS, TOPICS
-from tests.unit.worker.group_commit.held import Groups, state
+from tests.unit.worker.group_commit.held import TAKEN_UP_AT, Groups, state
 
 KEY = (EVENTS.partition, "i-1")
 
@@ -213,6 +214,8 @@ async def test_each_outcome_has_its_place_on_its_span(groups: Groups) -> None:
     ] == [("3", 40), ("3", 41), ("3", 7)]
     processing = groups.finished(f"process {EVENTS.topic}")
     assert [span.attributes[MESSAGING_KAFKA_OFFSET] for span in processing] == [0, 1, 2]
+    taken_up = round((LeapingClock().time() - LeapingClock().monotonic() + TAKEN_UP_AT) * 1e9)
+    assert [span.start_time for span in processing] == [taken_up] * 3
     assert [span.attributes["disposition.reason"] for span in processing] == [
         "interaction-not-completed"
     ] * 3
