@@ -22,15 +22,15 @@ help: ## this list
 demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
 	@$(BIN)/genesys-streams demo $(ARGS)
 
-test: JOBS ?= 4
-test: $(READY) ## all tests but those that need Apache Kafka or Helm
-	@$(BIN)/python -m pytest -m "not kafka and not helm" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+test: JOBS ?= 5
+test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS or Helm
+	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 coverage: JOBS ?= 3
 coverage: $(READY) ## the share of the program that `make test` runs, processes included
 	@mkdir -p .cache/coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not kafka and not helm" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -78,12 +78,13 @@ storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PR
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 
-lint: $(READY) ## ruff, codespell and mypy --strict
+lint: $(READY) ## ruff, codespell, mypy --strict and cfn-lint
 	@$(BIN)/ruff check . $(SCRIPTS)
 	@$(BIN)/ruff format --check . $(SCRIPTS)
 	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@for script in $(SCRIPTS); do $(BIN)/mypy $$script || exit 1; done
+	@$(BIN)/cfn-lint deploy/aws/cloudformation/*.yaml
 
 format: $(READY) ## lay the code out as `make lint` wants it
 	@$(BIN)/ruff check --fix . $(SCRIPTS)

@@ -15,10 +15,9 @@ from pathlib import Path
 import click
 
 from benchmarks.harness import ROOT
-from benchmarks.suite.plots import sweep_plot
 from benchmarks.suite.results import Run, read
 from benchmarks.suite.tables import contenders_table, goals_table, sweep_table
-from benchmarks.sweeps import SWEEPS
+from benchmarks.sweeps import SWEEPS, Sweep
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
@@ -66,20 +65,25 @@ def _content(run: Run, kind: str, name: str | None) -> str:
     return f"![rate and CPU over the condition](images/sweep-{name}.svg)\n\n{table}"
 
 
-def plots(text: str) -> dict[Path, str]:
-    """The images that the document shows, by where they belong."""
+def images(text: str) -> dict[Path, tuple[Sweep, str]]:
+    """The plots that the document shows, each with its sweep and the file of its results."""
     sweeps = {each.name: each for each in SWEEPS}
-    made = {}
-    for mark in MARKED.finditer(text):
-        if mark["kind"] == "sweep" and mark["file"] != NONE:
-            sweep, file = sweeps[mark["name"]], ROOT / mark["file"]
-            made[IMAGES / f"sweep-{sweep.name}.svg"] = sweep_plot(
-                [each for each in read(file).figures if each.scenario == sweep.name],
-                sweep.axis,
-                logarithmic=sweep.logarithmic,
-                source=mark["file"],
-            )
-    return made
+    return {
+        IMAGES / f"sweep-{mark['name']}.svg": (sweeps[mark["name"]], mark["file"])
+        for mark in MARKED.finditer(text)
+        if mark["kind"] == "sweep" and mark["file"] != NONE
+    }
+
+
+def _draw(text: str) -> None:
+    from benchmarks.suite.plots import sweep_plot  # a second to import: only who draws pays for it
+
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for image, (sweep, file) in images(text).items():
+        figures = [each for each in read(ROOT / file).figures if each.scenario == sweep.name]
+        image.write_text(
+            sweep_plot(figures, sweep.axis, logarithmic=sweep.logarithmic, source=file)
+        )
 
 
 def pointed(text: str, kinds: tuple[str, ...], file: Path) -> str:
@@ -107,9 +111,7 @@ def main(goals: Path | None, sweeps: Path | None) -> None:
     if sweeps is not None:
         text = pointed(text, ("sweep",), sweeps)
     DOCUMENT.write_text(rendered(text))
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    for file, svg in plots(text).items():
-        file.write_text(svg)
+    _draw(text)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -11,6 +12,9 @@ from tests.support.clusters import KafkaCluster, RunningKafka
 from tests.support.workers import eventually
 
 PARTITION = 0
+
+# Less than the six after which the other nodes no longer name a node that is silent.
+FROZEN_SECONDS = 4.0
 
 
 async def create_topic(bootstrap_servers: str, replicas: int) -> str:
@@ -85,6 +89,18 @@ async def test_no_record_is_lost_when_any_node_of_three_is_killed(kafka3: KafkaC
         await all_in_sync(servers, topic)
 
     assert await consume(servers, topic) == sent
+
+
+async def test_healed_means_that_each_node_answers(kafka3: KafkaCluster) -> None:
+    """Also one that runs and does not answer: frozen, it would be named by the others."""
+    kafka3.freeze(2)
+    try:
+        healing = asyncio.create_task(asyncio.to_thread(kafka3.heal))
+        _, waiting = await asyncio.wait({healing}, timeout=FROZEN_SECONDS)
+        assert waiting, "healed while a node was frozen"
+    finally:
+        kafka3.thaw(2)
+    await healing
 
 
 async def test_a_node_that_a_test_left_dead_is_started_for_the_next(kafka3: KafkaCluster) -> None:

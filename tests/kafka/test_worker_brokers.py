@@ -289,10 +289,10 @@ async def test_the_leader_of_one_partition_is_gone(
     settings = worker_settings(make_settings, kafka3)
     events = settings.topics.events
     admin = AdminClient({"bootstrap.servers": kafka3.bootstrap_servers})
-    # Two brokers lead one partition each. One that is not the group's coordinator as well is
+    # Brokers 2 and 3 lead one partition each. One that is not the group's coordinator as well is
     # killed: else another reason comes first.
-    led = {2: 3, 3: 4}
-    replicas = [[broker for broker in led if led[broker] == n] or [1] for n in range(12)]
+    leaders = {3: 2, 4: 3}
+    replicas = [[leaders.get(number, 1)] for number in range(12)]
     admin.create_topics([NewTopic(events, 12, replica_assignment=replicas)])[events].result()
     apply_topics(settings.kafka)
     with workers({"alone": settings}, tmp_path) as started:
@@ -300,9 +300,9 @@ async def test_the_leader_of_one_partition_is_gone(
         worker.start()
         await worker.ready()
         group = admin.describe_consumer_groups([settings.app_id])[settings.app_id].result()
-        killed = next(broker for broker in led if broker != group.coordinator.id)
-        kafka3.kill(killed)
-        why = f"{events}/{led[killed]} could not be read for"
+        lost = next(number for number in leaders if leaders[number] != group.coordinator.id)
+        kafka3.kill(leaders[lost])
+        why = f"{events}/{lost} could not be read for"
         await says(worker, why)
         assert await asyncio.to_thread(worker.ended, END_SECONDS + 15) == 1
         assert why in worker.output.splitlines()[-1]

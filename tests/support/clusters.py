@@ -25,6 +25,10 @@ MISSING = 69
 # gives a node to start.
 ANSWER_SECONDS = 120.0
 
+# One question to one node, and the pause before the next round.
+ASK_SECONDS = 5.0
+POLL_SECONDS = 0.1
+
 # Of each node's log, for a test's failure: enough for the exception that stopped it.
 LOG_LINES = 30
 
@@ -83,24 +87,29 @@ class KafkaCluster(RunningKafka):
         os.kill(self._pid(node), signal.SIGCONT)
 
     def heal(self) -> None:
-        """Start the nodes that are down, and wait until a client gets an answer that names all.
+        """Start the nodes that are down, and wait until each node answers and names all of them.
 
-        A node that was frozen is up for ``scripts/kafka`` as soon as it is thawed, but has to catch
-        up first: on a busy machine the next test's first request once waited 10 s in vain.
+        ``scripts/kafka`` waits only for nodes that it starts itself. A node that a test has frozen
+        runs as soon as it is thawed, whether or not it answers yet.
         """
         self._run("up")
-        client = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
-            try:
-                named = len(client.list_topics(timeout=ANSWER_SECONDS / 10).brokers)
-                answer = f"an answer that names {named} nodes"
-                if named == self.nodes:
-                    return
-            except KafkaException as exc:
-                answer = repr(exc)
+        while trouble := self._trouble():
             if time.monotonic() > deadline:
-                pytest.fail(f"{answer} from Kafka at {self.bootstrap_servers}:\n{self._logged()}")
+                pytest.fail(f"{trouble}\n{self._logged()}")
+            time.sleep(POLL_SECONDS)
+
+    def _trouble(self) -> str | None:
+        """What the first node answers that is not as it should be; None when there is none."""
+        for server in self.bootstrap_servers.split(","):
+            client = AdminClient({"bootstrap.servers": server})
+            try:
+                named = len(client.list_topics(timeout=ASK_SECONDS).brokers)
+            except KafkaException as exc:
+                return f"{server} gives no answer: {exc}"
+            if named != self.nodes:
+                return f"{server} knows of {named} nodes, not {self.nodes}"
+        return None
 
     def delete(self) -> None:
         self._run("down", "--delete")

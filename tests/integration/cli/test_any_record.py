@@ -83,6 +83,7 @@ def fit(output: bytes) -> list[str]:
     return lines[:-1]
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.timeout(180)
 def test_dead_letters_of_whatever_kind_are_listed_shown_and_passed_over(
     settings: Settings, tmp_path: Path
@@ -197,6 +198,7 @@ COMMANDS = (
 )
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.timeout(240)
 def test_a_stdout_that_fails_is_one_line(settings: Settings, tmp_path: Path) -> None:
     put(settings, settings.topics.outcomes, {"key": CALL.encode(), "value": OUTCOME})

@@ -184,6 +184,7 @@ async def test_a_threshold_was_too_high(
         assert applied == {1}
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.timeout(120)
 async def test_an_api_that_fails_leaves_it_unknown(
     broker: object, make_settings: Callable[..., Settings], tmp_path: Path

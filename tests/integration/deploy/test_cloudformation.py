@@ -11,6 +11,8 @@ from streams.core.envelope import UPDATE_DETAIL_TYPE
 from tests.support.aws import Aws, Deployed
 from tests.support.workers import eventually
 
+pytestmark = pytest.mark.sqs
+
 LOOK = "v2.detail.events.conversation.{id}.user.end"
 
 

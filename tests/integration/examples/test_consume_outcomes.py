@@ -91,6 +91,7 @@ async def test_an_outcome_published_again_is_dropped(settings: Settings, tmp_pat
         assert lines(printed)[:-1] == EXPECTED
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 async def test_what_was_handled_before_a_restart_is_dropped_when_it_is_read_again(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from streams.errors import OwnershipLost, PublishError
 from streams.kafka.message import Message
@@ -85,7 +85,7 @@ async def test_a_record_of_nothing_is_queued_like_any_other(rig: Rig) -> None:
     await rig.held()
     nothing = Message(rig.topic, key=None, value=None, partition=0)
     queued.append(await asyncio.wait_for(rig.publisher.enqueue(nothing), 5))
-    queued.append(await rig.publisher.enqueue(replace(keyed, value=b"two")))
+    queued.append(await rig.publisher.enqueue(structs.replace(keyed, value=b"two")))
 
     rig.may_send = True
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from streams.settings import Settings
 from tests.support.journey import journey
@@ -30,6 +31,7 @@ async def test_every_event_gets_the_outcome_that_the_model_gives(
             assert worker.terminate() == 0, worker.output
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 async def test_an_interaction_is_forgotten_after_its_ttl(
     broker: object, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:

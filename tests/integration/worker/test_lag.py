@@ -47,6 +47,7 @@ async def decided(centre: Journey) -> list[tuple[str, str]]:
     return [(each["decision"], each["reason"]) for each in of_one]
 
 
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 @pytest.mark.parametrize("seen", LAGGING)
 async def test_a_call_that_shows_late_gets_its_code(
     seen: str, broker: object, make_settings: Callable[..., Settings], tmp_path: Path

@@ -20,6 +20,8 @@ from tests.support.aws import CREDENTIALS, Aws
 from tests.support.bridges import LISTENING, ROOT, Program, Start, event, get, until_ready
 from tests.support.workers import eventually, free_port
 
+pytestmark = pytest.mark.sqs
+
 LEAVE_SECONDS = 10.0
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 
