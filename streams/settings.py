@@ -93,6 +93,7 @@ class Settings(KafkaVariables, GenesysVariables):
     bridge_port: int = Field(8080, ge=0, le=65535)
     bridge_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
     bridge_queue_url: str | None = None
+    bridge_keep: Literal["needed", "all"] = "needed"
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
     worker_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
@@ -101,7 +102,9 @@ class Settings(KafkaVariables, GenesysVariables):
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("log_level", "log_format", "genesys_api", "fetch_policy", mode="before")
+    @field_validator(
+        "log_level", "log_format", "genesys_api", "fetch_policy", "bridge_keep", mode="before"
+    )
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

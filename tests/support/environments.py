@@ -50,6 +50,7 @@ WRONG = [
     ("WORKER_HOST", "a b"),
     ("BRIDGE_HOST", "\x1b[31m"),
     ("BRIDGE_API_KEY", "cl\u00e9"),
+    ("BRIDGE_KEEP", "some"),
     ("DATA_DIR", "a\nb"),
     ("DATA_DIR", "a" * 1025),
     ("KAFKA_SESSION_TIMEOUT_SECONDS", "1e300"),

@@ -34,10 +34,14 @@ ID_MAX_LENGTH = 128
 # The last millisecond of the year 9999. A later time could not be written.
 LATEST_MS = 253_402_300_799_999
 
+# What is kept of an event, if it is text. EventBridge gives ``replay-name`` to what it sends again
+# out of an archive. With Genesys' CorrelationId its support finds the event.
 _ENVELOPE = (
     *("version", "id", "detail-type", "detailType", "source", "account", "time", "region"),
+    "replay-name",
 )
 _DETAIL = ("topicName", "version", "timestamp")
+_METADATA = ("CorrelationId",)
 _BODY = (
     *("eventTime", "conversationId", "participantId", "sessionId", "mediaType"),
     *("wrapupCode", "outboundCampaignId"),
@@ -131,6 +135,8 @@ def needed(body: bytes) -> bytes:
     if isinstance(fields["eventTime"], int):
         event_body["eventTime"] = fields["eventTime"]
     kept["detail"] = _texts(detail, _DETAIL) | {"eventBody": event_body}
+    if isinstance(metadata := detail.get("metadata"), dict):
+        kept["detail"]["metadata"] = _texts(metadata, _METADATA)
     return json.dumps(kept, separators=(",", ":")).encode()
 
 

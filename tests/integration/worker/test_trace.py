@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
+from streams.bridge.intake import judge_interaction
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
 from streams.core.records import Decision
@@ -123,6 +124,7 @@ async def through_the_bridge(traced: Traced, body: bytes) -> tuple[tuple[str, by
     """The headers that the record has in Kafka."""
     topic = Topic()
     delivery = Delivery(
+        judge=judge_interaction,
         publisher=topic,
         topics=TOPICS,
         metrics=BridgeMetrics(CollectorRegistry()),

@@ -17,45 +17,7 @@ from streams.core.conversations.events import (
     readable_conversation_id,
 )
 from streams.errors import EnvelopeError
-
-PREFIX = "v2.detail.events.conversation.{id}."
-
-BODY: dict[str, Any] = {
-    "eventTime": 1_765_552_507_657,
-    "conversationId": "c-1",
-    "participantId": "p-1",
-    "sessionId": "s-1",
-    "mediaType": "VOICE",
-    "wrapupCode": "code-7",
-    "userId": "u-1",
-    "ani": "tel:+12025550123",
-    "dnis": "tel:+12025550199",
-    "addressFrom": "private-address",
-    "addressTo": "private-address",
-    "callbackUserName": "private-name",
-    "callbackNumbers": ["private-number"],
-    "subject": "private-subject",
-    "wrapupNotes": "private-notes",
-    "attributes": {"note": "private-attribute"},
-    "conversationExternalContactIds": ["private-contact"],
-}
-ENVELOPE: dict[str, Any] = {
-    "version": "0",
-    "id": "e-1",
-    "detail-type": f"{PREFIX}user.end",
-    "source": "aws.partner/genesys.com/cloud/org/suffix",
-    "account": "210987654321",
-    "time": "2025-12-12T15:15:07Z",
-    "region": "eu-central-1",
-    "resources": [],
-}
-
-
-def raw(name: str = "user.end", /, envelope: dict[str, Any] | None = None, **fields: Any) -> bytes:
-    """An event with these fields of the body instead of the usual ones; None leaves one out."""
-    body = {key: value for key, value in (BODY | fields).items() if value is not None}
-    whole = ENVELOPE | {"detail-type": f"{PREFIX}{name}", "detail": {"eventBody": body}}
-    return json.dumps(whole | (envelope or {})).encode()
+from tests.support.conversation_events import BODY, raw
 
 
 def taken(body: bytes) -> ConversationEvent:
@@ -216,6 +178,29 @@ class TestWhatIsNeeded:
         assert b"tel:" not in kept
         assert parse_conversation_event(kept) == parse_conversation_event(body)
         assert needed(kept) == kept
+
+    def test_the_envelope_is_kept_and_of_the_body_what_is_read(self) -> None:
+        around = {"replay-name": "again", "resources": ["arn:rule"]}
+        detail = {
+            "topicName": "v2.detail.events.conversation.c-1.acw",
+            "version": "2",
+            "metadata": {"CorrelationId": "correlation-1", "user": "private-user"},
+            "timestamp": "2025-12-12T15:15:08Z",
+        }
+        whole = json.loads(raw("acw", envelope=around, outboundCampaignId="campaign-1"))
+        whole["detail"] |= detail
+        kept = json.loads(needed(json.dumps(whole).encode()))
+        body = {
+            "eventTime": 1_765_552_507_657,
+            "conversationId": "c-1",
+            "participantId": "p-1",
+            "sessionId": "s-1",
+            "mediaType": "VOICE",
+            "wrapupCode": "code-7",
+            "outboundCampaignId": "campaign-1",
+        }
+        metadata = {"CorrelationId": "correlation-1"}
+        assert kept == whole | {"detail": detail | {"metadata": metadata, "eventBody": body}}
 
     @given(st.dictionaries(st.sampled_from([*BODY, "outboundCampaignId"]), values | texts))
     def test_whatever_is_taken_reads_the_same(self, fields: dict[str, Any]) -> None:
