@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_valida
 
 from streams.addresses import checked_url, http_url, is_loopback
 from streams.api_keys import accepted_keys
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
@@ -239,6 +240,25 @@ class Settings(KafkaVariables, GenesysVariables):
             fetch=self.fetch_policy,
             dry_run=rehearsal or self.dry_run,
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
+        )
+
+    def wrap_up_policy(self) -> WrapUpPolicy:
+        """The values that decisions about legs depend on. Raises SettingsError when the code is
+        missing, or counts as none."""
+        code = self.disposition_code()
+        rules = self.wrap_up_rules(code)
+        return WrapUpPolicy(
+            code=code,
+            none_codes=rules.none_codes,
+            media=rules.media,
+            legs=rules.legs,
+            margin_ms=rules.margin_ms,
+            patience_ms=rules.patience_ms,
+            verify_ms=rules.verify_ms,
+            campaigns=rules.campaigns,
+            threshold_ms=self.duration_threshold_ms,
+            dry_run=self.dry_run,
+            lag_window_ms=round(self.lag_window_seconds * 1000),
         )
 
     def bridge_api_keys(self) -> Sequence[str]:

@@ -48,7 +48,8 @@ class Calls:
     """Sends requests of any dialect: each with a token, in its turn at the gate, and again where
     that does no harm. All lanes share one; calls may be cancelled anywhere.
 
-    ``gate``: the gate that all its requests pass; it says for how long it is paused.
+    ``gate``: the gate that all its requests pass; it says for how long it is paused. ``latest``:
+    the latest answer of any status, for its headers.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Calls:
         tracer: trace.Tracer,
     ) -> None:
         self.gate = gate
+        self.latest: Answer | None = None
         self._dialect = dialect
         self._transport = transport
         self._tokens = tokens
@@ -77,6 +79,10 @@ class Calls:
         """Why Genesys Cloud accepts no token of ours; None when it accepts one, or when that is not
         known."""
         return self._tokens.refused
+
+    async def check_credentials(self) -> None:
+        """Fetch a token, if there is none yet. Raises ApiError when there is none to be had."""
+        await self._tokens.current()
 
     async def prove_credentials(self) -> None:
         """Fetch a token before any record needs one. Tries until there is a token; the token source
@@ -151,6 +157,7 @@ class Calls:
             except BaseException as error:
                 _mark_failed(span, type(error).__name__)
                 raise
+            self.latest = answer
             span.set_attribute(HTTP_RESPONSE_STATUS_CODE, answer.status)
             if answer.status >= 400:
                 _mark_failed(span, str(answer.status))

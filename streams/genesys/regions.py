@@ -34,6 +34,12 @@ def domain_of(name: str) -> str:
     )
 
 
+def region_of(host: str, service: str) -> str | None:
+    """The region, by AWS' name, whose ``api`` or ``login`` host this is; None for any other."""
+    names = {f"{service}.{region.domain}": region.aws for region in known()}
+    return names.get(host.lower())
+
+
 @cache
 def known() -> tuple[_Region, ...]:
     """All regions of the file."""

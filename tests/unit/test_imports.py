@@ -32,7 +32,16 @@ TRIALS = modules("tests", "benchmarks")
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
-    *("listening", "refusal", "rolling_window", "skipping", "stopping", "timestamps", "variables"),
+    *(
+        "listening",
+        "queue_region",
+        "refusal",
+        "rolling_window",
+        "skipping",
+        "stopping",
+        "timestamps",
+        "variables",
+    ),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 

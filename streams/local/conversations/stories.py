@@ -92,7 +92,7 @@ class Stage:
         """The leg as an agent's, with after-call work if it was connected."""
         number = self.random.randrange(len(_PROMPTS))
         prompt, timeout_ms = _PROMPTS[number]
-        queue_id = Stage(Random(f"queue {number}"), 0).id() if queue else None
+        queue_id = queue_ids()[number] if queue else None
         work = None if leg.connected_ms is None else self._work(leg.end_ms, timeout_ms)
         return replace(
             leg,
@@ -122,6 +122,11 @@ class Stage:
                 return Work(start_ms, early, SKIPPED_CODE, told=told)
             case _:
                 return Work(start_ms)
+
+
+def queue_ids() -> tuple[str, ...]:
+    """The queues of the centre, one for each prompt."""
+    return tuple(Stage(Random(f"queue {number}"), 0).id() for number in range(len(_PROMPTS)))
 
 
 def _opening(stage: Stage) -> list[Leg]:

@@ -8,13 +8,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from streams.local.conversations.history import DIVISION_ID
+from streams.local.conversations.stories import queue_ids
 from streams.local.simulator import answers
 from streams.local.simulator.call import Call
-from streams.local.simulator.conversations import Conversations
+from streams.local.simulator.conversations import GRANTED, Conversations
 
 _encode = msgspec.json.Encoder().encode
 
 _ORG = {"id": str(uuid.uuid5(uuid.NAMESPACE_DNS, "org.example")), "name": "Simulated Org"}
+_CLIENT = {"id": "simulated-client", "name": "Simulated client"}
+_ROLE_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "role.example"))
+_DIVISION = {"id": DIVISION_ID, "name": "Home", "homeDivision": True}
 _USER_ID = str(uuid.uuid5(uuid.NAMESPACE_DNS, "user.example"))
 
 # The topics of a conversation, and those of them that EventBridge is known to carry.
@@ -39,24 +44,43 @@ class Directory:
             return answers.error(404, call.correlation_id, headers=call.limits)
         return _found(call, _code(code_id, (known or {}).get(code_id, "Wrap-up code")))
 
+    async def queues(self, call: Call) -> web.Response:
+        """``GET /api/v2/routing/queues``: those of the generated conversations, on one page."""
+        if refused := self._conversations.forbidden(call, "routing:queue:view"):
+            return refused
+        queues = [
+            {"id": queue_id, "name": f"Queue {number}", "division": _DIVISION}
+            for number, queue_id in enumerate(queue_ids(), 1)
+        ]
+        return _found(call, _page(queues, call))
+
     async def queue_codes(self, call: Call) -> web.Response:
         """``GET /api/v2/routing/queues/{queue_id}/wrapupcodes``."""
         if refused := self._conversations.forbidden(call, "routing:queue:view"):
             return refused
         codes = [_code(code_id, name) for code_id, name in (self._codes() or {}).items()]
-        page = {"entities": codes, "pageSize": 25, "pageNumber": 1, "total": len(codes)}
-        return _found(call, page | {"pageCount": 1, "selfUri": call.request.path})
+        return _found(call, _page(codes, call))
 
     async def topics(self, call: Call) -> web.Response:
         """``GET /api/v2/notifications/availabletopics``; transports if they are asked for."""
         expand = ",".join(call.request.query.getall("expand", []))
         return _found(call, {"entities": [_topic(name, expand) for name in _TOPICS]})
 
+    async def grants(self, call: Call) -> web.Response:
+        """``GET /api/v2/authorization/subjects/me``: one role, with all that the client may do."""
+        granted = sorted(GRANTED - self._conversations.org.missing_permissions)
+        policies = []
+        for permission in granted:
+            domain, entity, action = permission.split(":")
+            policies.append({"actions": [action], "domain": domain, "entityName": entity})
+        role = {"id": _ROLE_ID, "name": "genesys-streams", "policies": policies}
+        grant = {"subjectId": _CLIENT["id"], "division": _DIVISION, "role": role}
+        return _found(call, {"id": _CLIENT["id"], "name": _CLIENT["name"], "grants": [grant]})
+
     async def token(self, call: Call) -> web.Response:
         """``GET /api/v2/tokens/me``."""
-        client = {"id": "simulated-client", "name": "Simulated client", "organization": _ORG}
         body = {"organization": _ORG, "homeOrganization": _ORG, "authorizedScope": []}
-        return _found(call, body | {"OAuthClient": client})
+        return _found(call, body | {"OAuthClient": _CLIENT | {"organization": _ORG}})
 
     async def user(self, call: Call) -> web.Response:
         """``GET /api/v2/users/me``: for a user's token alone."""
@@ -75,6 +99,12 @@ class Directory:
 
     def _codes(self) -> dict[str, str] | None:
         return self._conversations.org.wrap_up_codes
+
+
+def _page(entities: list[_Json], call: Call) -> _Json:
+    """All of a list on its first page."""
+    size = {"pageSize": 100, "pageNumber": 1, "pageCount": 1, "total": len(entities)}
+    return {"entities": entities, "selfUri": call.request.path} | size
 
 
 def _code(code_id: str, name: str) -> _Json:
