@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from streams.core.conversations.events import needed, parse_conversation_event
 from streams.core.envelope import parse
 from streams.core.records import Basis, Decision, Reason, decode_record, encode_record
 from streams.kafka.declaration import declared_directory
@@ -44,6 +45,9 @@ def test_examples_are_valid_and_in_their_canonical_form(schema: Schema, path: Pa
     match kind:
         case "event":
             assert parse(encoded) is not None
+        case "conversation-event":
+            assert parse_conversation_event(encoded) is not None
+            assert json.loads(needed(encoded)) == value
         case "outcome":
             outcome = decode_outcome(encoded)
             assert json.loads(encode_outcome(outcome)) == value
