@@ -19,10 +19,10 @@ from streams.local.generator.population import ARRIVAL_MS, OPENING_MS
 # How long after something happened GET shows it, at most: an event may be there before.
 _SHOWN_AFTER_MS = 1_000
 
-# Shares of conversations whose code shows late, and whose wrap-up is closed. Made up: nobody
-# outside Genesys knows them.
+# Shares of conversations whose code shows late, and whose wrap-up is closed. Made up, for nobody
+# outside Genesys knows them: so many that a hundred conversations show both.
 _SHOWS_LATE = 0.10
-_CLOSED = 0.04
+_CLOSED = 0.10
 
 CLOSED = Reply(
     400,

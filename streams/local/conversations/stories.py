@@ -41,6 +41,10 @@ _USUAL_TALK_MS = 120_000
 _LEAST_TALK_MS = 30_000
 _SHORT = 0.08
 
+# How near to the threshold a talk ends. Played a hundred times faster, and rounded, a nearer one
+# could fall on either side of it.
+_EDGE_MS = 200
+
 
 @dataclass(slots=True)
 class Stage:
@@ -60,8 +64,10 @@ class Stage:
     def talk(self) -> int:
         """Let a call's length pass."""
         if self.random.random() < _SHORT:
-            return self.wait(2_000, _LEAST_TALK_MS)
-        self.now_ms += _LEAST_TALK_MS + round(self.random.expovariate(1 / _USUAL_TALK_MS))
+            return self.wait(2_000, _LEAST_TALK_MS - _EDGE_MS)
+        self.now_ms += (
+            _LEAST_TALK_MS + _EDGE_MS + round(self.random.expovariate(1 / _USUAL_TALK_MS))
+        )
         return self.now_ms
 
     def pick(self, weights: Mapping[str, int]) -> str:
