@@ -10,10 +10,11 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
+from streams.core.conversations.conversation import Conversation
 from streams.core.foreign_text import foreign_text
 from streams.errors import ApiError, BadRequest, Forbidden, ServerError, WrapUpClosed
 from streams.genesys.answers import DETAIL_MAX_LENGTH, UNREADABLE, Answer, complaint
-from streams.genesys.conversation_reading import ConversationReading, read_conversation
+from streams.genesys.conversation_reading import read_conversation
 from streams.genesys.settings import WrapUpMethod
 from streams.genesys.status_errors import describe, error_of, facts
 from streams.genesys.transport import Request
@@ -113,7 +114,7 @@ class Conversations:
             body=msgspec.json.encode(wrap_up if posts else {"wrapup": wrap_up}),
         )
 
-    def read_conversation(self, answer: Answer, conversation_id: str) -> ConversationReading:
+    def read_conversation(self, answer: Answer, conversation_id: str) -> Conversation:
         """Read the answer to a GET. Raises BadRequest if it is not the conversation asked for."""
         try:
             return read_conversation(answer, conversation_id)

@@ -23,8 +23,8 @@ from streams.core.conversations.record import (
     result_before,
     with_result,
 )
-from streams.core.conversations.verdicts import Decision, Reason, Stamp, Verdict, as_it_is
-from streams.core.records import Basis
+from streams.core.conversations.verdicts import Stamp, as_it_is
+from streams.core.records import Basis, Decision, Reason, Verdict
 
 # Media of events, beside those that may be asked for. An event of a medium that nobody knows yet
 # is looked at.

@@ -43,18 +43,10 @@ from streams.core.conversations.record import (
 )
 from streams.core.conversations.steps import Conclude, Fetch, Step, Write
 from streams.core.conversations.under_way import deferred, given_up, patched, turned_down
-from streams.core.conversations.verdicts import (
-    Decision,
-    Reason,
-    Stamp,
-    Verdict,
-    as_it_is,
-    lasting,
-    passing,
-)
+from streams.core.conversations.verdicts import Stamp, as_it_is, lasting
 from streams.core.conversations.waiting import put_off, still_waiting
-from streams.core.faults import fault
-from streams.core.records import Basis, Fault
+from streams.core.faults import fault, passing
+from streams.core.records import Basis, Decision, Fault, Reason, Verdict
 
 Failure = errors.ApiError | errors.InternalError
 
@@ -318,10 +310,11 @@ class Inquiry:
     def _write_failed(self, error: Failure, now_ms: int, retry_at: int) -> None:
         write, leg = self._write, self._sent_leg()
         shown = fault(error)
-        if isinstance(error, errors.ApiError) and error.maybe_applied:
+        if isinstance(error, errors.InternalError) or error.maybe_applied:
             # In doubt: it is looked for like a code that was accepted.
             at = next_of(self._looks.verify, now_ms, self._policy.verify_ms, now_ms)
-            at = max(at, now_ms + round(error.retry_after * 1000))
+            if isinstance(error, errors.ApiError):
+                at = max(at, now_ms + round(error.retry_after * 1000))
             self._under_way(replace(leg, next_at=at))
             self._put_off_the_rest(at)
         elif not error.retriable:

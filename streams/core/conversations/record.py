@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.core.conversations.verdicts import Decision, Verdict
+from streams.core.records import Decision, Leg, Verdict
 
 # Bounds of a record's parts; `tests/unit/core/conversations/test_bounds.py` holds the whole.
 # Identities of events, two each. An older event that comes again joins or plans a look: harmless.
@@ -62,16 +62,6 @@ class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     code: str | None = None
     code_at: int = 0
     lagged: bool = False
-
-
-class Leg(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A leg as an outcome shows it."""
-
-    participant_id: str
-    user_id: str | None = None
-    queue_id: str | None = None
-    communication_id: str | None = None
-    medium: str | None = None
 
 
 class Sent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -193,9 +183,19 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
         return next((each for each in self.waiting if (each.offset, each.redriven) == wanted), None)
 
     @property
+    def interaction_id(self) -> str:
+        """The table's key."""
+        return self.conversation_id
+
+    @property
     def waits(self) -> bool:
         """Whether a source record still has no verdict."""
         return any(each.verdict is None for each in self.waiting)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something of it is still to come: until then it is not forgotten."""
+        return self.look is not None or bool(self.open) or bool(self.waiting)
 
 
 encode_record = msgspec.json.Encoder().encode

@@ -61,7 +61,7 @@ def event(number: int, filler: str) -> ConversationEvent:
 
 
 def agent(number: int, **fields: Any) -> Participant:
-    call = Communication(long_id(number), "voice", False, LONG - 60_000, LONG)
+    call = Communication(long_id(number), "voice", "terminated", LONG - 60_000, LONG)
     values: dict[str, Any] = {
         "id": long_id(number),
         "purpose": "agent",

@@ -9,8 +9,8 @@ import pytest
 
 from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.conversations.record import MOST_DECIDED_AT_ONCE
-from streams.core.conversations.verdicts import Verdict
-from streams.errors import ApiError, BadRequest, Forbidden, NotFound, ServerError
+from streams.core.records import Verdict
+from streams.errors import ApiError, BadRequest, Forbidden, NotFound, ServerError, WrapUpClosed
 from tests.support.conversation_desk import RETRY_MS, Cloud, Desk, Json, parsed
 from tests.support.wrap_up_model import (
     OURS,
@@ -26,7 +26,6 @@ from tests.support.wrap_up_model import (
 POLICY = WrapUpPolicy(OURS)
 LEG = StoryLeg(0, 100_000, acw_ends=60_000, code=TIMEOUT)
 STORY = Story((LEG,), 100_000, lag_ms=900)
-NO_CODE = "conversation.error.participant.no.active.conversations"
 
 
 class Broken(Cloud):
@@ -160,7 +159,7 @@ class TestNotAccepted:
     @pytest.mark.parametrize(
         ("error", "decision", "reason"),
         [
-            (BadRequest("no", status=400, code=NO_CODE), "refused", "wrap-up-closed"),
+            (WrapUpClosed("no", status=400), "refused", "wrap-up-closed"),
             (BadRequest("no", status=400, code="not.a.user"), "failed", "bad-request"),
             (Forbidden("no", status=403), "failed", "forbidden"),
             (NotFound("no", status=404), "failed", "bad-request"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from streams.core.conversations.policy import WrapUpPolicy
-from streams.core.conversations.verdicts import Verdict
+from streams.core.records import Verdict
 from streams.timestamps import epoch_ms
 from tests.support.conversation_desk import Cloud, Desk, parsed
 
