@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_valida
 
 from streams.addresses import checked_url, http_url, is_loopback
 from streams.api_keys import accepted_keys
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
@@ -205,17 +206,23 @@ class Settings(KafkaVariables, GenesysVariables):
         )
 
     def genesys(self) -> GenesysSettings:
-        """The API settings of a program that is built for the dialect. Raises SettingsError with
-        all that is missing or wrong in them."""
-        checks: tuple[Callable[[], object], ...] = (self._check_built, self.connection)
+        """The API settings, whatever the dialect. Raises SettingsError with all that is missing or
+        wrong in them."""
+        return self.connection()
+
+    def genesys_interactions(self) -> GenesysSettings:
+        """The API settings of a program that knows the dialect ``interactions`` alone. Raises
+        SettingsError as above."""
+        checks: tuple[Callable[[], object], ...] = (self._check_interactions, self.connection)
         all_of(*checks)
         return self.connection()
 
-    def _check_built(self) -> None:
+    def _check_interactions(self) -> None:
         if self.genesys_api != "interactions":
             # An error here is better than a thousand answers of 404.
             raise SettingsError(
-                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
+                "GENESYS_API: this command knows interactions alone; unset it or set it to "
+                "interactions"
             )
 
     def disposition_code(self) -> str | None:
@@ -237,6 +244,32 @@ class Settings(KafkaVariables, GenesysVariables):
             dry_run=rehearsal or self.dry_run,
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
+
+    def wrap_up_policy(self) -> WrapUpPolicy:
+        """The same for the legs of conversations. Raises SettingsError."""
+        code = self.disposition_code()
+        rules = self.wrap_up_rules(code)
+        return WrapUpPolicy(
+            code=code,
+            none_codes=rules.none_codes,
+            media=rules.media,
+            legs=rules.legs,
+            margin_ms=rules.margin_ms,
+            patience_ms=rules.patience_ms,
+            verify_ms=rules.verify_ms,
+            campaigns=rules.campaigns,
+            threshold_ms=self.duration_threshold_ms,
+            dry_run=self.dry_run,
+            lag_window_ms=round(self.lag_window_seconds * 1000),
+        )
+
+    def check_policy(self) -> None:
+        """Raises SettingsError when the values that decisions depend on are missing or wrong, in
+        the dialect that is set."""
+        if self.genesys_api == "conversations":
+            self.wrap_up_policy()
+        else:
+            self.policy()
 
     def bridge_api_keys(self) -> Sequence[str]:
         """The keys that an event is taken with. Raises SettingsError when none is set."""

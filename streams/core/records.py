@@ -9,6 +9,7 @@ JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -260,6 +261,25 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
     def waiting_beside(self, offset: int) -> int:
         """How many records other than this one will be taken up again."""
         return sum(each.waits and each.offset != offset for each in self.deferred)
+
+
+class Remembered(Protocol):
+    """What the table keeps under one key: an interaction's record, or a conversation's."""
+
+    @property
+    def interaction_id(self) -> str:
+        """The key, and the key of its events."""
+        ...
+
+    @property
+    def updated_at(self) -> int:
+        """When it was written, epoch milliseconds."""
+        ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether something of it is still to come: until then it is not forgotten."""
+        ...
 
 
 encode_record = msgspec.json.Encoder().encode

@@ -31,8 +31,8 @@ _NAMESPACE = OUTCOME_NAMESPACE.bytes
 
 
 class Outcome(msgspec.Struct, frozen=True, rename="camel"):
-    """One verdict, as other teams consume it (contract, Outcome). ``leg``: the leg of a conversation
-    that it is about; None where it is about the source record itself."""
+    """One verdict, as other teams consume it (contract, Outcome). ``leg``: the leg that it is on;
+    None where it is on the source record itself."""
 
     outcome_id: str
     final: bool

@@ -76,6 +76,24 @@ class ConversationEvent:
     source: str | None = None
 
     @property
+    def interaction_id(self) -> str:
+        """What its records, and its outcomes, have for an interaction's id."""
+        return self.conversation_id
+
+    @property
+    def interaction_type(self) -> str | None:
+        return self.medium
+
+    @property
+    def sequence_id(self) -> None:
+        """Events of conversations are not numbered."""
+
+    @property
+    def occurred_ms(self) -> int:
+        """The event's own time, epoch milliseconds."""
+        return self.event_time
+
+    @property
     def identities(self) -> tuple[str, ...]:
         """Two events are the same one when they share one of these: EventBridge's id, or name,
         conversation, participant, session and time. Short, because a record keeps many."""

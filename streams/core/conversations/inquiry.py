@@ -143,6 +143,11 @@ class Inquiry:
         self.record = replace(self.record, updated_at=now_ms)
         return self.record
 
+    def stopped(self) -> None:
+        """The request was stopped before it left: the same step is to be taken again."""
+        if isinstance(self.step, Write):
+            self._under_way(self.step.leg)
+
     def written(self, status: int, now_ms: int) -> None:
         """The API took the code. ``status``: HTTP status of its answer."""
         leg = self._sent_leg()
