@@ -34,6 +34,7 @@ from streams.core.conversations.record import (
     Result,
     Sent,
     Waiting,
+    leg_verdict,
     reopened,
     result_before,
     with_decided,
@@ -369,9 +370,7 @@ class Inquiry:
         """A verdict on this leg, final or not."""
         if verdict.final:
             self.record = without_leg(self.record, leg)
-        again = leg.leg.participant_id in self.record.failed
-        redriven = self.record.redriven if again else 0
-        self._decided.append(LegVerdict(leg.leg, verdict, redriven))
+        self._decided.append(leg_verdict(self.record, leg.leg, verdict))
 
     def _verdict(self, decision: Decision, reason: Reason, error: Fault | None = None) -> Verdict:
         return Verdict(decision, reason, Basis.API, dry_run=self._policy.dry_run, error=error)

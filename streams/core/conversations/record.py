@@ -51,13 +51,17 @@ class Delivery:
 
 
 class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What events told of one participant. ``ended``: its session, or all of it, is over;
-    ``acw_at``: of the latest acw event; ``code``: the latest one that an event named. ``lagged``:
-    the API did not show it within the lag window, and is not waited for any more."""
+    """What events told of one participant. ``leg``: it, if it is an agent. ``ended``: its session,
+    or all of it, is over, an agent's at ``ended_at``, who talked for ``talked_ms``; ``acw_at``: of
+    the latest acw event; ``code``: the latest one that an event named. ``lagged``: the API did not
+    show it within the lag window, and is not waited for any more."""
 
     participant_id: str
+    leg: Leg | None = None
     ended: bool = False
     session_id: str | None = None
+    ended_at: int = 0
+    talked_ms: int | None = None
     acw_at: int | None = None
     code: str | None = None
     code_at: int = 0
@@ -200,6 +204,12 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
 
 encode_record = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(ConversationRecord).decode
+
+
+def leg_verdict(record: ConversationRecord, leg: Leg, verdict: Verdict) -> LegVerdict:
+    """The verdict on a leg of this conversation: anew, if it failed before."""
+    again = leg.participant_id in record.failed
+    return LegVerdict(leg, verdict, record.redriven if again else 0)
 
 
 def of_life(record: ConversationRecord, life: str) -> ConversationRecord:

@@ -57,6 +57,9 @@ def event(number: int, filler: str) -> ConversationEvent:
         filler * 128,
         campaign=True,
         event_id=f"{number}{filler * 1000}",
+        user_id="u" * 128,
+        queue_id="q" * 128,
+        talked_ms=LONG,
     )
 
 
