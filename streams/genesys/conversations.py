@@ -98,10 +98,9 @@ class Conversations:
         wrap_up: dict[str, object] = {"code": code}
         if self._keep_end_time:
             wrap_up["disableEndTimeUpdates"] = True
-        # The POST is to a wrap-up, so its body is one (WrapupInput in Genesys' SDK). The PATCHes
-        # are to a participant, who has one.
-        posts = self._method == "communication"
-        method = "POST" if posts else "PATCH"
+        # The contract has one body for all three methods. Genesys' SDK sends the inner object alone
+        # (WrapupInput) in the POST: if an org refuses ours there, this is where to change it.
+        method = "POST" if self._method == "communication" else "PATCH"
         return Request(
             method=method,
             url=_url(base, *path),
@@ -111,7 +110,7 @@ class Conversations:
             permission=WRITE_PERMISSION,
             changes=True,
             headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(wrap_up if posts else {"wrapup": wrap_up}),
+            body=msgspec.json.encode({"wrapup": wrap_up}),
         )
 
     def read_conversation(self, answer: Answer, conversation_id: str) -> Conversation:
