@@ -209,17 +209,23 @@ class Settings(KafkaVariables, GenesysVariables):
         )
 
     def genesys(self) -> GenesysSettings:
-        """The API settings of a program that is built for the dialect. Raises SettingsError with
-        all that is missing or wrong in them."""
-        checks: tuple[Callable[[], object], ...] = (self._check_built, self.connection)
+        """The API settings, whatever the dialect. Raises SettingsError with all that is missing or
+        wrong in them."""
+        return self.connection()
+
+    def genesys_interactions(self) -> GenesysSettings:
+        """The API settings of a program that knows the dialect ``interactions`` alone. Raises
+        SettingsError as above."""
+        checks: tuple[Callable[[], object], ...] = (self._check_interactions, self.connection)
         all_of(*checks)
         return self.connection()
 
-    def _check_built(self) -> None:
+    def _check_interactions(self) -> None:
         if self.genesys_api != "interactions":
             # An error here is better than a thousand answers of 404.
             raise SettingsError(
-                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
+                "GENESYS_API: this command knows interactions alone; unset it or set it to "
+                "interactions"
             )
 
     def disposition_code(self) -> str | None:
@@ -243,8 +249,8 @@ class Settings(KafkaVariables, GenesysVariables):
         )
 
     def wrap_up_policy(self) -> WrapUpPolicy:
-        """The values that decisions about legs depend on. Raises SettingsError when the code is
-        missing, or counts as none."""
+        """The same for the legs of conversations. Raises SettingsError when the code is missing, or
+        counts as none."""
         code = self.disposition_code()
         rules = self.wrap_up_rules(code)
         return WrapUpPolicy(
@@ -260,6 +266,14 @@ class Settings(KafkaVariables, GenesysVariables):
             dry_run=self.dry_run,
             lag_window_ms=round(self.lag_window_seconds * 1000),
         )
+
+    def check_policy(self) -> None:
+        """Raises SettingsError when the values that decisions depend on are missing or wrong, in
+        the dialect that is set."""
+        if self.genesys_api == "conversations":
+            self.wrap_up_policy()
+        else:
+            self.policy()
 
     def bridge_api_keys(self) -> Sequence[str]:
         """The keys that an event is taken with. Raises SettingsError when none is set."""

@@ -45,7 +45,7 @@ def doctor(*, as_json: bool, some_id: str | None, really: bool) -> int:
         raise click.BadParameter(
             f"must match {INTERACTION_ID.pattern}", param_hint="'--conversation'"
         )
-    settings = Settings.load(Settings.connection, _policy)
+    settings = Settings.load(Settings.connection, Settings.check_policy)
     if really and settings.dry_run:
         raise SettingsError("DRY_RUN: no code is set while it is true; unset it for --really")
     _log(settings)
@@ -57,12 +57,6 @@ def _log(settings: Settings) -> None:
     """What fails is said by a check; the log has the rest where it is asked for."""
     level = settings.log_level if settings.log_level == "debug" else "error"
     logging.configure(settings.log_format, level)
-
-
-def _policy(settings: Settings) -> object:
-    """What a probe needs beside the connection."""
-    conversations = settings.genesys_api == "conversations"
-    return settings.wrap_up_policy() if conversations else settings.policy()
 
 
 async def _show(checks: AsyncIterator[Check], *, as_json: bool) -> int:

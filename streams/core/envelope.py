@@ -12,6 +12,7 @@ import msgspec
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import EnvelopeError
+from streams.timestamps import epoch_ms
 
 UPDATE_DETAIL_TYPE = "purecloud:v2:interaction:update"
 
@@ -59,6 +60,11 @@ class InteractionEvent(msgspec.Struct, frozen=True):
     def identity(self) -> int | str:
         """Equal for two deliveries of the same event: the number, else the string itself."""
         return self.sequence_id if self.order is None else self.order
+
+    @property
+    def occurred_ms(self) -> int | None:
+        """The event's own time, epoch milliseconds; None when it can not be read."""
+        return epoch_ms(self.event_time)
 
 
 def parse(body: bytes) -> InteractionEvent | None:

@@ -1,16 +1,19 @@
-"""Reads the answer to ``GET /api/v2/conversations/{id}`` into plain values, and decides nothing.
-
-Pure: no I/O.
-"""
+"""Reads the answer to ``GET /api/v2/conversations/{id}`` into the core's values. Pure: no I/O."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from streams.core.conversations.conversation import (
+    Communication,
+    Conversation,
+    Participant,
+    WrapUp,
+    plain_id,
+)
 from streams.core.foreign_text import REPLACEMENT
 from streams.genesys.answers import CODE_MAX_LENGTH, Answer
 from streams.timestamps import epoch_ms
@@ -50,58 +53,7 @@ _LONGEST_MS = 315_360_000_000
 _Object = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class WrapUpReading:
-    """A wrap-up. ``code`` may be None in a provisional one, which is not saved yet."""
-
-    code: str | None
-    provisional: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CommunicationReading:
-    """One call, message or the like of a participant. Times are epoch milliseconds."""
-
-    id: str | None
-    medium: str
-    state: str
-    connected_ms: int | None
-    disconnected_ms: int | None
-    wrap_up: WrapUpReading | None
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantReading:
-    """One participant. Times are epoch milliseconds, None where there is none that can be read."""
-
-    id: str
-    purpose: str
-    user_id: str | None
-    queue_id: str | None
-    connected_ms: int | None
-    end_ms: int | None
-    wrap_up_required: bool
-    wrap_up_prompt: str | None
-    wrap_up_timeout_ms: int | None
-    start_acw_ms: int | None
-    end_acw_ms: int | None
-    wrap_up: WrapUpReading | None
-    communications: tuple[CommunicationReading, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationReading:
-    """A conversation as the API shows it now. ``campaign_id``: of an outbound campaign, if one
-    shows anywhere in it."""
-
-    id: str
-    start_ms: int | None
-    end_ms: int | None
-    campaign_id: str | None
-    participants: tuple[ParticipantReading, ...]
-
-
-def read_conversation(answer: Answer, conversation_id: str) -> ConversationReading:
+def read_conversation(answer: Answer, conversation_id: str) -> Conversation:
     """Read the answer to a GET. Raises one of UNREADABLE if it is not the conversation asked for.
 
     What decides must be of its type. A time may hold anything: one that can not be read counts as
@@ -117,39 +69,38 @@ def read_conversation(answer: Answer, conversation_id: str) -> ConversationReadi
     participants = [_participant(answer, each) for each in _objects(body, "participants")]
     if body.get("participants") is None:
         raise ValueError("participants must be a list")
-    return ConversationReading(
+    return Conversation(
         id=conversation_id,
-        start_ms=_time(body, "startTime"),
-        end_ms=_time(body, "endTime"),
-        campaign_id=_campaign(answer, body),
+        ended_at=_time(body, "endTime"),
         participants=tuple(participants),
+        campaign=_campaign(answer, body),
     )
 
 
-def _participant(answer: Answer, body: _Object) -> ParticipantReading:
+def _participant(answer: Answer, body: _Object) -> Participant:
     participant_id = _id(answer, body, "id")
     if participant_id is None:
         raise ValueError("a participant must have an id")
-    return ParticipantReading(
-        id=participant_id,
+    return Participant(
+        id=plain_id(participant_id),
         purpose=_word(answer, body, "purpose").lower(),
-        user_id=_id(answer, body, "userId"),
-        queue_id=_id(answer, body, "queueId"),
-        connected_ms=_time(body, "connectedTime"),
-        end_ms=_time(body, "endTime"),
-        wrap_up_required=_flag(body, "wrapupRequired"),
-        wrap_up_prompt=_word(answer, body, "wrapupPrompt") or None,
-        wrap_up_timeout_ms=_milliseconds(body, "wrapupTimeoutMs"),
-        start_acw_ms=_time(body, "startAcwTime"),
-        end_acw_ms=_time(body, "endAcwTime"),
+        user_id=plain_id(_id(answer, body, "userId")),
+        queue_id=plain_id(_id(answer, body, "queueId")),
+        connected_at=_time(body, "connectedTime"),
+        ended_at=_time(body, "endTime"),
+        wrapup_required=_flag(body, "wrapupRequired"),
+        wrapup_prompt=_word(answer, body, "wrapupPrompt") or None,
+        wrapup_timeout_ms=_milliseconds(body, "wrapupTimeoutMs"),
+        acw_started_at=_time(body, "startAcwTime"),
+        acw_ended_at=_time(body, "endAcwTime"),
         wrap_up=_wrap_up(answer, body),
         communications=tuple(
-            CommunicationReading(
-                id=_id(answer, each, "id"),
+            Communication(
+                id=plain_id(_id(answer, each, "id")),
                 medium=medium,
                 state=_word(answer, each, "state").lower(),
-                connected_ms=_time(each, "connectedTime"),
-                disconnected_ms=_time(each, "disconnectedTime"),
+                connected_at=_time(each, "connectedTime"),
+                ended_at=_time(each, "disconnectedTime"),
                 wrap_up=_wrap_up(answer, each),
             )
             for medium, each in communications(body)
@@ -174,7 +125,7 @@ def _objects(body: _Object, name: str) -> list[_Object]:
     return found
 
 
-def _campaign(answer: Answer, body: _Object) -> str | None:
+def _campaign(answer: Answer, body: _Object) -> bool:
     places: list[_Object] = [body]
     for participant in _objects(body, "participants"):
         attributes = participant.get("attributes")
@@ -182,10 +133,10 @@ def _campaign(answer: Answer, body: _Object) -> str | None:
         places += [attributes] if isinstance(attributes, dict) else []
     values = (place.get(name) for place in places for name in _CAMPAIGN)
     texts = (answer.text(each, ID_MAX_LENGTH) for each in values if isinstance(each, str))
-    return next((each for each in texts if each), None)
+    return any(texts)
 
 
-def _wrap_up(answer: Answer, body: _Object) -> WrapUpReading | None:
+def _wrap_up(answer: Answer, body: _Object) -> WrapUp | None:
     """The wrap-up, or None. A code without printable characters is not left empty, because a code
     is set."""
     wrap_up = body.get("wrapup")
@@ -197,7 +148,7 @@ def _wrap_up(answer: Answer, body: _Object) -> WrapUpReading | None:
     if not isinstance(code, str | None):
         raise ValueError("a wrap-up's code must be text")
     kept = (answer.text(code, CODE_MAX_LENGTH) or REPLACEMENT) if code else None
-    return WrapUpReading(kept, provisional) if kept or provisional else None
+    return WrapUp(kept, provisional) if kept or provisional else None
 
 
 def _id(answer: Answer, body: _Object, name: str) -> str | None:

@@ -10,10 +10,11 @@ from urllib.parse import quote
 import msgspec
 from yarl import URL
 
+from streams.core.conversations.conversation import Conversation
 from streams.core.foreign_text import foreign_text
 from streams.errors import ApiError, BadRequest, Forbidden, ServerError, WrapUpClosed
 from streams.genesys.answers import DETAIL_MAX_LENGTH, UNREADABLE, Answer, complaint
-from streams.genesys.conversation_reading import ConversationReading, read_conversation
+from streams.genesys.conversation_reading import read_conversation
 from streams.genesys.settings import WrapUpMethod
 from streams.genesys.status_errors import describe, error_of, facts
 from streams.genesys.transport import Request
@@ -97,10 +98,9 @@ class Conversations:
         wrap_up: dict[str, object] = {"code": code}
         if self._keep_end_time:
             wrap_up["disableEndTimeUpdates"] = True
-        # The POST is to a wrap-up, so its body is one (WrapupInput in Genesys' SDK). The PATCHes
-        # are to a participant, who has one.
-        posts = self._method == "communication"
-        method = "POST" if posts else "PATCH"
+        # The contract has one body for all three methods. Genesys' SDK sends the inner object alone
+        # (WrapupInput) in the POST: if an org refuses ours there, this is where to change it.
+        method = "POST" if self._method == "communication" else "PATCH"
         return Request(
             method=method,
             url=_url(base, *path),
@@ -110,10 +110,10 @@ class Conversations:
             permission=WRITE_PERMISSION,
             changes=True,
             headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(wrap_up if posts else {"wrapup": wrap_up}),
+            body=msgspec.json.encode({"wrapup": wrap_up}),
         )
 
-    def read_conversation(self, answer: Answer, conversation_id: str) -> ConversationReading:
+    def read_conversation(self, answer: Answer, conversation_id: str) -> Conversation:
         """Read the answer to a GET. Raises BadRequest if it is not the conversation asked for."""
         try:
             return read_conversation(answer, conversation_id)

@@ -10,10 +10,10 @@ from opentelemetry import trace
 from yarl import URL
 
 from streams.clock import Clock
+from streams.core.conversations.conversation import Conversation
 from streams.core.retry_policy import CallPolicy
 from streams.genesys.api import ApiObserver, CallContext
 from streams.genesys.client import Calls, open_calls
-from streams.genesys.conversation_reading import ConversationReading
 from streams.genesys.conversations import Conversations, LegAddress
 from streams.genesys.settings import GenesysSettings
 
@@ -33,7 +33,7 @@ class ConversationsClient:
         """As ``Calls.refused``."""
         return self._calls.refused
 
-    async def look(self, conversation_id: str, context: CallContext) -> ConversationReading:
+    async def look(self, conversation_id: str, context: CallContext) -> Conversation:
         """GET the conversation."""
         request = self._dialect.get_request(self._base, conversation_id)
         answer = await self._calls.call(request, context)

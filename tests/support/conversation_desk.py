@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from streams.core.conversations.arrival import arrive
-from streams.core.conversations.conversation import Conversation, read_conversation
+from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.events import ConversationEvent, parse_conversation_event
 from streams.core.conversations.inquiry import Inquiry
 from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy
@@ -27,8 +27,9 @@ from streams.core.conversations.record import (
     encode_record,
 )
 from streams.core.conversations.steps import Conclude, Write
-from streams.core.conversations.verdicts import Verdict
+from streams.core.records import Verdict
 from streams.errors import ApiError, ApiTimeout, NotFound, RateLimited
+from tests.support.conversations import as_read
 
 Json = dict[str, Any]
 
@@ -76,7 +77,7 @@ class Cloud:
                 for participant in state["participants"]:
                     if participant["id"] == participant_id:
                         participant["wrapup"] = {"code": code}
-        return read_conversation(json.dumps(state).encode(), state["id"])
+        return as_read(state)
 
     def patch(self, now: int, participant_id: str, code: str) -> int:
         self.patches.append((now, participant_id))

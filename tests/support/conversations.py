@@ -1,12 +1,18 @@
-"""A conversation as the API answers with it, one agent in it, and a client that asks for it."""
+"""A conversation as the API answers with it, how that is read, and a client that asks for it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
 
+from multidict import CIMultiDict
+
+from streams.core.conversations.conversation import Conversation
+from streams.genesys.answers import Answer
+from streams.genesys.conversation_reading import read_conversation
 from streams.genesys.conversations import LegAddress
 from streams.genesys.conversations_client import ConversationsClient, open_conversations
 from streams.genesys.settings import GenesysSettings
@@ -35,6 +41,12 @@ def agent(**more: Any) -> dict[str, Any]:
 def conversation(*participants: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A conversation of these participants; of one agent without any."""
     return {"id": "c-1", "participants": list(participants) or [agent()]} | more
+
+
+def as_read(body: dict[str, Any]) -> Conversation:
+    """What is read in the answer to a GET with this body."""
+    answer = Answer.received(200, CIMultiDict(), json.dumps(body).encode(), now=0)
+    return read_conversation(answer, body["id"])
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ from tests.support.journal import JournalingFrontier
 from tests.support.world import CODE, EVENTS, RETRIES, TOPICS, TTL_SECONDS, Crashed, Sent, World
 
 
-class StandInTable(InteractionTable):
+class StandInTable(InteractionTable[InteractionRecord]):
     """The interactions table in a dict that outlives the worker."""
 
     def __init__(self, world: World) -> None:
@@ -145,7 +145,7 @@ class RecordingPublisher(Publisher):
         raise AssertionError("the processor waits for each acknowledgement")
 
 
-class MortalCommit(GroupCommit):
+class MortalCommit(GroupCommit[InteractionRecord]):
     """A crash in a step of a group is the end of whoever waits for the group, too."""
 
     async def _guarded(self, step: Coroutine[Any, Any, None], publishing: Any = None) -> None:
@@ -173,7 +173,7 @@ class Worker:
         tracer: trace.Tracer | None = None,
         api: GenesysApi | None = None,
         publisher: Publisher | None = None,
-        table: InteractionTable | None = None,
+        table: InteractionTable[InteractionRecord] | None = None,
         session_alive: Callable[[], bool] = lambda: True,
     ) -> None:
         self.world = world

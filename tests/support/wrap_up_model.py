@@ -152,7 +152,9 @@ def events(story: Story) -> list[tuple[int, Json]]:
     for number, leg in enumerate(story.legs):
         medium = leg.medium.upper()
         if leg.tells_end:
-            found.append(_event("user.end", name(number), leg.ends, mediaType=medium))
+            talked = leg.ends - leg.begins if leg.connected else 0
+            more = {"interactingDurationMs": talked, "heldDurationMs": 0, "userId": "user-1"}
+            found.append(_event("user.end", name(number), leg.ends, mediaType=medium, **more))
         if leg.acw_ends is not None and leg.tells_acw and leg.connected:
             at = leg.ends + leg.acw_ends
             code = {"wrapupCode": leg.code} if leg.code else {}

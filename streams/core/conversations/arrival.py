@@ -6,25 +6,33 @@ finished, and so is the look: a copy of the event in ``retries`` brings it about
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec.structs import replace
 
-from streams.core.conversations.events import ConversationEvent, EventName, is_plain_id
+from streams.core.conversations.events import ConversationEvent, EventName
 from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy
 from streams.core.conversations.record import (
     MOST_SEEN,
-    MOST_TOLD,
     MOST_WAITING,
     ConversationRecord,
     Delivery,
+    LegVerdict,
     Look,
     Result,
-    Told,
     Waiting,
     result_before,
+    with_decided,
     with_result,
 )
-from streams.core.conversations.verdicts import Decision, Reason, Stamp, Verdict, as_it_is
-from streams.core.records import Basis
+from streams.core.conversations.telling import (
+    OF_A_LEG,
+    decided_by_events,
+    told_with,
+    work_ends,
+)
+from streams.core.conversations.verdicts import Stamp, as_it_is
+from streams.core.records import Basis, Decision, Reason, Verdict
 
 # Media of events, beside those that may be asked for. An event of a medium that nobody knows yet
 # is looked at.
@@ -32,9 +40,6 @@ _OTHER_MEDIA = frozenset(
     {"voice", "callback", "message", "email", "chat", "video", "cobrowse", "screenshare"}
     | {"internalmessage", "screenmonitoring"}
 )
-
-# Events that tell of one leg alone.
-_OF_A_LEG = frozenset({EventName.USER_END, EventName.ACW, EventName.WRAPUP})
 
 
 def arrive(
@@ -55,55 +60,102 @@ def arrive(
     again = _again(record, event, delivery)
     if again is not None:
         return record, again
-    after, verdict, wake_at = _taken(record, event, delivery.offset, now_ms, policy, looks=looks)
+    taken = _Taking(record, event, delivery.offset, now_ms, policy, looks).taken()
+    decided = tuple(replace(each, verdict=stamp(each.verdict)) for each in taken.legs)
     result = Result(
         delivery.offset,
         delivery.returned_at,
         delivery.redriven,
         delivery.owner,
-        stamp(verdict) if verdict is not None else None,
-        wake_at=wake_at,
+        stamp(taken.verdict) if taken.verdict is not None else None,
+        decided,
+        wake_at=taken.wake_at,
     )
-    after = replace(after, last_offset=delivery.offset, events=record.events + 1)
+    after = replace(
+        with_decided(taken.record, decided),
+        last_offset=delivery.offset,
+        events=record.events + 1,
+    )
     return with_result(after, result, now_ms), result
 
 
-# The record, the verdict if there is one already, and when the event's copy brings about a look.
-_Taken = tuple[ConversationRecord, Verdict | None, int | None]
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """``verdict``: if there is one already. ``wake_at``: when the event's copy brings about a look.
+    ``legs``: those that events alone decide."""
+
+    record: ConversationRecord
+    verdict: Verdict | None
+    wake_at: int | None = None
+    legs: tuple[LegVerdict, ...] = ()
 
 
-def _taken(
-    record: ConversationRecord,
-    event: ConversationEvent,
-    offset: int,
-    now_ms: int,
-    policy: WrapUpPolicy,
-    *,
-    looks: LookPolicy,
-) -> _Taken:
-    def verdict(decision: Decision, reason: Reason, basis: Basis) -> Verdict:
-        return Verdict(decision, reason, basis, dry_run=policy.dry_run)
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """One event that is taken for the first time."""
 
-    if any(identity in record.seen for identity in event.identities):
-        return record, verdict(Decision.DUPLICATE, Reason.DUPLICATE_EVENT, Basis.CACHE), None
-    basis = _not_needed(record, event, policy)
-    record = _noting(record, event, policy)
-    if basis is not None:
-        return record, verdict(Decision.INELIGIBLE, Reason.EVENT_NOT_NEEDED, basis), None
-    wanted_at = now_ms + looks.first_ms
-    look = record.look
-    if look is None:
+    record: ConversationRecord
+    event: ConversationEvent
+    offset: int
+    now_ms: int
+    policy: WrapUpPolicy
+    looks: LookPolicy
+
+    def taken(self) -> _Taken:
+        record, event = self.record, self.event
+        if any(identity in record.seen for identity in event.identities):
+            duplicate = self._verdict(Decision.DUPLICATE, Reason.DUPLICATE_EVENT, Basis.CACHE)
+            return _Taken(record, duplicate)
+        basis = _not_needed(record, event, self.policy)
+        record = _noting(record, event, self.policy)
+        if basis is not None:
+            return _Taken(
+                record, self._verdict(Decision.INELIGIBLE, Reason.EVENT_NOT_NEEDED, basis)
+            )
+        legs = decided_by_events(record, self.policy) if event.name in OF_A_LEG else ()
+        if legs:
+            return self._decided(record, legs)
+        wanted_at = self.now_ms + self.looks.first_ms
+        if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
+            wanted_at = max(wanted_at, work_ends(record, self.policy, self.looks))
+        if record.look is None:
+            return self._planned(record, wanted_at)
+        return self._joined(record, record.look, wanted_at)
+
+    def _decided(self, record: ConversationRecord, legs: tuple[LegVerdict, ...]) -> _Taken:
+        """Events alone decide all that is known of: no look is needed."""
+        planned = self._verdict(Decision.NOTED, Reason.LOOK_PLANNED, Basis.EVENT)
+        waiting = tuple(replace(each, verdict=each.verdict or planned) for each in record.waiting)
+        own = self._verdict(Decision.NOTED, Reason.LOOK_JOINED, Basis.CACHE)
+        if record.look is None:
+            own = self._verdict(Decision.INELIGIBLE, Reason.EVENT_NOT_NEEDED, Basis.EVENT)
+        return _Taken(replace(record, look=None, waiting=waiting), own, legs=legs)
+
+    def _planned(self, record: ConversationRecord, wanted_at: int) -> _Taken:
         record = replace(record, look=Look(wanted_at))
         if len(record.waiting) < MOST_WAITING:
-            return replace(record, waiting=(*record.waiting, Waiting(offset))), None, wanted_at
-        noted = verdict(Decision.NOTED, Reason.LOOK_PLANNED, Basis.EVENT)
-        return record, noted, wanted_at
-    lost = look.at < now_ms - looks.overdue_ms
-    moved = lost or _brings_forward(record, look, event, wanted_at)
-    # What this event tells may need its own time to be seen: the lag window begins anew.
-    look = replace(look, at=wanted_at if moved else look.at, visible_by=0)
-    joined = verdict(Decision.NOTED, Reason.LOOK_JOINED, Basis.CACHE)
-    return replace(record, look=look), joined, wanted_at if moved else None
+            waiting = (*record.waiting, Waiting(self.offset))
+            return _Taken(replace(record, waiting=waiting), None, wanted_at)
+        noted = self._verdict(Decision.NOTED, Reason.LOOK_PLANNED, Basis.EVENT)
+        return _Taken(record, noted, wanted_at)
+
+    def _joined(self, record: ConversationRecord, look: Look, wanted_at: int) -> _Taken:
+        lost = look.at < self.now_ms - self.looks.overdue_ms
+        forward = lost or _brings_forward(record, look, self.event, wanted_at)
+        later = not forward and _puts_off(record, look, wanted_at)
+        # What this event tells may need its own time to be seen: the lag window begins anew.
+        at = wanted_at if forward or later else look.at
+        joined = self._verdict(Decision.NOTED, Reason.LOOK_JOINED, Basis.CACHE)
+        # The copy of a record that waits for the look comes before then, and goes on waiting.
+        needs_copy = forward or (later and not record.waits)
+        return _Taken(
+            replace(record, look=replace(look, at=at, visible_by=0)),
+            joined,
+            wanted_at if needs_copy else None,
+        )
+
+    def _verdict(self, decision: Decision, reason: Reason, basis: Basis) -> Verdict:
+        return Verdict(decision, reason, basis, dry_run=self.policy.dry_run)
 
 
 def _again(
@@ -131,7 +183,7 @@ def _not_needed(
         return Basis.EVENT
     if not record.wanted and not _wants(event, policy):
         return Basis.EVENT
-    if event.name in _OF_A_LEG and event.participant_id in record.decided:
+    if event.name in OF_A_LEG and event.participant_id in record.decided:
         return Basis.CACHE
     nothing_open = not record.open and not record.waits and record.look is None
     return Basis.CACHE if nothing_open and event.event_time <= record.over_through else None
@@ -153,25 +205,8 @@ def _noting(
         seen=seen,
         campaign=record.campaign or event.campaign,
         wanted=record.wanted or wanted,
-        told=_told(record, event),
+        told=told_with(record, event),
     )
-
-
-def _told(record: ConversationRecord, event: ConversationEvent) -> tuple[Told, ...]:
-    participant_id = event.participant_id
-    if participant_id is None or not is_plain_id(participant_id):
-        return record.told
-    if event.name is EventName.OUTBOUND or participant_id in record.decided:
-        return record.told
-    told = replace(record.told_of(participant_id) or Told(participant_id), lagged=False)
-    if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
-        told = replace(told, ended=True, session_id=event.session_id)
-    if event.name is EventName.ACW:
-        told = replace(told, acw_at=max(event.event_time, told.acw_at or 0))
-    if event.wrapup_code is not None and event.event_time >= told.code_at:
-        told = replace(told, code=event.wrapup_code, code_at=event.event_time)
-    others = (each for each in record.told if each.participant_id != participant_id)
-    return (*others, told)[-MOST_TOLD:]
 
 
 def _brings_forward(
@@ -182,3 +217,10 @@ def _brings_forward(
     if look.failures or look.at <= wanted_at:
         return False
     return event.event_time > record.over_through or event.name in (EventName.ACW, EventName.WRAPUP)
+
+
+def _puts_off(record: ConversationRecord, look: Look, wanted_at: int) -> bool:
+    """Whether the look would come for nothing, because an agent is at work after the call. A look
+    that follows one, or an error, keeps its time."""
+    first = not record.open and not look.failures and not look.visible_by
+    return first and look.at < wanted_at

@@ -44,8 +44,10 @@ _DETAIL = ("topicName", "version", "timestamp")
 _METADATA = ("CorrelationId",)
 _BODY = (
     *("eventTime", "conversationId", "participantId", "sessionId", "mediaType"),
-    *("wrapupCode", "outboundCampaignId"),
+    *("userId", "queueId", "wrapupCode", "outboundCampaignId"),
 )
+# For how long an agent talked: those of user.end that are numbers.
+_TALKED = ("interactingDurationMs", "heldDurationMs")
 
 
 class EventName(StrEnum):
@@ -64,7 +66,8 @@ class ConversationEvent:
 
     ``event_time``: epoch milliseconds. ``medium`` is lower case. ``wrapup_code``: of acw and
     wrapup. ``campaign``: it says that the call is a campaign's. ``occurred``: the envelope's time,
-    as received. All texts are bounded.
+    as received. ``talked_ms``: for how long the agent talked, held calls included; None when it
+    does not say. All texts are bounded.
     """
 
     conversation_id: str
@@ -78,6 +81,27 @@ class ConversationEvent:
     event_id: str | None
     occurred: str | None = None
     source: str | None = None
+    user_id: str | None = None
+    queue_id: str | None = None
+    talked_ms: int | None = None
+
+    @property
+    def interaction_id(self) -> str:
+        """What its records, and its outcomes, have for an interaction's id."""
+        return self.conversation_id
+
+    @property
+    def interaction_type(self) -> str | None:
+        return self.medium
+
+    @property
+    def sequence_id(self) -> None:
+        """Events of conversations are not numbered."""
+
+    @property
+    def occurred_ms(self) -> int:
+        """The event's own time, epoch milliseconds."""
+        return self.event_time
 
     @property
     def identities(self) -> tuple[str, ...]:
@@ -110,6 +134,9 @@ def parse_conversation_event(body: bytes) -> ConversationEvent | None:
         event_id=read_text(envelope, "id"),
         occurred=read_text(envelope, "time"),
         source=read_text(envelope, "source"),
+        user_id=_short_text(fields, "userId"),
+        queue_id=_short_text(fields, "queueId"),
+        talked_ms=_talked_ms(fields),
     )
 
 
@@ -134,6 +161,9 @@ def needed(body: bytes) -> bytes:
     event_body = _texts(fields, _BODY)
     if isinstance(fields["eventTime"], int):
         event_body["eventTime"] = fields["eventTime"]
+    if _talked_ms(fields) is not None:
+        # All of them or none: one that is left out would not count against the others any more.
+        event_body |= {name: fields[name] for name in _TALKED if fields.get(name) is not None}
     kept["detail"] = _texts(detail, _DETAIL) | {"eventBody": event_body}
     if isinstance(metadata := detail.get("metadata"), dict):
         kept["detail"]["metadata"] = _texts(metadata, _METADATA)
@@ -184,6 +214,14 @@ def _event_time(fields: dict[str, Any], field: str) -> int:
     if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at <= LATEST_MS:
         raise EnvelopeError(f"{field} must be epoch milliseconds or an RFC 3339 time", field)
     return at
+
+
+def _talked_ms(fields: dict[str, Any]) -> int | None:
+    """The sum of the parts, if each that is there is a number that makes sense."""
+    parts = [fields[name] for name in _TALKED if fields.get(name) is not None]
+    if not all(type(part) is int and 0 <= part <= LATEST_MS for part in parts):
+        return None
+    return sum(parts) if fields.get(_TALKED[0]) is not None else None
 
 
 def _short(*parts: str | None) -> str:

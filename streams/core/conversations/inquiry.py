@@ -34,6 +34,7 @@ from streams.core.conversations.record import (
     Result,
     Sent,
     Waiting,
+    leg_verdict,
     reopened,
     result_before,
     with_decided,
@@ -43,18 +44,10 @@ from streams.core.conversations.record import (
 )
 from streams.core.conversations.steps import Conclude, Fetch, Step, Write
 from streams.core.conversations.under_way import deferred, given_up, patched, turned_down
-from streams.core.conversations.verdicts import (
-    Decision,
-    Reason,
-    Stamp,
-    Verdict,
-    as_it_is,
-    lasting,
-    passing,
-)
+from streams.core.conversations.verdicts import Stamp, as_it_is, lasting
 from streams.core.conversations.waiting import put_off, still_waiting
-from streams.core.faults import fault
-from streams.core.records import Basis, Fault
+from streams.core.faults import fault, passing
+from streams.core.records import Basis, Decision, Fault, Reason, Verdict
 
 Failure = errors.ApiError | errors.InternalError
 
@@ -150,6 +143,11 @@ class Inquiry:
         self._under_way(replace(write.leg, sent=sent))
         self.record = replace(self.record, updated_at=now_ms)
         return self.record
+
+    def stopped(self) -> None:
+        """The request was stopped before it left: the same step is to be taken again."""
+        if isinstance(self.step, Write):
+            self._under_way(self.step.leg)
 
     def written(self, status: int, now_ms: int) -> None:
         """The API took the code. ``status``: HTTP status of its answer."""
@@ -318,10 +316,11 @@ class Inquiry:
     def _write_failed(self, error: Failure, now_ms: int, retry_at: int) -> None:
         write, leg = self._write, self._sent_leg()
         shown = fault(error)
-        if isinstance(error, errors.ApiError) and error.maybe_applied:
+        if isinstance(error, errors.InternalError) or error.maybe_applied:
             # In doubt: it is looked for like a code that was accepted.
             at = next_of(self._looks.verify, now_ms, self._policy.verify_ms, now_ms)
-            at = max(at, now_ms + round(error.retry_after * 1000))
+            if isinstance(error, errors.ApiError):
+                at = max(at, now_ms + round(error.retry_after * 1000))
             self._under_way(replace(leg, next_at=at))
             self._put_off_the_rest(at)
         elif not error.retriable:
@@ -371,9 +370,7 @@ class Inquiry:
         """A verdict on this leg, final or not."""
         if verdict.final:
             self.record = without_leg(self.record, leg)
-        again = leg.leg.participant_id in self.record.failed
-        redriven = self.record.redriven if again else 0
-        self._decided.append(LegVerdict(leg.leg, verdict, redriven))
+        self._decided.append(leg_verdict(self.record, leg.leg, verdict))
 
     def _verdict(self, decision: Decision, reason: Reason, error: Fault | None = None) -> Verdict:
         return Verdict(decision, reason, Basis.API, dry_run=self._policy.dry_run, error=error)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from streams.core.conversations.conversation import Conversation, Participant
 from streams.core.conversations.policy import CAMPAIGN_PREFIX, WrapUpPolicy
-from streams.core.conversations.verdicts import Reason
-from streams.core.records import Basis
+from streams.core.records import Basis, Reason
 
 # Prompts of after-call work that Genesys Cloud itself ends after ``wrapupTimeoutMs``.
 _TIMED = frozenset({"timeout", "forcedTimeout", "agentRequested"})
@@ -124,8 +123,8 @@ def last_leg(conversation: Conversation) -> Participant | None:
 
 
 def of_campaign(conversation: Conversation) -> bool:
-    """Whether a dialer has left its code at one of the participants."""
-    return any(
+    """Whether a campaign's id shows, or a dialer has left its code at one of the participants."""
+    return conversation.campaign or any(
         (each.code or "").startswith(CAMPAIGN_PREFIX)
         for participant in conversation.participants
         for each in participant.wrap_ups

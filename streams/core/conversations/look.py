@@ -15,13 +15,11 @@ from streams.core.conversations.record import (
     MOST_DECIDED_AT_ONCE,
     MOST_OPEN,
     ConversationRecord,
-    Leg,
     OpenLeg,
     Told,
 )
 from streams.core.conversations.under_way import given_up, patched
-from streams.core.conversations.verdicts import Decision, Reason, Verdict
-from streams.core.records import Basis
+from streams.core.records import Basis, Decision, Leg, Reason, Verdict
 
 
 @dataclass(slots=True)

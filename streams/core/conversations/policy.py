@@ -47,6 +47,9 @@ class LookPolicy:
 
     ``first_ms``: from an event to its look. The events of a call's end come within a second, and
     the API shows the end about a second later: so one look serves them all and mostly sees it.
+    ``acw_ms``: from the end of an agent's leg to its look, where no event has told of the end of
+    its after-call work. Most time-outs are two minutes or shorter, and that look would come for
+    nothing. Never longer than ``patience_ms``.
     ``lag``: looks within the lag window, and ``verify``: looks for an accepted code, as parts of
     the window; early, because both mostly come within seconds, and at the end, which decides.
     ``overdue_ms``: a planned look that late has lost the record that was to bring it about.
@@ -56,6 +59,7 @@ class LookPolicy:
     """
 
     first_ms: int = 2_000
+    acw_ms: int = 150_000
     lag: tuple[float, ...] = (1 / 6, 1 / 2, 1.0)
     verify: tuple[float, ...] = (1 / 30, 1 / 6, 1 / 2, 1.0)
     overdue_ms: int = 60_000

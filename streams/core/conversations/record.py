@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.core.conversations.verdicts import Decision, Verdict
+from streams.core.records import Decision, Leg, Verdict
 
 # Bounds of a record's parts; `tests/unit/core/conversations/test_bounds.py` holds the whole.
 # Identities of events, two each. An older event that comes again joins or plans a look: harmless.
@@ -51,27 +51,21 @@ class Delivery:
 
 
 class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What events told of one participant. ``ended``: its session, or all of it, is over;
-    ``acw_at``: of the latest acw event; ``code``: the latest one that an event named. ``lagged``:
-    the API did not show it within the lag window, and is not waited for any more."""
+    """What events told of one participant. ``leg``: it, if it is an agent. ``ended``: its session,
+    or all of it, is over, an agent's at ``ended_at``, who talked for ``talked_ms``; ``acw_at``: of
+    the latest acw event; ``code``: the latest one that an event named. ``lagged``: the API did not
+    show it within the lag window, and is not waited for any more."""
 
     participant_id: str
+    leg: Leg | None = None
     ended: bool = False
     session_id: str | None = None
+    ended_at: int = 0
+    talked_ms: int | None = None
     acw_at: int | None = None
     code: str | None = None
     code_at: int = 0
     lagged: bool = False
-
-
-class Leg(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A leg as an outcome shows it."""
-
-    participant_id: str
-    user_id: str | None = None
-    queue_id: str | None = None
-    communication_id: str | None = None
-    medium: str | None = None
 
 
 class Sent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -193,13 +187,29 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
         return next((each for each in self.waiting if (each.offset, each.redriven) == wanted), None)
 
     @property
+    def interaction_id(self) -> str:
+        """The table's key."""
+        return self.conversation_id
+
+    @property
     def waits(self) -> bool:
         """Whether a source record still has no verdict."""
         return any(each.verdict is None for each in self.waiting)
 
+    @property
+    def pending(self) -> bool:
+        """Whether something of it is still to come: until then it is not forgotten."""
+        return self.look is not None or bool(self.open) or bool(self.waiting)
+
 
 encode_record = msgspec.json.Encoder().encode
 decode_record = msgspec.json.Decoder(ConversationRecord).decode
+
+
+def leg_verdict(record: ConversationRecord, leg: Leg, verdict: Verdict) -> LegVerdict:
+    """The verdict on a leg of this conversation: anew, if it failed before."""
+    again = leg.participant_id in record.failed
+    return LegVerdict(leg, verdict, record.redriven if again else 0)
 
 
 def of_life(record: ConversationRecord, life: str) -> ConversationRecord:

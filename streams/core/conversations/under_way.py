@@ -5,9 +5,9 @@ from __future__ import annotations
 from streams import errors
 from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.conversations.record import OpenLeg, Sent
-from streams.core.conversations.verdicts import Decision, Reason, Verdict, lasting
+from streams.core.conversations.verdicts import lasting
 from streams.core.faults import fault
-from streams.core.records import Basis, Fault, PutOff
+from streams.core.records import Basis, Decision, Fault, PutOff, Reason, Verdict
 
 
 def patched(known: OpenLeg, sent: Sent) -> Verdict:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from streams.core.conversations.record import Waiting
-from streams.core.conversations.verdicts import Decision, Reason, Verdict
-from streams.core.records import Basis, Fault, PutOff
+from streams.core.records import Basis, Decision, Fault, PutOff, Reason, Verdict
 
 
 def put_off(

@@ -144,10 +144,11 @@ def account_for_legs(
     missing = [place for place in ledger.records if place not in ledger.final]
     several = [place for place, published in ledger.final.items() if len(published) > 1]
     looked_at = {each for each, number in gets.items() if number}
+    coded = {key[0] for key in tried}
     untold = [
         key
         for key in [*due, *refused, *left]
-        if key not in ledger.legs and (key not in left or key[0] in looked_at)
+        if key not in ledger.legs and _is_told(key, left.get(key), looked_at, coded)
     ]
     deviations = (
         *_of_the_way_in(ledger, delivery),
@@ -187,6 +188,15 @@ def account_for_legs(
         example=min((key[0] for key in taken), default=min(right, default="")),
         deviations=deviations,
     )
+
+
+def _is_told(key: LegKey, why: str | None, looked_at: set[str], coded: set[str]) -> bool:
+    """Whether the leg must have an outcome. One that is left has none when its conversation was
+    never asked for; nor has an agent who was only alerted, when events have told all of the others
+    and a look in between found the call going on. ``why``: it is left; None when it is not."""
+    if why is None or key[0] in coded:
+        return True
+    return key[0] in looked_at and why != "not-connected"
 
 
 def _is_campaign(scenario: Scenario) -> bool:

@@ -55,6 +55,12 @@ class _WrapUp(msgspec.Struct, rename="camel"):
     disable_end_time_updates: bool = False
 
 
+class _Posted(_WrapUp):
+    """WrapupInput, as Genesys' SDK posts it, or one inside ``wrapup``, as the worker does."""
+
+    wrapup: _WrapUp | None = None
+
+
 class _Participant(msgspec.Struct):
     """MediaParticipantRequest, of which a wrap-up alone is simulated."""
 
@@ -140,7 +146,8 @@ class Conversations:
         try:
             content = await call.request.read()
             if posts:
-                wrap_up = msgspec.json.decode(content, type=_WrapUp)
+                posted = msgspec.json.decode(content, type=_Posted)
+                wrap_up = posted.wrapup or posted
             else:
                 wrap_up = msgspec.json.decode(content, type=_Participant).wrapup
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:

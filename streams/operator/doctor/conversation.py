@@ -7,11 +7,7 @@ from collections.abc import AsyncIterator
 from yarl import URL
 
 from streams.clock import Clock
-from streams.core.conversations.conversation import (
-    Conversation,
-    Participant,
-    read_conversation,
-)
+from streams.core.conversations.conversation import Conversation, Participant
 from streams.core.conversations.legs import SetNow
 from streams.core.conversations.policy import WrapUpPolicy
 from streams.errors import ApiError, NotFound, WrapUpClosed
@@ -48,7 +44,7 @@ class ConversationProbe:
     async def run(self, conversation_id: str, *, really: bool) -> AsyncIterator[Check]:
         """What would be done, leg by leg; with ``really`` it is done."""
         try:
-            conversation, campaign = await self._look(conversation_id)
+            conversation = await self._look(conversation_id)
         except NotFound:
             yield failed(
                 "conversation",
@@ -70,7 +66,7 @@ class ConversationProbe:
             return
         yield ok("conversation", f"it is over, with {len(conversation.legs)} legs of agents")
         now_ms = round(self._clock.time() * 1000)
-        for each in judged(conversation, self._policy, now_ms, campaign=campaign):
+        for each in judged(conversation, self._policy, now_ms):
             yield shown(each, self._policy)
             if not isinstance(each.judgement, SetNow):
                 continue
@@ -80,15 +76,11 @@ class ConversationProbe:
                 async for check in self._set(conversation_id, each.leg):
                     yield check
 
-    async def _look(self, conversation_id: str) -> tuple[Conversation, bool]:
-        """The conversation, and whether the answer names a campaign. Raises ApiError."""
+    async def _look(self, conversation_id: str) -> Conversation:
+        """The conversation as it is now. Raises ApiError."""
         request = self._dialect.get_request(self._base, conversation_id)
         answer = await self._calls.call(request, CallContext())
-        campaign_id = self._dialect.read_conversation(answer, conversation_id).campaign_id
-        conversation = read_conversation(
-            answer.body, conversation_id, correlation_id=answer.correlation_id
-        )
-        return conversation, campaign_id is not None
+        return self._dialect.read_conversation(answer, conversation_id)
 
     async def _offered(self, leg: Participant, queue_id: str, code: str) -> Check:
         name = f"{named(leg)}, code"
@@ -139,7 +131,7 @@ class ConversationProbe:
         while True:
             waited = self._clock.monotonic() - begun
             try:
-                conversation, _ = await self._look(conversation_id)
+                conversation = await self._look(conversation_id)
             except ApiError as error:
                 return warning(name, str(error), "look at the leg in Genesys Cloud")
             participant = conversation.participant(leg_id)

@@ -20,7 +20,7 @@ from streams.core.conversations.legs import (
     of_campaign,
 )
 from streams.core.conversations.policy import WrapUpPolicy
-from streams.core.conversations.verdicts import Reason
+from streams.core.records import Reason
 from streams.operator.doctor.check import Check, ok
 
 # Why a leg is left, in words. The variables are those that change it.
@@ -46,18 +46,11 @@ class JudgedLeg:
     duration_ms: int
 
 
-def judged(
-    conversation: Conversation, policy: WrapUpPolicy, now_ms: int, *, campaign: bool
-) -> list[JudgedLeg]:
+def judged(conversation: Conversation, policy: WrapUpPolicy, now_ms: int) -> list[JudgedLeg]:
     """Each leg of a conversation that is over, by what the API alone says of it: the worker knows
-    from events as well that an agent's work has ended. ``campaign``: the answer names one."""
-    setting = Setting(
-        conversation,
-        policy,
-        now_ms,
-        over_since=now_ms,
-        campaign=campaign or of_campaign(conversation),
-    )
+    from events as well that an agent's work has ended."""
+    campaign = of_campaign(conversation)
+    setting = Setting(conversation, policy, now_ms, over_since=now_ms, campaign=campaign)
     return [
         JudgedLeg(leg, judge(leg, Told(), setting), duration_ms(leg, conversation))
         for leg in conversation.legs

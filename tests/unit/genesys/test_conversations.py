@@ -51,27 +51,24 @@ def test_the_look() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "verb", "url", "wrapped"),
+    ("method", "verb", "url"),
     [
         (
             "participant",
             "PATCH",
             "https://api.mypurecloud.de/api/v2/conversations/c-1/participants/p-1",
-            True,
         ),
-        ("communication", "POST", f"{CALL_URL}/communications/call-1/wrapup", False),
-        ("call", "PATCH", CALL_URL, True),
+        ("communication", "POST", f"{CALL_URL}/communications/call-1/wrapup"),
+        ("call", "PATCH", CALL_URL),
     ],
 )
-def test_the_three_ways_to_set_a_code(
-    method: WrapUpMethod, verb: str, url: str, wrapped: bool
-) -> None:
+def test_the_three_ways_to_set_a_code(method: WrapUpMethod, verb: str, url: str) -> None:
     request = dialect(method).write_request(BASE, LEG, "code-1")
     assert (request.method, str(request.url)) == (verb, url)
     assert request.changes
     assert request.headers == {"Content-Type": "application/json"}
     wrap_up = {"code": "code-1", "disableEndTimeUpdates": True}
-    assert json.loads(request.body or b"") == ({"wrapup": wrap_up} if wrapped else wrap_up)
+    assert json.loads(request.body or b"") == {"wrapup": wrap_up}
 
 
 def test_the_end_time_may_move_where_that_was_asked_for() -> None:

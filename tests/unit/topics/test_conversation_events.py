@@ -55,6 +55,10 @@ bodies = members(
     sessionId=texts,
     mediaType=texts,
     wrapupCode=texts,
+    userId=texts,
+    queueId=texts,
+    interactingDurationMs=junk,
+    heldDurationMs=junk,
     outboundCampaignId=texts,
     ani=junk,
 )

@@ -73,6 +73,7 @@ async def test_every_field_of_a_patched_record() -> None:
         "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
         "error": None,
         "nextAt": None,
+        "leg": None,
     }
 
 

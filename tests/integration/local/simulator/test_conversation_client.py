@@ -74,8 +74,8 @@ async def test_all_that_the_generator_tells_is_read() -> None:
     async with serving(org) as url, conversations_at(url, LeapingClock()) as client:
         for scenario in scenarios:
             reading = await client.look(scenario.conversation_id, CallContext())
-            assert reading.end_ms is not None
+            assert reading.ended_at is not None
             media = {one.medium for each in reading.participants for one in each.communications}
             assert media <= set(MEDIA.values())
             campaign = any(leg.why == "campaign" for leg in scenario.expected.leave)
-            assert reading.campaign_id is not None or not campaign
+            assert reading.campaign or not campaign

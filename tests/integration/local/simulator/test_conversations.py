@@ -102,9 +102,10 @@ async def test_it_shows_late_where_the_org_is_slow(org: Org) -> None:
     assert (await shown(org))["wrapup"]["code"] == CODE
 
 
-async def test_the_wrap_up_of_a_communication(org: Org) -> None:
+@pytest.mark.parametrize("body", [BODY, BODY["wrapup"]], ids=["the contract's", "the SDK's"])
+async def test_the_wrap_up_of_a_communication(org: Org, body: dict[str, Any]) -> None:
     path = f"{BASE}/calls/{PARTICIPANT}/communications/{COMMUNICATION}/wrapup"
-    assert (await send(org, path, "POST", json=BODY["wrapup"])).status == 202
+    assert (await send(org, path, "POST", json=body)).status == 202
     assert (await shown(org))["calls"][0]["wrapup"]["code"] == CODE
     assert [write["communicationId"] for write in await writes(org)] == [COMMUNICATION]
 

@@ -57,11 +57,14 @@ def event(number: int, filler: str) -> ConversationEvent:
         filler * 128,
         campaign=True,
         event_id=f"{number}{filler * 1000}",
+        user_id="u" * 128,
+        queue_id="q" * 128,
+        talked_ms=LONG,
     )
 
 
 def agent(number: int, **fields: Any) -> Participant:
-    call = Communication(long_id(number), "voice", False, LONG - 60_000, LONG)
+    call = Communication(long_id(number), "voice", "terminated", LONG - 60_000, LONG)
     values: dict[str, Any] = {
         "id": long_id(number),
         "purpose": "agent",

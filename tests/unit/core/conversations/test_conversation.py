@@ -1,21 +1,13 @@
-"""A conversation is read whatever of it is missing, and nothing else is taken for one."""
+"""What a conversation and its participants are, whatever of them is missing."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from streams.core.conversations.conversation import (
-    Conversation,
-    Participant,
-    WrapUp,
-    read_conversation,
-)
-from streams.errors import BadRequest
+from streams.core.conversations.conversation import Conversation, Participant, WrapUp
+from tests.support.conversations import as_read
 
 CALL: dict[str, Any] = {
     "id": "call-1",
@@ -39,8 +31,7 @@ AGENT: dict[str, Any] = {
 
 
 def read(*participants: Any, **fields: Any) -> Conversation:
-    body = {"id": "c-1", "participants": list(participants)} | fields
-    return read_conversation(json.dumps(body).encode(), "c-1")
+    return as_read({"id": "c-1", "participants": list(participants)} | fields)
 
 
 def agent(**fields: Any) -> Participant:
@@ -59,15 +50,10 @@ def test_what_is_needed_is_read() -> None:
     assert (call.id, call.medium, call.live) == ("call-1", "voice", False)
 
 
-@pytest.mark.parametrize("field", AGENT)
+@pytest.mark.parametrize("field", [name for name in AGENT if name != "id"])
 def test_any_field_may_be_missing_or_null(field: str) -> None:
     read(AGENT | {field: None})
     read({name: value for name, value in AGENT.items() if name != field})
-
-
-def test_null_where_a_list_or_an_object_is_expected() -> None:
-    assert read(None, AGENT | {"calls": [None], "wrapup": None}).participants[0].wrap_ups == ()
-    assert read_conversation(b'{"participants":null}', "c-1").participants == ()
 
 
 def test_the_wrap_ups_of_the_participant_and_its_communications() -> None:
@@ -76,7 +62,7 @@ def test_the_wrap_ups_of_the_participant_and_its_communications() -> None:
         calls=[CALL | {"wrapup": {"code": "b", "provisional": True}}],
         callbacks=[{"wrapup": {"code": None}}],
     )
-    assert set(found.wrap_ups) == {WrapUp("a"), WrapUp("b", True), WrapUp(None)}
+    assert set(found.wrap_ups) == {WrapUp("a"), WrapUp("b", True)}
 
 
 @pytest.mark.parametrize(
@@ -113,64 +99,10 @@ def test_of_several_calls_the_one_connected_last() -> None:
 
 def test_ids_that_may_not_go_into_a_path_count_as_missing() -> None:
     assert agent(id="../other").id is None
-    assert agent(queueId="q" * 129).queue_id is None
+    assert agent(queueId="q/1").queue_id is None
     assert read(AGENT | {"id": "a b"}).legs == ()
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "9999-99-99T00:00:00Z"])
 def test_a_time_that_can_not_be_read_counts_as_missing(time: str) -> None:
     assert agent(endTime=time, calls=[]).ended is None
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b"<html>",
-        b'{"id":"c-2"}',
-        b'{"id":7}',
-        b'{"participants":{}}',
-        b'{"participants":[7]}',
-        b'{"participants":[{"calls":[7]}]}',
-        b'{"participants":[{"connectedTime":7}]}',
-        b'{"endTime":"\xff"}',
-        b"[" * 100_000,
-    ],
-)
-def test_what_is_no_conversation_is_refused_in_one_line(body: bytes) -> None:
-    with pytest.raises(BadRequest) as caught:
-        read_conversation(body, "c-1", status=200, correlation_id="cid-1")
-    assert str(caught.value).isprintable()
-    assert len(str(caught.value)) < 600
-    assert (caught.value.status, caught.value.correlation_id) == (200, "cid-1")
-
-
-names = st.sampled_from([*AGENT, *CALL, "wrapup", "callbacks", "messages", "code", "provisional"])
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=200)
-values = st.recursive(
-    leaves | st.just(CALL) | st.just(AGENT),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=6),
-    max_leaves=15,
-)
-
-
-@given(
-    st.binary()
-    | st.builds(
-        lambda participants, rest: json.dumps({"participants": participants} | rest).encode(),
-        st.lists(st.dictionaries(names, values, max_size=8), max_size=3) | values,
-        st.dictionaries(st.sampled_from(["id", "endTime", "x"]), values, max_size=2),
-    )
-)
-def test_whatever_comes_is_a_conversation_or_our_own_error(body: bytes) -> None:
-    try:
-        found = read_conversation(body, "c-1")
-    except BadRequest:
-        return
-    assert type(found.over) is bool
-    assert type(found.latest) is int
-    for leg in found.legs:
-        assert leg.routed is None or leg.routed in leg.communications
-        assert type(leg.connected_from) in (int, type(None))

@@ -45,7 +45,17 @@ def test_an_event_is_read() -> None:
         event_id="e-1",
         occurred="2025-12-12T15:15:07Z",
         source="aws.partner/genesys.com/cloud/org/suffix",
+        user_id="u-1",
+        queue_id="q-1",
+        talked_ms=60_500,
     )
+
+
+@pytest.mark.parametrize("parts", [(None, 1), ("1", 1), (True, 1), (-1, 1), (1, 2**80)])
+def test_how_long_an_agent_talked_is_all_told_or_unknown(parts: tuple[Any, Any]) -> None:
+    interacting, held = parts
+    assert taken(raw(interactingDurationMs=interacting, heldDurationMs=held)).talked_ms is None
+    assert taken(raw(interactingDurationMs=7, heldDurationMs=None)).talked_ms == 7
 
 
 @pytest.mark.parametrize("name", ["user.end", "customer.end", "acw", "wrapup", "outbound"])
@@ -196,6 +206,10 @@ class TestWhatIsNeeded:
             "participantId": "p-1",
             "sessionId": "s-1",
             "mediaType": "VOICE",
+            "userId": "u-1",
+            "queueId": "q-1",
+            "interactingDurationMs": 60_000,
+            "heldDurationMs": 500,
             "wrapupCode": "code-7",
             "outboundCampaignId": "campaign-1",
         }

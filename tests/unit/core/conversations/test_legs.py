@@ -25,11 +25,10 @@ from streams.core.conversations.legs import (
     of_campaign,
 )
 from streams.core.conversations.policy import WrapUpPolicy
-from streams.core.conversations.verdicts import Reason
-from streams.core.records import Basis
+from streams.core.records import Basis, Reason
 
 ENDED = 1_000_000
-CALL = Communication("call-1", "voice", False, ENDED - 60_000, ENDED)
+CALL = Communication("call-1", "voice", "terminated", ENDED - 60_000, ENDED)
 LEG = Participant(
     id="p-1",
     purpose="agent",

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from streams.core.conversations.policy import WrapUpPolicy
+from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy
 from streams.core.conversations.record import MOST_DECIDED_AT_ONCE
-from streams.core.conversations.verdicts import Verdict
-from streams.errors import ApiError, BadRequest, Forbidden, NotFound, ServerError
+from streams.core.records import Verdict
+from streams.errors import ApiError, BadRequest, Forbidden, NotFound, ServerError, WrapUpClosed
 from tests.support.conversation_desk import RETRY_MS, Cloud, Desk, Json, parsed
 from tests.support.wrap_up_model import (
     OURS,
@@ -24,9 +24,10 @@ from tests.support.wrap_up_model import (
 )
 
 POLICY = WrapUpPolicy(OURS)
+# The first look comes while the agent is at work after the call: more looks to see.
+AT_ONCE = LookPolicy(acw_ms=0)
 LEG = StoryLeg(0, 100_000, acw_ends=60_000, code=TIMEOUT)
 STORY = Story((LEG,), 100_000, lag_ms=900)
-NO_CODE = "conversation.error.participant.no.active.conversations"
 
 
 class Broken(Cloud):
@@ -43,10 +44,15 @@ class Broken(Cloud):
         return super().get(now)
 
 
-def desk(story: Story = STORY, cloud: Cloud | None = None, **policy: Any) -> Desk:
+def desk(
+    story: Story = STORY,
+    cloud: Cloud | None = None,
+    looks: LookPolicy = AT_ONCE,
+    **policy: Any,
+) -> Desk:
     """With each of the story's events as it happens."""
     log = [(at, event) for at, raw in events(story) for event in parsed([raw])]
-    ready = Desk(log, cloud or Cloud(states(story)), replace(POLICY, **policy))
+    ready = Desk(log, cloud or Cloud(states(story)), replace(POLICY, **policy), looks)
     ready.live()
     return ready
 
@@ -120,6 +126,69 @@ def later(raw: Json, by_ms: int) -> Json:
     return raw | {"detail": {"eventBody": body | {"eventTime": body["eventTime"] + by_ms}}}
 
 
+class TestWhatItCosts:
+    """By default, the first look comes once the after-call work should be over."""
+
+    def test_an_agent_whose_time_is_over_costs_two_looks_and_a_code(self) -> None:
+        done = desk(looks=LOOKS)
+        assert seconds(done.cloud.gets) == [162, 164]
+        assert len(done.cloud.patches) == 1
+
+    def test_an_agent_who_is_left_alone_costs_no_look_more(self) -> None:
+        quiet = replace(STORY, legs=(replace(LEG, acw_ends=None),))
+        assert seconds(desk(quiet, looks=LOOKS).cloud.gets) == [250, 252]
+
+    def test_nobody_is_waited_for_longer_than_the_patience(self) -> None:
+        quiet = replace(STORY, legs=(replace(LEG, acw_ends=None, timeout_ms=1_000),))
+        done = desk(quiet, looks=LOOKS, patience_ms=30_000)
+        assert seconds(done.cloud.gets) == [130, 132]
+
+    def test_a_code_that_an_event_names_costs_nothing(self) -> None:
+        coded = replace(STORY, legs=(replace(LEG, code=THEIRS),))
+        done = desk(coded, looks=LOOKS)
+        assert (done.cloud.gets, done.cloud.patches) == ([], [])
+        assert on_leg(done).basis == "event"
+        assert done.on_legs() == {"agent-0": ("ineligible", "wrap-up-already-set")}
+        assert list(done.on_records().values()) == [
+            ("noted", "look-planned"),
+            ("noted", "look-joined"),
+            ("noted", "look-joined"),
+        ]
+
+    def test_nor_with_agents_who_were_only_alerted_before(self) -> None:
+        alerted = replace(LEG, connected=False, ends=20_000, acw_ends=None)
+        story = replace(STORY, legs=(alerted, replace(LEG, code=THEIRS)))
+        done = desk(story, looks=LookPolicy(first_ms=90_000))
+        assert done.cloud.gets == []
+        assert done.on_legs() == {
+            "agent-0": ("ineligible", "not-connected"),
+            "agent-1": ("ineligible", "wrap-up-already-set"),
+        }
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            replace(LEG, acw_ends=None),
+            replace(LEG, code=TIMEOUT),
+            replace(LEG, ends=99_000, begins=98_000, code=THEIRS),
+            replace(LEG, medium="message", code=THEIRS),
+        ],
+        ids=["at work", "timed out", "too short", "another medium"],
+    )
+    def test_another_leg_that_only_a_look_decides_has_its_look(self, other: StoryLeg) -> None:
+        story = replace(STORY, legs=(other, replace(LEG, code=THEIRS)))
+        done = desk(story, looks=LOOKS)
+        assert done.cloud.gets
+        assert done.on_legs().keys() == {"agent-0", "agent-1"}
+
+    def test_a_code_of_ours_that_is_under_way_is_looked_for_all_the_same(self) -> None:
+        """The agent codes after all, right behind our own code."""
+        late = replace(LEG, acw_ends=75_000, code=THEIRS)
+        done = desk(replace(STORY, legs=(late,)), looks=AT_ONCE)
+        assert len(done.cloud.patches) == 1
+        assert on_leg(done).basis == "api"
+
+
 class TestNotFound:
     def test_after_the_lag_window(self) -> None:
         done = desk(Story((), 100_000), Broken(NotFound("unknown", status=404)))
@@ -160,7 +229,7 @@ class TestNotAccepted:
     @pytest.mark.parametrize(
         ("error", "decision", "reason"),
         [
-            (BadRequest("no", status=400, code=NO_CODE), "refused", "wrap-up-closed"),
+            (WrapUpClosed("no", status=400), "refused", "wrap-up-closed"),
             (BadRequest("no", status=400, code="not.a.user"), "failed", "bad-request"),
             (Forbidden("no", status=403), "failed", "forbidden"),
             (NotFound("no", status=404), "failed", "bad-request"),

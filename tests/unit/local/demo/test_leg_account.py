@@ -83,7 +83,25 @@ def lose_a_legs_outcome(run: Played) -> None:
 
 
 def lose_the_outcome_of_a_leg_that_is_left(run: Played) -> None:
-    del run.ledger.legs[some_leg(run, "ineligible")]
+    lost = next(
+        key
+        for key, told in run.ledger.legs.items()
+        if told[0]["reason"] == "duration-below-threshold" and run.gets[key[0]]
+    )
+    del run.ledger.legs[lost]
+
+
+def test_what_nobody_asked_for_needs_no_outcome(run: Played) -> None:
+    """An agent who was only alerted, in a conversation in which no code was sent."""
+    coded = {each["conversationId"] for each in run.writes}
+    alerted = [
+        key
+        for key, told in run.ledger.legs.items()
+        if told[0]["reason"] == "not-connected" and key[0] not in coded
+    ]
+    assert alerted
+    del run.ledger.legs[alerted[0]]
+    assert run.account().passed
 
 
 def tell_a_leg_twice(run: Played) -> None:

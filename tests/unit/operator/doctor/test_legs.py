@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
-from streams.core.conversations.conversation import read_conversation
 from streams.core.conversations.policy import WrapUpPolicy
 from streams.operator.doctor.legs import judged, shown
-from tests.support.conversations import agent, conversation
+from tests.support.conversations import agent, as_read, conversation
 
 POLICY = WrapUpPolicy(code="code-7")
 
@@ -18,11 +16,8 @@ POLICY = WrapUpPolicy(code="code-7")
 DUE_MS = 1_772_442_330_100
 
 
-def line(
-    now_ms: int = DUE_MS, policy: WrapUpPolicy = POLICY, campaign: bool = False, **leg: Any
-) -> str:
-    body = json.dumps(conversation(agent(**leg))).encode()
-    (each,) = judged(read_conversation(body, "c-1"), policy, now_ms, campaign=campaign)
+def line(now_ms: int = DUE_MS, policy: WrapUpPolicy = POLICY, **leg: Any) -> str:
+    (each,) = judged(as_read(conversation(agent(**leg))), policy, now_ms)
     return str(shown(each, policy))
 
 
@@ -55,7 +50,7 @@ def test_a_leg_that_is_left_and_why(leg: dict[str, Any], reason: str) -> None:
 
 
 def test_a_campaigns_call() -> None:
-    assert "left alone: campaign: " in line(campaign=True)
+    assert "left alone: campaign: " in line(attributes={"dialerCampaignId": "campaign-1"})
 
 
 def test_codes_are_shown_as_they_stand() -> None:

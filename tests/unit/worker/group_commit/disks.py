@@ -77,7 +77,9 @@ class Disk:
             Table=StoredTable,
         )
         declared = declare(app, EVENTS.partition + 1)
-        self.table = InteractionTable(declared, kept, world.clock, ttl_seconds=TTL_SECONDS)
+        self.table = InteractionTable(
+            declared, kept, world.clock, decode=decode_record, ttl_seconds=TTL_SECONDS
+        )
         store = declared.data
         assert isinstance(store, InteractionStore)
         self.store = store
