@@ -75,6 +75,7 @@ async def test_crash(name: str, step: int) -> None:
     with suppress(Crashed):
         await live(ConversationWorker(world), log, Random(1))
     world.at_step = lambda _number, _step: None
+    world.clock.now += 1  # what is decided anew has another time
 
     worker = ConversationWorker(world, seed=8)
     await live(worker, log, Random(2))
@@ -147,6 +148,7 @@ def test_any_crashes_and_faults(
         world.at_step = crash_at(len(world.journal) + crash)
         with suppress(Crashed):
             asyncio.run(live(life(number), log, random))
+        world.clock.now += 1
     world.at_step = lambda _number, _step: None
     worker = life(len(crashes))
     asyncio.run(live(worker, log, random))
