@@ -217,11 +217,11 @@ def _event_time(fields: dict[str, Any], field: str) -> int:
 
 
 def _talked_ms(fields: dict[str, Any]) -> int | None:
-    """The sum of the parts, if each that is there is a number that makes sense."""
-    parts = [fields[name] for name in _TALKED if fields.get(name) is not None]
-    if not all(type(part) is int and 0 <= part <= LATEST_MS for part in parts):
-        return None
-    return sum(parts) if fields.get(_TALKED[0]) is not None else None
+    """The sum of the parts that are numbers, if the first is one and each makes sense."""
+    interacting, *others = (fields.get(name) for name in _TALKED)
+    parts = [part for part in (interacting, *others) if type(part) is int]
+    makes_sense = type(interacting) is int and all(0 <= part <= LATEST_MS for part in parts)
+    return sum(parts) if makes_sense else None
 
 
 def _short(*parts: str | None) -> str:

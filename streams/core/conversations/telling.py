@@ -34,7 +34,7 @@ def told_with(record: ConversationRecord, event: ConversationEvent) -> tuple[Tol
         return record.told
     told = replace(record.told_of(participant_id) or Told(participant_id), lagged=False)
     if event.name in OF_A_LEG:
-        told = replace(told, leg=_leg(participant_id, event))
+        told = replace(told, leg=_leg(told.leg or Leg(participant_id), event))
     if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
         told = replace(told, ended=True, session_id=event.session_id)
     if event.name is EventName.USER_END:
@@ -96,11 +96,11 @@ def _reason(told: Told, policy: WrapUpPolicy) -> Reason | None:
     return None
 
 
-def _leg(participant_id: str, event: ConversationEvent) -> Leg:
+def _leg(known: Leg, event: ConversationEvent) -> Leg:
     return Leg(
-        participant_id,
-        plain_id(event.user_id),
-        plain_id(event.queue_id),
-        plain_id(event.session_id),
-        event.medium,
+        known.participant_id,
+        plain_id(event.user_id) or known.user_id,
+        plain_id(event.queue_id) or known.queue_id,
+        plain_id(event.session_id) or known.communication_id,
+        event.medium or known.medium,
     )

@@ -56,6 +56,7 @@ def test_how_long_an_agent_talked_is_all_told_or_unknown(parts: tuple[Any, Any])
     interacting, held = parts
     assert taken(raw(interactingDurationMs=interacting, heldDurationMs=held)).talked_ms is None
     assert taken(raw(interactingDurationMs=7, heldDurationMs=None)).talked_ms == 7
+    assert taken(raw(interactingDurationMs=7, heldDurationMs="long")).talked_ms == 7
 
 
 @pytest.mark.parametrize("name", ["user.end", "customer.end", "acw", "wrapup", "outbound"])

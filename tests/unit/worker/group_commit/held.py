@@ -30,8 +30,8 @@ from streams.worker.outcomes import Decided, OutcomePublisher, decided
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
-from tests.support.incarnation import parsed
 from tests.support.scripted import LeapingClock
+from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, TOPICS, event
 
 VERDICT = Verdict(Decision.INELIGIBLE, Reason.NOT_COMPLETED, Basis.EVENT, decided_at="then")

@@ -12,8 +12,8 @@ from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.partitions.assignment import Assignment
 from tests.support.event_loop import until_idle
-from tests.support.incarnation import parsed
 from tests.support.scripted import SteppedClock, until
+from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, RETRIES, event
 
 AT_ONCE = 5
