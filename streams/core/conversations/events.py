@@ -161,9 +161,8 @@ def needed(body: bytes) -> bytes:
     event_body = _texts(fields, _BODY)
     if isinstance(fields["eventTime"], int):
         event_body["eventTime"] = fields["eventTime"]
-    if _talked_ms(fields) is not None:
-        # All of them or none: one that is left out would not count against the others any more.
-        event_body |= {name: fields[name] for name in _TALKED if fields.get(name) is not None}
+    # What is no number there may be anything, and is not read.
+    event_body |= {name: fields[name] for name in _TALKED if type(fields.get(name)) is int}
     kept["detail"] = _texts(detail, _DETAIL) | {"eventBody": event_body}
     if isinstance(metadata := detail.get("metadata"), dict):
         kept["detail"]["metadata"] = _texts(metadata, _METADATA)

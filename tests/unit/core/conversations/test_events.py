@@ -166,6 +166,8 @@ secrets = st.text("abcdefghijklmnopqrstuvwxyz", min_size=12, max_size=20).map("s
 PERSONAL = [
     *("ani", "dnis", "addressTo", "addressFrom", "callbackUserName", "callbackNumbers"),
     *("subject", "wrapupNotes", "attributes", "externalContactId", "name", "anything"),
+    # Numbers, where they are what they should be.
+    *("interactingDurationMs", "heldDurationMs"),
 ]
 
 
