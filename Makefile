@@ -14,7 +14,7 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm storm lint format bench bench-sweeps mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk storm lint format bench bench-sweeps mutants compose-check lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,19 @@ coverage-unit: $(READY) ## what unit tests run of core, wire, genesys, kafka, br
 		--hypothesis-profile=few --hypothesis-seed=1 $(UNTRACED:%=--ignore=tests/unit/%) $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include="$(subst $() ,$(),$(ROOMS:%=streams/%/*,))"
+
+# Genesys' own SDK, the version that the simulator and the regions are checked against. 170 MB, so it
+# is no part of the development's dependencies; below .cache it is in nobody's way.
+SDK := .cache/sdk/269.0.0
+
+test-sdk: $(READY) $(SDK) ## the simulated Genesys Cloud against Genesys' own SDK
+	@PYTHONPATH=$(SDK) $(BIN)/python -m pytest tests/sdk -rfEs $(ARGS)
+
+$(SDK):
+	@mkdir -p $(dir $(SDK))
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--target $(SDK).partial PureCloudPlatformClientV2==$(notdir $(SDK))
+	@mv $(SDK).partial $(SDK)
 
 # Most of these tests wait for brokers and sessions, so two share the cores. A file's tests stay
 # together, for they share a cluster.

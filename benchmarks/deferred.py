@@ -43,12 +43,12 @@ from benchmarks.failing import send
 from benchmarks.harness import ROOT, Rate, broker, measure, process
 from benchmarks.put_off import Batch, Loader
 from benchmarks.watch import Memory
-from streams.clock import epoch_ms
 from streams.kafka.topics import apply_topics
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.latency import Latency
 from streams.local.simulator.server import serving
 from streams.settings import Settings
+from streams.timestamps import epoch_ms
 from tests.support.journey import UNLIMITED
 from tests.support.oracle import outcomes_by_place, read_all
 from tests.support.workers import eventually, free_port

@@ -43,10 +43,11 @@ from streams.core.records import (
 from streams.errors import ApiError, BadRequest, Conflict, EnvelopeError, NotFound
 from streams.genesys.answers import Answer
 from streams.genesys.dialect import DIALECTS
+from streams.genesys.settings import GenesysSettings
 from streams.genesys.transport import Request
 from streams.kafka.publisher import MAX_REQUEST_BYTES
 from streams.kafka.topics import VerifiedTopics, verify_topics
-from streams.settings import GenesysSettings, Settings
+from streams.settings import Settings
 from streams.wire.outcomes import outcome_id
 
 TRIES = 3

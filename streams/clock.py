@@ -7,22 +7,19 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Protocol
 
 # Makes a context manager that is entered around a wait, so that other work may go on meanwhile.
 Resting = Callable[[], AbstractAsyncContextManager[None]]
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
-
 # Seconds since the epoch of the first and the last second that can be written: 0001-01-01T00:00:00
 # and 9999-12-31T23:59:59. A record's time in Kafka is any 64-bit number that its producer chose.
 _EARLIEST = -62_135_596_800
 _LATEST = 253_402_300_799
 
-# Of times converted before. Records that are read together, and decided together, have the same
-# ones again and again.
+# Of times written before. Records that are decided together have the same ones again and again.
 _REMEMBERED = 1024
 
 
@@ -78,20 +75,3 @@ def _written(epoch_millis: int) -> str:
 @lru_cache(maxsize=_REMEMBERED)
 def _second(epoch_seconds: int) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None).isoformat()
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def epoch_ms(timestamp: str | None) -> int | None:
-    """An RFC 3339 / ISO 8601 time as epoch milliseconds; None when missing or unparsable.
-
-    A time without an offset is taken as UTC, which is what Genesys Cloud means by it. A time whose
-    offset moves it out of the years 1 to 9999 gives None, because ``rfc3339`` could not write it.
-    """
-    if not timestamp:
-        return None
-    try:
-        at = datetime.fromisoformat(timestamp)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return (at - _EPOCH) // timedelta(milliseconds=1)

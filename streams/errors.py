@@ -26,6 +26,7 @@ StreamsError
 │   ├── ApiTimeout             no answer in time
 │   ├── CircuitOpen            not sent: the circuit breaker is open
 │   ├── ConnectionLost         refused, reset or closed before the answer
+│   ├── WrapUpClosed           400: no wrap-up code is taken for this leg any more
 │   └── BadRequest             any other 4xx, or a body that is not what was promised
 ├── WorkerError                the worker can not do its job and ends
 │   ├── OwnershipLost          the partition is no longer ours: stop at once, write nothing
@@ -232,6 +233,11 @@ class ConnectionLost(ApiError):
     """Refused, reset or closed before the answer was complete."""
 
     retriable = True
+
+
+class WrapUpClosed(ApiError):
+    """400 that says: no wrap-up code is taken for this leg any more. Nobody is at fault, and a
+    later try would fail as well."""
 
 
 class BadRequest(ApiError):

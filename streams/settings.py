@@ -6,21 +6,24 @@ import os
 import re
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from streams.addresses import api_url, checked_url, http_url, is_loopback
+from streams.addresses import checked_url, http_url, is_loopback
 from streams.api_keys import accepted_keys
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
+from streams.genesys.settings import GenesysSettings
+from streams.genesys.variables import GenesysVariables
 from streams.kafka.settings import KafkaSettings, TopicNames
-from streams.kafka.variables import DAY, LONGEST, PATH, SCOPES, SCOPES_TEXT, KafkaVariables
+from streams.kafka.variables import PATH, KafkaVariables
 from streams.refusal import all_of, first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
+from streams.variables import DAY, HEADER_TEXT, HOUR, LONGEST
 
 # Kafka allows no other characters in a topic name, and refuses names that are too long.
 TOPIC_NAME_PATTERN = r"^[A-Za-z0-9._-]{0,200}$"
@@ -31,30 +34,12 @@ _HEADER_TEXT = re.compile(r"[ -~]{1,1024}")
 _NO_BLANK = re.compile(r"[!-~]{1,255}")
 
 _HOST = "a host's name or address"
-_HEADER = "1 to 1024 printable ASCII characters"
 
-# An hour, ten years, in seconds; see DAY.
-_HOUR, _TEN_YEARS = 3600, 315_360_000
-
-
-@dataclass(frozen=True, slots=True)
-class GenesysSettings:
-    """What it takes to talk to one Genesys Cloud org. Times in seconds."""
-
-    base_url: str
-    login_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scopes: str = "interaction:read interaction:write"
-    requests_per_minute: int = 300
-    budget_shared_by: int = 1
-    timeout: float = 10.0
-    breaker_open_seconds: float = 30.0
-    # A name of streams.genesys.dialect.
-    dialect: str = "interactions"
+# In seconds; see DAY.
+_TEN_YEARS = 315_360_000
 
 
-class Settings(KafkaVariables):
+class Settings(KafkaVariables, GenesysVariables):
     """Every setting of the contract; defaults are the contract's."""
 
     model_config = ConfigDict(
@@ -67,18 +52,6 @@ class Settings(KafkaVariables):
         allow_inf_nan=False,
     )
 
-    genesys_cloud_base_url: str | None = None
-    genesys_cloud_login_url: str | None = None
-    genesys_cloud_client_id: str | None = Field(None, description=_HEADER)
-    genesys_cloud_client_secret: SecretStr | None = Field(None, description=_HEADER)
-    genesys_cloud_scopes: str = Field(
-        "interaction:read interaction:write",
-        pattern=SCOPES,
-        max_length=LONGEST,
-        description=SCOPES_TEXT,
-    )
-    genesys_api: Literal["interactions", "conversations"] = "interactions"
-    allow_insecure_http: bool = False
     disposition_code_id: str | None = Field(
         # The code is in every outcome and every record of the table, and their sizes are bounded.
         None,
@@ -110,30 +83,29 @@ class Settings(KafkaVariables):
     )
     max_in_flight: int = Field(200, ge=1, le=100_000)
     state_ttl_seconds: float = Field(90_000, gt=0, le=_TEN_YEARS)
-    genesys_requests_per_minute: int = Field(300, ge=1, le=10_000_000)
-    genesys_budget_shared_by: int = Field(1, ge=1, le=100_000)
-    api_timeout_seconds: float = Field(10.0, gt=0, le=_HOUR)
     # The wait doubles with each attempt: beyond a thousand attempts no float holds it.
     retry_max_attempts: int = Field(10, ge=0, le=1000)
     retry_first_seconds: float = Field(30.0, gt=0, le=DAY)
-    lag_window_seconds: float = Field(60.0, ge=0, le=_HOUR)
-    breaker_open_seconds: float = Field(30.0, gt=0, le=DAY)
+    lag_window_seconds: float = Field(60.0, ge=0, le=HOUR)
     dead_letter_limit: float = Field(0.5, gt=0, le=1)
     stall_seconds: float = Field(120.0, gt=0, le=_TEN_YEARS)
 
     bridge_host: str = Field("127.0.0.1", description=_HOST)
     bridge_port: int = Field(8080, ge=0, le=65535)
-    bridge_api_key: SecretStr | None = Field(None, description=_HEADER)
+    bridge_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
     bridge_queue_url: str | None = None
+    bridge_keep: Literal["needed", "all"] = "needed"
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
-    worker_api_key: SecretStr | None = Field(None, description=_HEADER)
+    worker_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
     worker_advertised_url: str | None = None
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    @field_validator("log_level", "log_format", "genesys_api", "fetch_policy", mode="before")
+    @field_validator(
+        "log_level", "log_format", "genesys_api", "fetch_policy", "bridge_keep", mode="before"
+    )
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -237,61 +209,24 @@ class Settings(KafkaVariables):
         )
 
     def genesys(self) -> GenesysSettings:
-        """The API settings. Raises SettingsError with all that is missing or wrong in them."""
-        dialect, base_url, login_url, client_id, secret = all_of(
-            self._dialect, self._base_url, self._login_url, self._client_id, self._client_secret
-        )
-        return GenesysSettings(
-            base_url=base_url,
-            login_url=login_url,
-            client_id=client_id,
-            client_secret=secret,
-            scopes=self.genesys_cloud_scopes,
-            requests_per_minute=self.genesys_requests_per_minute,
-            budget_shared_by=self.genesys_budget_shared_by,
-            timeout=self.api_timeout_seconds,
-            breaker_open_seconds=self.breaker_open_seconds,
-            dialect=dialect,
-        )
+        """The API settings, whatever the dialect. Raises SettingsError with all that is missing or
+        wrong in them."""
+        return self.connection()
 
-    def _dialect(self) -> str:
+    def genesys_interactions(self) -> GenesysSettings:
+        """The API settings of a program that knows the dialect ``interactions`` alone. Raises
+        SettingsError as above."""
+        checks: tuple[Callable[[], object], ...] = (self._check_interactions, self.connection)
+        all_of(*checks)
+        return self.connection()
+
+    def _check_interactions(self) -> None:
         if self.genesys_api != "interactions":
             # An error here is better than a thousand answers of 404.
             raise SettingsError(
-                "GENESYS_API: only interactions is built so far; unset it or set it to interactions"
+                "GENESYS_API: this command knows interactions alone; unset it or set it to "
+                "interactions"
             )
-        return self.genesys_api
-
-    def _base_url(self) -> str:
-        hint = "such as https://api.mypurecloud.de for your region"
-        return self._api_url(
-            "GENESYS_CLOUD_BASE_URL",
-            required("GENESYS_CLOUD_BASE_URL", self.genesys_cloud_base_url, hint),
-        )
-
-    def _login_url(self) -> str:
-        """The login URL that is set. Without one: ``https://login.…`` for a base of
-        ``https://api.…``, else the base."""
-        if self.genesys_cloud_login_url:
-            return self._api_url("GENESYS_CLOUD_LOGIN_URL", self.genesys_cloud_login_url)
-        base_url, prefix = self._base_url(), "https://api."
-        if base_url.startswith(prefix):
-            return f"https://login.{base_url.removeprefix(prefix)}"
-        return base_url
-
-    def _client_id(self) -> str:
-        client_id = required("GENESYS_CLOUD_CLIENT_ID", self.genesys_cloud_client_id)
-        if ":" in client_id:
-            # HTTP Basic ends the user's name at the first colon (RFC 7617).
-            raise SettingsError("GENESYS_CLOUD_CLIENT_ID: must not contain a colon")
-        return client_id
-
-    def _client_secret(self) -> str:
-        secret = required("GENESYS_CLOUD_CLIENT_SECRET", self.genesys_cloud_client_secret)
-        return secret.get_secret_value()
-
-    def _api_url(self, name: str, text: str) -> str:
-        return api_url(name, text, insecure=self.allow_insecure_http)
 
     def disposition_code(self) -> str | None:
         """The code to set; None only in a dry run. Raises SettingsError when it is missing."""
@@ -312,6 +247,33 @@ class Settings(KafkaVariables):
             dry_run=rehearsal or self.dry_run,
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
+
+    def wrap_up_policy(self) -> WrapUpPolicy:
+        """The same for the legs of conversations. Raises SettingsError when the code is missing, or
+        counts as none."""
+        code = self.disposition_code()
+        rules = self.wrap_up_rules(code)
+        return WrapUpPolicy(
+            code=code,
+            none_codes=rules.none_codes,
+            media=rules.media,
+            legs=rules.legs,
+            margin_ms=rules.margin_ms,
+            patience_ms=rules.patience_ms,
+            verify_ms=rules.verify_ms,
+            campaigns=rules.campaigns,
+            threshold_ms=self.duration_threshold_ms,
+            dry_run=self.dry_run,
+            lag_window_ms=round(self.lag_window_seconds * 1000),
+        )
+
+    def check_policy(self) -> None:
+        """Raises SettingsError when the values that decisions depend on are missing or wrong, in
+        the dialect that is set."""
+        if self.genesys_api == "conversations":
+            self.wrap_up_policy()
+        else:
+            self.policy()
 
     def bridge_api_keys(self) -> Sequence[str]:
         """The keys that an event is taken with. Raises SettingsError when none is set."""

@@ -10,11 +10,10 @@ import msgspec
 from opentelemetry.context import Context
 from opentelemetry.trace import Tracer
 
-from streams.bridge.intake import JSON, Accepted, Malformed, Skipped, judge
+from streams.bridge.intake import JSON, Accepted, Judge, Malformed, Skipped
 from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.spans import publishing
 from streams.clock import Clock
-from streams.core.envelope import InteractionEvent
 from streams.kafka.message import Headers, Message
 from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
@@ -32,18 +31,23 @@ class RecordPublisher(Protocol):
 
 
 class Delivery:
-    """Puts events into ``events`` and bodies that are not events into ``dead-letters``, byte for
-    byte."""
+    """Puts events into ``events`` and bodies that are not events into ``dead-letters``, those byte
+    for byte.
+
+    ``judge``: says what a body is, and what of an event is stored.
+    """
 
     def __init__(
         self,
         *,
+        judge: Judge,
         publisher: RecordPublisher,
         topics: TopicNames,
         metrics: BridgeMetrics,
         tracer: Tracer,
         clock: Clock,
     ) -> None:
+        self._judge = judge
         self._publisher = publisher
         self._topics = topics
         self._metrics = metrics
@@ -60,15 +64,15 @@ class Delivery:
         record, whichever topic it is for. Raises PublishError; the sender then has to send the body
         again.
         """
-        match judge(body):
-            case Accepted(event):
+        match self._judge(body):
+            case Accepted() as accepted:
                 message = Message(
                     self._topics.events,
-                    key=event.interaction_id.encode(),
-                    value=body,
+                    key=accepted.interaction_id.encode(),
+                    value=accepted.value,
                     headers=[("content-type", JSON.encode()), *also],
                 )
-                return await self._publish(message, sender, event)
+                return await self._publish(message, sender, accepted)
             case Malformed() as malformed:
                 await self._publish_dead_letter(body, malformed, sender, also)
                 return malformed
@@ -93,11 +97,11 @@ class Delivery:
         )
 
     async def _publish(
-        self, message: Message, sender: Context, event: InteractionEvent | None = None
+        self, message: Message, sender: Context, accepted: Accepted | None = None
     ) -> Acknowledged:
         with (
             self._metrics.publish_duration.labels(message.topic).time(),
-            publishing(self._tracer, message.topic, event, sender) as published,
+            publishing(self._tracer, message.topic, accepted, sender) as published,
         ):
             traced = msgspec.structs.replace(message, headers=[*message.headers, *inject_context()])
             at = await self._publisher.publish(traced)

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from streams.clock import rfc3339
-from streams.core.envelope import InteractionEvent, parse, readable_interaction_id
+from streams.core.conversations.events import (
+    needed,
+    parse_conversation_event,
+    readable_conversation_id,
+)
+from streams.core.envelope import parse, readable_interaction_id
 from streams.core.records import Reason
 from streams.errors import EnvelopeError
 from streams.wire.dead_letters import DeadLetter, Stage
 
 JSON = "application/json"
 
+# BRIDGE_KEEP: what is stored of a conversation's event.
+Keep: TypeAlias = Literal["needed", "all"]
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An event for the ``events`` topic."""
+    """An event for the ``events`` topic. ``interaction_id``: its key, which is the conversation's
+    id in the dialect ``conversations``. ``value``: the bytes to store. ``interaction_type`` is
+    lower case."""
 
-    event: InteractionEvent
+    interaction_id: str
+    value: bytes = field(repr=False)
+    event_id: str | None
+    source: str | None
+    interaction_type: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +67,44 @@ class Malformed:
         )
 
 
-def judge(body: bytes) -> Accepted | Skipped | Malformed:
-    """Read a body. Never raises, whatever the bytes."""
+# Reads a body. Never raises, whatever the bytes.
+Judge: TypeAlias = Callable[[bytes], Accepted | Skipped | Malformed]
+
+
+def judge_of(dialect: str, keep: Keep) -> Judge:
+    """How bodies are judged with this GENESYS_API and this BRIDGE_KEEP."""
+    if dialect == "interactions":
+        return judge_interaction
+    return judge_and_keep_all if keep == "all" else judge_conversation
+
+
+def judge_interaction(body: bytes) -> Accepted | Skipped | Malformed:
+    """Judge by the dialect ``interactions``. An event is stored byte for byte."""
     try:
         event = parse(body)
     except EnvelopeError as exc:
         return Malformed(str(exc), exc.field, readable_interaction_id(body))
-    return Skipped() if event is None else Accepted(event)
+    if event is None:
+        return Skipped()
+    return Accepted(
+        event.interaction_id, body, event.event_id, event.source, event.interaction_type
+    )
+
+
+def judge_and_keep_all(body: bytes) -> Accepted | Skipped | Malformed:
+    """Judge by the dialect ``conversations``. An event is stored byte for byte."""
+    try:
+        event = parse_conversation_event(body)
+    except EnvelopeError as exc:
+        return Malformed(str(exc), exc.field, readable_conversation_id(body))
+    if event is None:
+        return Skipped()
+    return Accepted(event.conversation_id, body, event.event_id, event.source, event.medium)
+
+
+def judge_conversation(body: bytes) -> Accepted | Skipped | Malformed:
+    """Judge by the dialect ``conversations``. What an event tells of people is not stored."""
+    judged = judge_and_keep_all(body)
+    if isinstance(judged, Accepted):
+        return replace(judged, value=needed(body))
+    return judged

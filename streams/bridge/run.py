@@ -13,6 +13,7 @@ from opentelemetry import trace
 
 from streams.addresses import http_url
 from streams.bridge.delivery import Delivery
+from streams.bridge.intake import judge_of
 from streams.bridge.link import Link, TopicsProbe
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import Clock
@@ -35,6 +36,7 @@ class Road:
         publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-bridge")
         link = Link(publisher, probe=TopicsProbe(settings.kafka), clock=clock)
         delivery = Delivery(
+            judge=judge_of(settings.genesys_api, settings.bridge_keep),
             publisher=link,
             topics=settings.topics,
             metrics=metrics,

@@ -20,14 +20,14 @@ from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
 from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import SpanKind, Tracer
 
-from streams.core.envelope import InteractionEvent
+from streams.bridge.intake import Accepted
 from streams.errors import PublishError
 from streams.kafka.publisher import Acknowledged
 
 
 @contextmanager
 def publishing(
-    tracer: Tracer, topic: str, event: InteractionEvent | None, parent: Context
+    tracer: Tracer, topic: str, event: Accepted | None, parent: Context
 ) -> Iterator[Callable[[Acknowledged], None]]:
     """The span ``publish <topic>``, current inside the block. Yields a function to call with the
     place of the acknowledged record.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import click
 
@@ -33,9 +34,23 @@ LOG_WIDTH = 120
     show_default=True,
     help="The same seed gives the same interactions and events.",
 )
+@click.option(
+    "--api",
+    default="interactions",
+    show_default=True,
+    type=click.Choice(["interactions", "conversations"]),
+    help="The dialect, as GENESYS_API has it.",
+)
 @click.option("--chaos", is_flag=True, help="Genesys Cloud fails now and then.")
 @click.option("--keep-running", is_flag=True, help="Leave it all up afterwards, until Ctrl-C.")
-def demo(*, interactions: int, seed: int, chaos: bool, keep_running: bool) -> int:
+def demo(
+    *,
+    interactions: int,
+    seed: int,
+    api: Literal["interactions", "conversations"],
+    chaos: bool,
+    keep_running: bool,
+) -> int:
     """The whole pipeline on this machine, with nothing to set up.
 
     Embedded broker, simulated Genesys Cloud, bridge and worker, each a process of its own;
@@ -43,7 +58,8 @@ def demo(*, interactions: int, seed: int, chaos: bool, keep_running: bool) -> in
     every one.
 
     Exit code 0 only if every event has its one final outcome, every eligible interaction exactly
-    one PATCH, and every decision is that of the reference model.
+    one PATCH, and every decision is that of the reference model. With --api conversations: only if
+    every leg that is due gets its code, once and in time, and no other leg gets one.
     """
     from rich.console import Console
 
@@ -59,5 +75,5 @@ def demo(*, interactions: int, seed: int, chaos: bool, keep_running: bool) -> in
     errors = Console(stderr=True)
     # Output that is not a terminal has no width of its own.
     console = Console() if Console().is_terminal else Console(width=LOG_WIDTH)
-    org = Org(interactions, seed, chaos)
+    org = Org(interactions, seed, chaos, api)
     return asyncio.run(run_demo(org, keep_running=keep_running, console=console, errors=errors))

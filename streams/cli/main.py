@@ -41,6 +41,7 @@ COMMANDS = {
     "bridge": Target("streams.cli.bridge:bridge", "EventBridge into Kafka."),
     "worker": Target("streams.cli.worker:worker", "The Faust worker: events to dispositions."),
     "topics": Target("streams.cli.topics:topics", "Create and check the Kafka topics."),
+    "doctor": Target("streams.cli.doctor:doctor", "Whether all is there that the work needs."),
     "outcomes": Target("streams.cli.outcomes:outcomes", "What was decided, and why."),
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."

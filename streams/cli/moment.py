@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from streams.clock import epoch_ms
+from streams.timestamps import epoch_ms
 
 
 class Moment(click.ParamType):

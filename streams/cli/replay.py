@@ -43,7 +43,7 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
     """
     in_order(since, until, named="--to", after="--from")
     settings = Settings.load()
-    settings.genesys()  # wrong settings are reported before anything is read
+    settings.genesys_interactions()  # wrong settings are reported before anything is read
     logging.configure(settings.log_format, settings.log_level)
     return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
 
@@ -65,7 +65,7 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
         back = None if dry_run else await stack.enter_async_context(_Redrive(settings, found.past))
         api = await stack.enter_async_context(
             open_client(
-                settings.genesys(),
+                settings.genesys_interactions(),
                 in_flight=AT_ONCE,
                 observer=calls,
                 clock=SystemClock(),

@@ -100,6 +100,9 @@ def simulator(
         every request fails so, until DELETE /_simulator/outage
     PUT /_simulator/latency {"medianMs": 300, "spread": 0.5}
         as --latency-ms and --latency-spread
+    PUT /_simulator/conversations?startsAt=now [SCENARIO, …]
+        conversations of the public API that change over time; GET
+        /_simulator/writes shows which wrap-up code was sent when
     POST /_simulator/tokens/revoke
         no token issued so far is good any more
     """

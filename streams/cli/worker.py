@@ -20,7 +20,7 @@ def worker() -> None:
         # Missing settings are reported before anything is started.
         settings = Settings.load(
             Settings.genesys,
-            Settings.disposition_code,
+            Settings.check_policy,
             Settings.advertised_url,
             Settings.worker_api_keys,
             otel.prepare,

@@ -11,7 +11,7 @@ import msgspec
 from streams import errors
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent
-from streams.core.faults import MESSAGE_LENGTH, fault
+from streams.core.faults import MESSAGE_LENGTH, fault, passing
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
 from streams.core.rules import COMPLETED
@@ -59,7 +59,7 @@ def put_off(
         )
     return Verdict(
         Decision.DEFERRED,
-        _passing(error),
+        passing(error),
         basis,
         dry_run=policy.dry_run,
         error=shown,
@@ -119,20 +119,3 @@ def _may_be_lag(verdict: Verdict) -> bool:
     if verdict.basis is not Basis.API or verdict.patch_status is not None:
         return False
     return verdict.provisional or verdict.reason in (Reason.NOT_FOUND, Reason.NOT_COMPLETED)
-
-
-def _passing(error: errors.ApiError | errors.InternalError) -> Reason:
-    """Why a record is put off."""
-    match error:
-        case errors.RateLimited():
-            return Reason.RATE_LIMITED
-        case errors.Unauthorized():
-            return Reason.UNAUTHORIZED
-        case errors.ApiTimeout():
-            return Reason.TIMEOUT
-        case errors.CircuitOpen():
-            return Reason.CIRCUIT_OPEN
-        case errors.InternalError():
-            return Reason.INTERNAL_ERROR
-        case _:
-            return Reason.SERVER_ERROR

@@ -12,6 +12,7 @@ import msgspec
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import EnvelopeError
+from streams.timestamps import epoch_ms
 
 UPDATE_DETAIL_TYPE = "purecloud:v2:interaction:update"
 
@@ -60,6 +61,11 @@ class InteractionEvent(msgspec.Struct, frozen=True):
         """Equal for two deliveries of the same event: the number, else the string itself."""
         return self.sequence_id if self.order is None else self.order
 
+    @property
+    def occurred_ms(self) -> int | None:
+        """The event's own time, epoch milliseconds; None when it can not be read."""
+        return epoch_ms(self.event_time)
+
 
 def parse(body: bytes) -> InteractionEvent | None:
     """Read one event.
@@ -68,8 +74,8 @@ def parse(body: bytes) -> InteractionEvent | None:
     EnvelopeError, with the field, for bytes that are not JSON or lack a required field. Its message
     is one short line and quotes nothing of the bytes.
     """
-    envelope = _object(_decode(body), None)
-    detail_type = _detail_type(envelope)
+    envelope = json_object(decode_json(body), None)
+    detail_type = read_detail_type(envelope)
     if detail_type not in (None, UPDATE_DETAIL_TYPE):
         return None
     if envelope.get("detail") is not None:
@@ -80,14 +86,14 @@ def parse(body: bytes) -> InteractionEvent | None:
     detail = _detail(envelope)
     sequence_id, order = _sequence(detail, "sequenceId")
     return InteractionEvent(
-        interaction_id=_interaction_id(detail, "interactionId"),
+        interaction_id=read_id(detail, "interactionId"),
         sequence_id=sequence_id,
         order=order,
         interaction_type=_lowered(detail, "interactionType"),
         state=_lowered(detail, "state"),
-        event_id=_text(envelope, "id"),
-        event_time=_text(envelope, "time"),
-        source=_text(envelope, "source"),
+        event_id=read_text(envelope, "id"),
+        event_time=read_text(envelope, "time"),
+        source=read_text(envelope, "source"),
     )
 
 
@@ -95,12 +101,12 @@ def readable_interaction_id(body: bytes) -> str | None:
     """The interaction id in bytes that are not a valid event, from the field where an event has it.
     None when there is no valid id there, or when the bytes are not JSON."""
     try:
-        return _interaction_id(_detail(_object(_decode(body), None)), "interactionId")
+        return read_id(_detail(json_object(decode_json(body), None)), "interactionId")
     except EnvelopeError:
         return None
 
 
-def _decode(body: bytes) -> Any:
+def decode_json(body: bytes) -> Any:
     """Parse the whole body as JSON, so that a reader of the topic never gets bytes that are not.
 
     Fields that nobody reads need only be legal JSON: half a surrogate pair is legal, and so is a
@@ -151,7 +157,8 @@ def _too_deep() -> EnvelopeError:
     return EnvelopeError(f"JSON is nested more than {DEEPEST} levels deep")
 
 
-def _object(value: Any, field: str | None) -> dict[str, Any]:
+def json_object(value: Any, field: str | None) -> dict[str, Any]:
+    """The value, which must be an object. ``field``: its path, None for the whole."""
     if not isinstance(value, dict):
         raise EnvelopeError("must be a JSON object", field)
     return value
@@ -160,24 +167,25 @@ def _object(value: Any, field: str | None) -> dict[str, Any]:
 def _detail(envelope: dict[str, Any]) -> dict[str, Any]:
     """The object with the interaction's fields: the detail, or the envelope if it has none."""
     detail = envelope.get("detail")
-    return envelope if detail is None else _object(detail, "detail")
+    return envelope if detail is None else json_object(detail, "detail")
 
 
-def _detail_type(envelope: dict[str, Any]) -> str | None:
-    dashed = _string(envelope, "detail-type")
-    return dashed if dashed is not None else _string(envelope, "detailType")
+def read_detail_type(envelope: dict[str, Any]) -> str | None:
+    """The detail-type in either spelling; None when it is missing."""
+    dashed = read_string(envelope, "detail-type")
+    return dashed if dashed is not None else read_string(envelope, "detailType")
 
 
-def _string(fields: dict[str, Any], field: str) -> str | None:
+def read_string(fields: dict[str, Any], field: str) -> str | None:
     value = fields.get(field)
     if value is not None and not isinstance(value, str):
         raise EnvelopeError(f"{field} must be a string", field)
     return value
 
 
-def _text(fields: dict[str, Any], field: str) -> str | None:
+def read_text(fields: dict[str, Any], field: str) -> str | None:
     """The text as received; characters that can not be encoded are replaced."""
-    value = _string(fields, field)
+    value = read_string(fields, field)
     if value is not None and len(value) > TEXT_MAX_LENGTH:
         raise EnvelopeError(f"{field} must have at most {TEXT_MAX_LENGTH} characters", field)
     return value if value is None or _encodable(value) else foreign_text(value, TEXT_MAX_LENGTH)
@@ -195,14 +203,15 @@ def _encodable(text: str) -> bool:
 
 
 def _lowered(fields: dict[str, Any], field: str) -> str | None:
-    value = _text(fields, field)
+    value = read_text(fields, field)
     # Some letters become two in lower case, so the text may be too long now. The words that are
     # compared with it are much shorter, so the cut does not matter.
     return None if value is None else value.lower()[:TEXT_MAX_LENGTH]
 
 
-def _interaction_id(fields: dict[str, Any], field: str) -> str:
-    value = _string(fields, field)
+def read_id(fields: dict[str, Any], field: str) -> str:
+    """A required id of an interaction, which goes into a URL path."""
+    value = read_string(fields, field)
     if value is None:
         raise EnvelopeError(f"{field} is missing", field)
     if not INTERACTION_ID.fullmatch(value):

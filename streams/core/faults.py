@@ -1,4 +1,4 @@
-"""An error as an outcome shows it: code, message and ids, each of bounded length."""
+"""An error as an outcome shows it: its reason, and code, message and ids of bounded length."""
 
 from __future__ import annotations
 
@@ -25,6 +25,23 @@ def fault(error: errors.ApiError | errors.RecordError) -> Fault:
         status=status,
         correlation_id=correlation_id and foreign_text(correlation_id, CORRELATION_ID_LENGTH),
     )
+
+
+def passing(error: errors.ApiError | errors.InternalError) -> Reason:
+    """Why something is put off after this error."""
+    match error:
+        case errors.RateLimited():
+            return Reason.RATE_LIMITED
+        case errors.Unauthorized():
+            return Reason.UNAUTHORIZED
+        case errors.ApiTimeout():
+            return Reason.TIMEOUT
+        case errors.CircuitOpen():
+            return Reason.CIRCUIT_OPEN
+        case errors.InternalError():
+            return Reason.INTERNAL_ERROR
+        case _:
+            return Reason.SERVER_ERROR
 
 
 def unread(error: errors.RecordError, *, dry_run: bool) -> Verdict:

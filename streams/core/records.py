@@ -1,5 +1,6 @@
 """The interaction's record in the table, and the values that it is made of.
 
+A decision, its reason and its verdict are one vocabulary for both dialects of the API.
 
 JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 ``topics/schemas`` describe the same shapes for readers of other languages.
@@ -8,6 +9,7 @@ JSON, UTF-8, camelCase; times are RFC 3339 UTC with milliseconds. The schemas in
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -16,8 +18,9 @@ CUT = "@"
 
 
 class Decision(StrEnum):
-    """The decision on one source record (contract, Outcome)."""
+    """The decision on one source record, or on one leg of a conversation (contract, Outcome)."""
 
+    NOTED = "noted"
     PATCHED = "patched"
     WOULD_PATCH = "would-patch"
     INELIGIBLE = "ineligible"
@@ -25,6 +28,8 @@ class Decision(StrEnum):
     STALE = "stale"
     CONFLICT = "conflict"
     NOT_FOUND = "not-found"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
     DEFERRED = "deferred"
     FAILED = "failed"
 
@@ -38,10 +43,21 @@ class Reason(StrEnum):
     DISPOSITION_SET = "disposition-already-set"
     WRAP_UP_SET = "wrap-up-already-set"
     TOO_SHORT = "duration-below-threshold"
+    NOT_CONNECTED = "not-connected"
+    WRAP_UP_NOT_REQUIRED = "wrap-up-not-required"
+    CAMPAIGN = "campaign"
+    NOT_THE_LAST_LEG = "not-the-last-leg"
+    NO_AGENT_LEG = "no-agent-leg"
+    EVENT_NOT_NEEDED = "event-not-needed"
+    LOOK_PLANNED = "look-planned"
+    LOOK_JOINED = "look-joined"
+    DUPLICATE_EVENT = "duplicate-event"
     DUPLICATE_SEQUENCE = "duplicate-sequence"
     STALE_SEQUENCE = "stale-sequence"
     CONCURRENT_MODIFICATION = "concurrent-modification"
     NOT_FOUND = "interaction-not-found"
+    WRAP_UP_CLOSED = "wrap-up-closed"
+    NOT_VISIBLE = "not-visible"
     SERVER_ERROR = "server-error"
     RATE_LIMITED = "rate-limited"
     TIMEOUT = "timeout"
@@ -81,6 +97,16 @@ class Source(msgspec.Struct, frozen=True):
     offset: int
 
 
+class Leg(msgspec.Struct, frozen=True, rename="camel"):
+    """One leg of a conversation, as an outcome shows it: one participant of purpose agent."""
+
+    participant_id: str
+    user_id: str | None = None
+    queue_id: str | None = None
+    communication_id: str | None = None
+    medium: str | None = None
+
+
 class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Deferral number ``attempt`` (from 1) of a record, which must not be taken up again before
     ``not_before`` (epoch milliseconds).
@@ -97,7 +123,7 @@ class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What was decided for one source record.
+    """What was decided for one source record, or for one leg of a conversation.
 
     This part of an outcome must be the same when the record is processed again, so the table keeps
     it until the record is finished. ``provisional``: the API's answer may still be incomplete, so
@@ -122,6 +148,10 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     provisional: bool = False
     error: Fault | None = None
     put_off: PutOff | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.decision is not Decision.DEFERRED
 
 
 class Deferred(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -223,9 +253,33 @@ class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaul
         last = -1 if self.last_offset is None else self.last_offset
         return self.intent is not None and self.intent.offset > last
 
+    @property
+    def pending(self) -> bool:
+        """Whether something of it is still to come: until then it is not forgotten."""
+        return self.waits or self.undecided_intent
+
     def waiting_beside(self, offset: int) -> int:
         """How many records other than this one will be taken up again."""
         return sum(each.waits and each.offset != offset for each in self.deferred)
+
+
+class Remembered(Protocol):
+    """What the table keeps under one key: an interaction's record, or a conversation's."""
+
+    @property
+    def interaction_id(self) -> str:
+        """The key, and the key of its events."""
+        ...
+
+    @property
+    def updated_at(self) -> int:
+        """When it was written, epoch milliseconds."""
+        ...
+
+    @property
+    def pending(self) -> bool:
+        """Whether something of it is still to come: until then it is not forgotten."""
+        ...
 
 
 encode_record = msgspec.json.Encoder().encode

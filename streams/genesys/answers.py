@@ -54,7 +54,8 @@ class Answer:
 
     ``body`` may have been cut at the size limit; each text that is kept of it must pass ``text``.
     ``etag``: an entity-tag that may go back in ``If-Match``. ``retry_after``: seconds.
-    ``compression``: the body's coding if it has one, though none was asked for; else empty.
+    ``date``: the sender's clock as it wrote it, unread. ``compression``: the body's coding if it
+    has one, though none was asked for; else empty.
     ``proxy``: the proxy it came through, in words, or empty.
     """
 
@@ -64,6 +65,7 @@ class Answer:
     etag: str | None = None
     retry_after: float | None = None
     quota: Quota | None = None
+    date: str = field(default="", repr=False)
     compression: str = ""
     proxy: str = ""
     blotter: Blotter = field(default_factory=Blotter, repr=False, compare=False)
@@ -92,6 +94,7 @@ class Answer:
             etag=None if compression else _etag(headers.get("ETag", "")),
             retry_after=_seconds(headers.get("Retry-After", ""), now),
             quota=quota_of(headers),
+            date=headers.get("Date", "")[:_DATE_MAX_LENGTH],
             compression=compression,
             proxy=proxy,
             blotter=blotter,
@@ -104,6 +107,12 @@ class Answer:
     def text(self, value: str, most: int) -> str:
         """A text of this answer, fit to be kept: no secret, one printable line, not too long."""
         return self.blotter.text(value, most)
+
+    def clock_ahead(self, now: float) -> float | None:
+        """Seconds that a clock of ours, which says ``now``, is ahead of the sender's, whole seconds
+        and the time on the way aside; None when the sender wrote no time that can be read."""
+        date = _date(self.date)
+        return None if date is None else now - date
 
     def json(self) -> Any:
         """The body as JSON. Raises one of UNREADABLE when it is not legal JSON."""
@@ -124,11 +133,18 @@ def _seconds(header: str, now: float) -> float | None:
     header = header.strip()
     if _SECONDS.fullmatch(header):
         return min(float(header), LONGEST_RETRY_AFTER)
+    date = _date(header)
+    if date is None or date <= now:
+        return None
+    return min(date - now, LONGEST_RETRY_AFTER)
+
+
+def _date(header: str) -> float | None:
+    """An HTTP date as epoch seconds; None when it is missing or can not be read."""
     try:
-        seconds = parsedate_to_datetime(foreign_text(header, _DATE_MAX_LENGTH)).timestamp() - now
+        return parsedate_to_datetime(foreign_text(header, _DATE_MAX_LENGTH)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return min(seconds, LONGEST_RETRY_AFTER) if seconds > 0 else None
 
 
 def legal_json(body: bytes) -> Any:

@@ -27,14 +27,13 @@ from streams.genesys.answers import Answer
 from streams.genesys.api import ApiObserver, CallContext
 from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
-from streams.genesys.dialect import DIALECTS, Dialect
+from streams.genesys.dialect import DIALECTS, Dialect, ReadsErrors
 from streams.genesys.gate import Gate, Permit, Turn
 from streams.genesys.proxies import proxies_for
 from streams.genesys.retry import persist
-from streams.genesys.status_errors import error_of
+from streams.genesys.settings import GenesysSettings
 from streams.genesys.token import TokenSource
 from streams.genesys.transport import Request, Transport, pooled_session
-from streams.settings import GenesysSettings
 
 # Still in development in OpenTelemetry's conventions, so not among the stable attributes.
 URL_TEMPLATE = "url.template"
@@ -45,17 +44,18 @@ SLOW_SHARE = 0.5
 _W3C = TraceContextTextMapPropagator()
 
 
-class GenesysClient:
-    """A GenesysApi in the dialect handed in. All lanes share one; calls may be cancelled anywhere.
+class Calls:
+    """Sends requests of any dialect: each with a token, in its turn at the gate, and again where
+    that does no harm. All lanes share one; calls may be cancelled anywhere.
 
-    ``gate``: the gate that all its requests pass; it says for how long it is paused.
+    ``gate``: the gate that all its requests pass; it says for how long it is paused. ``latest``:
+    the latest answer of any status, for its headers.
     """
 
     def __init__(
         self,
         *,
-        base_url: str,
-        dialect: Dialect,
+        dialect: ReadsErrors,
         transport: Transport,
         tokens: TokenSource,
         gate: Gate,
@@ -65,7 +65,7 @@ class GenesysClient:
         tracer: trace.Tracer,
     ) -> None:
         self.gate = gate
-        self._base = URL(base_url)
+        self.latest: Answer | None = None
         self._dialect = dialect
         self._transport = transport
         self._tokens = tokens
@@ -80,6 +80,10 @@ class GenesysClient:
         known."""
         return self._tokens.refused
 
+    async def check_credentials(self) -> None:
+        """Fetch a token, if there is none yet. Raises ApiError when there is none to be had."""
+        await self._tokens.current()
+
     async def prove_credentials(self) -> None:
         """Fetch a token before any record needs one. Tries until there is a token; the token source
         keeps the waits between the tries."""
@@ -90,18 +94,8 @@ class GenesysClient:
                 continue  # The token source has logged it, and ``refused`` reports a refusal.
             return
 
-    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
-        request = self._dialect.get_request(self._base, interaction_id)
-        answer = await self._call(request, context)
-        return self._dialect.read_interaction(answer, interaction_id)
-
-    async def set_disposition(
-        self, interaction_id: str, code: str, etag: str | None, context: CallContext
-    ) -> int:
-        request = self._dialect.patch_request(self._base, interaction_id, code, etag)
-        return (await self._call(request, context)).status
-
-    async def _call(self, request: Request, context: CallContext) -> Answer:
+    async def call(self, request: Request, context: CallContext) -> Answer:
+        """The answer of a success. Raises ApiError when there is none."""
         context.attempts = 0
         return await persist(
             lambda: self._once(request, context),
@@ -118,7 +112,7 @@ class GenesysClient:
             self._tokens.drop(token)
             answer, token = await self._pass(request, context)
         if not answer.ok:
-            raise self._error(request, answer)
+            raise self._dialect.error_of(request, answer, self._random)
         self._tokens.accepted(token)
         return answer
 
@@ -130,7 +124,7 @@ class GenesysClient:
             permit.answered(answer.status, answer.quota)
             if answer.status == 429:
                 # Paused before the permit ends, because its end lets the next request through.
-                error = self._error(request, answer)
+                error = self._dialect.error_of(request, answer, self._random)
                 if isinstance(error, RateLimited):
                     self.gate.pause(error.retry_after)
                 raise error
@@ -149,15 +143,6 @@ class GenesysClient:
             with permit:
                 pass  # Since the permit, the token ended or was refused, or the gate was paused.
 
-    def _error(self, request: Request, answer: Answer) -> ApiError:
-        return error_of(
-            answer,
-            what=request.what,
-            changes=request.changes,
-            scope=request.scope,
-            random=self._random,
-        )
-
     async def _send(self, request: Request, token: str, context: CallContext) -> Answer:
         """Send the request once, in a span of its own. When the context's guard raises, the request
         is not sent, and the guard's error is raised."""
@@ -172,6 +157,7 @@ class GenesysClient:
             except BaseException as error:
                 _mark_failed(span, type(error).__name__)
                 raise
+            self.latest = answer
             span.set_attribute(HTTP_RESPONSE_STATUS_CODE, answer.status)
             if answer.status >= 400:
                 _mark_failed(span, str(answer.status))
@@ -201,6 +187,33 @@ def _mark_failed(span: Span, error_type: str) -> None:
     span.set_status(StatusCode.ERROR)
 
 
+class GenesysClient:
+    """A GenesysApi in the dialect handed in, on the calls handed in."""
+
+    def __init__(self, calls: Calls, *, base_url: str, dialect: Dialect) -> None:
+        self.gate = calls.gate
+        self.prove_credentials = calls.prove_credentials
+        self._calls = calls
+        self._base = URL(base_url)
+        self._dialect = dialect
+
+    @property
+    def refused(self) -> str | None:
+        """As ``Calls.refused``."""
+        return self._calls.refused
+
+    async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
+        request = self._dialect.get_request(self._base, interaction_id)
+        answer = await self._calls.call(request, context)
+        return self._dialect.read_interaction(answer, interaction_id)
+
+    async def set_disposition(
+        self, interaction_id: str, code: str, etag: str | None, context: CallContext
+    ) -> int:
+        request = self._dialect.patch_request(self._base, interaction_id, code, etag)
+        return (await self._calls.call(request, context)).status
+
+
 @asynccontextmanager
 async def open_client(
     settings: GenesysSettings,
@@ -214,6 +227,33 @@ async def open_client(
 ) -> AsyncIterator[GenesysClient]:
     """A client with a connection for each of ``in_flight`` lanes; it is closed when the block ends.
     Raises SettingsError when the environment names a proxy that can not be used."""
+    dialect = DIALECTS[settings.dialect]
+    async with open_calls(
+        settings,
+        dialect=dialect,
+        in_flight=in_flight,
+        observer=observer,
+        clock=clock,
+        random=random,
+        policy=policy,
+        tracer=tracer,
+    ) as calls:
+        yield GenesysClient(calls, base_url=settings.base_url, dialect=dialect)
+
+
+@asynccontextmanager
+async def open_calls(
+    settings: GenesysSettings,
+    *,
+    dialect: ReadsErrors,
+    in_flight: int,
+    observer: ApiObserver,
+    clock: Clock,
+    random: Random,
+    policy: CallPolicy | None = None,
+    tracer: trace.Tracer | None = None,
+) -> AsyncIterator[Calls]:
+    """What ``open_client`` opens, for a client of any dialect."""
     proxies = proxies_for(settings.base_url, settings.login_url)
     gate = Gate(
         clock,
@@ -233,13 +273,12 @@ async def open_client(
             clock=clock,
             observer=observer,
             proxies=proxies,
-            secrets=(settings.client_secret,),
+            secrets=tuple(filter(None, (settings.client_secret, settings.refresh_token))),
         )
         tokens = TokenSource(settings, transport=transport, gate=gate, clock=clock, random=random)
         try:
-            yield GenesysClient(
-                base_url=settings.base_url,
-                dialect=DIALECTS[settings.dialect],
+            yield Calls(
+                dialect=dialect,
                 transport=transport,
                 tokens=tokens,
                 gate=gate,

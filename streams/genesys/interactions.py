@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from yarl import URL
 
-from streams.clock import epoch_ms
 from streams.core.foreign_text import REPLACEMENT, foreign_text
 from streams.core.interaction import Interaction
-from streams.errors import BadRequest
+from streams.errors import ApiError, BadRequest
 from streams.genesys.answers import CODE_MAX_LENGTH, DETAIL_MAX_LENGTH, UNREADABLE, Answer
+from streams.genesys.status_errors import error_of
 from streams.genesys.transport import Request
+from streams.timestamps import epoch_ms
 
 ROUTE = "/api/v2/interactions/{id}"
 READ_SCOPE = "interaction:read"
@@ -88,6 +90,16 @@ class Interactions:
                 status=answer.status,
                 correlation_id=answer.correlation_id,
             ) from None
+
+    def error_of(self, request: Request, answer: Answer, random: Random) -> ApiError:
+        """The error for an answer that is no success."""
+        return error_of(
+            answer,
+            what=request.what,
+            changes=request.changes,
+            scope=request.scope,
+            random=random,
+        )
 
 
 def _url(base: URL, interaction_id: str) -> URL:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlencode
 
 import aiohttp
@@ -18,9 +18,9 @@ from streams.core.retry_policy import TOKEN_BACKOFF, Backoff
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
 from streams.genesys.answers import UNREADABLE, Answer
 from streams.genesys.gate import Gate, Turn
+from streams.genesys.settings import GenesysSettings
 from streams.genesys.status_errors import describe, error_of, facts
 from streams.genesys.transport import Request, Transport
-from streams.settings import GenesysSettings
 
 log = logging.getLogger(__name__)
 
@@ -30,12 +30,17 @@ REFRESH_EARLY = 30.0
 
 WRONG_REGION_OR_SECRET = (
     "the region or the secret is wrong, Genesys Cloud says the same to both: check that "
-    "GENESYS_CLOUD_BASE_URL and GENESYS_CLOUD_LOGIN_URL are those of your org's region, then "
-    "GENESYS_CLOUD_CLIENT_ID and GENESYS_CLOUD_CLIENT_SECRET"
+    "GENESYS_CLOUD_REGION, or GENESYS_CLOUD_BASE_URL and GENESYS_CLOUD_LOGIN_URL, are those of "
+    "your org's region, then GENESYS_CLOUD_CLIENT_ID and GENESYS_CLOUD_CLIENT_SECRET"
 )
 NO_TOKEN = (
     "no token is given; check GENESYS_CLOUD_LOGIN_URL, GENESYS_CLOUD_CLIENT_ID, "
     "GENESYS_CLOUD_CLIENT_SECRET and GENESYS_CLOUD_SCOPES"
+)
+NO_USERS_TOKEN = (
+    "no token is given; GENESYS_CLOUD_REFRESH_TOKEN may have ended, or have been replaced by "
+    "another one: grant a new one to GENESYS_CLOUD_CLIENT_ID, then check GENESYS_CLOUD_LOGIN_URL "
+    "and GENESYS_CLOUD_CLIENT_SECRET"
 )
 REFUSED = (
     "the API refuses each token as soon as it is fetched; check that GENESYS_CLOUD_BASE_URL and "
@@ -53,10 +58,12 @@ _TOKEN = re.compile(r"[!-~]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Granted:
-    """The token that the endpoint granted. It fits into a header; ``expires_in`` is in seconds."""
+    """The token that the endpoint granted. It fits into a header; ``expires_in`` is in seconds.
+    ``refresh_token``: the one that the next request must use, if the endpoint named one."""
 
     access_token: str = field(repr=False)
     expires_in: float
+    refresh_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +80,27 @@ def _granted(body: Any) -> _Granted:
     if not isinstance(body, dict):
         raise ValueError("no object")
     token, lives = body.get("access_token"), body.get("expires_in")
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or len(token) > TOKEN_MAX_LENGTH:
+    if not _is_token(token):
         raise ValueError("no token that fits into a header")
     if not isinstance(lives, float) or not lives > 0:
         raise ValueError("no life")
-    return _Granted(token, min(lives, LONGEST_LIFE))
+    refresh_token = body.get("refresh_token")
+    return _Granted(
+        token, min(lives, LONGEST_LIFE), refresh_token if _is_token(refresh_token) else None
+    )
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    return (
+        isinstance(value, str)
+        and len(value) <= TOKEN_MAX_LENGTH
+        and _TOKEN.fullmatch(value) is not None
+    )
 
 
 class TokenSource:
-    """Gets tokens for client credentials from ``{login}/oauth/token``, with HTTP Basic and a form
-    (contract)."""
+    """Gets tokens from ``{login}/oauth/token``, with HTTP Basic and a form (contract): for client
+    credentials, or for the user whose refresh token the settings have."""
 
     def __init__(
         self,
@@ -94,15 +112,15 @@ class TokenSource:
         random: Random,
         backoff: Backoff = TOKEN_BACKOFF,
     ) -> None:
-        form = {"grant_type": "client_credentials", "scope": settings.scopes}
         self._request = Request(
             method="POST",
             url=URL(settings.login_url) / "oauth" / "token",
             route="/oauth/token",
             what=f"token from {settings.login_url}",
             headers={"Content-Type": "application/x-www-form-urlencoded"},
-            body=urlencode(form).encode(),
         )
+        self._scope = {"scope": settings.scopes} if settings.scopes else {}
+        self._refresh_token = settings.refresh_token
         self._basic = aiohttp.encode_basic_auth(settings.client_id, settings.client_secret)
         self._transport = transport
         self._gate = gate
@@ -114,6 +132,7 @@ class TokenSource:
         self._failures = 0
         self._quiet_until = clock.monotonic()
         self._fetching: asyncio.Task[str] | None = None
+        self._rotation_logged = False
         self.refused: str | None = None
         """Why the token endpoint or the API refuses us; None when they do not, or when that is not
         known, because an outage is no refusal."""
@@ -202,7 +221,7 @@ class TokenSource:
         """One request for a token. Raises ApiError."""
         with await self._gate.enter(Turn.TOKEN, "token") as permit:
             asked_at = self._clock.monotonic()
-            answer = await self._transport.send(self._request, {"Authorization": self._basic})
+            answer = await self._transport.send(self._asking(), {"Authorization": self._basic})
             permit.answered(answer.status, answer.quota)
             try:
                 granted = self._granted(answer)
@@ -210,6 +229,7 @@ class TokenSource:
                 # Paused before the permit ends, because its end lets the next request through.
                 self._gate.pause(limited.retry_after)
                 raise
+        self._keep_refresh_token(granted.refresh_token)
         lives = granted.expires_in
         if asked_at + lives <= self._clock.monotonic():
             raise Unauthorized(
@@ -221,6 +241,28 @@ class TokenSource:
             refresh_at=asked_at + max(lives - REFRESH_EARLY, lives / 2),
             ends_at=asked_at + lives,
         )
+
+    def _asking(self) -> Request:
+        """The request with its form: the grant, and the scopes if there are any."""
+        grant = {"grant_type": "client_credentials"}
+        if self._refresh_token is not None:
+            grant = {"grant_type": "refresh_token", "refresh_token": self._refresh_token}
+        secrets = (self._refresh_token,) if self._refresh_token else ()
+        return replace(self._request, body=urlencode(grant | self._scope).encode(), secrets=secrets)
+
+    def _keep_refresh_token(self, granted: str | None) -> None:
+        """Use the refresh token that came with a user's token, for the old one may be good no more.
+        It is kept in memory alone, so a start after a rotation may need a new grant."""
+        if self._refresh_token is None or granted in (None, self._refresh_token):
+            return
+        self._refresh_token = granted
+        if not self._rotation_logged:
+            self._rotation_logged = True
+            log.warning(
+                "Genesys Cloud has replaced the refresh token; the one in "
+                "GENESYS_CLOUD_REFRESH_TOKEN may not be accepted at the next start, nor by another "
+                "worker: use a grant whose refresh token stays the same, or client credentials"
+            )
 
     def _granted(self, answer: Answer) -> _Granted:
         """Read the endpoint's answer. Raises ApiError, but never one that is final for a record:
@@ -240,5 +282,7 @@ class TokenSource:
         error = error_of(answer, what=what, changes=False, scope="", random=self._random)
         if isinstance(error, RateLimited | ServerError):
             raise error
-        meaning = WRONG_REGION_OR_SECRET if error.code == "invalid_client" else NO_TOKEN
+        meaning = NO_TOKEN if self._refresh_token is None else NO_USERS_TOKEN
+        if error.code == "invalid_client":
+            meaning = WRONG_REGION_OR_SECRET
         raise Unauthorized(describe(what, answer, meaning), **facts(answer))

@@ -48,8 +48,9 @@ class Request:
     """One request, without its credentials.
 
     ``route``: the URL's template, for spans and metrics. ``what``: the request's name in errors.
-    ``scope``: the OAuth scope that it needs. ``changes``: it changes something, so before it is
-    sent again a GET must look whether the first one took effect.
+    ``scope``, ``permission``: the OAuth scope or the permission that it needs. ``changes``: it
+    changes something, so before it is sent again a GET must look whether the first one took effect.
+    ``secrets``: what its body has that no text of the answer may repeat.
     """
 
     method: str
@@ -57,9 +58,11 @@ class Request:
     route: str
     what: str
     scope: str = ""
+    permission: str = ""
     changes: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Transport:
@@ -122,7 +125,7 @@ class Transport:
             # For https:// the proxy opens a tunnel, and gets its header before the request is sent.
             tunnelled = request.url.scheme == "https"
             (to_proxy if tunnelled else sent)[_PROXY_AUTHORIZATION] = proxy.authorization
-        blotter = self._blotter(headers, proxy)
+        blotter = self._blotter(request, headers, proxy)
         try:
             async with self._session.request(
                 request.method,
@@ -151,9 +154,12 @@ class Transport:
             raise ConnectionLost(_refused_by(proxy, request, 407), status=407)
         return answer
 
-    def _blotter(self, headers: Mapping[str, str], proxy: Proxy | None) -> Blotter:
+    def _blotter(
+        self, request: Request, headers: Mapping[str, str], proxy: Proxy | None
+    ) -> Blotter:
         _, _, credentials = headers.get(_AUTHORIZATION, "").partition(" ")
-        return Blotter(*self._secrets, credentials, *(proxy.secrets if proxy else ()))
+        of_proxy = proxy.secrets if proxy else ()
+        return Blotter(*self._secrets, *request.secrets, credentials, *of_proxy)
 
     def _failure(
         self, request: Request, error: Exception, proxy: Proxy | None, blotter: Blotter

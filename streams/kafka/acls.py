@@ -73,6 +73,7 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
         "topics apply": dict.fromkeys(TOPICS, (Operation.CREATE, *_LOOK)),
         "topics check": dict.fromkeys(TOPICS, _LOOK),
         "topics list": dict.fromkeys(TOPICS, _LOOK),
+        "doctor": dict.fromkeys(TOPICS, _LOOK),
         "outcomes": {Resource.OUTCOMES: _R},
         "dead-letters list": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},
         "dead-letters show": {Resource.DEAD_LETTERS: _R},

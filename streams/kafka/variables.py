@@ -14,19 +14,10 @@ from streams.kafka.settings import (
     TopicNames,
     server_list,
 )
+from streams.variables import DAY, LONGEST, SCOPES, SCOPES_TEXT
 
-# RFC 6749, scope. The scopes go into a form; a token server answers 400 to other characters.
-SCOPES = r"^[\x21\x23-\x5B\x5D-\x7E]+( +[\x21\x23-\x5B\x5D-\x7E]+)*$"
-
-# No name, path, password or scope is longer: what is longer was pasted there by mistake.
-LONGEST = 1024
-
-SCOPES_TEXT = "OAuth scopes separated by blanks, at most 1024 characters"
 PATH = "a path of at most 1024 printable characters"
 _PRINTABLE = "1 to 1024 printable characters"
-
-# In seconds. A larger value is a typing error, and would overflow later calculations.
-DAY = 86_400
 
 
 class KafkaVariables(BaseModel):

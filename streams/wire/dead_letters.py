@@ -15,12 +15,12 @@ from enum import StrEnum
 
 import msgspec
 
-from streams.clock import epoch_ms
-from streams.core.envelope import InteractionEvent
+from streams.core.event import Event, parse_any
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Reason, Source
+from streams.errors import EnvelopeError
 from streams.kafka.message import Headers
-from streams.wire.reading import read_event
+from streams.timestamps import epoch_ms
 
 REASON = "dlq.reason"
 MESSAGE = "dlq.message"
@@ -134,7 +134,7 @@ class Letter:
     source: Source | None
     source_unreadable: bool
     redriven: int
-    event: InteractionEvent | None
+    event: Event | None
 
     @property
     def place(self) -> str:
@@ -159,7 +159,6 @@ def read_letter(
     named = [(name, _shown(content)) for name, content in headers]
     texts = {name: text or "" for name, text in named}
     source = _source(named)
-    event = read_event(value)
     return Letter(
         partition,
         offset,
@@ -173,8 +172,15 @@ def read_letter(
         source=source,
         source_unreadable=source is None and any(name in SOURCE for name in texts),
         redriven=_number(texts.get(REDRIVEN), _LARGEST_PARTITION) or 0,
-        event=event if isinstance(event, InteractionEvent) else None,
+        event=_event(value),
     )
+
+
+def _event(value: bytes | None) -> Event | None:
+    try:
+        return parse_any(value or b"")
+    except EnvelopeError:
+        return None
 
 
 def _shown(content: bytes | None) -> str | None:

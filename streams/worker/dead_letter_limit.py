@@ -19,6 +19,14 @@ WINDOW_SECONDS = 60.0
 # reason to stop. Each start also costs this many dead letters while the cause is not mended.
 FEWEST_DEAD = 20
 
+# Reasons that say neither that the worker can do its job nor that it can not.
+_SHOWS_NOTHING = (
+    Reason.NOT_YET_VISIBLE,
+    Reason.WRAP_UP_CLOSED,
+    Reason.LOOK_PLANNED,
+    Reason.LOOK_JOINED,
+)
+
 
 class DeadLetterLimit:
     """``limit``: share of the records of a window that may fail (DEAD_LETTER_LIMIT).
@@ -36,11 +44,9 @@ class DeadLetterLimit:
     def decided(self, verdict: Verdict, now: float) -> None:
         """Count a record whose outcome is published, if Genesys Cloud was asked about it or this
         program failed on it. A record that is to be looked at again has no answer yet and is not
-        counted."""
+        counted; nor is a leg that takes no code any more, or an event that was only noted."""
         internal = verdict.reason is Reason.INTERNAL_ERROR
-        if (verdict.basis is not Basis.API and not internal) or (
-            verdict.reason is Reason.NOT_YET_VISIBLE
-        ):
+        if (verdict.basis is not Basis.API and not internal) or (verdict.reason in _SHOWS_NOTHING):
             return
         failed = internal or verdict.decision in (Decision.FAILED, Decision.NOT_FOUND)
         self.count(verdict.reason.value if failed else None, now)

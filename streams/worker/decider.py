@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from streams.clock import Clock, rfc3339
+from streams.clock import Clock
 from streams.core import decision
 from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent
@@ -15,15 +13,10 @@ from streams.core.records import Decision, InteractionRecord, Verdict
 from streams.core.redelivery import of_life
 from streams.core.retry_policy import PATCHES, PatchPolicy
 from streams.core.sequence import gaps
-from streams.errors import KafkaError, WorkerError
 from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.state.table import InteractionTable
-
-# Errors that are no fault of the record in hand, and never become its outcome: a lost partition, a
-# full disk, a Kafka that does not acknowledge, a process out of memory.
-NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)
 
 
 class Decider:
@@ -32,8 +25,8 @@ class Decider:
     def __init__(
         self,
         *,
-        table: InteractionTable,
-        commits: GroupCommit,
+        table: InteractionTable[InteractionRecord],
+        commits: GroupCommit[InteractionRecord],
         policy: Policy,
         patches: PatchPolicy = PATCHES,
         clock: Clock,
@@ -75,16 +68,6 @@ class Decider:
             limits=self._patches,
         )
 
-    def timed(self, record: SourceRecord, verdict: Verdict) -> Verdict:
-        """The verdict with the time of the decision, and how long it took."""
-        now = self._clock.time()
-        return msgspec.structs.replace(
-            verdict,
-            decided_at=rfc3339(now),
-            latency_ms=round((self._clock.monotonic() - record.taken_up_at) * 1000, 3),
-            end_to_end_ms=round((now - record.occurred_at) * 1000, 3),
-        )
-
     def decided(
         self,
         record: SourceRecord,
@@ -93,7 +76,7 @@ class Decider:
         verdict: Verdict,
     ) -> tuple[Verdict, InteractionRecord]:
         """The verdict with the times of the decision, and the interaction's record with it."""
-        verdict = self.timed(record, verdict)
+        verdict = record.timed(verdict, self._clock)
         after = decision.apply(
             known,
             event,

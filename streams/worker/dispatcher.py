@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from faust.types import TP
@@ -27,9 +27,8 @@ from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.frontier import Arrival
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.runs import Run
-from streams.worker.processor import RecordProcessor
-from streams.worker.quick_path import QuickPath
 from streams.worker.state.table import InteractionTable
+from streams.worker.way import Way
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +36,6 @@ log = logging.getLogger(__name__)
 # these are abandoned. A longer drain would keep the whole group waiting in the rebalance, and the
 # worker would not obey a SIGTERM within 10 s.
 DRAIN_SECONDS = 5.0
-
-# Share of MAX_IN_FLIGHT for records that come back from `retries`. Records that fail again and
-# again take at most this share of the API's time from the others, and records that an outage has
-# put off are still decided within minutes.
-RETURNED_SHARE = 0.05
 
 # Records of a run that are read, one after the other, before the first of them is decided: Python
 # is faster while it stays in the same code. One by one, a record took 131 us instead of 115; more
@@ -76,9 +70,8 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        quick_path: QuickPath,
-        processor: RecordProcessor,
-        table: InteractionTable,
+        way: Way,
+        table: InteractionTable[Any],
         holes: HoleInspector,
         clock: Clock,
         metrics: WorkerMetrics,
@@ -88,12 +81,14 @@ class Dispatcher:
         in_flight: int,
         assignments: Assignments,
         partitions: Partitions,
-        commits: GroupCommit,
+        commits: GroupCommit[Any],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._commits = commits
-        self._quick_path = quick_path
-        self._processor = processor
+        self._quick_path = way.quick_path
+        self._processor = way.processor
+        self._room = way.room
+        self._returned_at_once = max(1, round(in_flight * way.returned_share))
         self._table = table
         self._holes = holes
         self._clock = clock
@@ -101,7 +96,11 @@ class Dispatcher:
         self._dead_letter_limit = dead_letter_limit
         self._retries = topics.retries
         self._incoming = partial(
-            incoming.read, events=topics.events, retries=topics.retries, skipped=skipped
+            incoming.read,
+            parse=way.parse,
+            events=topics.events,
+            retries=topics.retries,
+            skipped=skipped,
         )
         self._in_flight = in_flight
         self._assignments = assignments
@@ -271,7 +270,8 @@ class Dispatcher:
     def _new_waiting_room(self) -> WaitingRoom:
         return WaitingRoom(
             self._clock,
-            at_once=max(1, round(self._in_flight * RETURNED_SHARE)),
+            at_once=self._returned_at_once,
+            room=self._room,
             admit=self._admit,
             hold=self._hold_retries,
             on_failure=self._on_failure,

@@ -19,14 +19,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from opentelemetry.trace import Span
 
-from streams.core.records import InteractionRecord, encode_record
+from streams.core.records import Remembered, encode_record
 from streams.errors import OwnershipLost
 from streams.kafka.publisher import AcknowledgedRun, Publisher
-from streams.worker.outcomes import Decided, OutcomePublisher, Outgoing, State
+from streams.worker.outcomes import Decided, OutcomePublisher, Outgoing
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
@@ -40,16 +40,18 @@ MOST_RECORDS = 1_000
 # A partition's number and an interaction's id.
 Key = tuple[int, str]
 
+R = TypeVar("R", bound=Remembered)
+
 
 @dataclass(slots=True, eq=False)
-class _Group:
+class _Group(Generic[R]):
     """``written``: the changelog and the stores have its records. ``done``: all is finished. Both
     are set, too, when the group has failed. ``spans``: those that end when it is published; None
     before its second step."""
 
     assignment: Assignment
-    states: dict[Key, State] = field(default_factory=dict)
-    decided: list[Decided] = field(default_factory=list)
+    states: dict[Key, tuple[R, bytes]] = field(default_factory=dict)
+    decided: list[Decided[R]] = field(default_factory=list)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,7 +70,7 @@ class _Group:
             raise self.failure.with_traceback(None)
 
 
-class GroupCommit:
+class GroupCommit(Generic[R]):
     """The groups of the assignment in force.
 
     ``alone`` publishes and finishes a record by itself: if the outcomes of a group can not be made,
@@ -83,11 +85,11 @@ class GroupCommit:
     def __init__(
         self,
         *,
-        table: InteractionTable,
+        table: InteractionTable[R],
         publisher: Publisher,
         outcomes: OutcomePublisher,
         spans: RecordSpans,
-        alone: Callable[[Decided], Awaitable[None]],
+        alone: Callable[[Decided[R]], Awaitable[None]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._table = table
@@ -96,32 +98,32 @@ class GroupCommit:
         self._spans = spans
         self._alone = alone
         self._on_failure = on_failure
-        self._open: _Group | None = None
-        self._writing: _Group | None = None
-        self._publishing: _Group | None = None
+        self._open: _Group[R] | None = None
+        self._writing: _Group[R] | None = None
+        self._publishing: _Group[R] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
         # The last group that each lane has a record in.
-        self._of_lane: dict[Hashable, _Group] = {}
+        self._of_lane: dict[Hashable, _Group[R]] = {}
 
-    def state(self, key: Key) -> InteractionRecord | None:
+    def state(self, key: Key) -> R | None:
         """The interaction's record, if a group holds one that the store has not got yet."""
         for group in (self._open, self._writing):
             if group is not None and (found := group.states.get(key)) is not None:
                 return found[0]
         return None
 
-    def add(self, decided: Decided) -> None:
+    def add(self, decided: Decided[R]) -> None:
         """Put it into the open group; nobody waits for it."""
         self._join(decided)
 
-    async def commit(self, decided: Decided) -> None:
+    async def commit(self, decided: Decided[R]) -> None:
         """Put it into the open group, and wait until it is published and finished. Raises
         OwnershipLost, PublishError, StoreError."""
         group = self._join(decided)
         await group.after(group.done)
 
-    async def write(self, assignment: Assignment, partition: int, state: InteractionRecord) -> None:
+    async def write(self, assignment: Assignment, partition: int, state: R) -> None:
         """Put an interaction's record into the open group, and wait until the changelog has it.
         Raises OwnershipLost, PublishError, StoreError."""
         encoded = encode_record(state)
@@ -156,7 +158,7 @@ class GroupCommit:
         self._of_lane.clear()
         return not late
 
-    def _join(self, decided: Decided) -> _Group:
+    def _join(self, decided: Decided[R]) -> _Group[R]:
         source, group = decided.source, self._group(decided.source.assignment)
         if decided.state is not None:
             group.states[(source.tp.partition, decided.state[0].interaction_id)] = decided.state
@@ -166,10 +168,10 @@ class GroupCommit:
             self._give_up(group, group.failure)
         return group
 
-    def _group(self, assignment: Assignment) -> _Group:
+    def _group(self, assignment: Assignment) -> _Group[R]:
         """The open group; a new one, and a task that commits it, where there is none."""
         if self._failure is not None:
-            failed = _Group(assignment)
+            failed = _Group[R](assignment)
             failed.fail(self._failure)
             return failed
         if self._open is None:
@@ -178,13 +180,13 @@ class GroupCommit:
                 self._start(self._write())
         return self._open
 
-    def _start(self, step: Coroutine[Any, Any, None], publishing: _Group | None = None) -> None:
+    def _start(self, step: Coroutine[Any, Any, None], publishing: _Group[R] | None = None) -> None:
         task = asyncio.create_task(self._guarded(step, publishing), name="group commit")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _guarded(
-        self, step: Coroutine[Any, Any, None], publishing: _Group | None = None
+        self, step: Coroutine[Any, Any, None], publishing: _Group[R] | None = None
     ) -> None:
         """Carry out a step. ``publishing``: the group whose second step it is."""
         try:
@@ -196,7 +198,7 @@ class GroupCommit:
             self._fail(failure, publishing)
             self._on_failure(failure)
 
-    def _fail(self, failure: BaseException, publishing: _Group | None) -> None:
+    def _fail(self, failure: BaseException, publishing: _Group[R] | None) -> None:
         """Fail the group that is being published, if there is one, all groups behind it, and those
         to come: none may overtake a group that has failed."""
         self._failure = failure
@@ -208,7 +210,7 @@ class GroupCommit:
             self._publishing = None
         self._writing = self._open = None
 
-    def _give_up(self, group: _Group, failure: BaseException) -> None:
+    def _give_up(self, group: _Group[R], failure: BaseException) -> None:
         """End its spans. What was decided where it was taken up has none before the second step."""
         begun = group.spans
         if begun is None:
@@ -236,7 +238,7 @@ class GroupCommit:
             else:
                 group.done.set()
 
-    async def _publish(self, group: _Group) -> None:
+    async def _publish(self, group: _Group[R]) -> None:
         """The second step."""
         await group.assignment.owned()
         group.spans = ()
@@ -254,7 +256,7 @@ class GroupCommit:
         self._publishing = None
         group.done.set()
 
-    async def _publish_together(self, group: _Group, outgoing: Outgoing) -> None:
+    async def _publish_together(self, group: _Group[R], outgoing: Outgoing) -> None:
         group.spans = [*outgoing.publishing, *outgoing.processing]
         runs = await self._publisher.enqueue_all(outgoing.messages)
         stored = await asyncio.gather(*runs)

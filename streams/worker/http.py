@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import aiohttp
 from aiohttp import web
@@ -13,7 +14,7 @@ from yarl import URL
 
 from streams.api_keys import HEADER, is_authorized
 from streams.core.envelope import INTERACTION_ID
-from streams.core.records import InteractionRecord, encode_record
+from streams.core.records import Remembered, encode_record
 from streams.errors import StoreError
 from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
@@ -50,7 +51,7 @@ class StateServer:
     def __init__(
         self,
         app: StreamsApp,
-        table: InteractionTable,
+        table: InteractionTable[Any],
         monitor: Monitor,
         metrics: WorkerMetrics,
         *,
@@ -127,7 +128,7 @@ class StateServer:
             return web.json_response({"error": NOT_REMEMBERED, "lookedIn": looked_in}, status=404)
         return await self._ask_others(interaction_id, set(looked_in))
 
-    def _look_up(self, partitions: Iterable[int], interaction_id: str) -> InteractionRecord | None:
+    def _look_up(self, partitions: Iterable[int], interaction_id: str) -> Remembered | None:
         """The record, from the first of these partitions that has it. Raises StoreError."""
         found = (self._table.get(partition, interaction_id) for partition in partitions)
         return next((record for record in found if record is not None), None)

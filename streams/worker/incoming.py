@@ -7,13 +7,13 @@ Kafka stores. What they mean is decided here, once. Nothing here raises.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from faust.types import TP
 
-from streams.core.envelope import InteractionEvent, parse
+from streams.core.event import Event
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
@@ -28,6 +28,9 @@ _NEVER_PUT_OFF = PutOff(attempt=0, not_before=0)
 
 # TOPIC, PARTITION, OFFSET of records that are not to be read (SKIP_RECORDS).
 Skipped = frozenset[tuple[str, int, int]]
+
+# Reads an event; None for one of another detail-type. Raises EnvelopeError.
+Parse = Callable[[bytes], Event | None]
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -44,7 +47,7 @@ class Incoming(msgspec.Struct, frozen=True):
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp: float
-    event: InteractionEvent | RecordError
+    event: Event | RecordError
     source: Source
     put_off: PutOff = _NEVER_PUT_OFF
     redriven: int = 0
@@ -52,7 +55,14 @@ class Incoming(msgspec.Struct, frozen=True):
 
 
 def read(
-    tp: TP, record: Record, now: float, *, events: str, retries: str, skipped: Skipped
+    tp: TP,
+    record: Record,
+    now: float,
+    *,
+    parse: Parse,
+    events: str,
+    retries: str,
+    skipped: Skipped,
 ) -> Incoming:
     """Convert a record. ``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
     source = Source(tp.topic, tp.partition, record.offset)
@@ -62,7 +72,7 @@ def read(
     if skipped and (tp.topic, tp.partition, record.offset) in skipped:
         named = RecordSkipped("SKIP_RECORDS names this record: nothing of it was read")
         return Incoming(key, value, headers, timestamp, named, source)
-    event = _event(tp, record.offset, value)
+    event = _event(parse, tp, record.offset, value)
     if tp.topic != retries:
         return Incoming(key, value, headers, timestamp, event, source)
     try:
@@ -85,7 +95,7 @@ def read(
     )
 
 
-def _event(tp: TP, offset: int, value: bytes | None) -> InteractionEvent | RecordError:
+def _event(parse: Parse, tp: TP, offset: int, value: bytes | None) -> Event | RecordError:
     """The event, or the error why the record holds none (contract, ``malformed-event``)."""
     try:
         event = parse(value or b"")

@@ -31,6 +31,12 @@ class WorkerMetrics:
             ["decision", "reason"],
             registry=registry,
         )
+        self._legs = Counter(
+            "genesys_streams_legs",
+            "Outcomes on legs of conversations, by their decision and reason.",
+            ["decision", "reason"],
+            registry=registry,
+        )
         self._process_duration = Histogram(
             "genesys_streams_process_duration_seconds",
             "From a record being taken up to its decision.",
@@ -176,6 +182,11 @@ class WorkerMetrics:
         for each in verdicts:
             self._process_duration.observe(each.latency_ms / 1000)
             self._end_to_end.observe(each.end_to_end_ms / 1000)
+
+    def legs_decided(self, verdicts: Sequence[Verdict]) -> None:
+        """The outcomes of legs with these verdicts were published."""
+        for each in verdicts:
+            self._legs.labels(each.decision.value, each.reason.value).inc()
 
     def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
         """One request is over (ApiObserver)."""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from streams.clock import Clock, rfc3339
-from streams.core.envelope import InteractionEvent
 from streams.core.faults import MESSAGE_LENGTH
 from streams.core.foreign_text import foreign_text
-from streams.core.records import Decision, InteractionRecord, PutOff, Verdict, encode_record
-from streams.errors import RecordTooLarge
+from streams.core.records import (
+    Decision,
+    Leg,
+    PutOff,
+    Reason,
+    Remembered,
+    Verdict,
+    encode_record,
+)
+from streams.errors import RecordError, RecordTooLarge
 from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
 from streams.kafka.settings import TopicNames
@@ -31,11 +39,13 @@ log = logging.getLogger(__name__)
 
 _UNSAMPLED_TRACE = 0
 
-# An interaction's record and its bytes.
-State = tuple[InteractionRecord, bytes]
+R = TypeVar("R", bound=Remembered)
+
+# A leg of a conversation, and the id of an outcome on it.
+OfLeg = tuple[Leg, str]
 
 
-class Decided(msgspec.Struct, frozen=True):
+class Decided(msgspec.Struct, Generic[R], frozen=True):
     """A source record with its verdict, for which the outcome is all that has to be published.
 
     ``state``: the interaction's record with the verdict, and its bytes; None when the table has it
@@ -45,7 +55,7 @@ class Decided(msgspec.Struct, frozen=True):
 
     source: SourceRecord
     verdict: Verdict
-    state: State | None
+    state: tuple[R, bytes] | None
     span: Span | None = None
 
 
@@ -64,9 +74,9 @@ class Outgoing(msgspec.Struct, frozen=True):
 def decided(
     record: SourceRecord,
     verdict: Verdict,
-    known: InteractionRecord | None,
+    known: R | None,
     span: Span | None = None,
-) -> Decided:
+) -> Decided[R]:
     """``known``: the interaction's record with the verdict, if it is still to be written."""
     state = None if known is None else (known, encode_record(known))
     return Decided(record, verdict, state, span)
@@ -94,7 +104,7 @@ class OutcomePublisher:
         self._clock = clock
         self._dead_letter_limit = dead_letter_limit
 
-    def outgoing(self, group: Sequence[Decided]) -> Outgoing:
+    def outgoing(self, group: Sequence[Decided[Any]]) -> Outgoing:
         """The outcomes of these records as they are sent.
 
         Each step is done for all of them before the next one: Python is faster while it stays in
@@ -102,20 +112,20 @@ class OutcomePublisher:
         """
         own = [self._spans.begun(each.source) if each.span is None else each.span for each in group]
         made = [
-            self._outcome(each.source, each.verdict, span)
+            self.outcome(each.source, each.verdict, span)
             for each, span in zip(group, own, strict=True)
         ]
         for each, span in zip(group, own, strict=True):
             self._spans.decided(span, each.verdict)
         publishing = [self._spans.publish(self._topics.outcomes, span) for span in own]
         messages = [
-            self._message(each.source, outcome, span)
+            self.message(each.source, outcome, span)
             for each, outcome, span in zip(group, made, publishing, strict=True)
         ]
         ending = [span for each, span in zip(group, own, strict=True) if each.span is None]
         return Outgoing(messages, publishing, ending)
 
-    def count(self, group: Sequence[Decided]) -> None:
+    def count(self, group: Sequence[Decided[Any]]) -> None:
         """Count the records of a group, which is published."""
         verdicts = [each.verdict for each in group]
         self._metrics.records_finished(verdicts)
@@ -134,27 +144,25 @@ class OutcomePublisher:
         if record.source.topic == self._topics.retries:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
-            await self._publish_dead_letter(record, verdict)
+            await self.publish_dead_letter(record, verdict)
             self._dead_letter_limit.decided(verdict, self._clock.monotonic())
             return
-        outcome = self._outcome(record, verdict, span)
+        outcome = self.outcome(record, verdict, span)
         self._spans.decided(span, verdict)
         if verdict.decision is Decision.FAILED:
-            await self._publish_dead_letter(record, verdict)
+            await self.publish_dead_letter(record, verdict)
             await record.assignment.owned()
         await self._publish_outcome(record, outcome, span)
         self._metrics.records_finished([verdict])
         if verdict.put_off is not None:
             await record.assignment.owned()
-            await self._put_off(record, verdict, verdict.put_off)
+            await self.send_back(record, verdict.put_off, verdict.reason)
         self._dead_letter_limit.decided(verdict, self._clock.monotonic())
 
-    async def _put_off(self, record: SourceRecord, verdict: Verdict, put_off: PutOff) -> None:
+    async def send_back(self, record: SourceRecord, put_off: PutOff, reason: Reason) -> None:
         """Publish a copy to ``retries``, to the partition of the same number: its table is
         there."""
-        headers = retry_headers(
-            record.source, put_off, verdict.reason.value, redriven=record.redriven
-        )
+        headers = retry_headers(record.source, put_off, reason.value, redriven=record.redriven)
         message = Message(
             self._topics.retries,
             key=record.key,
@@ -163,9 +171,10 @@ class OutcomePublisher:
             partition=record.tp.partition,
         )
         await self._publisher.publish(message)
-        self._metrics.deferred(verdict.reason.value)
+        self._metrics.deferred(reason.value)
 
-    async def _publish_dead_letter(self, record: SourceRecord, verdict: Verdict) -> None:
+    async def publish_dead_letter(self, record: SourceRecord, verdict: Verdict) -> None:
+        """Publish the record's own bytes, with the reason of a failed verdict."""
         letter = DeadLetter(
             key=record.key,
             value=record.value,
@@ -219,7 +228,7 @@ class OutcomePublisher:
     async def _publish_outcome(self, record: SourceRecord, outcome: Outcome, span: Span) -> None:
         publishing = self._spans.publish(self._topics.outcomes, span)
         with trace.use_span(publishing, end_on_exit=True):
-            message = self._message(record, outcome, publishing)
+            message = self.message(record, outcome, publishing)
             try:
                 at = await self._publisher.publish(message)
             except RecordTooLarge:
@@ -228,7 +237,8 @@ class OutcomePublisher:
                 at = await self._publisher.publish(msgspec.structs.replace(message, key=None))
             self._spans.stored(publishing, at.partition, at.offset)
 
-    def _message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
+    def message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
+        """The record in ``outcomes``. ``span``: that of publishing it."""
         key = record.key
         if outcome.interaction_id is not None:
             key = outcome.interaction_id.encode()
@@ -241,17 +251,26 @@ class OutcomePublisher:
             self._topics.outcomes, key=key, value=encode_outcome(outcome), headers=headers
         )
 
-    def _outcome(self, record: SourceRecord, verdict: Verdict, span: Span) -> Outcome:
-        event = record.event if isinstance(record.event, InteractionEvent) else None
+    def outcome(
+        self, record: SourceRecord, verdict: Verdict, span: Span, of_leg: OfLeg | None = None
+    ) -> Outcome:
+        """The outcome as it is sent. ``of_leg``: the leg that it is on, and its id; None for the
+        source record's own."""
+        event = None if isinstance(record.event, RecordError) else record.event
         put_off = verdict.put_off
         trace_id = span.get_span_context().trace_id
-        return Outcome(
-            outcome_id=outcome_id(
+        if of_leg is None:
+            leg = None
+            own_id = outcome_id(
                 record.source,
                 None if put_off is None else put_off.attempt,
                 redriven=record.redriven,
                 life=record.life,
-            ),
+            )
+        else:
+            leg, own_id = of_leg
+        return Outcome(
+            outcome_id=own_id,
             final=verdict.decision is not Decision.DEFERRED,
             interaction_id=event.interaction_id if event else None,
             sequence_id=event.sequence_id if event else None,
@@ -274,4 +293,5 @@ class OutcomePublisher:
             trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
             error=verdict.error,
             next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),
+            leg=leg,
         )

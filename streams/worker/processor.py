@@ -26,11 +26,12 @@ from streams.core.redelivery import redelivery_of
 from streams.core.retry_policy import PATCHES, DeferralPolicy, PatchPolicy
 from streams.errors import ApiError, InternalError, OwnershipLost, RecordError, RecordTooLarge
 from streams.genesys.api import CallContext, GenesysApi
-from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
+from streams.worker.decider import Decider, is_plain
 from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import Decided, OutcomePublisher, decided
+from streams.worker.record_faults import NOT_THE_RECORDS, internal_error
 from streams.worker.spans import RecordSpans
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class RecordProcessor:
         clock: Clock,
         random: Random,
         metrics: WorkerMetrics,
-        commits: GroupCommit,
+        commits: GroupCommit[InteractionRecord],
         spans: RecordSpans,
     ) -> None:
         self._decider = decider
@@ -93,7 +94,7 @@ class RecordProcessor:
             await self._publish(record, verdict, span)
             record.finish()
 
-    async def publish_alone(self, each: Decided) -> None:
+    async def publish_alone(self, each: Decided[InteractionRecord]) -> None:
         """Publish by itself, and finish, a record whose verdict is in the table: a fault of this
         program in making its outcome becomes its outcome (promise 14). Raises as ``process``."""
         record = each.source
@@ -108,9 +109,9 @@ class RecordProcessor:
         """The record's verdict, and the interaction's record with it if that is still to be
         written; None when its outcome was published already (promise 6)."""
         if isinstance(record.event, RecordError):
-            return self._decider.timed(
-                record, unread(record.event, dry_run=self._policy.dry_run)
-            ), None
+            verdict = unread(record.event, dry_run=self._policy.dry_run)
+            return record.timed(verdict, self._clock), None
+        assert isinstance(record.event, InteractionEvent), "no other is parsed in this dialect"
         try:
             return await self._verdict_on_event(record, record.event, resting)
         except NOT_THE_RECORDS:
@@ -123,7 +124,7 @@ class RecordProcessor:
     ) -> tuple[Verdict, InteractionRecord | None]:
         """The verdict on a record that met a fault of this program: deferred, or failed when it was
         put off too often."""
-        error = self._internal_error(record, fault)
+        error = internal_error(record, fault)
         try:
             known = self._decider.known(record, event)
             verdict = self._put_off(record, error, known)
@@ -149,8 +150,8 @@ class RecordProcessor:
 
     def _given_up(self, record: SourceRecord, fault: Exception) -> Verdict:
         """The verdict on a record on which nothing can be kept in the table."""
-        error = self._internal_error(record, fault)
-        return self._decider.timed(record, unread(error, dry_run=self._policy.dry_run))
+        error = internal_error(record, fault)
+        return record.timed(unread(error, dry_run=self._policy.dry_run), self._clock)
 
     async def _publish(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
         """Publish the verdict, or what it has to become."""
@@ -169,28 +170,10 @@ class RecordProcessor:
         except NOT_THE_RECORDS:
             raise
         except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
-            internal = self._internal_error(record, fault)
-            verdict = self._decider.timed(record, unread(internal, dry_run=self._policy.dry_run))
+            internal = internal_error(record, fault)
+            verdict = record.timed(unread(internal, dry_run=self._policy.dry_run), self._clock)
             failed = msgspec.structs.replace(record, event=internal)
             await self._outcomes.publish(failed, verdict, span)
-
-    def _internal_error(self, record: SourceRecord, fault: Exception) -> InternalError:
-        """Log the fault, with the traceback only the first time that the record is worked on.
-        Returns the error that becomes the record's outcome."""
-        log.error(
-            "a fault of this program in the work on a record",
-            exc_info=fault if record.attempt == 0 else None,
-            extra={
-                "interaction": record.interaction_id,
-                "partition": record.source.partition,
-                "offset": record.source.offset,
-                "error": repr(fault),
-            },
-        )
-        return InternalError(
-            f"a fault of this program ({type(fault).__name__}) in the work on this record; the "
-            "worker's log has the traceback: report it"
-        )
 
     async def _verdict_on_event(
         self, record: SourceRecord, event: InteractionEvent, resting: Resting
@@ -311,7 +294,7 @@ class RecordProcessor:
 
 def _ready(
     record: SourceRecord, verdict: Verdict, after: InteractionRecord | None, span: Span
-) -> Decided | None:
+) -> Decided[InteractionRecord] | None:
     """The record for its group; None when the interaction's record can not be encoded, which
     ``_write`` meets again and reports."""
     try:

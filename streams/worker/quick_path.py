@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from streams.core.decision import MOST_UNPUBLISHED, Settle
 from streams.core.envelope import InteractionEvent
+from streams.core.records import InteractionRecord
 from streams.core.redelivery import Redelivery, redelivery_of
-from streams.worker.decider import NOT_THE_RECORDS, Decider, is_plain
+from streams.worker.decider import Decider, is_plain
 from streams.worker.group_commit import GroupCommit
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import decided
+from streams.worker.record_faults import NOT_THE_RECORDS
 
 
 class QuickPath:
@@ -24,7 +26,7 @@ class QuickPath:
         self,
         *,
         decider: Decider,
-        commits: GroupCommit,
+        commits: GroupCommit[InteractionRecord],
         metrics: WorkerMetrics,
     ) -> None:
         self._decider = decider

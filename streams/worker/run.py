@@ -14,10 +14,7 @@ from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.clock import Clock, SystemClock
-from streams.core.decision import Policy
-from streams.core.retry_policy import DeferralPolicy
 from streams.errors import SettingsError, WorkerError
-from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.proxies import proxies_for
 from streams.kafka.admin import TopicsAdmin
 from streams.kafka.diagnosis import why_not
@@ -31,10 +28,10 @@ from streams.settings import Settings
 from streams.stopping import unless_stopped
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
-from streams.worker.decider import Decider
+from streams.worker.dialect import Dialect, Surroundings
+from streams.worker.dialects import open_dialect
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.ending import Ending
-from streams.worker.group_commit import GroupCommit
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
 from streams.worker.health.kafka_faults import Fault, Needs, faults
@@ -49,13 +46,11 @@ from streams.worker.partitions.lives import Lives
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
 from streams.worker.preparation import prepare
-from streams.worker.processor import RecordProcessor
-from streams.worker.quick_path import QuickPath
 from streams.worker.spans import RecordSpans
 from streams.worker.start_line import start_line
 from streams.worker.state.datadir import claim
 from streams.worker.state.sweeper import sweep_for_ever
-from streams.worker.state.table import InteractionTable, changelog, declare
+from streams.worker.state.table import changelog, declare
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +78,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
     with the reason when the worker can no longer do its job.
     """
-    genesys, policy = settings.genesys(), settings.policy()
+    genesys = settings.genesys()
+    settings.check_policy()
     proxies_for(genesys.base_url, genesys.login_url)  # refuses bad settings before Kafka is asked
     prepared = await unless_stopped(stop, prepare(settings.kafka))
     if prepared is None:
@@ -109,14 +105,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         await unless_stopped(stop, publisher.start())
         if stop.is_set():
             return
-        client = await stack.enter_async_context(
-            open_client(
-                genesys,
-                in_flight=settings.max_in_flight,
-                observer=metrics,
-                clock=clock,
-                random=random,
-            )
+        dialect = await stack.enter_async_context(
+            open_dialect(settings, observer=metrics, clock=clock, random=random)
         )
         worker = Worker(
             settings,
@@ -124,8 +114,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             stores,
             admin=prepared.admin,
             group=prepared.group,
-            policy=policy,
-            client=client,
+            dialect=dialect,
             membership=membership,
             publisher=publisher,
             clock=clock,
@@ -146,8 +135,7 @@ class Worker:
         *,
         admin: TopicsAdmin,
         group: GroupCheck | None,
-        policy: Policy,
-        client: GenesysClient,
+        dialect: Dialect,
         membership: Membership,
         publisher: KafkaPublisher,
         clock: Clock,
@@ -182,10 +170,6 @@ class Worker:
             group=group,
             on_failure=self._ending.fail,
         )
-        table = declare(self._app, topics.partitions)
-        self._table = InteractionTable(
-            table, publisher, clock, ttl_seconds=settings.state_ttl_seconds
-        )
         spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id, clock=clock)
         self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
         outcomes = OutcomePublisher(
@@ -197,38 +181,23 @@ class Worker:
             clock=clock,
             dead_letter_limit=self._dead_letter_limit,
         )
-        commits = GroupCommit(
-            table=self._table,
-            publisher=publisher,
-            outcomes=outcomes,
-            spans=spans,
-            alone=lambda decided: processor.publish_alone(decided),  # noqa: PLW0108 - it is made below
-            on_failure=self._ending.fail,
+        parts = dialect.build(
+            Surroundings(
+                settings=settings,
+                table=declare(self._app, topics.partitions),
+                publisher=publisher,
+                outcomes=outcomes,
+                spans=spans,
+                metrics=metrics,
+                dead_letter_limit=self._dead_letter_limit,
+                clock=clock,
+                random=random,
+                on_failure=self._ending.fail,
+            )
         )
-        decider = Decider(
-            table=self._table,
-            commits=commits,
-            policy=policy,
-            clock=clock,
-            metrics=metrics,
-        )
-        processor = RecordProcessor(
-            decider=decider,
-            api=client,
-            outcomes=outcomes,
-            policy=policy,
-            deferrals=DeferralPolicy(
-                limit=settings.retry_max_attempts, first=settings.retry_first_seconds
-            ),
-            clock=clock,
-            random=random,
-            metrics=metrics,
-            commits=commits,
-            spans=spans,
-        )
+        self._table = parts.table
         self._dispatcher = Dispatcher(
-            quick_path=QuickPath(decider=decider, commits=commits, metrics=metrics),
-            processor=processor,
+            way=parts.way,
             table=self._table,
             holes=BrokerHoleInspector(settings.kafka, settings.skipped_records()),
             clock=clock,
@@ -239,7 +208,7 @@ class Worker:
             in_flight=settings.max_in_flight,
             assignments=self._assignments,
             partitions=self._app,
-            commits=commits,
+            commits=parts.commits,
             on_failure=self._ending.fail,
         )
         self._assignments.add_observer(self._dispatcher)
@@ -249,8 +218,8 @@ class Worker:
             self._dispatcher,
             self._table,
             assignments=self._assignments,
-            gate=client.gate,
-            refused=lambda: client.refused,
+            gate=dialect.client.gate,
+            refused=lambda: dialect.client.refused,
             faults=self._faults,
             clock=clock,
             dead_letter_limit=self._dead_letter_limit,
@@ -267,7 +236,7 @@ class Worker:
             api_keys=settings.worker_api_keys(),
             assignments=self._assignments,
         )
-        self._client = client
+        self._client = dialect.client
         self._clock = clock
         self._ttl_seconds = settings.state_ttl_seconds
 

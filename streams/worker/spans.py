@@ -25,9 +25,8 @@ from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from streams.clock import Clock
-from streams.core.envelope import InteractionEvent
 from streams.core.records import Decision, Reason, Verdict
-from streams.errors import OwnershipLost
+from streams.errors import OwnershipLost, RecordError
 from streams.telemetry.tracing import extract_context
 from streams.worker.lanes.source_record import SourceRecord
 
@@ -130,13 +129,14 @@ class RecordSpans:
             MESSAGING_CONSUMER_GROUP_NAME: self._app_id,
             MESSAGING_KAFKA_OFFSET: record.offset,
         }
-        if isinstance(record.event, InteractionEvent):
-            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = record.event.interaction_id
-            attributes["interaction.id"] = record.event.interaction_id
+        event = record.event
+        if not isinstance(event, RecordError):
+            attributes[MESSAGING_KAFKA_MESSAGE_KEY] = event.interaction_id
+            attributes["interaction.id"] = event.interaction_id
             known = {
-                "interaction.type": record.event.interaction_type,
-                "event.id": record.event.event_id,
-                "event.source": record.event.source,
+                "interaction.type": event.interaction_type,
+                "event.id": event.event_id,
+                "event.source": event.source,
             }
             attributes |= {name: value for name, value in known.items() if value is not None}
         return attributes

@@ -14,6 +14,14 @@ from streams.settings import Settings
 def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
     """The fields by name, none of them a secret. ``port``: the port listened on."""
     genesys = settings.genesys()
+    of_dialect: dict[str, Any] = {"fetch": settings.fetch_policy}
+    if genesys.dialect == "conversations":
+        of_dialect = {
+            "media": settings.wrap_up_media,
+            "legs": settings.wrap_up_legs,
+            "campaigns": settings.wrap_up_campaigns,
+            "method": settings.wrap_up_method,
+        }
     return {
         "url": http_url(settings.worker_host, port),
         "version": __version__,
@@ -22,7 +30,7 @@ def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
         "dry_run": settings.dry_run,
         "code": settings.disposition_code(),
         "threshold_ms": settings.duration_threshold_ms,
-        "fetch": settings.fetch_policy,
+        **of_dialect,
         "requests_per_minute": genesys.requests_per_minute,
         "budget_shared_by": genesys.budget_shared_by,
         "lag_window_seconds": settings.lag_window_seconds,

@@ -122,6 +122,11 @@ ON: dict[str, Document] = {
     "declared": DECLARED,
     "network": NETWORK,
     "dry run": {"worker": {"settings": {"DRY_RUN": True, "DISPOSITION_CODE_ID": None}}},
+    "region": {
+        "worker": {
+            "settings": {"GENESYS_CLOUD_REGION": "eu-central-1", "GENESYS_CLOUD_BASE_URL": None}
+        }
+    },
     "named": {"fullnameOverride": "a" * 40, "nameOverride": "b" * 40},
     "image": {
         "image": {"digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},

@@ -7,6 +7,7 @@ from tests.mutants.mutant import Mutant
 ANSWERS = "streams/genesys/answers.py"
 BLOTTING = "streams/genesys/blotting.py"
 BUDGET = "streams/genesys/budget.py"
+CONVERSATIONS = "streams/genesys/conversations.py"
 INTERACTIONS = "streams/genesys/interactions.py"
 PROXIES = "streams/genesys/proxies.py"
 REFUSALS = "streams/genesys/status_errors.py"
@@ -16,6 +17,8 @@ TRANSPORT = "streams/genesys/transport.py"
 TEST_ANSWERS = "tests/unit/genesys/test_answers.py"
 TEST_ANY = "tests/unit/genesys/test_any_answer.py"
 TEST_BLOTTING = "tests/unit/genesys/test_blotting.py"
+TEST_CONVERSATIONS = "tests/unit/genesys/test_conversations.py"
+TEST_GRANTS = "tests/unit/genesys/token/test_grants.py"
 TEST_HOSTILE = "tests/unit/genesys/test_hostile_answers.py"
 TEST_INTERACTIONS = "tests/unit/genesys/test_interactions.py"
 TEST_PROXIES = "tests/unit/genesys/test_proxies.py"
@@ -149,7 +152,7 @@ MUTANTS = (
         "take a token of any length",
         11,
         TOKEN,
-        " or len(token) > TOKEN_MAX_LENGTH",
+        "        and len(value) <= TOKEN_MAX_LENGTH\n",
         "",
         (f"{TEST_ANY}::test_a_token_too_long_for_a_header_is_none",),
     ),
@@ -195,5 +198,29 @@ MUTANTS = (
             f"{TEST_PROXIES}::test_one_that_can_not_be_used_is_one_line_that_names_the_variable",
             f"{TEST_THROUGH}::test_one_that_can_not_be_used_is_named_before_anything_starts",
         ),
+    ),
+    Mutant(
+        "take a conversation that was being changed for untouched",
+        5,
+        CONVERSATIONS,
+        "message(_CHANGED_MEANING), maybe_applied=request.changes, **about",
+        "message(_CHANGED_MEANING), **about",
+        (f"{TEST_CONVERSATIONS}::test_a_write_in_doubt_is_looked_after",),
+    ),
+    Mutant(
+        "take a wrap-up that is closed for a bad request",
+        4,
+        CONVERSATIONS,
+        "if request.changes and answer.status == 400 and code in CLOSED:",
+        "if code is None:",
+        (f"{TEST_CONVERSATIONS}::test_a_wrap_up_that_is_taken_no_more",),
+    ),
+    Mutant(
+        "show a refresh token that was replaced and comes back",
+        7,
+        TOKEN,
+        "(self._refresh_token,) if self._refresh_token else ()",
+        "()",
+        (f"{TEST_GRANTS}::test_a_refresh_token_that_is_refused_is_named_and_never_shown",),
     ),
 )

@@ -16,6 +16,9 @@ TEST_HOSTILE_EVENTS = "tests/unit/core/envelope/test_hostile.py"
 TEST_IDS = "tests/unit/core/envelope/test_ids.py"
 TEST_FUZZ = "tests/integration/bridge/test_fuzz.py"
 TEST_INTAKE = "tests/unit/bridge/test_intake.py"
+TEST_INTAKE_OF_CONVERSATIONS = "tests/unit/bridge/test_intake_of_conversations.py"
+
+_UNDER_ITS_CONVERSATION = "test_what_is_no_event_is_malformed_under_its_conversation"
 
 MUTANTS = (
     Mutant(
@@ -46,11 +49,19 @@ MUTANTS = (
         (f"{TEST_INTAKE}::test_what_is_refused_of_an_interaction_is_under_its_key",),
     ),
     Mutant(
+        "put what is refused of a conversation into dead-letters under no key",
+        7,
+        INTAKE,
+        "Malformed(str(exc), exc.field, readable_conversation_id(body))",
+        "Malformed(str(exc), exc.field)",
+        (f"{TEST_INTAKE_OF_CONVERSATIONS}::{_UNDER_ITS_CONVERSATION}",),
+    ),
+    Mutant(
         "take the top level's id where there is a detail",
         7,
         ENVELOPE,
-        "_interaction_id(_detail(_object(_decode(body), None)), ",
-        "_interaction_id(_object(_decode(body), None), ",
+        "read_id(_detail(json_object(decode_json(body), None)), ",
+        "read_id(json_object(decode_json(body), None), ",
         (f"{TEST_IDS}::TestTheInteractionOfWhatIsNoEvent::test_is_read_whatever_else_is_wrong",),
     ),
     Mutant(

@@ -151,8 +151,8 @@ MUTANTS = (
         "let all that comes back in at once",
         11,
         DISPATCHER,
-        "round(self._in_flight * RETURNED_SHARE)",
-        "self._in_flight",
+        "round(in_flight * way.returned_share)",
+        "in_flight",
         (
             f"{TEST_DISPATCHER}/test_coming_back.py"
             "::test_what_comes_back_takes_a_share_of_the_slots_and_no_more",

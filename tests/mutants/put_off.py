@@ -27,7 +27,7 @@ MUTANTS = (
         "publish a deferral, and put nothing into retries",
         7,
         "streams/worker/outcomes.py",
-        "            await self._put_off(record, verdict, verdict.put_off)\n",
+        "            await self.send_back(record, verdict.put_off, verdict.reason)\n",
         "            pass\n",
         (
             f"{TEST_PROCESSOR}/test_put_off.py::test_a_record_that_can_not_be_looked_up_is_put_off",
@@ -104,8 +104,8 @@ MUTANTS = (
         "forget an interaction while a record of it is put off",
         11,
         TABLE,
-        "return not record.waits and not",
-        "return not",
+        "return not record.pending and age_ms",
+        "return age_ms",
         (f"{TEST_FORGETTING}::test_ttl_waits_for_what_was_put_off",),
     ),
     Mutant(

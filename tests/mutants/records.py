@@ -11,6 +11,7 @@ REDELIVERY = "streams/core/redelivery.py"
 REPORT = "streams/worker/outcomes.py"
 RETURNED = "streams/wire/retries.py"
 DECIDER = "streams/worker/decider.py"
+RECORD_FAULTS = "streams/worker/record_faults.py"
 LIMIT = "streams/worker/dead_letter_limit.py"
 PROCESSOR = "streams/worker/processor.py"
 TEXT = "streams/core/foreign_text.py"
@@ -41,7 +42,7 @@ MUTANTS = (
     Mutant(
         "take a full disk for the record's fault",
         14,
-        DECIDER,
+        RECORD_FAULTS,
         "NOT_THE_RECORDS = (WorkerError, KafkaError, MemoryError)",
         "NOT_THE_RECORDS = (KafkaError, MemoryError)",
         (f"{TEST_RECORD_FAULTS}::test_what_is_not_the_records_fault_ends_the_worker_as_ever",),

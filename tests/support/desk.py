@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Hashable
-from typing import cast
+from typing import Any, cast
 
 from faust.types import TP
 from faust.types.tuples import Message
 from prometheus_client import CollectorRegistry
 
 from streams.clock import Resting
+from streams.core.envelope import parse
 from streams.core.records import PutOff, Reason, Source
 from streams.kafka.message import Headers
 from streams.wire.retries import retry_headers
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.group_commit import GroupCommit
+from streams.worker.interactions import RETURNED_SHARE, ROOM
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
-from streams.worker.processor import RecordProcessor
-from streams.worker.quick_path import QuickPath
 from streams.worker.state.table import InteractionTable
+from streams.worker.way import Way
 from tests.support.fetched import Fetched, in_one_run
 from tests.support.scripted import LeapingClock
 from tests.support.world import EVENTS, RETRIES, TOPICS, event
@@ -122,7 +123,7 @@ class StandInPartitions:
 class Desk:
     """A dispatcher with stand-ins all around."""
 
-    def __init__(self, clock: LeapingClock | None = None) -> None:
+    def __init__(self, clock: LeapingClock | None = None, *, room: int = ROOM) -> None:
         self.quick_path = StandInQuickPath()
         self.processor = StandInProcessor()
         self.commits = StandInCommits()
@@ -141,9 +142,14 @@ class Desk:
             fence=lambda: self.fenced.append(self.assignments.begun),
         )
         self.dispatcher = Dispatcher(
-            quick_path=cast(QuickPath, self.quick_path),
-            processor=cast(RecordProcessor, self.processor),
-            table=cast(InteractionTable, self.table),
+            way=Way(
+                parse=parse,
+                quick_path=self.quick_path,
+                processor=self.processor,
+                returned_share=RETURNED_SHARE,
+                room=room,
+            ),
+            table=cast(InteractionTable[Any], self.table),
             holes=self.broker,
             clock=self.clock,
             metrics=self.metrics,
@@ -153,7 +159,7 @@ class Desk:
             in_flight=2,
             assignments=self.assignments,
             partitions=self.partitions,
-            commits=cast(GroupCommit, self.commits),
+            commits=cast(GroupCommit[Any], self.commits),
             on_failure=self.failures.append,
         )
         self.assignments.add_observer(self.dispatcher)

@@ -6,12 +6,15 @@ from collections.abc import Collection
 
 from faust.types import TP
 
+from streams.core.envelope import parse
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
+from streams.worker.interactions import RETURNED_SHARE, ROOM
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
+from streams.worker.way import Way
 from tests.support.incarnation import Worker
 from tests.support.world import EVENTS, RETRIES, TOPICS
 
@@ -42,8 +45,13 @@ class Dispatching:
             events=TOPICS.events, session_alive=lambda: True, fence=lambda: None
         )
         self.dispatcher = Dispatcher(
-            quick_path=worker.quick_path,
-            processor=worker.processor,
+            way=Way(
+                parse=parse,
+                quick_path=worker.quick_path,
+                processor=worker.processor,
+                returned_share=RETURNED_SHARE,
+                room=ROOM,
+            ),
             table=worker.table,
             holes=NoHoles(),
             clock=worker.world.clock,

@@ -6,26 +6,23 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
 from streams.core.decision import Policy
-from streams.core.envelope import InteractionEvent, parse
 from streams.core.interaction import Interaction
-from streams.core.records import InteractionRecord, Source, decode_record
+from streams.core.records import InteractionRecord, Remembered, decode_record
 from streams.core.retry_policy import DeferralPolicy
-from streams.errors import EnvelopeError, NotFound
+from streams.errors import NotFound
 from streams.genesys.api import CallContext, GenesysApi
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
-from streams.wire.retries import read_returned
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.decider import Decider
 from streams.worker.group_commit import GroupCommit
-from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
@@ -33,11 +30,22 @@ from streams.worker.processor import RecordProcessor
 from streams.worker.quick_path import QuickPath
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
-from tests.support.journal import JournalingFrontier
-from tests.support.world import CODE, EVENTS, RETRIES, TOPICS, TTL_SECONDS, Crashed, Sent, World
+from tests.support.taken_up import Incarnation
+from tests.support.world import (
+    CODE,
+    EVENTS,
+    TOPICS,
+    TTL_SECONDS,
+    Crashed,
+    KafkaWorld,
+    Sent,
+    World,
+)
+
+R = TypeVar("R", bound=Remembered)
 
 
-class StandInTable(InteractionTable):
+class StandInTable(InteractionTable[InteractionRecord]):
     """The interactions table in a dict that outlives the worker."""
 
     def __init__(self, world: World) -> None:
@@ -116,7 +124,7 @@ class OneInteraction(StandInApi):
 class RecordingPublisher(Publisher):
     """Publisher into the world."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: KafkaWorld) -> None:
         self._world = world
 
     async def publish(self, message: Message) -> Acknowledged:
@@ -145,7 +153,7 @@ class RecordingPublisher(Publisher):
         raise AssertionError("the processor waits for each acknowledgement")
 
 
-class MortalCommit(GroupCommit):
+class MortalCommit(GroupCommit[R]):
     """A crash in a step of a group is the end of whoever waits for the group, too."""
 
     async def _guarded(self, step: Coroutine[Any, Any, None], publishing: Any = None) -> None:
@@ -158,7 +166,7 @@ class MortalCommit(GroupCommit):
         await super()._guarded(mortal(), publishing)
 
 
-class Worker:
+class Worker(Incarnation):
     """One incarnation: a processor, an assignment, and what it takes to send a record down."""
 
     def __init__(
@@ -173,16 +181,12 @@ class Worker:
         tracer: trace.Tracer | None = None,
         api: GenesysApi | None = None,
         publisher: Publisher | None = None,
-        table: InteractionTable | None = None,
+        table: InteractionTable[InteractionRecord] | None = None,
         session_alive: Callable[[], bool] = lambda: True,
     ) -> None:
+        super().__init__(world, committed=committed, session_alive=session_alive)
         self.world = world
         self.metrics = WorkerMetrics(CollectorRegistry())
-        self.assignment = Assignment(1, {}, session_alive=session_alive)
-        self.frontier = JournalingFrontier(committed, world)
-        self.assignment.frontiers[EVENTS] = self.frontier
-        self.retries = JournalingFrontier(0, world)
-        self.assignment.frontiers[RETRIES] = self.retries
         self.table = table or StandInTable(world)
         self.failures: list[BaseException] = []
         publisher = publisher or RecordingPublisher(world)
@@ -199,7 +203,7 @@ class Worker:
             clock=world.clock,
             dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
         )
-        self.commits = MortalCommit(
+        self.commits = MortalCommit[InteractionRecord](
             table=self.table,
             publisher=publisher,
             outcomes=outcomes,
@@ -228,50 +232,6 @@ class Worker:
             spans=spans,
         )
 
-    def take_up(
-        self,
-        value: bytes | None,
-        offset: int = 0,
-        *,
-        key: bytes | None = b"i-1",
-        headers: tuple[tuple[str, bytes], ...] = (),
-    ) -> SourceRecord:
-        self.frontier.skip_to(offset)
-        self.frontier.take_up(offset)
-        return SourceRecord(
-            assignment=self.assignment,
-            tp=EVENTS,
-            offset=offset,
-            key=key,
-            value=value,
-            headers=headers,
-            timestamp=self.world.clock.time(),
-            taken_up_at=self.world.clock.monotonic(),
-            event=parsed(value),
-            source=Source(EVENTS.topic, EVENTS.partition, offset),
-        )
-
-    def returned(self, sent: Sent, offset: int) -> SourceRecord:
-        """What the world has in ``retries``, taken up at this offset of it."""
-        returned = read_returned(sent.headers)
-        self.retries.skip_to(offset)
-        self.retries.take_up(offset)
-        return SourceRecord(
-            assignment=self.assignment,
-            tp=RETRIES,
-            offset=offset,
-            key=sent.key,
-            value=sent.value,
-            headers=tuple(sent.headers),
-            timestamp=self.world.clock.time(),
-            taken_up_at=self.world.clock.monotonic(),
-            event=parsed(sent.value),
-            source=returned.source,
-            attempt=returned.put_off.attempt,
-            redriven=returned.redriven,
-            not_before=returned.put_off.not_before / 1000,
-        )
-
     async def resume(self, sent: Sent, offset: int = 0) -> None:
         """Send a record that was put off down once more."""
         async with asyncio.timeout(20):
@@ -280,15 +240,6 @@ class Worker:
     async def process(self, value: bytes | None, offset: int = 0, **kafka: Any) -> None:
         async with asyncio.timeout(20):
             await self.processor.process(self.take_up(value, offset, **kafka))
-
-
-def parsed(value: bytes | None) -> InteractionEvent | EnvelopeError:
-    try:
-        read = parse(value or b"")
-    except EnvelopeError as error:
-        return error
-    assert read is not None
-    return read
 
 
 def samples(metrics: WorkerMetrics) -> Mapping[str, float]:

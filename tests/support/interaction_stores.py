@@ -11,7 +11,13 @@ import faust
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
-from streams.core.records import Deferred, Intent, InteractionRecord, encode_record
+from streams.core.records import (
+    Deferred,
+    Intent,
+    InteractionRecord,
+    decode_record,
+    encode_record,
+)
 from streams.errors import PublishError
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
@@ -102,7 +108,13 @@ class Shop:
         declared = declare(self.app, 4)
         self.changelog = Changelog()
         self.clock = LeapingClock()
-        self.table = InteractionTable(declared, self.changelog, self.clock, ttl_seconds=TTL_SECONDS)
+        self.table = InteractionTable(
+            declared,
+            self.changelog,
+            self.clock,
+            decode=decode_record,
+            ttl_seconds=TTL_SECONDS,
+        )
         store = declared.data
         assert isinstance(store, Store)
         self.store = store

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from streams.errors import ApiError
-from streams.settings import GenesysSettings
+from streams.genesys.settings import GenesysSettings
 from tests.support.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, VOICE
 
 # Characters of the longest error there is.

@@ -19,7 +19,7 @@ from streams.genesys.breaker import Breaker, BreakerPolicy
 from streams.genesys.budget import Budget
 from streams.genesys.client import GenesysClient, open_client
 from streams.genesys.gate import Gate
-from streams.settings import GenesysSettings
+from streams.genesys.settings import GenesysSettings
 
 CLIENT_ID = "client-7f3a"
 CLIENT_SECRET = "s3cr3t-8c1d"

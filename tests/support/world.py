@@ -76,8 +76,32 @@ Fetched = Callable[["World"], None]
 
 
 @dataclass
-class World(Journal):
-    """What survives a crash, and the journal of how it came about.
+class KafkaWorld(Journal):
+    """What Kafka has got, which survives a crash, and the journal of how it came about."""
+
+    sent: list[Sent] = field(default_factory=list)
+    clock: LeapingClock = field(default_factory=LeapingClock)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [
+            decode_outcome(sent.value)
+            for sent in self.sent
+            if sent.topic == TOPICS.outcomes and sent.value is not None
+        ]
+
+    @property
+    def dead_letters(self) -> list[Sent]:
+        return [sent for sent in self.sent if sent.topic == TOPICS.dead_letters]
+
+    @property
+    def put_off(self) -> list[Sent]:
+        return [sent for sent in self.sent if sent.topic == TOPICS.retries]
+
+
+@dataclass
+class World(KafkaWorld):
+    """Beside Kafka, the table and Genesys Cloud with its one interaction.
 
     ``fetches`` and ``patches`` happen to the next calls instead of the usual. ``late``: PATCHes on
     their way for longer than the caller waited. ``applied`` counts the changes made by PATCHes.
@@ -85,12 +109,10 @@ class World(Journal):
 
     interaction: Interaction = ELIGIBLE
     records: dict[str, InteractionRecord] = field(default_factory=dict)
-    sent: list[Sent] = field(default_factory=list)
     fetches: deque[Fetched] = field(default_factory=deque)
     patches: deque[Patched] = field(default_factory=deque)
     late: list[tuple[str, str | None]] = field(default_factory=list)
     applied: int = 0
-    clock: LeapingClock = field(default_factory=LeapingClock)
 
     def take(self, code: str, etag: str | None) -> None:
         """The API applies a PATCH, if it is meant for the interaction as it is."""
@@ -109,22 +131,6 @@ class World(Journal):
         while self.late:
             with suppress(Conflict):
                 self.take(*self.late.pop(0))
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        return [
-            decode_outcome(sent.value)
-            for sent in self.sent
-            if sent.topic == TOPICS.outcomes and sent.value is not None
-        ]
-
-    @property
-    def dead_letters(self) -> list[Sent]:
-        return [sent for sent in self.sent if sent.topic == TOPICS.dead_letters]
-
-    @property
-    def put_off(self) -> list[Sent]:
-        return [sent for sent in self.sent if sent.topic == TOPICS.retries]
 
     @property
     def record(self) -> InteractionRecord:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streams.clock import SystemClock, epoch_ms, rfc3339
+from streams.clock import SystemClock, rfc3339
+from streams.timestamps import epoch_ms
 
 # 1970 to 2200: later, a float of seconds no longer holds a millisecond exactly.
 MILLISECONDS = st.integers(0, 7_258_118_399_999)

@@ -32,17 +32,26 @@ TRIALS = modules("tests", "benchmarks")
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
-    *("listening", "refusal", "rolling_window", "skipping", "stopping"),
+    *(
+        "listening",
+        "queue_region",
+        "refusal",
+        "rolling_window",
+        "skipping",
+        "stopping",
+        "timestamps",
+        "variables",
+    ),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 
 # What each room may import beside itself.
 MAY_IMPORT = {
-    "core": {"errors"},
-    "wire": {"clock", "core", "errors", "kafka"},
+    "core": {"errors", "timestamps"},
+    "wire": {"clock", "core", "errors", "kafka", "timestamps"},
     "kafka": SHARED - {"settings", "telemetry"},
     "genesys": SHARED - {"telemetry"},
-    "settings": GROUND | {"core", "kafka"},
+    "settings": GROUND | {"core", "kafka", "genesys"},
     "telemetry": GROUND,
     "bridge": SHARED | {"kafka", "wire"},
     "worker": SHARED | {"kafka", "genesys", "wire"},
@@ -78,8 +87,9 @@ def test_a_room_knows_only_those_below_it(name: str) -> None:
 
 
 def test_settings_know_the_values_of_a_room_and_not_the_room() -> None:
-    known = {each for each in imported("streams.settings") if room(each) == "kafka"}
-    assert known == {"streams.kafka.settings", "streams.kafka.variables"}
+    known = {each for each in imported("streams.settings") if room(each) in {"kafka", "genesys"}}
+    values = {f"streams.{each}.settings" for each in ("kafka", "genesys")}
+    assert known == values | {f"streams.{each}.variables" for each in ("kafka", "genesys")}
 
 
 def test_no_imports_go_in_a_circle() -> None:

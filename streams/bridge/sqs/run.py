@@ -12,9 +12,9 @@ from streams.bridge.run import Road, serve
 from streams.bridge.sqs.front import SqsBridge
 from streams.bridge.sqs.metrics import SqsMetrics
 from streams.bridge.sqs.queue import connected
-from streams.bridge.sqs.region import queue_region
 from streams.clock import SystemClock
 from streams.listening import Runner
+from streams.queue_region import queue_region
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)

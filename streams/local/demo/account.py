@@ -10,13 +10,11 @@ from typing import Any
 from streams.core.records import Decision, Reason
 from streams.core.rules import VOICE
 from streams.local import model
+from streams.local.demo.deviations import deviation
 from streams.local.demo.ledger import Answer, Ledger, Percentiles, Place
 from streams.local.generator.delivery import DeliveryReport
 from streams.local.model import Expected
 from streams.wire.outcomes import Outcome
-
-# How many examples are named for each deviation: enough to start looking, not a page of ids.
-EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +90,14 @@ def account_for(
     unpatched = sorted(each for each in eligible if not applied.get(each))
     deviations = (
         *_of_the_way_in(ledger, delivery),
-        *_deviation("events without a final outcome", _named(ledger, missing)),
-        *_deviation("events with more than one final outcome", _named(ledger, several)),
-        *_deviation("outcomes of no event that is in Kafka", _strays(ledger)),
-        *_deviation("outcomes that name another event than theirs", _mixed_up(ledger)),
-        *_deviation("decisions other than the model's", _compared(ledger, differing, expected)),
-        *_deviation("eligible interactions without a PATCH", unpatched),
-        *_deviation("interactions PATCHed more than once", patched_more),
-        *_deviation("interactions PATCHed that are not eligible", patched_wrongly),
+        *deviation("events without a final outcome", _named(ledger, missing)),
+        *deviation("events with more than one final outcome", _named(ledger, several)),
+        *deviation("outcomes of no event that is in Kafka", _strays(ledger)),
+        *deviation("outcomes that name another event than theirs", _mixed_up(ledger)),
+        *deviation("decisions other than the model's", _compared(ledger, differing, expected)),
+        *deviation("eligible interactions without a PATCH", unpatched),
+        *deviation("interactions PATCHed more than once", patched_more),
+        *deviation("interactions PATCHed that are not eligible", patched_wrongly),
     )
     other_voice = {each for each, truth in truths.items() if truth["type"] == VOICE} - eligible
     return Account(
@@ -150,24 +148,14 @@ def _of_the_way_in(ledger: Ledger, delivery: DeliveryReport) -> list[str]:
     # When the bridge could not tell whether Kafka had an event, the event is rightly sent again.
     surplus = sorted((there - sent).elements())
     return [
-        *_deviation("events that the bridge did not accept", delivery.refusals, not_accepted),
-        *_deviation("events that are not in Kafka", lost),
-        *_deviation(
+        *deviation("events that the bridge did not accept", delivery.refusals, not_accepted),
+        *deviation("events that are not in Kafka", lost),
+        *deviation(
             "events in Kafka more often than they were sent",
             surplus,
             max(0, len(surplus) - delivery.retries),
         ),
     ]
-
-
-def _deviation(what: str, examples: Iterable[str], count: int | None = None) -> list[str]:
-    """``events that are not in Kafka: 4 (ID, ID, ID, …)``; nothing when there are none."""
-    examples = list(examples)
-    count = len(examples) if count is None else count
-    if not count:
-        return []
-    shown = ", ".join([*examples[:EXAMPLES], *(["…"] if count > EXAMPLES else [])])
-    return [f"{what}: {count:,} ({shown})"]
 
 
 def _named(ledger: Ledger, places: Iterable[Place]) -> list[str]:

@@ -6,16 +6,17 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from streams.core.records import Decision, Reason
-from streams.wire.outcomes import Outcome
+import msgspec
+
+from streams.wire.outcomes import Outcome, decode_outcome
 
 Place = tuple[int, int]
 """Partition and offset of a record in the events topic."""
 
-Answer = tuple[Decision, Reason]
-"""What an outcome says."""
+Answer = tuple[str, str]
+"""What an outcome says: decision and reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,14 @@ class Ledger:
     )
     answers: Counter[Answer] = field(default_factory=Counter)
 
+    def read_event(self, place: Place, value: bytes, timestamp_ms: int) -> None:
+        """Enter a record of the events topic."""
+        self.records[place] = SourceRecord(msgspec.json.decode(value), timestamp_ms)
+
+    def read_outcome(self, value: bytes, timestamp_ms: int) -> None:
+        """Enter a record of the outcomes topic."""
+        self.enter(PublishedOutcome(decode_outcome(value), timestamp_ms))
+
     def enter(self, published: PublishedOutcome) -> None:
         """Enter an outcome; one that is not final is ignored."""
         outcome = published.outcome
@@ -78,6 +87,25 @@ class Ledger:
             for place, published in self.final.items()
             if place in self.records
         ]
+
+
+class Book(Protocol):
+    """A demo's ledger, of whatever dialect, as those see it who fill it and show it."""
+
+    @property
+    def sent(self) -> Sequence[str]: ...
+
+    @property
+    def final(self) -> Mapping[Place, Sequence[object]]: ...
+
+    @property
+    def answers(self) -> Counter[Answer]: ...
+
+    def read_event(self, place: Place, value: bytes, timestamp_ms: int) -> None: ...
+
+    def read_outcome(self, value: bytes, timestamp_ms: int) -> None: ...
+
+    def latencies_ms(self) -> Sequence[int]: ...
 
 
 @dataclass(slots=True)

@@ -9,16 +9,14 @@ from types import TracebackType
 from typing import Any
 
 import aiohttp
-import msgspec
 from aiokafka import ConsumerRecord
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.kafka.declaration import EMBEDDED_PARTITIONS
 from streams.kafka.reader import read_topic
 from streams.local.demo.account import ApiCounts
-from streams.local.demo.ledger import Ledger, PublishedOutcome, Readings, SourceRecord
+from streams.local.demo.ledger import Book, Readings
 from streams.local.demo.pipeline import Pipeline
-from streams.wire.outcomes import decode_outcome
 
 # As often as the live view is drawn.
 POLL_SECONDS = 0.25
@@ -29,9 +27,9 @@ _IN_FLIGHT = "genesys_streams_in_flight"
 class Observer:
     """Fills ``ledger`` and ``readings``. Async context manager: observes while it is entered."""
 
-    def __init__(self, pipeline: Pipeline, session: aiohttp.ClientSession) -> None:
-        self.ledger = Ledger()
+    def __init__(self, pipeline: Pipeline, session: aiohttp.ClientSession, ledger: Book) -> None:
         self.readings = Readings()
+        self._ledger = ledger
         self._pipeline = pipeline
         self._session = session
         self._tasks: list[asyncio.Task[None]] = []
@@ -74,6 +72,19 @@ class Observer:
             for interaction_id, seen in counters["interactions"].items()
         }
 
+    async def gets(self) -> dict[str, int]:
+        """How often each conversation was asked for; brings ``readings`` up to date as well."""
+        await self._read()
+        async with self._session.get(f"{self._pipeline.simulator}/_simulator/counters") as answer:
+            counters: dict[str, Any] = await answer.json()
+        return {each: seen["gets"] for each, seen in counters["interactions"].items()}
+
+    async def writes(self) -> list[dict[str, Any]]:
+        """Every wrap-up code that the API was sent."""
+        async with self._session.get(f"{self._pipeline.simulator}/_simulator/writes") as answer:
+            written: list[dict[str, Any]] = (await answer.json())["writes"]
+        return written
+
     async def _follow(self, topic: str, enter: Callable[[ConsumerRecord], None]) -> None:
         settings, partitions = self._pipeline.settings, range(EMBEDDED_PARTITIONS)
         async with aclosing(read_topic(settings.kafka, topic, partitions, follow=True)) as records:
@@ -81,12 +92,11 @@ class Observer:
                 enter(record)
 
     def _enter_event(self, record: ConsumerRecord) -> None:
-        event = msgspec.json.decode(record.value)
         place = (record.partition, record.offset)
-        self.ledger.records[place] = SourceRecord(event, record.timestamp)
+        self._ledger.read_event(place, record.value, record.timestamp)
 
     def _enter_outcome(self, record: ConsumerRecord) -> None:
-        self.ledger.enter(PublishedOutcome(decode_outcome(record.value), record.timestamp))
+        self._ledger.read_outcome(record.value, record.timestamp)
 
     async def _poll(self) -> None:
         while True:

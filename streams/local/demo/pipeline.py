@@ -6,9 +6,11 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 
+from streams.local.conversations.playing import SPEED
 from streams.local.demo.processes import Parts, announcement, ready
 from streams.settings import Settings
 
@@ -33,13 +35,24 @@ LAG_WINDOW_SECONDS = 2
 CHAOS_API_TIMEOUT_SECONDS = 2
 
 
+# Settings in seconds that are of what happens in a conversation, so that they are played faster.
+_PLAYED_SECONDS = (
+    "lag_window_seconds",
+    "wrap_up_margin_seconds",
+    "wrap_up_patience_seconds",
+    "wrap_up_verify_seconds",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Org:
-    """The simulated Genesys Cloud: the first interactions of a seed, with faults or without."""
+    """The simulated Genesys Cloud: the first interactions, or conversations, of a seed, with faults
+    or without."""
 
     interactions: int
     seed: int
     chaos: bool
+    api: Literal["interactions", "conversations"] = "interactions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Pa
     await parts.complete("topics-apply", ["topics", "apply"], reach)
     simulator = await announcement(simulating, "base_url")
     bridge_port, worker_port = free_ports(2)
+    reach["GENESYS_API"] = org.api
     bridging = await parts.start(
         "bridge", ["bridge", "http"], reach | {"BRIDGE_HOST": HOST, "BRIDGE_PORT": str(bridge_port)}
     )
@@ -78,11 +92,11 @@ async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Pa
             "GENESYS_CLOUD_CLIENT_SECRET": "demo",
             "GENESYS_REQUESTS_PER_MINUTE": str(REQUESTS_PER_MINUTE),
             "DISPOSITION_CODE_ID": DISPOSITION_CODE,
-            "LAG_WINDOW_SECONDS": str(LAG_WINDOW_SECONDS),
             "DATA_DIR": str(data),
             "WORKER_HOST": HOST,
             "WORKER_PORT": str(worker_port),
         }
+        | lengths(org.api)
         | ({"API_TIMEOUT_SECONDS": str(CHAOS_API_TIMEOUT_SECONDS)} if org.chaos else {}),
     )
     pipeline = Pipeline(
@@ -95,6 +109,16 @@ async def start(parts: Parts, session: aiohttp.ClientSession, org: Org, data: Pa
     await ready(session, bridging, pipeline.bridge)
     await ready(session, working, pipeline.worker)
     return pipeline
+
+
+def lengths(api: str) -> dict[str, str]:
+    """The settings that are lengths of time of what is played."""
+    if api == "interactions":
+        return {"LAG_WINDOW_SECONDS": str(LAG_WINDOW_SECONDS)}
+    defaults = {name: Settings.model_fields[name].default for name in _PLAYED_SECONDS}
+    played = {name.upper(): str(seconds / SPEED) for name, seconds in defaults.items()}
+    threshold_ms = Settings.model_fields["duration_threshold_ms"].default
+    return played | {"DURATION_THRESHOLD_MS": str(round(threshold_ms / SPEED))}
 
 
 def demo_settings(kafka: str) -> Settings:

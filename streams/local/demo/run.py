@@ -6,9 +6,7 @@ import asyncio
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 from rich.console import Console
@@ -16,31 +14,14 @@ from rich.console import Console
 from streams.clock import SystemClock
 from streams.errors import DemoError
 from streams.local.demo import pipeline
-from streams.local.demo.account import Account, account_for
-from streams.local.demo.ledger import Ledger
+from streams.local.demo.account import Account
+from streams.local.demo.conversations import PlayedConversations
+from streams.local.demo.interactions import PlayedInteractions
+from streams.local.demo.leg_account import LegAccount
 from streams.local.demo.observer import Observer
-from streams.local.demo.pipeline import Org, Pipeline
-from streams.local.demo.processes import POLL_SECONDS, Parts
+from streams.local.demo.pipeline import Org
+from streams.local.demo.processes import Parts
 from streams.local.demo.screen import Screen
-from streams.local.generator.delivery import Delivery
-from streams.local.generator.population import population
-from streams.local.generator.stream import stream
-
-# The events are spread over this time: long enough to watch, short enough to wait for.
-STREAM_SECONDS = 12.0
-
-# The fewest and the most events a second. The fewest, because a handful of interactions need not
-# take the whole time. The most, because on two cores the four parts and the demo decide some 700 a
-# second, and more would only queue up.
-LEAST_RATE = 100.0
-MOST_RATE = 600.0
-
-# After this time without an outcome the missing ones will not come: a record that is held because
-# of a fault is tried again within a few seconds.
-PATIENCE_SECONDS = 60.0
-
-# The wait for what must not come any more: a second outcome of some record.
-AFTERMATH_SECONDS = 1.0
 
 # SIGHUP: the terminal was closed, and nobody else would end the parts.
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -110,93 +91,31 @@ class Demo:
     """One run of the pipeline. ``account`` is there once it is over."""
 
     def __init__(self, org: Org, directory: Path, *, keep_running: bool, console: Console) -> None:
-        self.account: Account | None = None
+        self.account: Account | LegAccount | None = None
         self.data = directory / "data"
         self._org = org
-        self._interactions = population(org.seed, org.interactions)
         self._keep_running = keep_running
-        self._clock = SystemClock()
         chaos = ", API faults" if org.chaos else ""
-        title = f"genesys-streams demo: {org.interactions:,} interactions, seed {org.seed}{chaos}"
-        self._screen = Screen(console, title, self._clock)
+        title = f"genesys-streams demo: {org.interactions:,} {org.api}, seed {org.seed}{chaos}"
+        clock = SystemClock()
+        self._screen = Screen(console, title, clock)
+        self._played: PlayedInteractions | PlayedConversations = (
+            PlayedConversations(org, clock)
+            if org.api == "conversations"
+            else PlayedInteractions(org, clock)
+        )
 
     async def play(self, parts: Parts) -> None:
         """Start, send, wait, account; then go on for ever if the demo is to keep running."""
         async with aiohttp.ClientSession() as session:
             with self._screen.doing("starting broker, simulator, bridge and worker"):
                 running = await pipeline.start(parts, session, self._org, self.data)
-            async with Observer(running, session) as observer:
-                self.account = await self._stream(running, session, observer)
+            async with Observer(running, session, self._played.ledger) as observer:
+                self.account = await self._played.play(running, session, observer, self._screen)
                 self._screen.conclude(self.account, observer.readings)
         if self._keep_running:
-            self._screen.say(self._how_to_look(running, parts.logs, self.account.example))
+            self._screen.say(self._played.how_to_look(running, parts.logs, self.account.example))
             await asyncio.Event().wait()
-
-    async def _stream(
-        self, running: Pipeline, session: aiohttp.ClientSession, observer: Observer
-    ) -> Account:
-        planned = sum(1 for _ in stream(self._interactions, self._org.seed))
-        events = stream(self._interactions, self._org.seed, now=self._clock.time)
-        rate = min(MOST_RATE, max(LEAST_RATE, planned / STREAM_SECONDS))
-        delivery = Delivery(session, running.bridge, self._clock, rate=rate)
-        showing = asyncio.create_task(
-            self._screen.follow(observer.ledger, observer.readings, planned)
-        )
-        try:
-            began = self._clock.monotonic()
-            report = await delivery.deliver(_noted(events, observer.ledger), asyncio.Event())
-            ended = await self._last_outcome(observer, report.accepted)
-            await self._clock.sleep(AFTERMATH_SECONDS)
-            observer.check()
-        finally:
-            showing.cancel()
-            await asyncio.wait({showing})
-        return account_for(
-            observer.ledger,
-            delivery=report,
-            truths={each.id: each.truth for each in self._interactions},
-            api=await observer.api_counts(),
-            seconds=ended - began,
-        )
-
-    async def _last_outcome(self, observer: Observer, accepted: int) -> float:
-        """Wait until every event has its outcome, or until there is no hope. Returns the time of
-        the last outcome."""
-        ledger, clock = observer.ledger, self._clock
-        decided, at = len(ledger.final), clock.monotonic()
-        while clock.monotonic() - at < PATIENCE_SECONDS:
-            observer.check()
-            if len(ledger.final) > decided:
-                decided, at = len(ledger.final), clock.monotonic()
-            if len(ledger.records) >= accepted and ledger.complete:
-                break
-            await clock.sleep(POLL_SECONDS)
-        return at
-
-    def _how_to_look(self, running: Pipeline, logs: Path, example: str) -> str:
-        kafka = f"KAFKA_BOOTSTRAP_SERVERS={running.kafka} genesys-streams"
-        generate = f"--interactions {self._org.interactions} --seed {self._org.seed}"
-        return f"""
-Still running, until Ctrl-C. Have a look:
-
-  what was decided about one interaction, and about all that come from now on
-    {kafka} outcomes --interaction {example}
-    {kafka} outcomes --follow
-  what the worker remembers of it, and what Genesys Cloud has of it
-    curl {running.worker}/interactions/{example}
-    curl {running.simulator}/_simulator/interactions/{example}
-  all events once more, duplicates now
-    genesys-streams generate {generate} --to {running.bridge}
-  metrics and logs
-    curl {running.bridge}/metrics
-    curl {running.worker}/metrics
-    {logs}"""
-
-
-def _noted(events: Iterable[dict[str, Any]], ledger: Ledger) -> Iterator[dict[str, Any]]:
-    for event in events:
-        ledger.sent.append(event["id"])
-        yield event
 
 
 def _say(console: Console, text: str) -> None:

@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.live import Live
 
 from streams.clock import Clock
-from streams.local.demo import view
+from streams.local.demo import leg_view, view
 from streams.local.demo.account import Account
-from streams.local.demo.ledger import Ledger, Percentiles, Readings
+from streams.local.demo.ledger import Book, Percentiles, Readings
+from streams.local.demo.leg_account import LegAccount
 
 # Often enough for a person to see it move.
 DRAW_SECONDS = 0.25
@@ -47,7 +48,7 @@ class Screen:
         with self._console.status(what):
             yield
 
-    async def follow(self, ledger: Ledger, readings: Readings, planned: int) -> None:
+    async def follow(self, ledger: Book, readings: Readings, planned: int) -> None:
         """Show the progress until cancelled. ``planned``: how many events will be sent."""
         film = Film(ledger, readings, planned, self._clock)
         if not self._console.is_terminal:
@@ -59,16 +60,20 @@ class Screen:
                 screen.update(view.live(film.take()), refresh=True)
                 await self._clock.sleep(DRAW_SECONDS)
 
-    def conclude(self, account: Account, readings: Readings) -> None:
+    def conclude(self, account: Account | LegAccount, readings: Readings) -> None:
         """The summary and, as the last line, the verdict."""
-        self._console.print(view.summary(account, readings.api), highlight=False)
-        self._console.print(view.verdict(account), soft_wrap=True)
+        if isinstance(account, LegAccount):
+            summary, verdict = leg_view.summary(account, readings.api), leg_view.verdict(account)
+        else:
+            summary, verdict = view.summary(account, readings.api), view.verdict(account)
+        self._console.print(summary, highlight=False)
+        self._console.print(verdict, soft_wrap=True)
 
 
 class Film:
     """Takes snapshots of the demo as it goes."""
 
-    def __init__(self, ledger: Ledger, readings: Readings, planned: int, clock: Clock) -> None:
+    def __init__(self, ledger: Book, readings: Readings, planned: int, clock: Clock) -> None:
         self._ledger = ledger
         self._readings = readings
         self._planned = planned

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.columns import Columns
@@ -17,10 +17,10 @@ from streams.core.records import Decision
 from streams.local.demo.account import Account
 from streams.local.demo.ledger import Answer, Percentiles
 
-# Order in which decisions are listed: good news, no news, news.
-_ORDER = tuple(Decision)
+# Order in which decisions are listed: good news, no news, news. Those of legs stand beside them.
+_ORDER: tuple[str, ...] = ("noted", *Decision, "refused", "unconfirmed")
 
-_STYLES = {
+_STYLES: Mapping[str, str] = {
     Decision.PATCHED: "green",
     Decision.DUPLICATE: "cyan",
     Decision.STALE: "cyan",
@@ -28,6 +28,8 @@ _STYLES = {
     Decision.NOT_FOUND: "yellow",
     Decision.DEFERRED: "yellow",
     Decision.FAILED: "bold red",
+    "refused": "yellow",
+    "unconfirmed": "yellow",
 }
 
 # Characters: half of a terminal that is 80 wide.
@@ -61,11 +63,11 @@ def live(now: Snapshot) -> RenderableType:
     for name, count in (("events sent", now.sent), ("events decided", now.decided)):
         bar = ProgressBar(now.planned, count, width=_BAR_WIDTH, complete_style="green")
         bars.add_row(name, bar, f"{count:,} of {now.planned:,}")
-    tables = _beside(_decisions(now.answers, None), _api(now.api))
+    tables = beside(decisions(now.answers, None), answered(now.api))
     vitals = Table.grid(padding=(0, 3))
     vitals.add_row(
         f"in flight [bold]{now.in_flight:>3}[/]",
-        f"latency {_percentiles(now.latency)}",
+        f"latency {percentiles(now.latency)}",
         f"[bold]{now.rate:,.0f}[/] events/s",
         f"{now.elapsed:.0f} s",
     )
@@ -113,37 +115,50 @@ def summary(account: Account, api: ApiAnswers) -> RenderableType:
         f"{_average(account.calls_per_eligible)} per eligible interaction, "
         f"{_average(account.calls_per_other_voice)} per other voice interaction",
     )
-    rows.add_row("latency", f"{_percentiles(account.latency)}, from an event being in Kafka")
+    rows.add_row("latency", f"{percentiles(account.latency)}, from an event being in Kafka")
     rows.add_row("throughput", f"{account.rate:,.0f} events/s over {account.seconds:.1f} s")
-    tables = _beside(_decisions(account.answers, account.expected), _api(api))
+    tables = beside(decisions(account.answers, account.expected), answered(api))
     return Padding(Group(rows, "", tables), (1, 1), expand=False)
 
 
 def verdict(account: Account) -> Text:
     """The verdict on one line, with one more line for each deviation."""
     if account.passed:
-        return Text(
-            "PASS: every event has its one final outcome, every eligible interaction exactly one "
-            "PATCH, and every decision is the model's",
-            style="bold green",
+        return passed(
+            "every event has its one final outcome, every eligible interaction exactly one PATCH, "
+            "and every decision is the model's"
         )
-    lines = [f"FAIL: {len(account.deviations)} of what must hold does not"]
-    return Text("\n".join([*(f"- {each}" for each in account.deviations), *lines]), style="red")
+    return failed(account.deviations)
 
 
-def _beside(left: Table, right: Table) -> Columns:
+def passed(what: str) -> Text:
+    return Text(f"PASS: {what}", style="bold green")
+
+
+def failed(deviations: Sequence[str]) -> Text:
+    lines = [f"FAIL: {len(deviations)} of what must hold does not"]
+    return Text("\n".join([*(f"- {each}" for each in deviations), *lines]), style="red")
+
+
+def stacked(rows: Table, tables: Columns) -> Group:
+    return Group(rows, "", tables)
+
+
+def beside(left: Table, right: Table) -> Columns:
     """Side by side, or one below the other where that is too narrow."""
     return Columns((left, right), padding=(1, 3))
 
 
-def _decisions(answers: Counter[Answer], expected: Counter[Answer] | None) -> Table:
+def decisions(
+    answers: Counter[Answer], expected: Counter[Answer] | None, counted: str = "EVENTS"
+) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("DECISION", no_wrap=True)
     table.add_column("REASON", no_wrap=True)
-    table.add_column("EVENTS", justify="right")
+    table.add_column(counted, justify="right")
     if expected is not None:
         table.add_column("MODEL", justify="right")
-    listed = sorted({*answers, *(expected or ())}, key=lambda each: (_ORDER.index(each[0]), each))
+    listed = sorted({*answers, *(expected or ())}, key=lambda each: (_place(each[0]), each))
     for decision, reason in listed:
         counts = [f"{answers[decision, reason]:,}"]
         if expected is not None:
@@ -152,7 +167,11 @@ def _decisions(answers: Counter[Answer], expected: Counter[Answer] | None) -> Ta
     return table
 
 
-def _api(api: ApiAnswers) -> Table:
+def _place(decision: str) -> int:
+    return _ORDER.index(decision) if decision in _ORDER else len(_ORDER)
+
+
+def answered(api: ApiAnswers) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("API")
     for route in _ROUTES:
@@ -164,7 +183,7 @@ def _api(api: ApiAnswers) -> Table:
     return table
 
 
-def _percentiles(latency: Percentiles) -> str:
+def percentiles(latency: Percentiles) -> str:
     return (
         f"p50 {_milliseconds(latency.p50)}, p95 {_milliseconds(latency.p95)}, "
         f"p99 {_milliseconds(latency.p99)}"

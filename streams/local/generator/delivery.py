@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final
 
 import aiohttp
@@ -91,7 +92,8 @@ class _Ended(Exception):
 
 
 class Delivery:
-    """POSTs events to ``url`` (a bridge's base URL), each interaction's in order.
+    """POSTs events to ``url`` (a bridge's base URL), each interaction's, or conversation's, in
+    order.
 
     An event that the bridge refuses (4xx) is given up at once. Without an answer, or while the
     bridge can not take it (5xx, 408, 429), it is tried again for two minutes. A bridge is back in
@@ -132,6 +134,21 @@ class Delivery:
         self, events: Iterable[dict[str, Any]], stop: asyncio.Event
     ) -> DeliveryReport:
         """Send all events, or only those under way when ``stop`` is set. Waits for the answers."""
+        began, rate = self._clock.monotonic(), self._rate
+        due = (began + number / rate if rate is not None else None for number in count())
+        return await self._deliver(zip(due, events, strict=False), stop)
+
+    async def deliver_at(
+        self, arrivals: Iterable[tuple[int, dict[str, Any]]], stop: asyncio.Event
+    ) -> DeliveryReport:
+        """The same, each event at its time, epoch milliseconds."""
+        ahead = self._clock.monotonic() - self._clock.time()
+        due = ((at_ms / 1000 + ahead, event) for at_ms, event in arrivals)
+        return await self._deliver(due, stop)
+
+    async def _deliver(
+        self, events: Iterable[tuple[float | None, dict[str, Any]]], stop: asyncio.Event
+    ) -> DeliveryReport:
         self._report = DeliveryReport()
         began = self._clock.monotonic()
         queues = [asyncio.Queue[bytes | None](_WAITING) for _ in range(_SENDERS)]
@@ -139,13 +156,12 @@ class Delivery:
             async with asyncio.TaskGroup() as group:
                 for queue in queues:
                     group.create_task(self._send_all(queue, stop))
-                for number, event in enumerate(events):
-                    if self._rate is not None:
-                        await self._until(began + number / self._rate)
+                for due, event in events:
+                    if due is not None:
+                        await self._until(due)
                     if stop.is_set():
                         break
-                    interaction_id = event["detail"]["interactionId"]
-                    lane = zlib.crc32(interaction_id.encode()) % _SENDERS
+                    lane = zlib.crc32(_subject(event).encode()) % _SENDERS
                     await queues[lane].put(msgspec.json.encode(event))
                 for queue in queues:
                     await queue.put(_STOP)
@@ -216,6 +232,13 @@ class Delivery:
             self._report.skipped += 1
         else:
             self._report.accepted += 1
+
+
+def _subject(event: dict[str, Any]) -> str:
+    """The interaction, or the conversation, that the event is about."""
+    detail = event["detail"]
+    body = detail.get("eventBody")
+    return str(detail["interactionId"] if body is None else body["conversationId"])
 
 
 def _seconds(retry_after: str | None) -> float | None:

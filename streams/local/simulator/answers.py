@@ -49,6 +49,11 @@ class Correlation:
         return str(uuid.UUID(int=self._last))
 
 
+def accepted(correlation_id: str, headers: Mapping[str, str]) -> web.Response:
+    """202 without a body: what was asked for will show later."""
+    return web.Response(status=202, headers={CORRELATION_ID: correlation_id, **headers})
+
+
 def success(body: bytes, correlation_id: str, headers: Mapping[str, str]) -> web.Response:
     """200 with JSON."""
     return _answer(200, body, correlation_id, headers)
@@ -59,6 +64,7 @@ def error(
     correlation_id: str,
     *,
     message: str | None = None,
+    code: str | None = None,
     retry_after: int | None = None,
     retry_after_date: bool = False,
     allowed: int = 0,
@@ -67,11 +73,16 @@ def error(
 ) -> web.Response:
     """An error as Genesys Cloud words it.
 
-    ``message`` replaces the usual one. ``retry_after``: seconds, sent as an HTTP date counted from
-    ``now`` (epoch seconds) if ``retry_after_date``. ``allowed``: the limit a 429 speaks of.
+    ``message`` and ``code`` replace the usual ones. ``retry_after``: seconds, sent as an HTTP date
+    counted from ``now`` (epoch seconds) if ``retry_after_date``. ``allowed``: the limit a 429
+    speaks of.
     """
-    code, usual = _ERRORS.get(status, ("unknown.error", "Something went wrong."))
-    body: dict[str, Any] = {"message": message or usual, "code": code, "status": status}
+    usual_code, usual = _ERRORS.get(status, ("unknown.error", "Something went wrong."))
+    body: dict[str, Any] = {
+        "message": message or usual,
+        "code": code or usual_code,
+        "status": status,
+    }
     sent = dict(headers or {})
     if status == 429:
         body = _too_many_requests(retry_after, allowed)
@@ -91,8 +102,15 @@ def _too_many_requests(retry_after: int | None, allowed: int) -> dict[str, Any]:
         "status": 429,
         "messageWithParams": wording.format("{retryAfter}"),
         "messageParams": {"retryAfter": seconds},
-        "limit": {"key": LIMIT_KEY, "namespace": "platform.api", "value": str(allowed)},
+        "limit": {"key": LIMIT_KEY, "namespace": "platform.api", "value": allowed},
     }
+
+
+def of_any(
+    status: int, body: bytes, correlation_id: str, headers: Mapping[str, str]
+) -> web.Response:
+    """An answer with this JSON as its body, whatever it says."""
+    return _answer(status, body, correlation_id, headers)
 
 
 def refused_client(correlation_id: str, why: str, description: str) -> web.Response:
@@ -102,8 +120,13 @@ def refused_client(correlation_id: str, why: str, description: str) -> web.Respo
     return _answer(status, _encode(body), correlation_id, {})
 
 
-def token(value: str, lifetime: int, correlation_id: str) -> web.Response:
-    body = {"access_token": value, "token_type": "bearer", "expires_in": lifetime}
+def token(
+    value: str, lifetime: int, correlation_id: str, refresh_token: str | None = None
+) -> web.Response:
+    """A token; with a user's grant the refresh token that is good from now on."""
+    body: dict[str, Any] = {"access_token": value, "token_type": "bearer", "expires_in": lifetime}
+    if refresh_token is not None:
+        body["refresh_token"] = refresh_token
     return _answer(200, _encode(body), correlation_id, {"Cache-Control": "no-store"})
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from streams.local.conversations.scenario import Scenario, all_moved
 from streams.local.simulator.api import Simulator
+from streams.local.simulator.conversations import Org
 from streams.local.simulator.faults import Fault, FaultPlan
 from streams.local.simulator.latency import Latency
+from streams.timestamps import epoch_ms
 
 
 class RateLimitSetting(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -34,6 +37,10 @@ class Control:
         return [
             web.put("/_simulator/interactions", self._answering(self.register)),
             web.get("/_simulator/interactions/{interaction_id}", self._answering(self.interaction)),
+            web.put("/_simulator/conversations", self._answering(self.load)),
+            web.get("/_simulator/conversations/{id}", self._answering(self.conversation)),
+            web.get("/_simulator/writes", self._answering(self.writes)),
+            web.put("/_simulator/org", self._answering(self.org)),
             web.get("/_simulator/counters", self._answering(self.counters)),
             web.put("/_simulator/faults", self._answering(self.faults)),
             web.put("/_simulator/outage", self._answering(self.outage)),
@@ -62,6 +69,42 @@ class Control:
             "etag": known.etag if known else None,
             "counters": store.counters(interaction_id).as_dict(),
         }
+
+    async def load(self, request: web.Request) -> dict[str, Any]:
+        """Takes a JSON array of scenarios; one of a known conversation replaces it.
+
+        ``?startsAt=``: the first of them begins then (RFC 3339, or ``now``), the others as much
+        later as they are apart. ``?scale=``: all lengths of time are multiplied by it.
+        """
+        scenarios = await _body(request, list[Scenario])
+        store = self._simulator.conversations.store
+        starts = request.query.get("startsAt")
+        if starts is not None:
+            at_ms = store.now_ms if starts == "now" else epoch_ms(starts)
+            if at_ms is None:
+                raise ValueError("startsAt must be now, or a time as RFC 3339 has it")
+            scenarios = all_moved(scenarios, at_ms, float(request.query.get("scale", "1")))
+        store.load(scenarios)
+        return {"loaded": len(scenarios)}
+
+    async def conversation(self, request: web.Request) -> dict[str, Any]:
+        """The conversation as GET shows it now, what was sent to it and when, and its counters."""
+        conversation_id = request.match_info["id"]
+        store = self._simulator.conversations.store
+        return {
+            "conversation": store.find(conversation_id),
+            "writes": store.written(conversation_id),
+            "counters": self._simulator.store.counters(conversation_id).as_dict(),
+        }
+
+    async def writes(self, request: web.Request) -> dict[str, Any]:
+        """Every wrap-up code that was sent, in order."""
+        return {"writes": self._simulator.conversations.store.writes}
+
+    async def org(self, request: web.Request) -> dict[str, Any]:
+        """Takes an Org that replaces the earlier one; ``{}`` is the usual one."""
+        self._simulator.conversations.org = await _body(request, Org)
+        return {}
 
     async def counters(self, request: web.Request) -> dict[str, Any]:
         """All counters; ``?interactions=false`` leaves out those of each interaction."""

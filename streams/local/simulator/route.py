@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Route(StrEnum):
-    """What a request asks for."""
+    """What a request asks for. PATCH stands for every write, also where it is a POST."""
 
     GET = "GET"
     PATCH = "PATCH"

@@ -10,6 +10,8 @@ from aiohttp import web
 from streams.addresses import http_url
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.control import Control
+from streams.local.simulator.directory import Directory
+from streams.local.simulator.route import Route
 
 # A hundred thousand interactions registered in one request are some 70 MB.
 _MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -22,10 +24,37 @@ def application(simulator: Simulator) -> web.Application:
     """The API and the control API of one simulated org."""
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app.router.add_route("*", "/api/v2/interactions/{interaction_id}", simulator.interaction)
+    _add_conversations(app, simulator)
     app.router.add_post("/oauth/token", simulator.token)
     app.add_routes(Control(simulator).routes())
     app.router.add_route("*", "/{path:.*}", simulator.unknown)
     return app
+
+
+def _add_conversations(app: web.Application, simulator: Simulator) -> None:
+    """Genesys Cloud's public API, as far as this program asks it."""
+    ours, directory = simulator.conversations, Directory(simulator.conversations)
+    conversation = "/api/v2/conversations/{conversation_id}"
+    media = "/api/v2/conversations/{medium:calls|callbacks|messages|emails}/{conversation_id}"
+    participant = "/participants/{participant_id}"
+    communication = f"{participant}/communications/{{communication_id}}/wrapup"
+    routing = "/api/v2/routing"
+    for method, path, effect in (
+        ("GET", conversation, ours.get),
+        ("PATCH", conversation + participant, ours.patch_participant),
+        ("PATCH", media + participant, ours.patch_call),
+        ("POST", media + communication, ours.post_wrap_up),
+        ("GET", f"{routing}/wrapupcodes/{{code_id}}", directory.wrap_up_code),
+        ("GET", f"{routing}/queues", directory.queues),
+        ("GET", f"{routing}/queues/{{queue_id}}/wrapupcodes", directory.queue_codes),
+        ("GET", "/api/v2/authorization/subjects/me", directory.grants),
+        ("GET", "/api/v2/notifications/availabletopics", directory.topics),
+        ("GET", "/api/v2/tokens/me", directory.token),
+        ("GET", "/api/v2/users/me", directory.user),
+        ("GET", "/api/v2/organizations/me", directory.organization),
+    ):
+        route = Route.GET if method == "GET" else Route.PATCH
+        app.router.add_route(method, path, simulator.handler(route, effect))
 
 
 @asynccontextmanager

@@ -111,6 +111,10 @@ class Store:
     def apply(self, interaction_id: str, code: str) -> None:
         """Set the disposition of a known interaction; counted each time, also for the same code."""
         self._interactions[interaction_id].set_disposition(code)
+        self.count_effect(interaction_id)
+
+    def count_effect(self, interaction_id: str) -> None:
+        """Count one PATCH that took effect."""
         self.counters(interaction_id).patches_applied += 1
         self.patches_applied += 1
 

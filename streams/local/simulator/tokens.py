@@ -23,7 +23,8 @@ class Client:
 class Tokens:
     """Issues bearer tokens and knows which are valid. Without ``client`` any client is let in.
 
-    ``lifetime`` is in seconds of ``monotonic``.
+    ``lifetime`` is in seconds of ``monotonic``. ``refresh_token``: the only one that is let in; any
+    one without it. ``rotates``: one that was used is replaced and good no more.
     """
 
     def __init__(
@@ -31,8 +32,14 @@ class Tokens:
         monotonic: Callable[[], float],
         client: Client | None = None,
         lifetime: int = DEFAULT_LIFETIME_SECONDS,
+        refresh_token: str | None = None,
+        rotates: bool = False,
     ) -> None:
         self.lifetime = lifetime
+        self._first_refresh_token = refresh_token
+        self._refresh_token = refresh_token
+        self._rotates = rotates
+        self._of_users: set[str] = set()
         self.issued = 0
         self._monotonic = monotonic
         self._client = client
@@ -51,11 +58,25 @@ class Tokens:
             return False
         return self._client is None or self._client == Client(client_id, secret)
 
-    def issue(self) -> str:
+    def issue(self, *, user: bool = False) -> str:
         token = secrets.token_urlsafe(32)
+        if user:
+            self._of_users.add(token)
         self._ends_at[token] = self._monotonic() + self.lifetime
         self.issued += 1
         return token
+
+    def renew(self, refresh_token: str) -> str | None:
+        """The refresh token that is good from now on; None when this one is not."""
+        if not refresh_token or self._refresh_token not in (None, refresh_token):
+            return None
+        if self._rotates:
+            refresh_token = self._refresh_token = secrets.token_urlsafe(32)
+        return refresh_token
+
+    def of_user(self, token: str) -> bool:
+        """Whether the token was granted to a user."""
+        return token in self._of_users
 
     def good(self, token: str) -> bool:
         ends_at = self._ends_at.get(token)
@@ -67,4 +88,6 @@ class Tokens:
 
     def reset(self) -> None:
         self.revoke()
+        self._of_users.clear()
+        self._refresh_token = self._first_refresh_token
         self.issued = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from faust.tables.manager import TableManager
 from faust.types import TP
@@ -32,7 +33,7 @@ class Monitor:
         self,
         app: StreamsApp,
         dispatcher: Dispatcher,
-        table: InteractionTable,
+        table: InteractionTable[Any],
         *,
         assignments: Assignments,
         gate: Gate,

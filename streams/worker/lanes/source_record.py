@@ -7,9 +7,9 @@ from collections.abc import Hashable
 import msgspec
 from faust.types import TP
 
-from streams.clock import epoch_ms
-from streams.core.envelope import InteractionEvent
-from streams.core.records import Source
+from streams.clock import Clock, rfc3339
+from streams.core.event import Event
+from streams.core.records import Source, Verdict
 from streams.core.redelivery import Appearance
 from streams.errors import RecordError
 from streams.worker.partitions.assignment import Assignment
@@ -33,7 +33,7 @@ class SourceRecord(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, bytes], ...]
     timestamp: float
     taken_up_at: float
-    event: InteractionEvent | RecordError
+    event: Event | RecordError
     source: Source
     attempt: int = 0
     not_before: float = 0.0
@@ -64,14 +64,14 @@ class SourceRecord(msgspec.Struct, frozen=True):
     @property
     def occurred_at(self) -> float:
         """The event's own time, or else when the record was written to Kafka; epoch seconds."""
-        event = self.event if isinstance(self.event, InteractionEvent) else None
-        occurred_ms = epoch_ms(event.event_time) if event is not None else None
+        event = self.event
+        occurred_ms = None if isinstance(event, RecordError) else event.occurred_ms
         return self.timestamp if occurred_ms is None else occurred_ms / 1000
 
     @property
     def interaction_id(self) -> str | None:
         """The interaction's id; None where the record holds no event."""
-        return self.event.interaction_id if isinstance(self.event, InteractionEvent) else None
+        return None if isinstance(self.event, RecordError) else self.event.interaction_id
 
     @property
     def size(self) -> int:
@@ -90,6 +90,16 @@ class SourceRecord(msgspec.Struct, frozen=True):
     def owed(self) -> bool:
         """Whether a later record of its partition is finished or being worked on."""
         return self.assignment.frontiers[self.tp].owes(self.offset)
+
+    def timed(self, verdict: Verdict, clock: Clock) -> Verdict:
+        """The verdict on it with the time of the decision, and how long it took."""
+        now = clock.time()
+        return msgspec.structs.replace(
+            verdict,
+            decided_at=rfc3339(now),
+            latency_ms=round((clock.monotonic() - self.taken_up_at) * 1000, 3),
+            end_to_end_ms=round((now - self.occurred_at) * 1000, 3),
+        )
 
     def is_open(self, offset: int) -> bool:
         """Whether a record of the same partition of ``events`` is taken up and not finished."""

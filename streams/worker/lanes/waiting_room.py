@@ -13,10 +13,6 @@ from collections.abc import Awaitable, Callable
 from streams.clock import Clock
 from streams.worker.lanes.source_record import SourceRecord
 
-# The most records that wait in memory. When they are reached, the partitions of `retries` are read
-# no further: later records wait in Kafka, where a million of them cost no more.
-ROOM = 5_000
-
 # The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
 
@@ -32,7 +28,9 @@ class WaitingRoom:
     """Gives each record to ``admit`` once its ``not_before`` has passed, ordered by that, then by
     partition and offset.
 
-    At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one.
+    At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one. At
+    most ``room`` wait in memory: when they are reached, the partitions of `retries` are read no
+    further, and later records wait in Kafka, where a million of them cost no more.
     ``hold`` is called with True while no more may come, and with False when they may again.
     """
 
@@ -41,12 +39,14 @@ class WaitingRoom:
         clock: Clock,
         *,
         at_once: int,
+        room: int,
         admit: Callable[[SourceRecord], Awaitable[None]],
         hold: Callable[[bool], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._clock = clock
         self._doors = asyncio.Semaphore(at_once)
+        self._room = room
         self._admit = admit
         self._hold = hold
         self._on_failure = on_failure
@@ -101,7 +101,7 @@ class WaitingRoom:
             await self._clock.sleep(LOOK_SECONDS)
 
     def _fills(self, share: float) -> bool:
-        return len(self._waiting) >= share * ROOM or self._bytes >= share * ROOM_BYTES
+        return len(self._waiting) >= share * self._room or self._bytes >= share * ROOM_BYTES
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (failure := task.exception()) is not None:

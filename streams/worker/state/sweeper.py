@@ -7,6 +7,7 @@ that idles loses the offset that Faust keeps beside them (shown by test_rocksdb.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from streams.clock import Clock
 from streams.errors import OwnershipLost
@@ -28,7 +29,7 @@ LOOK_SECONDS = 1.0
 
 
 async def sweep_for_ever(
-    assignments: Assignments, table: InteractionTable, clock: Clock, ttl_seconds: float
+    assignments: Assignments, table: InteractionTable[Any], clock: Clock, ttl_seconds: float
 ) -> None:
     """Sweep the partitions of the assignment in force, again and again."""
     interval = max(SHORTEST_INTERVAL_SECONDS, ttl_seconds / SWEEPS_IN_A_TTL)
@@ -43,7 +44,7 @@ async def sweep_for_ever(
         await clock.sleep(LOOK_SECONDS)
 
 
-async def _sweep(assignment: Assignment, table: InteractionTable) -> None:
+async def _sweep(assignment: Assignment, table: InteractionTable[Any]) -> None:
     try:
         for partition in assignment.partitions:
             forgotten = await table.sweep(assignment, partition)

@@ -9,7 +9,8 @@ got.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import faust
 import rocksdict
@@ -17,7 +18,7 @@ from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.clock import Clock
-from streams.core.records import InteractionRecord, decode_record
+from streams.core.records import Remembered
 from streams.errors import StoreError
 from streams.kafka.message import Message
 from streams.kafka.publisher import AcknowledgedRun, Publisher
@@ -73,14 +74,24 @@ def declare(app: faust.App, partitions: int) -> StoredTable:
 
 Pairs = Sequence[tuple[bytes, bytes]]
 
+R = TypeVar("R", bound=Remembered)
 
-class InteractionTable:
-    """Records of the interactions whose partitions this worker owns."""
+
+class InteractionTable(Generic[R]):
+    """Records of the interactions, or conversations, whose partitions this worker owns. ``decode``
+    makes a record of what is stored."""
 
     def __init__(
-        self, table: StoredTable, publisher: Publisher, clock: Clock, *, ttl_seconds: float
+        self,
+        table: StoredTable,
+        publisher: Publisher,
+        clock: Clock,
+        *,
+        decode: Callable[[bytes], R],
+        ttl_seconds: float,
     ) -> None:
         self._table = table
+        self._decode = decode
         self._publisher = publisher
         self._clock = clock
         self._ttl_ms = ttl_seconds * 1000
@@ -100,18 +111,18 @@ class InteractionTable:
         """Why nothing more can be done with the stores, or None."""
         return self._stores.failure
 
-    def get(self, partition: int, interaction_id: str) -> InteractionRecord | None:
+    def get(self, partition: int, interaction_id: str) -> R | None:
         """The record, or None. The caller must own the partition, or Faust would open its store."""
         with self._stores.using(partition) as store:
             value = store.get(interaction_id.encode())
-        return None if value is None else decode_record(value)
+        return None if value is None else self._decode(value)
 
-    def expired(self, record: InteractionRecord) -> bool:
+    def expired(self, record: R) -> bool:
         """Whether the record is past its TTL. It never is while a source record is put off, for
         that one comes back, or while an intent has no verdict, for forgetting the intent could
         repeat a PATCH."""
         age_ms = self._clock.time() * 1000 - record.updated_at
-        return not record.waits and not record.undecided_intent and age_ms > self._ttl_ms
+        return not record.pending and age_ms > self._ttl_ms
 
     async def put_all(
         self, assignment: Assignment, records: Mapping[tuple[int, str], bytes]
@@ -152,7 +163,7 @@ class InteractionTable:
             if not chunk:
                 break
             for key, value in chunk:
-                if self.expired(decode_record(value)):
+                if self.expired(self._decode(value)):
                     with self._stores.using(partition) as store:
                         store.delete(key)
                     forgotten += 1

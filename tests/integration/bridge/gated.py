@@ -16,6 +16,7 @@ from streams.bridge.delivery import Delivery
 from streams.bridge.http.front import HttpBridge, Limits
 from streams.bridge.http.metrics import HttpMetrics
 from streams.bridge.http.run import IDLE_SECONDS, make_runner
+from streams.bridge.intake import judge_interaction
 from streams.clock import SystemClock
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
@@ -53,6 +54,7 @@ class Scene:
         self._registry = CollectorRegistry()
         metrics = HttpMetrics(self._registry)
         delivery = Delivery(
+            judge=judge_interaction,
             publisher=self.publisher,
             topics=TopicNames("p."),
             metrics=metrics,

@@ -139,6 +139,26 @@ def test_every_event_is_accounted_for(tmp_path: Path, faults: list[str]) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+# Calls of minutes and fifteen minutes of patience, sixty times as fast: not for every `make test`.
+@pytest.mark.kafka
+@pytest.mark.parametrize("faults", [[], ["--chaos"]], ids=["well", "chaos"])
+def test_every_leg_is_accounted_for(tmp_path: Path, faults: list[str]) -> None:
+    chosen = ("--api", "conversations", "--interactions", "40", "--seed", "1")
+    with demo(tmp_path, *chosen, *faults) as process:
+        out, err = process.communicate(timeout=170)
+    assert process.returncode == 0, out + err
+    assert err == ""
+    accepted = first_number(r"([\d,]+) accepted", out)
+    assert f"{accepted:,} in Kafka, {accepted:,} of them with an outcome" in out
+    due = first_number(r"(\d+) due", out)
+    assert due > 5
+    assert f"{due} due, {due} of them coded once" in out
+    assert first_number(r"patched +eligible +(\d+)", out) == due
+    assert first_number(r"refused +wrap-up-closed +(\d+)", out) > 0
+    assert out.splitlines()[-1].startswith("PASS: ")
+    assert list(tmp_path.iterdir()) == []
+
+
 @needs_proc
 @pytest.mark.parametrize(
     ("name", "command", "streaming"),

@@ -16,18 +16,19 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
+from streams.bridge.intake import judge_interaction
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
 from streams.core.records import Decision
 from streams.core.retry_policy import Backoff, CallPolicy
 from streams.genesys.client import GenesysClient, open_client
+from streams.genesys.settings import GenesysSettings
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import Fault, FaultPlan, Script
 from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
-from streams.settings import GenesysSettings
 from streams.telemetry.tracing import extract_context
 from streams.worker.metrics import WorkerMetrics
 from tests.support.incarnation import Worker
@@ -123,6 +124,7 @@ async def through_the_bridge(traced: Traced, body: bytes) -> tuple[tuple[str, by
     """The headers that the record has in Kafka."""
     topic = Topic()
     delivery = Delivery(
+        judge=judge_interaction,
         publisher=topic,
         topics=TOPICS,
         metrics=BridgeMetrics(CollectorRegistry()),

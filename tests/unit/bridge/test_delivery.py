@@ -16,15 +16,17 @@ from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
-from streams.bridge.intake import Malformed, Skipped
+from streams.bridge.intake import Judge, Malformed, Skipped, judge_interaction, judge_of
 from streams.bridge.metrics import BridgeMetrics
 from streams.clock import SystemClock
+from streams.core.conversations.events import needed
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.errors import PublishError
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context
+from tests.support.conversation_events import raw
 
 EVENT = {
     "id": "e-1",
@@ -58,13 +60,14 @@ class RememberingPublisher:
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, judge: Judge = judge_interaction) -> None:
         self.publisher = RememberingPublisher()
         self.registry = CollectorRegistry()
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self._delivery = Delivery(
+            judge=judge,
             publisher=self.publisher,
             topics=TopicNames("p."),
             metrics=BridgeMetrics(self.registry),
@@ -92,6 +95,18 @@ async def test_an_event_goes_to_events_byte_for_byte_under_its_interaction(scene
     (record,) = scene.publisher.records
     assert (record.topic, record.key, record.value) == ("p.events", b"i-1", BODY)
     assert record.headers["content-type"] == b"application/json"
+
+
+async def test_of_a_conversations_event_what_is_needed_goes_to_events() -> None:
+    scene = Scene(judge_of("conversations", "needed"))
+    body = raw("acw", ani="tel:+12025550123")
+    assert await scene.deliver(body) == Acknowledged("p.events", 3, 41)
+    (record,) = scene.publisher.records
+    assert (record.topic, record.key, record.value) == ("p.events", b"c-1", needed(body))
+    (span,) = scene.spans
+    attributes = dict(span.attributes or {})
+    assert attributes["interaction.id"] == attributes["messaging.kafka.message.key"] == "c-1"
+    assert attributes["interaction.type"] == "voice"
 
 
 async def test_what_is_no_event_goes_to_dead_letters_untouched(scene: Scene) -> None:

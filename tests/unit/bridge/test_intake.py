@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.bridge.intake import Accepted, Malformed, Skipped, judge
+from streams.bridge.intake import Accepted, Malformed, Skipped, judge_interaction
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 
 
@@ -18,12 +18,13 @@ def event(**detail: Any) -> bytes:
 
 class TestJudge:
     def test_an_event_is_accepted(self) -> None:
-        verdict = judge(event())
+        verdict = judge_interaction(event())
         assert isinstance(verdict, Accepted)
-        assert verdict.event.interaction_id == "i-1"
+        assert verdict.value == event()
+        assert verdict.interaction_id == "i-1"
 
     def test_another_detail_type_is_skipped_whatever_its_detail(self) -> None:
-        assert judge(b'{"detail-type": "v2.detail.events.x", "detail": 7}') == Skipped()
+        assert judge_interaction(b'{"detail-type": "v2.detail.events.x", "detail": 7}') == Skipped()
 
     @pytest.mark.parametrize(
         ("body", "field"),
@@ -54,14 +55,14 @@ class TestJudge:
     def test_what_is_no_event_is_malformed_in_a_field_or_as_a_whole(
         self, body: bytes, field: str | None
     ) -> None:
-        verdict = judge(body)
+        verdict = judge_interaction(body)
         assert isinstance(verdict, Malformed)
         assert verdict.field == field
         assert verdict.error
 
     @pytest.mark.parametrize("sequence_id", [0, -1, "007", "a b", "x" * 128, 10**40])
     def test_unusual_sequence_ids_that_are_allowed(self, sequence_id: int | str) -> None:
-        assert isinstance(judge(event(sequenceId=sequence_id)), Accepted)
+        assert isinstance(judge_interaction(event(sequenceId=sequence_id)), Accepted)
 
     @given(
         st.binary()
@@ -77,7 +78,7 @@ class TestJudge:
         ).map(lambda value: json.dumps(value).encode())
     )
     def test_never_raises(self, body: bytes) -> None:
-        assert isinstance(judge(body), Accepted | Skipped | Malformed)
+        assert isinstance(judge_interaction(body), Accepted | Skipped | Malformed)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ class TestJudge:
 def test_what_is_refused_of_an_interaction_is_under_its_key(
     wrong: dict[str, Any], interaction_id: str | None
 ) -> None:
-    verdict = judge(event(**{"interactionId": "call-17"} | wrong))
+    verdict = judge_interaction(event(**{"interactionId": "call-17"} | wrong))
     assert isinstance(verdict, Malformed)
     assert verdict.interaction_id == interaction_id
     key = verdict.dead_letter(b"bytes", 0.0).key

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, example, given, settings
 
 from streams.cli import dead_letters, outcomes, replay
 from streams.cli.main import run
-from streams.clock import epoch_ms
 from streams.core.decision import Policy
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.declaration import declared_directory
@@ -28,6 +27,7 @@ from streams.operator.replay import replay as surveying
 from streams.operator.replay.replay import Stretch, survey
 from streams.operator.standing import in_turn, standings
 from streams.settings import Settings
+from streams.timestamps import epoch_ms
 from streams.wire.dead_letters import SOURCE, read_letter
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned

@@ -35,6 +35,20 @@ def wait(header: str, now: float = NOW) -> float | None:
     return Answer.received(429, {"Retry-After": header}, b"", now=now).retry_after
 
 
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [
+        (formatdate(NOW - 90, usegmt=True), 90),
+        (formatdate(NOW + 90, usegmt=True), -90),
+        ("yesterday", None),
+        ("x" * 5000, None),
+    ],
+)
+def test_how_far_our_clock_is_ahead_of_theirs(date: str, ahead: int | None) -> None:
+    assert answer(200, Date=date).clock_ahead(NOW) == ahead
+    assert answer(200).clock_ahead(NOW) is None
+
+
 @given(st.integers(0, 10**6))
 def test_retry_after_in_seconds(seconds: int) -> None:
     assert wait(str(seconds)) == min(seconds, LONGEST_RETRY_AFTER)

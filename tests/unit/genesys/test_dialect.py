@@ -1,4 +1,4 @@
-"""Which dialects there are: one for each name that the settings let through."""
+"""Which dialects there are, and what a command that knows one alone says of the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_each_is_found_by_its_own_name() -> None:
 
 
 @pytest.mark.parametrize("name", get_args(Settings.model_fields["genesys_api"].annotation))
-def test_a_name_is_built_or_refused(name: str) -> None:
+def test_a_name_is_known_or_refused(name: str) -> None:
     settings = Settings.load(
         _env_file=None,
         genesys_cloud_base_url="https://api.mypurecloud.de",
@@ -24,8 +24,9 @@ def test_a_name_is_built_or_refused(name: str) -> None:
         genesys_cloud_client_secret="secret",
         genesys_api=name,
     )
+    assert settings.genesys().dialect == name
     if name in DIALECTS:
-        assert settings.genesys().dialect == name
+        assert settings.genesys_interactions().dialect == name
     else:
         with pytest.raises(SettingsError, match="GENESYS_API"):
-            settings.genesys()
+            settings.genesys_interactions()

@@ -21,7 +21,7 @@ from streams.errors import ApiError, ApiTimeout, ConnectionLost, ServerError, Se
 from streams.genesys import client as client_module
 from streams.genesys.api import CallContext
 from streams.genesys.client import GenesysClient, open_client
-from streams.settings import GenesysSettings
+from streams.genesys.settings import GenesysSettings
 from tests.support.raw_server import RawServer, http, read_request
 from tests.support.scripted import CLIENT_ID, CLIENT_SECRET, UNPACED, LeapingClock, Recorder
 

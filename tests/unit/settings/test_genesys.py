@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.support.environments import GENESYS, SECRET, Environment, refusal
@@ -131,7 +132,105 @@ def test_a_client_id_with_a_colon_is_refused() -> None:
         settings.genesys()
 
 
-def test_a_dialect_that_is_not_built_is_refused() -> None:
+def test_a_command_that_knows_interactions_alone_refuses_conversations() -> None:
     settings = Settings.load(_env_file=None, genesys_api="conversations")
     with pytest.raises(SettingsError, match="GENESYS_API"):
-        settings.genesys()
+        settings.genesys_interactions()
+
+
+class TestRegion:
+    @pytest.fixture(autouse=True)
+    def region(self, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+        environment(**GENESYS, GENESYS_CLOUD_REGION="eu-central-1")
+        monkeypatch.delenv("GENESYS_CLOUD_BASE_URL")
+
+    def test_stands_in_place_of_base_and_login_url(self) -> None:
+        genesys = Settings.load().genesys()
+        assert genesys.base_url == "https://api.mypurecloud.de"
+        assert genesys.login_url == "https://login.mypurecloud.de"
+
+    @pytest.mark.parametrize("variable", ["GENESYS_CLOUD_BASE_URL", "GENESYS_CLOUD_LOGIN_URL"])
+    def test_is_refused_beside_a_url(self, environment: Environment, variable: str) -> None:
+        environment(**{variable: "https://api.mypurecloud.ie"})
+        assert refusal(Settings.load().genesys).startswith("GENESYS_CLOUD_REGION: stands in place")
+
+    def test_one_that_there_is_not_is_refused(self, environment: Environment) -> None:
+        environment(GENESYS_CLOUD_REGION="eu-middle-1")
+        assert refusal(Settings.load().genesys).startswith("GENESYS_CLOUD_REGION: no region")
+
+
+class TestConversations:
+    @pytest.fixture(autouse=True)
+    def conversations(self, environment: Environment) -> None:
+        environment(**GENESYS, GENESYS_API="conversations")
+
+    def test_no_scope_is_sent_unless_one_is_set(self, environment: Environment) -> None:
+        assert Settings.load().connection().scopes is None
+        environment(GENESYS_CLOUD_SCOPES="conversations")
+        assert Settings.load().connection().scopes == "conversations"
+
+    def test_interactions_has_its_scopes(self, environment: Environment) -> None:
+        environment(GENESYS_API="interactions")
+        assert Settings.load().genesys().scopes == "interaction:read interaction:write"
+
+    def test_takes_over_the_grant_and_the_method(self, environment: Environment) -> None:
+        environment(
+            GENESYS_CLOUD_REFRESH_TOKEN=SECRET,
+            WRAP_UP_METHOD="communication",
+            WRAP_UP_KEEP_END_TIME="false",
+        )
+        genesys = Settings.load().connection()
+        assert genesys.dialect == "conversations"
+        assert genesys.refresh_token == SECRET
+        assert (genesys.wrap_up_method, genesys.keep_end_time) == ("communication", False)
+        assert SECRET not in repr(genesys)
+
+    def test_the_rules(self, environment: Environment) -> None:
+        environment(WRAP_UP_MEDIA="voice, message", WRAP_UP_MARGIN_SECONDS="0.5")
+        rules = Settings.load().wrap_up_rules("code-1")
+        assert rules.none_codes == {"ININ-WRAP-UP-TIMEOUT", "ININ-WRAP-UP-SKIPPED"}
+        assert rules.media == {"voice", "message"}
+        assert (rules.margin_ms, rules.patience_ms, rules.verify_ms) == (500, 900_000, 60_000)
+        assert (rules.legs, rules.campaigns) == ("all", "leave")
+
+    def test_the_policy_has_the_rules_and_the_settings_of_both_dialects(
+        self, environment: Environment
+    ) -> None:
+        environment(
+            DISPOSITION_CODE_ID="code-1",
+            DURATION_THRESHOLD_MS="5000",
+            LAG_WINDOW_SECONDS="7",
+            WRAP_UP_NONE_CODES="none-1, none-2",
+            WRAP_UP_MEDIA="voice,message",
+            WRAP_UP_LEGS="last",
+            WRAP_UP_MARGIN_SECONDS="1",
+            WRAP_UP_PATIENCE_SECONDS="2",
+            WRAP_UP_VERIFY_SECONDS="3",
+            WRAP_UP_CAMPAIGNS="set",
+        )
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy(
+            code="code-1",
+            none_codes=frozenset({"none-1", "none-2"}),
+            media=frozenset({"voice", "message"}),
+            legs="last",
+            margin_ms=1_000,
+            patience_ms=2_000,
+            verify_ms=3_000,
+            campaigns="set",
+            threshold_ms=5_000,
+            dry_run=False,
+            lag_window_ms=7_000,
+        )
+
+    def test_the_policys_defaults_are_the_settings(self, environment: Environment) -> None:
+        environment(DISPOSITION_CODE_ID="code-1")
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy(code="code-1")
+        environment(DISPOSITION_CODE_ID="")
+        assert refusal(Settings.load().wrap_up_policy).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy(code=None, dry_run=True)
+
+    def test_a_code_that_counts_as_none_can_not_be_set(self, environment: Environment) -> None:
+        environment(WRAP_UP_NONE_CODES="a,code-1")
+        message = refusal(lambda: Settings.load().wrap_up_rules("code-1"))
+        assert message.startswith("WRAP_UP_NONE_CODES: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.decision import Policy
 from streams.settings import Settings
 from tests.support.environments import Environment, refusal
@@ -83,3 +84,44 @@ class TestPolicy:
         assert Settings.load().policy(rehearsal=True) == Policy(None, dry_run=True)
         environment(DISPOSITION_CODE_ID="code-1", LAG_WINDOW_SECONDS="1.5")
         assert Settings.load().policy(rehearsal=True) == Policy("code-1", dry_run=True)
+
+
+class TestWrapUpPolicy:
+    def test_is_as_set(self, environment: Environment) -> None:
+        environment(
+            GENESYS_API="conversations",
+            DISPOSITION_CODE_ID="code-1",
+            DURATION_THRESHOLD_MS="1",
+            LAG_WINDOW_SECONDS="1.5",
+            WRAP_UP_NONE_CODES="none",
+            WRAP_UP_MEDIA="voice,chat",
+            WRAP_UP_LEGS="last",
+            WRAP_UP_MARGIN_SECONDS="1",
+            WRAP_UP_PATIENCE_SECONDS="2",
+            WRAP_UP_VERIFY_SECONDS="3",
+            WRAP_UP_CAMPAIGNS="set",
+        )
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy(
+            "code-1",
+            none_codes=frozenset({"none"}),
+            media=frozenset({"voice", "chat"}),
+            legs="last",
+            margin_ms=1_000,
+            patience_ms=2_000,
+            verify_ms=3_000,
+            campaigns="set",
+            threshold_ms=1,
+            lag_window_ms=1_500,
+        )
+
+    def test_has_the_contracts_defaults(self, environment: Environment) -> None:
+        environment(DISPOSITION_CODE_ID="code-1")
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy("code-1")
+
+    def test_is_checked_in_the_dialect_that_has_it(self, environment: Environment) -> None:
+        environment(DISPOSITION_CODE_ID="code-1", WRAP_UP_NONE_CODES="code-1")
+        Settings.load(Settings.check_policy)
+        environment(GENESYS_API="conversations")
+        assert refusal(lambda: Settings.load(Settings.check_policy)).startswith(
+            "WRAP_UP_NONE_CODES: "
+        )

@@ -13,7 +13,7 @@ from tests.support.environments import GENESYS, SASL, SECRET, Environment, refus
 
 class TestAllAtOnce:
     def test_a_worker_with_nothing_set_names_all_that_it_needs(self) -> None:
-        message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
+        message = refusal(lambda: Settings.load(Settings.genesys, Settings.check_policy))
         for variable in (*GENESYS, "DISPOSITION_CODE_ID"):
             assert message.count(f"{variable}: required") == 1
         assert message.isprintable()
@@ -28,7 +28,7 @@ class TestAllAtOnce:
             SKIP_RECORDS="x",
             KAFKA_SSL_CAFILE="missing",
         )
-        message = refusal(lambda: Settings.load(Settings.genesys, Settings.disposition_code))
+        message = refusal(lambda: Settings.load(Settings.genesys, Settings.check_policy))
         named = [problem.partition(": ")[0] for problem in message.split(" | ")]
         assert sorted(named) == sorted(
             [

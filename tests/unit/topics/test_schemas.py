@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from streams.core.conversations.events import needed, parse_conversation_event
 from streams.core.envelope import parse
 from streams.core.records import Basis, Decision, Reason, decode_record, encode_record
 from streams.kafka.declaration import declared_directory
+from streams.wire.leg_ids import leg_outcome_id
 from streams.wire.outcomes import decode_outcome, encode_outcome, outcome_id
 
 Schema = Callable[..., Draft202012Validator]
@@ -44,11 +46,18 @@ def test_examples_are_valid_and_in_their_canonical_form(schema: Schema, path: Pa
     match kind:
         case "event":
             assert parse(encoded) is not None
+        case "conversation-event":
+            assert parse_conversation_event(encoded) is not None
+            assert json.loads(needed(encoded)) == value
         case "outcome":
             outcome = decode_outcome(encoded)
             assert json.loads(encode_outcome(outcome)) == value
             attempt = None if outcome.final else 1
-            assert outcome.outcome_id == outcome_id(outcome.source, attempt)
+            own = outcome_id(outcome.source, attempt)
+            assert outcome.interaction_id is not None or outcome.leg is None
+            if outcome.interaction_id is not None and outcome.leg is not None:
+                own = leg_outcome_id(outcome.interaction_id, outcome.leg.participant_id)
+            assert outcome.outcome_id == own
         case "interaction-record":
             assert json.loads(encode_record(decode_record(encoded))) == value
 
@@ -82,6 +91,7 @@ def test_every_decision_goes_with_its_reasons_and_no_other(schema: Schema) -> No
 
 # The contract's table, row by row.
 REASONS = {
+    Decision.NOTED: [Reason.LOOK_PLANNED, Reason.LOOK_JOINED],
     Decision.PATCHED: [Reason.ELIGIBLE],
     Decision.WOULD_PATCH: [Reason.ELIGIBLE],
     Decision.INELIGIBLE: [
@@ -90,11 +100,19 @@ REASONS = {
         Reason.DISPOSITION_SET,
         Reason.WRAP_UP_SET,
         Reason.TOO_SHORT,
+        Reason.NOT_CONNECTED,
+        Reason.WRAP_UP_NOT_REQUIRED,
+        Reason.CAMPAIGN,
+        Reason.NOT_THE_LAST_LEG,
+        Reason.NO_AGENT_LEG,
+        Reason.EVENT_NOT_NEEDED,
     ],
-    Decision.DUPLICATE: [Reason.DUPLICATE_SEQUENCE],
+    Decision.DUPLICATE: [Reason.DUPLICATE_SEQUENCE, Reason.DUPLICATE_EVENT],
     Decision.STALE: [Reason.STALE_SEQUENCE],
     Decision.CONFLICT: [Reason.CONCURRENT_MODIFICATION],
     Decision.NOT_FOUND: [Reason.NOT_FOUND],
+    Decision.REFUSED: [Reason.WRAP_UP_CLOSED],
+    Decision.UNCONFIRMED: [Reason.NOT_VISIBLE],
     Decision.DEFERRED: [
         Reason.SERVER_ERROR,
         Reason.RATE_LIMITED,
@@ -151,6 +169,7 @@ def test_every_value_is_an_object(schema: Schema, kind: str, value: object) -> N
     assert not schema(kind).is_valid(value)
 
 
+LEG = example("outcome.leg-patched")["leg"]
 SOURCE = example("outcome.patched")["source"]
 ERROR = example("outcome.failed-forbidden")["error"]
 INTENT = example("interaction-record.intent")["intent"]
@@ -226,6 +245,16 @@ VERDICT = example("interaction-record.patched")["verdict"]
             ]
         ),
         pytest.param("failed-forbidden", put(interactionId=None), id="failed, whose?"),
+        pytest.param("leg-patched", put(leg={"participantId": "p-1"}), id="half a leg"),
+        pytest.param("leg-patched", put(leg=LEG | {"medium": 1}), id="medium is no text"),
+        pytest.param("leg-patched", put(leg=LEG | {"participantId": None}), id="whose leg?"),
+        pytest.param("leg-patched", put(leg=LEG | {"name": "Ann"}), id="unknown in leg"),
+        pytest.param("leg-refused", put(leg=None), id="refused without a leg"),
+        pytest.param("leg-refused", put(error=None), id="refused without error"),
+        pytest.param("leg-unconfirmed", put(leg=None), id="unconfirmed without a leg"),
+        pytest.param("noted", put(leg=LEG), id="noted of a leg"),
+        pytest.param("noted", put(patchStatus=202), id="noted, and patched"),
+        pytest.param("duplicate-event", put(basis="event"), id="duplicate by itself"),
     ],
 )
 def test_an_outcome_that_makes_no_sense_is_refused(

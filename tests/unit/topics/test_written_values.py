@@ -19,6 +19,7 @@ from streams.core.records import (
     Fault,
     Intent,
     InteractionRecord,
+    Leg,
     Reason,
     Seen,
     Source,
@@ -31,13 +32,16 @@ from streams.wire.outcomes import Outcome, encode_outcome, outcome_id
 Schema = Callable[..., Draft202012Validator]
 
 REASONS = {
+    Decision.NOTED: [Reason.LOOK_PLANNED, Reason.LOOK_JOINED],
     Decision.PATCHED: [Reason.ELIGIBLE],
     Decision.WOULD_PATCH: [Reason.ELIGIBLE],
     Decision.INELIGIBLE: [Reason.NON_VOICE, Reason.NOT_COMPLETED, Reason.TOO_SHORT],
-    Decision.DUPLICATE: [Reason.DUPLICATE_SEQUENCE],
+    Decision.DUPLICATE: [Reason.DUPLICATE_SEQUENCE, Reason.DUPLICATE_EVENT],
     Decision.STALE: [Reason.STALE_SEQUENCE],
     Decision.CONFLICT: [Reason.CONCURRENT_MODIFICATION],
     Decision.NOT_FOUND: [Reason.NOT_FOUND],
+    Decision.REFUSED: [Reason.WRAP_UP_CLOSED],
+    Decision.UNCONFIRMED: [Reason.NOT_VISIBLE],
     Decision.DEFERRED: [Reason.SERVER_ERROR, Reason.UNAUTHORIZED],
     Decision.FAILED: [Reason.FORBIDDEN, Reason.UNAUTHORIZED, Reason.MALFORMED],
 }
@@ -57,6 +61,17 @@ faults = st.builds(
     status=st.none() | statuses,
     correlation_id=st.none() | texts,
 )
+legs = st.builds(
+    Leg,
+    participant_id=ids,
+    user_id=st.none() | ids,
+    queue_id=st.none() | ids,
+    communication_id=st.none() | ids,
+    medium=st.none() | texts,
+)
+
+# Decisions that are on a leg alone.
+OF_LEGS = (Decision.REFUSED, Decision.UNCONFIRMED)
 
 
 @st.composite
@@ -94,7 +109,14 @@ def verdicts(draw: st.DrawFn) -> Verdict:
             }
         case Decision.DUPLICATE | Decision.STALE:
             change = {"basis": Basis.CACHE}
-        case Decision.CONFLICT | Decision.NOT_FOUND | Decision.FAILED | Decision.DEFERRED:
+        case (
+            Decision.CONFLICT
+            | Decision.NOT_FOUND
+            | Decision.REFUSED
+            | Decision.UNCONFIRMED
+            | Decision.FAILED
+            | Decision.DEFERRED
+        ):
             change = {
                 "basis": Basis.API,
                 "disposition_code_id": draw(st.none() | codes),
@@ -119,6 +141,7 @@ def outcomes(draw: st.DrawFn) -> Outcome:
         source=source,
         trace_id=draw(st.none() | st.uuids().map(lambda trace: trace.hex)),
         next_at=draw(times) if verdict.decision is Decision.DEFERRED else None,
+        leg=draw(legs) if verdict.decision in OF_LEGS else None,
         **{
             name: getattr(verdict, name)
             for name in Verdict.__struct_fields__

@@ -54,6 +54,7 @@ OUTCOME_FIELDS = [
     "traceId",
     "error",
     "nextAt",
+    "leg",
 ]
 
 OUTCOME = Outcome(
@@ -129,6 +130,7 @@ class TestOutcome:
             "traceId",
             "error",
             "nextAt",
+            "leg",
         }
 
     @given(

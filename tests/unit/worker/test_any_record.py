@@ -17,7 +17,7 @@ from faust.types import TP
 from hypothesis import HealthCheck, example, given, settings
 
 from streams.core.decision import Policy
-from streams.core.envelope import InteractionEvent
+from streams.core.envelope import InteractionEvent, parse
 from streams.core.records import Decision, PutOff, Reason, Source, decode_record, encode_record
 from streams.core.retry_policy import DeferralPolicy
 from streams.wire.retries import retry_headers
@@ -69,6 +69,7 @@ async def take_up(handed_out: tuple[TP, Fetched]) -> TakenUp:
         tp,
         record,
         world.clock.time(),
+        parse=parse,
         events=TOPICS.events,
         retries=TOPICS.retries,
         skipped=frozenset(),

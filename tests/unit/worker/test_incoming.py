@@ -12,7 +12,7 @@ from faust.types import TP
 from hypothesis import example, given
 
 from streams.clock import rfc3339
-from streams.core.envelope import InteractionEvent
+from streams.core.envelope import InteractionEvent, parse
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
@@ -42,10 +42,15 @@ def message(
     return tp, Fetched(offset, value, key, headers, timestamp)
 
 
-def read(handed_out: tuple[TP, Fetched], *skipped: tuple[str, int, int]) -> incoming.Incoming:
+def read(
+    handed_out: tuple[TP, Fetched],
+    *skipped: tuple[str, int, int],
+    parse: incoming.Parse = parse,
+) -> incoming.Incoming:
     return incoming.read(
         *handed_out,
         NOW,
+        parse=parse,
         events=TOPICS.events,
         retries=TOPICS.retries,
         skipped=frozenset(skipped),
@@ -119,12 +124,11 @@ def test_only_the_named_record_is_skipped() -> None:
     assert isinstance(read(message(event(7)), *others).event, InteractionEvent)
 
 
-def test_a_fault_in_reading_is_the_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    def parse(_: bytes) -> None:
+def test_a_fault_in_reading_is_the_records() -> None:
+    def at_fault(_: bytes) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(incoming, "parse", parse)
-    assert isinstance(read(message(event(7))).event, InternalError)
+    assert isinstance(read(message(event(7)), parse=at_fault).event, InternalError)
 
 
 @given(

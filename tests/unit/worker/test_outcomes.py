@@ -11,10 +11,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracer, StatusCode
 
-from streams.clock import epoch_ms, rfc3339
+from streams.clock import rfc3339
 from streams.core.decision import Policy
 from streams.core.records import Source
 from streams.errors import ApiError, Conflict, Forbidden, NotFound, OwnershipLost, PublishError
+from streams.timestamps import epoch_ms
 from streams.wire.outcomes import outcome_id
 from tests.support.incarnation import Worker, samples
 from tests.support.schemas import validator
@@ -72,6 +73,7 @@ async def test_every_field_of_a_patched_record() -> None:
         "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
         "error": None,
         "nextAt": None,
+        "leg": None,
     }
 
 

@@ -50,3 +50,26 @@ def test_everything_that_a_wrong_set_up_shows_in_is_there(
         "instance": "worker-0",
     }
     assert "hush" not in str(line)
+
+
+def test_of_conversations_it_says_which_legs_get_a_code(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings(
+        genesys_api="conversations",
+        genesys_cloud_base_url="https://api.mypurecloud.de",
+        genesys_cloud_client_id="the-client",
+        genesys_cloud_client_secret="hush-0f7a",
+        disposition_code_id="code-1",
+        wrap_up_legs="last",
+    )
+    line = start_line(settings, port=6066)
+    shown = {name: line[name] for name in ("dialect", "media", "legs", "campaigns", "method")}
+    assert shown == {
+        "dialect": "conversations",
+        "media": "voice",
+        "legs": "last",
+        "campaigns": "leave",
+        "method": "participant",
+    }
+    assert "fetch" not in line

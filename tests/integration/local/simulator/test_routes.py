@@ -129,5 +129,5 @@ async def test_beyond_the_limit_429_says_how_long(org: Org) -> None:
     assert refused.body["limit"] == {
         "key": "client.credentials.token.rate.per.minute",
         "namespace": "platform.api",
-        "value": "1",
+        "value": 1,
     }

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.bridge.delivery import Delivery
+from streams.bridge.intake import judge_interaction
 from streams.bridge.sqs.front import SqsBridge, SqsPolicy
 from streams.bridge.sqs.metrics import SqsMetrics
 from streams.core.envelope import UPDATE_DETAIL_TYPE
@@ -73,6 +74,7 @@ class Scene:
     def _bridge(self, policy: SqsPolicy) -> SqsBridge:
         metrics = SqsMetrics(self.registry)
         delivery = Delivery(
+            judge=judge_interaction,
             publisher=self.publisher,
             topics=TopicNames("p."),
             metrics=metrics,

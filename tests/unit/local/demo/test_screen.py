@@ -14,7 +14,14 @@ from rich.console import Console
 from streams.clock import Clock
 from streams.core.records import Basis, Decision, Reason, Source
 from streams.local.demo.account import Account
-from streams.local.demo.ledger import Ledger, Percentiles, PublishedOutcome, Readings, SourceRecord
+from streams.local.demo.ledger import (
+    Answer,
+    Ledger,
+    Percentiles,
+    PublishedOutcome,
+    Readings,
+    SourceRecord,
+)
 from streams.local.demo.screen import DRAW_SECONDS, PRINT_SECONDS, Film, Screen
 from streams.wire.outcomes import Outcome
 
@@ -199,7 +206,8 @@ def test_a_failure_names_what_went_wrong_and_fails_last() -> None:
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_is_cut_off_at_the_width_of_a_terminal(width: int) -> None:
     made, shown = console(terminal=False, width=width)
-    answers = Counter(dict.fromkeys(((Decision.INELIGIBLE, reason) for reason in Reason), 4_645))
+    said: list[Answer] = [(Decision.INELIGIBLE, reason) for reason in Reason]
+    answers = Counter(dict.fromkeys(said, 4_645))
     account = replace(ACCOUNT, answers=answers, expected=answers)
     Screen(made, "the demo", StillClock()).conclude(account, READINGS)
     assert "…" not in shown.getvalue()

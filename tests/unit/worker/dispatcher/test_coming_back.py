@@ -10,7 +10,6 @@ from faust.types import TP
 from streams.core.records import Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, OwnershipLost
-from streams.worker.lanes import waiting_room as waiting_module
 from streams.worker.lanes.source_record import SourceRecord
 from tests.support.desk import OTHER, Desk
 from tests.support.scripted import SteppedClock, until
@@ -116,10 +115,9 @@ async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:
     assert assignment.uncommitted() == {}
 
 
-async def test_too_many_that_wait_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting_module, "ROOM", 3)
+async def test_too_many_that_wait_are_read_no_further() -> None:
     clock = SteppedClock()
-    desk = Desk(clock)
+    desk = Desk(clock, room=3)
     desk.begin()
     for offset in range(3):
         await desk.comes_back(offset, of=offset, seconds=10)

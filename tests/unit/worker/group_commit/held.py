@@ -30,8 +30,8 @@ from streams.worker.outcomes import Decided, OutcomePublisher, decided
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
-from tests.support.incarnation import parsed
 from tests.support.scripted import LeapingClock
+from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, TOPICS, event
 
 VERDICT = Verdict(Decision.INELIGIBLE, Reason.NOT_COMPLETED, Basis.EVENT, decided_at="then")
@@ -115,7 +115,7 @@ class Groups:
         clock = LeapingClock()
         spans = RecordSpans(provider.get_tracer("test"), app_id="test-app", clock=clock)
         self.commits = GroupCommit(
-            table=cast(InteractionTable, self.held),
+            table=cast(InteractionTable[InteractionRecord], self.held),
             publisher=self.held,
             outcomes=OutcomePublisher(
                 publisher=self.held,
@@ -131,10 +131,12 @@ class Groups:
             on_failure=self.failures.append,
         )
 
-    async def _alone(self, _: Decided) -> None:
+    async def _alone(self, _: Decided[InteractionRecord]) -> None:
         raise AssertionError("the outcomes of a group can be made")
 
-    def decided(self, offset: int, interaction_id: str = "i-1", *, stored: bool = False) -> Decided:
+    def decided(
+        self, offset: int, interaction_id: str = "i-1", *, stored: bool = False
+    ) -> Decided[InteractionRecord]:
         """A record taken up, with its outcome. ``stored``: the table has its verdict already."""
         value = event(offset).replace(b'"i-1"', f'"{interaction_id}"'.encode())
         self.frontier.take_up(offset)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.core.records import Decision, Reason
+from streams.core.records import Decision, InteractionRecord, Reason
 from streams.worker.state.table import InteractionTable
 from tests.support.dispatching import Dispatching
 from tests.support.fetched import Fetched, in_one_run
@@ -75,7 +75,7 @@ class Life:
     events: Sequence[Event]
     committed: int = 0
     run: int = 500
-    table: InteractionTable | None = None
+    table: InteractionTable[InteractionRecord] | None = None
     death: Death | None = None
 
     async def live(self) -> int:
@@ -109,7 +109,7 @@ def live(
     *,
     committed: int = 0,
     run: int = 500,
-    table: InteractionTable | None = None,
+    table: InteractionTable[InteractionRecord] | None = None,
     death: Death | None = None,
 ) -> int:
     """See Life."""

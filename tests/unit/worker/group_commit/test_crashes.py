@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from streams.core.records import decode_record
+from tests.support.disks import Disk, KeptChangelog, of_an_interaction
 from tests.support.world import World
-from tests.unit.worker.group_commit.disks import Disk, KeptChangelog
 from tests.unit.worker.group_commit.lives import (
     Death,
     Event,
@@ -74,13 +75,15 @@ def test_crash(run: int, step: int, commits: bool) -> None:
 def test_crash_on_a_disk(step: int, disk: str, tmp_path: Path) -> None:
     """With real stores, which lag behind their changelog wherever the worker dies."""
     world = World()
-    changelog = KeptChangelog(world)
-    first = Disk(tmp_path / "first", changelog, world)
+    changelog = KeptChangelog(world, of_an_interaction)
+    first = Disk(tmp_path / "first", changelog, world, decode_record)
     death = Death(world, step)
     live(world, EVENTS, table=first.table, death=death)
     first.close()
 
-    next_one = Disk(tmp_path / ("first" if disk == "same" else "next"), changelog, world)
+    next_one = Disk(
+        tmp_path / ("first" if disk == "same" else "next"), changelog, world, decode_record
+    )
     assert next_one.has(changelog) or not changelog.records
     live(world, EVENTS, table=next_one.table)
 

@@ -92,7 +92,7 @@ class Body:
         self.monitor = Monitor(
             cast(StreamsApp, self.app),
             cast(Dispatcher, self.dispatcher),
-            cast(InteractionTable, self.table),
+            cast(InteractionTable[Any], self.table),
             assignments=self.assignments,
             gate=self.gate,
             refused=lambda: self.refused,

@@ -12,8 +12,8 @@ from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.partitions.assignment import Assignment
 from tests.support.event_loop import until_idle
-from tests.support.incarnation import parsed
 from tests.support.scripted import SteppedClock, until
+from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, RETRIES, event
 
 AT_ONCE = 5
@@ -22,7 +22,7 @@ AT_ONCE = 5
 class Scene:
     """A waiting room, and who was let out of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 5_000) -> None:
         self.clock = SteppedClock()
         self.admitted: list[int] = []
         self.held: list[bool] = []
@@ -31,6 +31,7 @@ class Scene:
         self.room = WaitingRoom(
             self.clock,
             at_once=AT_ONCE,
+            room=room,
             admit=self._admit,
             hold=self.held.append,
             on_failure=self.failures.append,
@@ -107,10 +108,8 @@ async def test_a_room_that_is_closed_lets_nobody_out(scene: Scene) -> None:
     assert scene.failures == []
 
 
-async def test_a_full_room_says_so_each_time_and_again_when_half_of_it_is_gone(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(waiting_module, "ROOM", 4)
+async def test_a_full_room_says_so_each_time_and_again_when_half_of_it_is_gone() -> None:
+    scene = Scene(room=4)
     for offset in range(5):
         scene.put(offset, seconds=10 + offset)
     assert scene.held == [True, True]

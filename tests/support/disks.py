@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import faust
 from faust.types import TP
 
-from streams.core.records import decode_record
+from streams.core.records import Remembered, decode_record
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
 from streams.worker.partitions.offset_range import OffsetRange
 from streams.worker.state.stores import InteractionStore, StoredTable
 from streams.worker.state.table import InteractionTable, changelog, declare
 from tests.support.fetched import Fetched, in_one_run
-from tests.support.world import EVENTS, TTL_SECONDS, World
+from tests.support.world import EVENTS, TTL_SECONDS, KafkaWorld
 
 CHANGELOG = TP(changelog("shop"), EVENTS.partition)
+
+R = TypeVar("R", bound=Remembered)
 
 # Records of a run, so that a group of a few has several.
 RUN = 2
 
 
 class KeptChangelog(Publisher):
-    """The changelog of the one partition. Its runs are acknowledged one after the other."""
+    """The changelog of the one partition. Its runs are acknowledged one after the other.
 
-    def __init__(self, world: World) -> None:
+    ``name``: what the journal calls the writing of a record.
+    """
+
+    def __init__(self, world: KafkaWorld, name: Callable[[bytes], str]) -> None:
         self._world = world
+        self._name = name
         self.records: list[Fetched] = []
 
     async def enqueue_all(
@@ -50,7 +56,9 @@ class KeptChangelog(Publisher):
         if before is not None:
             await asyncio.wait({before})
         offset = len(self.records)
-        await self._world.effects([(_name(each), partial(self._keep, each)) for each in run])
+        await self._world.effects(
+            [(self._name(each.value or b""), partial(self._keep, each)) for each in run]
+        )
         return AcknowledgedRun(EVENTS.partition, offset, run)
 
     def _keep(self, message: Message) -> None:
@@ -64,10 +72,16 @@ class KeptChangelog(Publisher):
         raise AssertionError("the table writes its records together")
 
 
-class Disk:
+class Disk(Generic[R]):
     """A worker's stores, restored from the changelog as far as they lag behind it."""
 
-    def __init__(self, datadir: Path, kept: KeptChangelog, world: World) -> None:
+    def __init__(
+        self,
+        datadir: Path,
+        kept: KeptChangelog,
+        world: KafkaWorld,
+        decode: Callable[[bytes], R],
+    ) -> None:
         app = faust.App(
             "shop",
             broker="kafka://127.0.0.1:1",
@@ -77,7 +91,9 @@ class Disk:
             Table=StoredTable,
         )
         declared = declare(app, EVENTS.partition + 1)
-        self.table = InteractionTable(declared, kept, world.clock, ttl_seconds=TTL_SECONDS)
+        self.table = InteractionTable(
+            declared, kept, world.clock, decode=decode, ttl_seconds=TTL_SECONDS
+        )
         store = declared.data
         assert isinstance(store, InteractionStore)
         self.store = store
@@ -100,9 +116,9 @@ class Disk:
         self.store._dbs.clear()
 
 
-def _name(message: Message) -> str:
-    assert message.value is not None
-    return "verdict" if decode_record(message.value).intent is None else "intent"
+def of_an_interaction(value: bytes) -> str:
+    """The name of the writing of an interaction's record."""
+    return "verdict" if decode_record(value).intent is None else "intent"
 
 
 def _event(records: Sequence[Fetched]) -> Any:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.bridge.sqs.region import queue_region
+from streams.queue_region import queue_region
 
 
 @pytest.mark.parametrize(

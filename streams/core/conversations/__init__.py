@@ -1,0 +1,1 @@
+"""The pure core of ``GENESYS_API=conversations``: looks at a conversation, and decides its legs."""

@@ -1,0 +1,1 @@
+"""The work on the events of conversations, and on the looks at them."""

@@ -1,0 +1,137 @@
+"""A worker process on conversations: real events, a simulated Genesys Cloud, and what is right."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from streams.kafka.message import Message
+from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.topics import apply_topics
+from streams.local.conversations.population import delivered
+from streams.local.conversations.scenario import Scenario, moved, scenario_of
+from streams.local.simulator.api import Simulator
+from streams.local.simulator.server import serving
+from streams.settings import Settings
+from streams.timestamps import epoch_ms
+from tests.support.journey import CODE, UNLIMITED
+from tests.support.oracle import read_all
+from tests.support.workers import eventually, free_port, workers
+
+SCENARIOS = Path(__file__).parents[2] / "unit" / "core" / "conversations" / "scenarios"
+
+# A minute of these calls is a second here, and so are the settings that are lengths of time.
+SCALE = 1 / 60
+
+# Reasons on each call's legs, and how often the API is asked for it.
+REASONS: dict[str, list[str]] = {
+    "inbound-agent-codes": ["wrap-up-already-set"],
+    "inbound-acw-timeout": ["eligible"],
+    "blind-transfer": ["eligible", "wrap-up-already-set"],
+    "reject-then-abandon": ["not-connected"],
+    "abandoned-in-queue": [],
+    "outbound-campaign": ["campaign"],
+}
+
+Json = dict[str, Any]
+
+
+def calls(begin_ms: int) -> list[Scenario]:
+    """The calls, all begun at that time."""
+    told = [
+        scenario_of({"id": name} | json.loads((SCENARIOS / f"{name}.json").read_text()))
+        for name in REASONS
+    ]
+    return [moved(each, begin_ms, SCALE) for each in told]
+
+
+async def send(settings: Settings, told: Sequence[Scenario]) -> int:
+    """Send each event when it arrives. Returns how many there were that a bridge would take."""
+    publisher = KafkaPublisher(settings.kafka, client_id="calls")
+    await publisher.start()
+    number = 0
+    try:
+        for at_ms, event in delivered(told):
+            kind = event["detail-type"].rpartition("}.")[2]
+            if kind not in ("user.end", "customer.end", "acw", "wrapup", "outbound"):
+                continue
+            await asyncio.sleep(max(0.0, at_ms / 1000 - time.time()))
+            key = event["detail"]["eventBody"]["conversationId"].encode()
+            value = json.dumps(event).encode()
+            await publisher.publish(Message(settings.topics.events, key=key, value=value))
+            number += 1
+    finally:
+        await publisher.stop()
+    return number
+
+
+async def outcomes(settings: Settings) -> list[Json]:
+    published = await read_all(settings, settings.topics.outcomes)
+    return [json.loads(each.value or b"") for each in published]
+
+
+async def test_each_leg_ends_as_it_is_right(
+    broker: object, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    simulator = Simulator([], seed=1, requests_per_minute=UNLIMITED)
+    async with serving(simulator) as url:
+        settings = make_settings(
+            genesys_api="conversations",
+            genesys_cloud_base_url=url,
+            genesys_cloud_client_id="client",
+            genesys_cloud_client_secret="secret",
+            disposition_code_id=CODE,
+            duration_threshold_ms=round(30_000 * SCALE),
+            wrap_up_margin_seconds=10 * SCALE,
+            wrap_up_patience_seconds=5.0,
+            lag_window_seconds=2.0,
+            worker_port=free_port(),
+        )
+        apply_topics(settings.kafka)
+        with workers({"alone": settings}, tmp_path) as started:
+            worker = started["alone"]
+            worker.start()
+            await worker.ready()
+            told = calls(round(time.time() * 1000) + 500)
+            simulator.conversations.store.load(told)
+            sent = await send(settings, told)
+
+            async def all_told() -> bool:
+                final = [each for each in await outcomes(settings) if each["final"]]
+                own = {each["outcomeId"] for each in final if each["leg"] is None}
+                legs = {each["outcomeId"] for each in final if each["leg"] is not None}
+                return len(own) == sent and len(legs) == sum(map(len, REASONS.values()))
+
+            await eventually(all_told, 60, "every event and every leg has its outcome", every=0.5)
+
+            assert worker.terminate() == 0, worker.output
+
+    judge(await outcomes(settings), told, simulator)
+
+
+def judge(published: list[Json], told: Sequence[Scenario], simulator: Simulator) -> None:
+    on_legs: dict[str, dict[str, Json]] = defaultdict(dict)
+    for each in published:
+        if each["leg"] is not None and each["final"]:
+            on_legs[each["interactionId"]][each["leg"]["participantId"]] = each
+    counted = simulator.store.counted()
+    for name, call in zip(REASONS, told, strict=True):
+        legs = on_legs[call.conversation_id]
+        assert sorted(each["reason"] for each in legs.values()) == REASONS[name], name
+        written = simulator.conversations.store.written(call.conversation_id)
+        assert [(each.participant_id, each.code) for each in written] == [
+            (each.participant_id, CODE) for each in call.expected.set
+        ], name
+        for write, leg in zip(written, call.expected.set, strict=True):
+            assert write.at_ms >= (epoch_ms(leg.not_before) or 0), name
+            assert legs[leg.participant_id]["decision"] == "patched"
+        gets = counted.get(call.conversation_id, {}).get("gets", 0)
+        if name == "inbound-acw-timeout":
+            assert gets <= 2
+        if name == "inbound-agent-codes":
+            assert gets == 0

@@ -1,0 +1,110 @@
+"""Conversations: their looks, and their legs."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+PROCESSOR = "streams/worker/conversations/processor.py"
+RESULTS = "streams/worker/conversations/results.py"
+RECORD = "streams/core/conversations/record.py"
+TESTS = "tests/unit/worker/conversations"
+
+MUTANTS = (
+    Mutant(
+        "send a leg's code without an intent",
+        4,
+        PROCESSOR,
+        """\
+        await self._commits.write(
+            record.assignment, record.tp.partition, inquiry.intends(self._now_ms())
+        )
+""",
+        "        inquiry.intends(self._now_ms())\n",
+        (
+            f"{TESTS}/test_road.py::test_each_step_of_a_look_waits_for_the_one_before",
+            f"{TESTS}/test_road.py::test_the_intent_is_in_the_table_before_the_code_leaves",
+            f"{TESTS}/test_crashes.py::test_crash",
+        ),
+    ),
+    Mutant(
+        "publish what a look has come to before the table has it",
+        6,
+        PROCESSOR,
+        """\
+        await self._write(record, worked.after)
+        await self._publish(record, delivery, worked, span)
+""",
+        """\
+        await self._publish(record, delivery, worked, span)
+        await self._write(record, worked.after)
+""",
+        (
+            f"{TESTS}/test_road.py::test_each_step_of_a_look_waits_for_the_one_before",
+            f"{TESTS}/test_crashes.py::test_crash",
+        ),
+    ),
+    Mutant(
+        "call for a leg whose partition was given up",
+        8,
+        PROCESSOR,
+        "CallContext(guard=record.assignment.check, resting=resting)",
+        "CallContext(resting=resting)",
+        (
+            f"{TESTS}/test_ownership.py"
+            "::test_nothing_leaves_after_the_revocation_but_what_was_leaving",
+        ),
+    ),
+    Mutant(
+        "count a leg that takes no code any more as a failure",
+        7,
+        "streams/core/conversations/verdicts.py",
+        "return Decision.REFUSED, Reason.WRAP_UP_CLOSED",
+        "return Decision.FAILED, Reason.WRAP_UP_CLOSED",
+        (
+            f"{TESTS}/test_failures.py"
+            "::test_a_leg_that_takes_no_code_any_more_is_refused_and_in_no_dead_letter",
+        ),
+    ),
+    Mutant(
+        "finish an event whose look nothing brings about",
+        15,
+        RESULTS,
+        "            await self._outcomes.send_back(record, put_off, reason)\n",
+        "",
+        (
+            f"{TESTS}/test_road.py"
+            "::test_an_event_that_plans_a_look_is_finished_once_its_copy_is_in_retries",
+            f"{TESTS}/test_crashes.py::test_crash",
+        ),
+    ),
+    Mutant(
+        "forget a conversation while a look at it is planned",
+        15,
+        RECORD,
+        "return self.look is not None or bool(self.open)",
+        "return bool(self.open)",
+        ("tests/unit/core/conversations/test_record.py::test_what_is_still_to_come",),
+    ),
+    Mutant(
+        "look at once, while the agent is at work after the call",
+        12,
+        "streams/core/conversations/arrival.py",
+        "            wanted_at = max(wanted_at, work_ends(record, self.policy, self.looks))\n",
+        "            pass\n",
+        (
+            "tests/unit/core/conversations/test_looks.py::TestWhatItCosts"
+            "::test_an_agent_whose_time_is_over_costs_two_looks_and_a_code",
+        ),
+    ),
+    Mutant(
+        "ask about a leg whose code an event has named",
+        12,
+        "streams/core/conversations/arrival.py",
+        "decided_by_events(record, self.policy) if event.name in OF_A_LEG else ()",
+        "()",
+        (
+            "tests/unit/core/conversations/test_looks.py::TestWhatItCosts"
+            "::test_a_code_that_an_event_names_costs_nothing",
+        ),
+    ),
+)
