@@ -136,7 +136,10 @@ def leave_out_intents() -> None:
     write = GroupCommit.write
 
     async def verdicts_only(
-        self: GroupCommit[InteractionRecord], assignment: Assignment, partition: int, state: InteractionRecord
+        self: GroupCommit[InteractionRecord],
+        assignment: Assignment,
+        partition: int,
+        state: InteractionRecord,
     ) -> None:
         if state.intent is None:
             await write(self, assignment, partition, state)
