@@ -87,5 +87,4 @@ def parsed(value: bytes | None, parse: Parse = parse) -> Event | EnvelopeError:
         read = parse(value or b"")
     except EnvelopeError as error:
         return error
-    assert read is not None
-    return read
+    return read or EnvelopeError("no event that this program handles", "detail-type")

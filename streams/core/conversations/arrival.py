@@ -30,6 +30,7 @@ from streams.core.conversations.telling import (
     decided_by_events,
     told_with,
     work_ends,
+    work_ms,
 )
 from streams.core.conversations.verdicts import Stamp, as_it_is
 from streams.core.records import Basis, Decision, Reason, Verdict
@@ -118,6 +119,10 @@ class _Taking:
         wanted_at = self.now_ms + self.looks.first_ms
         if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
             wanted_at = max(wanted_at, work_ends(record, self.policy, self.looks))
+        if event.name is EventName.USER_END and event.talked_ms == 0:
+            # An agent was alerted, and the call mostly goes on to another one: nothing is due.
+            later = event.event_time + work_ms(self.policy, self.looks)
+            wanted_at = max(wanted_at, later) if record.look is None else record.look.at
         if record.look is None:
             return self._planned(record, wanted_at)
         return self._joined(record, record.look, wanted_at)

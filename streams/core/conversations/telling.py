@@ -50,13 +50,17 @@ def told_with(record: ConversationRecord, event: ConversationEvent) -> tuple[Tol
 def work_ends(record: ConversationRecord, policy: WrapUpPolicy, looks: LookPolicy) -> int:
     """By when the after-call work that events tell of is expected to be over, epoch milliseconds;
     0 when none is under way. An acw event says sooner that it is."""
-    wait_ms = min(looks.acw_ms, policy.patience_ms)
     working = [
-        each.ended_at + wait_ms
+        each.ended_at + work_ms(policy, looks)
         for each in record.told
         if each.ended_at and each.acw_at is None and each.talked_ms != 0
     ]
     return max(working, default=0)
+
+
+def work_ms(policy: WrapUpPolicy, looks: LookPolicy) -> int:
+    """For how long after-call work is waited for that nothing tells the end of."""
+    return min(looks.acw_ms, policy.patience_ms)
 
 
 def decided_by_events(record: ConversationRecord, policy: WrapUpPolicy) -> tuple[LegVerdict, ...]:

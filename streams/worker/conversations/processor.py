@@ -95,19 +95,12 @@ class ConversationProcessor:
         its outcome (promise 14). Raises as ``RecordProcessor.process``.
         """
         with self._spans.processing(record) as span:
-            if isinstance(record.event, RecordError):
-                verdict = unread(record.event, dry_run=self._policy.dry_run)
-                await record.assignment.owned()
-                await self._outcomes.publish(record, record.timed(verdict, self._clock), span)
-                record.finish()
-                return
-            assert isinstance(record.event, ConversationEvent), "no other is parsed in this dialect"
             try:
-                await self._work(record, record.event, resting, span)
+                await self._work(record, resting, span)
             except NOT_THE_RECORDS:
                 raise
             except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
-                await self._give_up(record, record.event, internal_error(record, fault), span)
+                await self._give_up(record, internal_error(record, fault), span)
 
     async def publish_alone(self, each: Decided[ConversationRecord]) -> None:
         """Publish by itself, and finish, a record whose verdict is in the table: a fault of this
@@ -123,10 +116,15 @@ class ConversationProcessor:
                 await self._fail(record, internal_error(record, fault), span)
             record.finish()
 
-    async def _work(
-        self, record: SourceRecord, event: ConversationEvent, resting: Resting, span: Span
-    ) -> None:
+    async def _work(self, record: SourceRecord, resting: Resting, span: Span) -> None:
         await record.assignment.owned()
+        event = record.event
+        if isinstance(event, RecordError):
+            dead = unread(event, dry_run=self._policy.dry_run)
+            await self._outcomes.publish(record, record.timed(dead, self._clock), span)
+            record.finish()
+            return
+        assert isinstance(event, ConversationEvent), "no other is parsed in this dialect"
         delivery = self._delivery(record)
         if record.returned_at is None:
             worked = self._arrive(record, event, delivery)
@@ -252,12 +250,10 @@ class ConversationProcessor:
                 await self._outcomes.publish_dead_letter(record, dead)
             await self._results.publish(record, result, span)
 
-    async def _give_up(
-        self, record: SourceRecord, event: ConversationEvent, error: InternalError, span: Span
-    ) -> None:
+    async def _give_up(self, record: SourceRecord, error: InternalError, span: Span) -> None:
         """End a record on which this program has a fault that it can not put off."""
         await record.assignment.owned()
-        if self._has_its_outcome(record, event):
+        if self._has_its_outcome(record):
             dead = record.timed(unread(error, dry_run=self._policy.dry_run), self._clock)
             await self._outcomes.publish_dead_letter(record, dead)
         else:
@@ -270,9 +266,10 @@ class ConversationProcessor:
         failed = msgspec.structs.replace(record, event=error)
         await self._outcomes.publish(failed, verdict, span)
 
-    def _has_its_outcome(self, record: SourceRecord, event: ConversationEvent) -> bool:
+    def _has_its_outcome(self, record: SourceRecord) -> bool:
         """Whether the source record of a look was told its verdict before: it gets no other one."""
-        if record.returned_at is None:
+        event = record.event
+        if record.returned_at is None or not isinstance(event, ConversationEvent):
             return False
         try:
             waiting = self._known(record, event).waiter(record.source.offset, record.redriven)

@@ -24,8 +24,9 @@ from streams.core.records import (
 
 SCHEMAS = Path(__file__).parents[3] / "topics" / "schemas"
 
-# The contract's second table: each decision with its reasons.
+# The contract's second table, and that of the conversations: each decision with its reasons.
 DECISIONS = {
+    "noted": {"look-planned", "look-joined"},
     "patched": {"eligible"},
     "would-patch": {"eligible"},
     "ineligible": {
@@ -34,11 +35,19 @@ DECISIONS = {
         "disposition-already-set",
         "wrap-up-already-set",
         "duration-below-threshold",
+        "not-connected",
+        "wrap-up-not-required",
+        "campaign",
+        "not-the-last-leg",
+        "no-agent-leg",
+        "event-not-needed",
     },
-    "duplicate": {"duplicate-sequence"},
+    "duplicate": {"duplicate-sequence", "duplicate-event"},
     "stale": {"stale-sequence"},
     "conflict": {"concurrent-modification"},
     "not-found": {"interaction-not-found"},
+    "refused": {"wrap-up-closed"},
+    "unconfirmed": {"not-visible"},
     "deferred": {
         "server-error",
         "rate-limited",

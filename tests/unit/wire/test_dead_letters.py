@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 import yaml
@@ -19,6 +21,7 @@ from streams.wire.dead_letters import (
     read_letter,
 )
 from tests.support.letters import AT_MS, TOPIC, body, letter
+from tests.support.wrap_up_model import CONVERSATION, Story, events
 
 
 class TestDeadLetter:
@@ -68,6 +71,15 @@ def test_what_the_worker_writes_is_read() -> None:
     assert (written.stage, written.failed_at, written.redriven) == ("worker", AT_MS, 2)
     assert written.source == Source(TOPIC, 3, 41)
     assert written.interaction_id == "i-1"
+
+
+def test_a_letter_of_a_conversation_is_of_an_event_too() -> None:
+    """Else no redrive would take it."""
+    ((_, raw), *_) = events(Story((), 1_000))
+    written = letter(7, value=json.dumps(raw).encode())
+    assert written.event is not None
+    assert written.interaction_id == CONVERSATION
+    assert letter(7, value=b"{}").event is None
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,22 @@ class TestWhatItCosts:
             "agent-1": ("ineligible", "wrap-up-already-set"),
         }
 
+    def test_agents_who_were_only_alerted_cost_no_look_of_their_own(self) -> None:
+        alerts = [
+            replace(LEG, connected=False, begins=at, ends=at + 15_000, acw_ends=None)
+            for at in (0, 20_000, 40_000)
+        ]
+        talked = replace(LEG, begins=60_000, ends=120_000)
+        done = desk(Story((*alerts, talked), 120_000, lag_ms=900), looks=LOOKS)
+        assert seconds(done.cloud.gets) == [182, 184]
+        assert list(done.on_legs().values()).count(("ineligible", "not-connected")) == 3
+
+    def test_a_caller_who_gives_up_meanwhile_is_looked_at_at_once(self) -> None:
+        alerted = replace(LEG, connected=False, ends=20_000, acw_ends=None)
+        done = desk(Story((alerted,), 60_000), looks=LOOKS)
+        assert seconds(done.cloud.gets) == [62]
+        assert done.on_legs() == {"agent-0": ("ineligible", "not-connected")}
+
     @pytest.mark.parametrize(
         "other",
         [

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.policy import LookPolicy
 from streams.core.records import Decision, Reason
 from streams.errors import (
@@ -27,7 +33,7 @@ from tests.support.conversation_desk import Cloud
 from tests.support.conversation_world import ConversationWorker, ConversationWorld, live
 from tests.support.incarnation import RecordingPublisher
 from tests.support.world import RETRIES, TOPICS, Sent
-from tests.support.wrap_up_model import START, states
+from tests.support.wrap_up_model import START, events, states
 from tests.unit.worker.conversations.calls import TIMED_OUT, Log, log_of, world_of
 
 LOG: Log = log_of(TIMED_OUT)
@@ -41,10 +47,17 @@ class Failing(Cloud):
         self.error: Exception | None = error
         self.since = START + since
 
-    def get(self, now: int) -> object:  # type: ignore[override]
+    def get(self, now: int) -> Conversation:
         if self.error is not None and now >= self.since:
             raise self.error
         return super().get(now)
+
+
+class Anything(Cloud):
+    """Knows no conversation."""
+
+    def get(self, now: int) -> Conversation:
+        raise NotFound("404", status=404)
 
 
 def refusing(error: ApiError) -> ConversationWorld:
@@ -195,6 +208,41 @@ async def test_bytes_that_are_no_event_are_dead(value: bytes | None) -> None:
     assert (outcome.decision, outcome.reason) == (Decision.FAILED, Reason.MALFORMED)
     assert [each.value for each in world.dead_letters] == [value]
     assert worker.frontier.committable == 1
+
+
+fields = st.dictionaries(
+    st.sampled_from(["eventTime", "conversationId", "participantId", "sessionId", "wrapupCode"])
+    | st.sampled_from(["interactingDurationMs", "userId", "mediaType", "x"]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=200),
+    max_size=4,
+)
+
+
+@given(st.lists(st.binary(max_size=40) | fields, min_size=1, max_size=4))
+def test_whatever_comes_ends_as_an_outcome_and_holds_nothing(values: list[Any]) -> None:
+    """Bytes, and events whose fields are anything."""
+    ((_, whole), *_) = events(TIMED_OUT)
+    body = whole["detail"]["eventBody"]
+    log = [
+        (
+            START + 200_000,
+            value
+            if isinstance(value, bytes)
+            else json.dumps(
+                whole | {"id": str(number), "detail": {"eventBody": body | value}}
+            ).encode(),
+        )
+        for number, value in enumerate(values)
+    ]
+    world = ConversationWorld(cloud=Anything(states(TIMED_OUT)))
+    worker = ConversationWorker(world)
+
+    asyncio.run(live(worker, log, Random(1)))
+
+    assert worker.frontier.committable == len(log)
+    assert {each.source.offset for each in world.outcomes if each.final} == set(range(len(log)))
+    dead = [each for each in world.outcomes if each.decision is Decision.FAILED]
+    assert len(world.dead_letters) == len(dead)
 
 
 class Narrow(RecordingPublisher):
