@@ -30,7 +30,6 @@ from streams.core.conversations.telling import (
     decided_by_events,
     told_with,
     work_ends,
-    work_ms,
 )
 from streams.core.conversations.verdicts import Stamp, as_it_is
 from streams.core.records import Basis, Decision, Reason, Verdict
@@ -120,9 +119,14 @@ class _Taking:
         if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
             wanted_at = max(wanted_at, work_ends(record, self.policy, self.looks))
         if event.name is EventName.USER_END and event.talked_ms == 0:
-            # An agent was alerted, and the call mostly goes on to another one: nothing is due.
-            later = event.event_time + work_ms(self.policy, self.looks)
-            wanted_at = max(wanted_at, later) if record.look is None else record.look.at
+            # An agent was only alerted: nothing is due, and mostly the call goes on to another one.
+            if record.look is not None:
+                wanted_at = record.look.at
+            elif _goes_on(record):
+                not_needed = self._verdict(
+                    Decision.INELIGIBLE, Reason.EVENT_NOT_NEEDED, Basis.EVENT
+                )
+                return _Taken(record, not_needed)
         if record.look is None:
             return self._planned(record, wanted_at)
         return self._joined(record, record.look, wanted_at)
@@ -194,6 +198,12 @@ def _not_needed(
     return Basis.CACHE if nothing_open and event.event_time <= record.over_through else None
 
 
+def _goes_on(record: ConversationRecord) -> bool:
+    """Whether nothing says that the customer has left: then an event that plans a look is still to
+    come."""
+    return not (record.left or record.decided or record.over_since)
+
+
 def _wants(event: ConversationEvent, policy: WrapUpPolicy) -> bool:
     """Whether the event is of a medium that is asked for, or that can not be told."""
     return event.medium in policy.media or event.medium not in _OTHER_MEDIA
@@ -210,6 +220,7 @@ def _noting(
         seen=seen,
         campaign=record.campaign or event.campaign,
         wanted=record.wanted or wanted,
+        left=record.left or event.name is EventName.CUSTOMER_END,
         told=told_with(record, event),
     )
 

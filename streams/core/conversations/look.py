@@ -99,13 +99,14 @@ def shows(conversation: Conversation, told: Told) -> bool:
 
 def still_told(record: ConversationRecord, findings: Findings) -> tuple[Told, ...]:
     """What is kept of what events told: the end of a session only while the answer lags behind it,
-    all else until the leg is decided."""
+    all else until the leg is decided. A leg that was told of is not forgotten while the call goes
+    on: events that name the codes of the others alone would have nobody look at it again."""
     kept = []
     for each in record.told:
         seen = shows(findings.conversation, each)
         if not seen and findings.lags:
             kept.append(each)
-        elif each.acw_at is not None or each.code is not None:
+        elif each.leg is not None or each.acw_at is not None or each.code is not None:
             lagged = each.lagged or not seen
             kept.append(replace(each, ended=False, session_id=None, lagged=lagged))
     return tuple(kept)

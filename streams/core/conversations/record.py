@@ -147,7 +147,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
 
     ``life``, ``decided_before``, ``last_offset``: as in the record of an interaction. ``seen``:
     identities of events. ``campaign``: an event said so. ``wanted``: an event of a medium that is
-    asked for, or of an unknown one, has come. ``decided``: participants whose leg has its final
+    asked for, or of an unknown one, has come. ``left``: a customer has left. ``decided``: participants whose leg has its final
     verdict; ``failed``: those that failed once, and were or may be redriven. ``redriven``: the
     latest redrive; ``redriven_done``: offsets of those that have their verdict, with their number.
     ``over_since``: when a look first found it over; ``over_through``: the latest time that this
@@ -161,6 +161,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
     seen: tuple[str, ...] = ()
     campaign: bool = False
     wanted: bool = False
+    left: bool = False
     told: tuple[Told, ...] = ()
     look: Look | None = None
     waiting: tuple[Waiting, ...] = ()

@@ -175,6 +175,51 @@ class TestWhatItCosts:
         assert seconds(done.cloud.gets) == [182, 184]
         assert list(done.on_legs().values()).count(("ineligible", "not-connected")) == 3
 
+    def test_an_agent_who_was_only_alerted_plans_no_look_while_the_call_goes_on(self) -> None:
+        alerted = replace(LEG, connected=False, ends=20_000, acw_ends=None)
+        talked = replace(LEG, begins=30_000, ends=300_000)
+        done = desk(Story((alerted, talked), 300_000, lag_ms=900), looks=LOOKS)
+        assert seconds(done.cloud.gets) == [362, 364]
+        assert done.on_records()[0] == ("ineligible", "event-not-needed")
+        assert done.on_legs() == {
+            "agent-0": ("ineligible", "not-connected"),
+            "agent-1": ("patched", "eligible"),
+        }
+
+    def test_one_whose_event_comes_last_is_looked_at_all_the_same(self) -> None:
+        alerted = replace(LEG, connected=False, ends=20_000, acw_ends=None)
+        story = Story((alerted, replace(LEG, begins=30_000, code=THEIRS)), 100_000)
+        (first, *others) = [(at, raw) for at, raw in events(story)]
+        late = [*others, (START + 500_000, first[1])]
+        log = [(at, event) for at, raw in late for event in parsed([raw])]
+        done = Desk(log, Cloud(states(story)), POLICY)
+        done.live()
+        assert seconds(done.cloud.gets) == [502]
+        assert done.on_legs() == {
+            "agent-0": ("ineligible", "not-connected"),
+            "agent-1": ("ineligible", "wrap-up-already-set"),
+        }
+
+    @pytest.mark.parametrize(
+        ("first", "verdict"),
+        [
+            (replace(LEG, ends=40_000, code=TIMEOUT), ("patched", "eligible")),
+            (replace(LEG, ends=40_000, prompt="mandatory", acw_ends=None), ("patched", "eligible")),
+        ],
+        ids=["timed out", "still at work"],
+    )
+    def test_a_leg_that_a_look_met_while_the_call_went_on_is_not_forgotten(
+        self, first: StoryLeg, verdict: tuple[str, str]
+    ) -> None:
+        """The codes of all other legs are named by events."""
+        coded = replace(LEG, begins=40_000, ends=500_000, code=THEIRS)
+        done = desk(Story((first, coded), 500_000), looks=LOOKS)
+        assert done.cloud.gets[0] < START + 500_000
+        assert done.on_legs() == {
+            "agent-0": verdict,
+            "agent-1": ("ineligible", "wrap-up-already-set"),
+        }
+
     def test_a_caller_who_gives_up_meanwhile_is_looked_at_at_once(self) -> None:
         alerted = replace(LEG, connected=False, ends=20_000, acw_ends=None)
         done = desk(Story((alerted,), 60_000), looks=LOOKS)
