@@ -18,7 +18,7 @@ from streams.core.decision import Policy
 from streams.environment import ENV_FILE, merged, read_env_file
 from streams.errors import SettingsError
 from streams.genesys.settings import GenesysSettings
-from streams.genesys.variables import GenesysVariables
+from streams.genesys.variables import GenesysVariables, listed
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.kafka.variables import PATH, KafkaVariables
 from streams.refusal import all_of, first_of_each, required, wrong
@@ -248,23 +248,27 @@ class Settings(KafkaVariables, GenesysVariables):
             lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
 
-    def wrap_up_policy(self) -> WrapUpPolicy:
+    def wrap_up_policy(self, *, rehearsal: bool = False) -> WrapUpPolicy:
         """The same for the legs of conversations. Raises SettingsError when the code is missing, or
-        counts as none."""
-        code = self.disposition_code()
-        rules = self.wrap_up_rules(code)
+        counts as none itself: each look would find it missing again."""
+        code = self.disposition_code_id if rehearsal else self.disposition_code()
+        none_codes = listed(self.wrap_up_none_codes)
+        if code in none_codes:
+            raise SettingsError(
+                "WRAP_UP_NONE_CODES: must not have the code of DISPOSITION_CODE_ID in it"
+            )
         return WrapUpPolicy(
             code=code,
-            none_codes=rules.none_codes,
-            media=rules.media,
-            legs=rules.legs,
-            margin_ms=rules.margin_ms,
-            patience_ms=rules.patience_ms,
-            verify_ms=rules.verify_ms,
-            campaigns=rules.campaigns,
+            none_codes=none_codes,
+            media=listed(self.wrap_up_media),
+            legs=self.wrap_up_legs,
+            margin_ms=round(self.wrap_up_margin_seconds * 1000),
+            patience_ms=round(self.wrap_up_patience_seconds * 1000),
+            verify_ms=round(self.wrap_up_verify_seconds * 1000),
+            campaigns=self.wrap_up_campaigns,
             threshold_ms=self.duration_threshold_ms,
-            dry_run=self.dry_run,
-            lag_window_ms=round(self.lag_window_seconds * 1000),
+            dry_run=rehearsal or self.dry_run,
+            lag_window_ms=0 if rehearsal else round(self.lag_window_seconds * 1000),
         )
 
     def check_policy(self) -> None:

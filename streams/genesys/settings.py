@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 WrapUpMethod: TypeAlias = Literal["participant", "communication", "call"]
-Legs: TypeAlias = Literal["all", "last"]
-Campaigns: TypeAlias = Literal["leave", "set"]
 Medium: TypeAlias = Literal["voice", "callback", "message", "email", "chat"]
 
 INTERACTION_SCOPES = "interaction:read interaction:write"
@@ -33,16 +31,3 @@ class GenesysSettings:
     # For conversations alone.
     wrap_up_method: WrapUpMethod = "participant"
     keep_end_time: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class WrapUpRules:
-    """Which legs get a code, and when. Times in milliseconds."""
-
-    none_codes: frozenset[str]
-    media: frozenset[str]
-    legs: Legs
-    campaigns: Campaigns
-    margin_ms: int
-    patience_ms: int
-    verify_ms: int

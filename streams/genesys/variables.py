@@ -8,16 +8,14 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from streams.addresses import api_url
+from streams.core.conversations.policy import Campaigns, Legs
 from streams.errors import SettingsError
 from streams.genesys.regions import domain_of
 from streams.genesys.settings import (
     INTERACTION_SCOPES,
-    Campaigns,
     GenesysSettings,
-    Legs,
     Medium,
     WrapUpMethod,
-    WrapUpRules,
 )
 from streams.refusal import all_of, required
 from streams.variables import DAY, HEADER_TEXT, HOUR, LONGEST, SCOPES, SCOPES_TEXT
@@ -127,24 +125,6 @@ class GenesysVariables(BaseModel):
             refresh_token=self.refresh_token(),
             wrap_up_method=self.wrap_up_method,
             keep_end_time=self.wrap_up_keep_end_time,
-        )
-
-    def wrap_up_rules(self, code: str | None) -> WrapUpRules:
-        """The rules for setting ``code``. Raises SettingsError when it counts as none itself: each
-        look would find it missing again."""
-        none_codes = listed(self.wrap_up_none_codes)
-        if code in none_codes:
-            raise SettingsError(
-                "WRAP_UP_NONE_CODES: must not have the code of DISPOSITION_CODE_ID in it"
-            )
-        return WrapUpRules(
-            none_codes=none_codes,
-            media=listed(self.wrap_up_media),
-            legs=self.wrap_up_legs,
-            campaigns=self.wrap_up_campaigns,
-            margin_ms=round(self.wrap_up_margin_seconds * 1000),
-            patience_ms=round(self.wrap_up_patience_seconds * 1000),
-            verify_ms=round(self.wrap_up_verify_seconds * 1000),
         )
 
     def _base_url(self) -> str:

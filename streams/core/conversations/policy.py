@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 # Codes that Genesys Cloud itself writes when an agent chose none (WRAP_UP_NONE_CODES).
 NONE_CODES = frozenset({"ININ-WRAP-UP-TIMEOUT", "ININ-WRAP-UP-SKIPPED"})
 
 # Every code that a campaign's dialer writes begins with it.
 CAMPAIGN_PREFIX = "ININ-OUTBOUND-"
+
+Legs: TypeAlias = Literal["all", "last"]
+Campaigns: TypeAlias = Literal["leave", "set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,11 @@ class WrapUpPolicy:
     code: str | None
     none_codes: frozenset[str] = NONE_CODES
     media: frozenset[str] = frozenset({"voice"})
-    legs: Literal["all", "last"] = "all"
+    legs: Legs = "all"
     margin_ms: int = 10_000
     patience_ms: int = 900_000
     verify_ms: int = 60_000
-    campaigns: Literal["leave", "set"] = "leave"
+    campaigns: Campaigns = "leave"
     threshold_ms: int = 30_000
     dry_run: bool = False
     lag_window_ms: int = 60_000

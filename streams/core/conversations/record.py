@@ -147,11 +147,11 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
 
     ``life``, ``decided_before``, ``last_offset``: as in the record of an interaction. ``seen``:
     identities of events. ``campaign``: an event said so. ``wanted``: an event of a medium that is
-    asked for, or of an unknown one, has come. ``left``: a customer has left. ``decided``: participants whose leg has its final
-    verdict; ``failed``: those that failed once, and were or may be redriven. ``redriven``: the
-    latest redrive; ``redriven_done``: offsets of those that have their verdict, with their number.
-    ``over_since``: when a look first found it over; ``over_through``: the latest time that this
-    look's answer has.
+    asked for, or of an unknown one, has come. ``left``: an event said that a customer has left.
+    ``decided``: participants whose leg has its final verdict; ``failed``: those that failed once,
+    and were or may be redriven. ``redriven``: the latest redrive; ``redriven_done``: offsets of
+    those that have their verdict, with their number. ``over_since``: when a look first found it
+    over; ``over_through``: the latest time that this look's answer has.
     """
 
     conversation_id: str

@@ -34,7 +34,7 @@ def check_settings(settings: Settings) -> list[Check]:
 def _of_worker(settings: Settings) -> Iterator[Check]:
     needed: tuple[Callable[[], object], ...] = (settings.connection, settings.disposition_code)
     if settings.genesys_api == "conversations":
-        needed += (lambda: settings.wrap_up_rules(settings.disposition_code_id),)
+        needed += (lambda: settings.wrap_up_policy(rehearsal=True),)
     problems = [problem for each in needed for problem in _problems(each)]
     yield from (failed("settings", problem) for problem in problems)
     if problems:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from streams.core.conversations.policy import WrapUpPolicy
 from streams.errors import SettingsError
 from streams.settings import Settings
 from tests.support.environments import GENESYS, SECRET, Environment, refusal
@@ -184,53 +183,3 @@ class TestConversations:
         assert genesys.refresh_token == SECRET
         assert (genesys.wrap_up_method, genesys.keep_end_time) == ("communication", False)
         assert SECRET not in repr(genesys)
-
-    def test_the_rules(self, environment: Environment) -> None:
-        environment(WRAP_UP_MEDIA="voice, message", WRAP_UP_MARGIN_SECONDS="0.5")
-        rules = Settings.load().wrap_up_rules("code-1")
-        assert rules.none_codes == {"ININ-WRAP-UP-TIMEOUT", "ININ-WRAP-UP-SKIPPED"}
-        assert rules.media == {"voice", "message"}
-        assert (rules.margin_ms, rules.patience_ms, rules.verify_ms) == (500, 900_000, 60_000)
-        assert (rules.legs, rules.campaigns) == ("all", "leave")
-
-    def test_the_policy_has_the_rules_and_the_settings_of_both_dialects(
-        self, environment: Environment
-    ) -> None:
-        environment(
-            DISPOSITION_CODE_ID="code-1",
-            DURATION_THRESHOLD_MS="5000",
-            LAG_WINDOW_SECONDS="7",
-            WRAP_UP_NONE_CODES="none-1, none-2",
-            WRAP_UP_MEDIA="voice,message",
-            WRAP_UP_LEGS="last",
-            WRAP_UP_MARGIN_SECONDS="1",
-            WRAP_UP_PATIENCE_SECONDS="2",
-            WRAP_UP_VERIFY_SECONDS="3",
-            WRAP_UP_CAMPAIGNS="set",
-        )
-        assert Settings.load().wrap_up_policy() == WrapUpPolicy(
-            code="code-1",
-            none_codes=frozenset({"none-1", "none-2"}),
-            media=frozenset({"voice", "message"}),
-            legs="last",
-            margin_ms=1_000,
-            patience_ms=2_000,
-            verify_ms=3_000,
-            campaigns="set",
-            threshold_ms=5_000,
-            dry_run=False,
-            lag_window_ms=7_000,
-        )
-
-    def test_the_policys_defaults_are_the_settings(self, environment: Environment) -> None:
-        environment(DISPOSITION_CODE_ID="code-1")
-        assert Settings.load().wrap_up_policy() == WrapUpPolicy(code="code-1")
-        environment(DISPOSITION_CODE_ID="")
-        assert refusal(Settings.load().wrap_up_policy).startswith("DISPOSITION_CODE_ID: ")
-        environment(DRY_RUN="true")
-        assert Settings.load().wrap_up_policy() == WrapUpPolicy(code=None, dry_run=True)
-
-    def test_a_code_that_counts_as_none_can_not_be_set(self, environment: Environment) -> None:
-        environment(WRAP_UP_NONE_CODES="a,code-1")
-        message = refusal(lambda: Settings.load().wrap_up_rules("code-1"))
-        assert message.startswith("WRAP_UP_NONE_CODES: ")

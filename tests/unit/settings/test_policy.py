@@ -118,6 +118,17 @@ class TestWrapUpPolicy:
         environment(DISPOSITION_CODE_ID="code-1")
         assert Settings.load().wrap_up_policy() == WrapUpPolicy("code-1")
 
+    def test_needs_a_code_unless_nothing_is_set(self, environment: Environment) -> None:
+        environment(DISPOSITION_CODE_ID="")
+        assert refusal(Settings.load().wrap_up_policy).startswith("DISPOSITION_CODE_ID: ")
+        environment(DRY_RUN="true")
+        assert Settings.load().wrap_up_policy() == WrapUpPolicy(code=None, dry_run=True)
+
+    def test_of_a_rehearsal_waits_for_nothing(self, environment: Environment) -> None:
+        environment(DISPOSITION_CODE_ID="")
+        rehearsal = WrapUpPolicy(None, dry_run=True, lag_window_ms=0)
+        assert Settings.load().wrap_up_policy(rehearsal=True) == rehearsal
+
     def test_is_checked_in_the_dialect_that_has_it(self, environment: Environment) -> None:
         environment(DISPOSITION_CODE_ID="code-1", WRAP_UP_NONE_CODES="code-1")
         Settings.load(Settings.check_policy)
