@@ -152,13 +152,36 @@ def test_a_dry_run_sends_nothing() -> None:
     assert desk.cloud.patches == []
 
 
-def test_what_a_call_costs() -> None:
-    """One look for the end of the after-call work, and one that verifies the code; none where an
-    event has named it."""
-    desk, _ = play("inbound-acw-timeout")
-    assert (len(desk.cloud.gets), len(desk.cloud.patches)) == (2, 1)
-    desk, _ = play("inbound-agent-codes")
-    assert (len(desk.cloud.gets), len(desk.cloud.patches)) == (0, 0)
+@pytest.mark.parametrize(
+    ("name", "gets", "writes"),
+    [
+        # One look for the end of the after-call work, and one that verifies the code.
+        ("inbound-acw-timeout", 2, 1),
+        ("pending-past-grace", 2, 1),
+        ("outbound-manual", 2, 1),
+        ("out-of-order-and-twice", 2, 1),
+        ("optional-skipped", 2, 1),
+        ("consult-transfer", 2, 1),
+        # Agents who were only alerted cost nothing.
+        ("no-answer-requeue", 2, 1),
+        ("same-agent-three-alerts", 2, 1),
+        # An event has named the code.
+        ("inbound-agent-codes", 0, 0),
+        ("codes-during-grace", 0, 0),
+        # Nobody talked.
+        ("abandoned-in-queue", 1, 0),
+        ("voicemail", 1, 0),
+        ("reject-then-abandon", 1, 0),
+        ("user-to-user", 1, 0),
+        # The first agent was timed out while the second one talked.
+        ("blind-transfer", 3, 1),
+        # The code shows 8 s after it was accepted.
+        ("accepted-then-visible-late", 3, 1),
+    ],
+)
+def test_what_a_call_costs(name: str, gets: int, writes: int) -> None:
+    desk, _ = play(name)
+    assert (len(desk.cloud.gets), len(desk.cloud.patches)) == (gets, writes)
 
 
 def test_a_code_that_shows_late_is_not_sent_again() -> None:
