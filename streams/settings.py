@@ -21,7 +21,7 @@ from streams.genesys.settings import GenesysSettings
 from streams.genesys.variables import GenesysVariables, listed
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.kafka.variables import PATH, KafkaVariables
-from streams.refusal import all_of, first_of_each, required, wrong
+from streams.refusal import first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
 from streams.variables import DAY, HEADER_TEXT, HOUR, LONGEST
 
@@ -212,21 +212,6 @@ class Settings(KafkaVariables, GenesysVariables):
         """The API settings, whatever the dialect. Raises SettingsError with all that is missing or
         wrong in them."""
         return self.connection()
-
-    def genesys_interactions(self) -> GenesysSettings:
-        """The API settings of a program that knows the dialect ``interactions`` alone. Raises
-        SettingsError as above."""
-        checks: tuple[Callable[[], object], ...] = (self._check_interactions, self.connection)
-        all_of(*checks)
-        return self.connection()
-
-    def _check_interactions(self) -> None:
-        if self.genesys_api != "interactions":
-            # An error here is better than a thousand answers of 404.
-            raise SettingsError(
-                "GENESYS_API: this command knows interactions alone; unset it or set it to "
-                "interactions"
-            )
 
     def disposition_code(self) -> str | None:
         """The code to set; None only in a dry run. Raises SettingsError when it is missing."""

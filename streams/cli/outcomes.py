@@ -52,6 +52,7 @@ COLUMNS = (
     Column("PATCH", 5),
     Column("CALLS", 5),
     Column("END TO END", 10),
+    Column("LEG", 36),
 )
 
 Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
@@ -154,5 +155,6 @@ def _line(outcome: Outcome) -> str:
         outcome.patch_status,
         outcome.api_calls,
         f"{end_to_end:.0f} ms",
+        outcome.leg.participant_id if outcome.leg is not None else None,
     )
     return row_line(COLUMNS, cells)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from random import Random
 
 import click
@@ -13,13 +14,21 @@ from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
 from streams.clock import Clock, SystemClock, rfc3339
-from streams.core.records import Source
+from streams.core.records import Decision, Leg, Source, Verdict
 from streams.genesys.client import open_client
+from streams.genesys.conversations_client import open_conversations
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of, require_rights
 from streams.operator.redrive import read_sent
-from streams.operator.replay.past import Past, Question
-from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
+from streams.operator.replay.conversations import ConversationsReading, ask_conversation
+from streams.operator.replay.past import InteractionsReading, Past, Question
+from streams.operator.replay.rehearsal import (
+    AT_ONCE,
+    Ask,
+    Rehearsed,
+    ask_interaction,
+    rehearse,
+)
 from streams.operator.replay.replay import Stretch, Survey, redrive_question, survey
 from streams.settings import Settings
 from streams.telemetry import logging
@@ -43,7 +52,7 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
     """
     in_order(since, until, named="--to", after="--from")
     settings = Settings.load()
-    settings.genesys_interactions()  # wrong settings are reported before anything is read
+    settings.genesys()  # wrong settings are reported before anything is read
     logging.configure(settings.log_format, settings.log_level)
     return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
 
@@ -51,10 +60,10 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
     """Returns the number of interactions of which nothing is known."""
     await require_rights(settings.kafka, "replay --dry-run" if dry_run else "replay")
-    policy = settings.policy(rehearsal=True)
-    found = await survey(settings.kafka, stretch, policy)
+    reading = _reading(settings)
+    found = await survey(settings.kafka, stretch, reading)
     _say(
-        f"{found.records} events; {len(found.questions)} calls were over: {len(found.past.coded)} "
+        f"{found.records} events; {len(found.questions)} calls were over: {len(found.coded)} "
         f"got a code, {len(found.undecided)} are not decided yet and left to the workers, "
         f"{len(found.asked)} are asked about"
     )
@@ -63,24 +72,17 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
     calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
         back = None if dry_run else await stack.enter_async_context(_Redrive(settings, found.past))
-        api = await stack.enter_async_context(
-            open_client(
-                settings.genesys_interactions(),
-                in_flight=AT_ONCE,
-                observer=calls,
-                clock=SystemClock(),
-                random=Random(),
-            )
-        )
-        answers = await stack.enter_async_context(aclosing(rehearse(found.asked, api, policy)))
+        ask = await stack.enter_async_context(_asking(settings, reading, calls))
+        answers = await stack.enter_async_context(aclosing(rehearse(found.asked, ask)))
         async for each in answers:
-            verdict = each.verdict
-            decided[f"{verdict.decision} {verdict.reason}"] += 1
+            decided.update(f"{verdict.decision} {verdict.reason}" for _, verdict in each.verdicts)
             if each.unanswered:
+                verdict = each.verdict
                 message = verdict.error.message if verdict.error else verdict.reason
                 _say(f"not known: {each.question.interaction_id}: {message}")
             if each.eligible and (back is None or await back.send(each.question)):
-                click.echo(_as_json(each, found.past) if as_json else _line(each, found.past))
+                for line in _lines(each, found.past, as_json=as_json):
+                    click.echo(line)
             progress.reached(each)
     for name, number in decided.most_common():
         _say(f"{number:8}  {name}")
@@ -90,6 +92,35 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
     if progress.unknown:
         _say(f"nothing is known of {progress.unknown}; to ask again: --from {progress.go_on}")
     return progress.unknown
+
+
+def _reading(settings: Settings) -> InteractionsReading | ConversationsReading:
+    """How events are read in the dialect that is set, by the rules of a rehearsal."""
+    if settings.genesys_api == "conversations":
+        return ConversationsReading(settings.wrap_up_policy(rehearsal=True))
+    return InteractionsReading(settings.policy(rehearsal=True))
+
+
+@asynccontextmanager
+async def _asking(
+    settings: Settings, reading: InteractionsReading | ConversationsReading, calls: _Calls
+) -> AsyncIterator[Ask]:
+    """Asks the API of the dialect, with a client that is closed when the block ends."""
+    clock = SystemClock()
+    if isinstance(reading, ConversationsReading):
+        async with open_conversations(
+            settings.genesys(), in_flight=AT_ONCE, observer=calls, clock=clock, random=Random()
+        ) as conversations:
+            wrap_up = reading.policy
+            yield lambda question: ask_conversation(
+                question, conversations, wrap_up, round(clock.time() * 1000)
+            )
+    else:
+        async with open_client(
+            settings.genesys(), in_flight=AT_ONCE, observer=calls, clock=clock, random=Random()
+        ) as interactions:
+            policy = reading.policy
+            yield lambda question: ask_interaction(question, interactions, policy)
 
 
 class _Redrive:
@@ -162,21 +193,35 @@ class Progress:
             )
 
 
-def _line(each: Rehearsed, past: Past) -> str:
-    question, then = each.question, past.latest(each.question)
+def _lines(each: Rehearsed, past: Past, *, as_json: bool) -> list[str | bytes]:
+    """One for each leg that would get a code, or for the interaction."""
+    shown = _as_json if as_json else _line
+    return [
+        shown(each.question, leg, verdict, past)
+        for leg, verdict in each.verdicts
+        if verdict.decision is Decision.WOULD_PATCH
+    ]
+
+
+def _line(question: Question, leg: Leg | None, _: Verdict, past: Past) -> str:
+    then = past.latest(question, leg)
     place = f"{question.source.partition}/{question.source.offset}"
     shown = "-" if then is None else f"{then.decision} {then.reason}"
     at = rfc3339(question.at / 1000)
-    return f"{at}  {place:10}  {printable(question.interaction_id):36}  then: {shown}"
+    named = printable(question.interaction_id).ljust(36)
+    if leg is not None:
+        named += f"  {printable(leg.participant_id):36}"
+    return f"{at}  {place:10}  {named}  then: {shown}"
 
 
-def _as_json(each: Rehearsed, past: Past) -> bytes:
-    question, then, now = each.question, past.latest(each.question), each.verdict
+def _as_json(question: Question, leg: Leg | None, now: Verdict, past: Past) -> bytes:
+    then = past.latest(question, leg)
     shown = msgspec.json.encode(
         {
             "interactionId": question.interaction_id,
             "source": question.source,
             "at": rfc3339(question.at / 1000),
+            "leg": leg,
             "then": None if then is None else {"decision": then.decision, "reason": then.reason},
             "now": {
                 "decision": now.decision,

@@ -92,8 +92,10 @@ async def redrive_record(
     value: bytes | None,
     reason: str,
     times: int,
+    replayed: bool = False,
 ) -> None:
     """Send a record of ``events`` back to its worker, to be decided anew for the ``times``-th time.
+    ``replayed``: and with it every leg of its conversation, not only those that have failed.
 
     It goes to the partition of ``retries`` with its own partition's number, because its table is
     there. Raises PublishError.
@@ -102,7 +104,7 @@ async def redrive_record(
         topics.retries,
         key=key,
         value=value,
-        headers=retry_headers(source, PutOff(0, 0), reason, redriven=times),
+        headers=retry_headers(source, PutOff(0, 0), reason, redriven=times, replayed=replayed),
         partition=source.partition,
     )
     await publisher.publish(message)

@@ -7,9 +7,10 @@ caller can report it and read on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
-from streams.core.envelope import InteractionEvent, parse
 from streams.core.foreign_text import foreign_text
 from streams.errors import EnvelopeError
 
@@ -27,9 +28,12 @@ class Unreadable:
 NO_VALUE = Unreadable("it has no value")
 
 
-def read_event(value: bytes | None) -> InteractionEvent | Unreadable | None:
-    """Read one event. None for an event of another detail-type: this program does not handle it.
-    Never raises."""
+E = TypeVar("E")
+
+
+def read_event(value: bytes | None, parse: Callable[[bytes], E | None]) -> E | Unreadable | None:
+    """Read one event of the dialect that ``parse`` knows. None for an event of another detail-type:
+    it is not handled there. Never raises."""
     if value is None:
         return NO_VALUE
     try:

@@ -17,6 +17,9 @@ PARTITION = "retry.source.partition"
 OFFSET = "retry.source.offset"
 # How often an operator has redriven the record; left out when never.
 REDRIVEN = "retry.redriven"
+# The last time by a replay: then every leg of its conversation is decided anew, and not only those
+# that have failed. Left out otherwise.
+REPLAYED = "retry.replayed"
 
 # Kafka's offsets and times have 64 bits. A larger number could not be written where it has to go.
 _LARGEST = 2**63 - 1
@@ -27,15 +30,19 @@ _MOST_DIGITS = len(str(_LARGEST))
 class Returned:
     """A record that was put off, or redriven.
 
-    ``source``: its place in ``events``. ``redriven``: how often it was redriven.
+    ``source``: its place in ``events``. ``redriven``: how often it was redriven; ``replayed``: the
+    last time by a replay.
     """
 
     source: Source
     put_off: PutOff
     redriven: int = 0
+    replayed: bool = False
 
 
-def retry_headers(source: Source, put_off: PutOff, reason: str, *, redriven: int = 0) -> Headers:
+def retry_headers(
+    source: Source, put_off: PutOff, reason: str, *, redriven: int = 0, replayed: bool = False
+) -> Headers:
     """The ``retry.*`` headers."""
     named: dict[str, int | str] = {
         ATTEMPT: put_off.attempt,
@@ -47,6 +54,8 @@ def retry_headers(source: Source, put_off: PutOff, reason: str, *, redriven: int
     }
     if redriven:
         named[REDRIVEN] = redriven
+    if replayed:
+        named[REPLAYED] = 1
     return [(name, str(value).encode()) for name, value in named.items()]
 
 
@@ -57,6 +66,7 @@ def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
         put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),
         redriven=_number(named, REDRIVEN) if REDRIVEN in named else 0,
+        replayed=REPLAYED in named,
     )
 
 

@@ -244,6 +244,7 @@ class Dispatcher:
             attempt=read.put_off.attempt,
             not_before=read.not_before,
             redriven=read.redriven,
+            replayed=read.replayed,
         )
 
     async def _admit(self, record: SourceRecord) -> None:

@@ -39,8 +39,9 @@ class Incoming(msgspec.Struct, frozen=True):
     ``headers``: those that have a value, with their names unchanged. ``timestamp``: when the record
     was written, epoch seconds, never later than now. ``event``: the event, or why the record is not
     handled as one. ``source``: the record in ``events`` that this one is, or is a copy of.
-    ``put_off``: its last deferral, attempt 0 for none. ``redriven``: how often it was redriven
-    from the dead letters. ``not_before``: the record is not decided earlier, epoch seconds.
+    ``put_off``: its last deferral, attempt 0 for none. ``redriven``: how often it was redriven;
+    ``replayed``: the last time by a replay. ``not_before``: the record is not decided earlier,
+    epoch seconds.
     """
 
     key: bytes | None
@@ -52,6 +53,7 @@ class Incoming(msgspec.Struct, frozen=True):
     put_off: PutOff = _NEVER_PUT_OFF
     redriven: int = 0
     not_before: float = 0.0
+    replayed: bool = False
 
 
 def read(
@@ -92,6 +94,7 @@ def read(
         returned.redriven,
         # A header that another producer wrote must not hold a record back for years.
         min(returned.put_off.not_before / 1000, timestamp + LONGEST_RETRY_AFTER),
+        returned.replayed,
     )
 
 

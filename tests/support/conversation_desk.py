@@ -100,6 +100,7 @@ class Returning:
     not_before: int
     offset: int
     redriven: int = 0
+    replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -133,10 +134,10 @@ class Desk:
             self._come_again(random)
         self._run(random, None)
 
-    def redrive(self, offset: int) -> None:
+    def redrive(self, offset: int, times: int = 1, *, replayed: bool = False) -> None:
         """An operator has this record decided anew."""
         self._copies.add(len(self.retries))
-        self.retries.append(Returning(self.now, offset, redriven=1))
+        self.retries.append(Returning(self.now, offset, times, replayed))
         self._run(Random(0), None)
 
     def lose_copies_of(self, number: int) -> None:
@@ -230,7 +231,9 @@ class Desk:
     def _look(self, number: int) -> Iterator[None]:
         yield
         copy = self.retries[number]
-        delivery = Delivery(copy.offset, number, copy.redriven, owner=f"w{self._life}")
+        delivery = Delivery(
+            copy.offset, number, copy.redriven, f"w{self._life}", replayed=copy.replayed
+        )
         inquiry = Inquiry(self.record(), delivery, self.now, self.policy, self.looks)
         while not isinstance(step := inquiry.step, Conclude):
             yield

@@ -77,6 +77,7 @@ class Incarnation:
             source=returned.source,
             attempt=returned.put_off.attempt,
             redriven=returned.redriven,
+            replayed=returned.replayed,
             not_before=returned.put_off.not_before / 1000,
         )
 

@@ -107,7 +107,7 @@ class _Taking:
             duplicate = self._verdict(Decision.DUPLICATE, Reason.DUPLICATE_EVENT, Basis.CACHE)
             return _Taken(record, duplicate)
         basis = _not_needed(record, event, self.policy)
-        record = _noting(record, event, self.policy)
+        record = noting(record, event, self.policy)
         if basis is not None:
             return _Taken(
                 record, self._verdict(Decision.INELIGIBLE, Reason.EVENT_NOT_NEEDED, basis)
@@ -190,7 +190,7 @@ def _not_needed(
     """What shows that no look is needed for this event; None when one is."""
     if event.name is EventName.OUTBOUND:
         return Basis.EVENT
-    if not record.wanted and not _wants(event, policy):
+    if not record.wanted and not wants(event, policy):
         return Basis.EVENT
     if event.name in OF_A_LEG and event.participant_id in record.decided:
         return Basis.CACHE
@@ -204,17 +204,17 @@ def _goes_on(record: ConversationRecord) -> bool:
     return not (record.left or record.decided or record.over_since)
 
 
-def _wants(event: ConversationEvent, policy: WrapUpPolicy) -> bool:
+def wants(event: ConversationEvent, policy: WrapUpPolicy) -> bool:
     """Whether the event is of a medium that is asked for, or that can not be told."""
     return event.medium in policy.media or event.medium not in _OTHER_MEDIA
 
 
-def _noting(
+def noting(
     record: ConversationRecord, event: ConversationEvent, policy: WrapUpPolicy
 ) -> ConversationRecord:
     """The record with what the event tells."""
     seen = (*record.seen, *event.identities)[-MOST_SEEN:]
-    wanted = event.name is not EventName.OUTBOUND and _wants(event, policy)
+    wanted = event.name is not EventName.OUTBOUND and wants(event, policy)
     return replace(
         record,
         seen=seen,

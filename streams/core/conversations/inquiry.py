@@ -92,12 +92,11 @@ class Inquiry:
         return (self.record.look.failures if self.record.look is not None else 0) + 1
 
     def _begin(self, now_ms: int) -> None:
-        offset, redriven = self._delivery.offset, self._delivery.redriven
-        if redriven and self._is_new_redrive():
+        if self._delivery.redriven and self._is_new_redrive():
             if len(self.record.waiting) >= MOST_WAITING:
                 self._crowded()
                 return
-            self.record = reopened(self.record, offset, redriven, now_ms)
+            self.record = reopened(self.record, self._delivery, now_ms)
         own = self._own
         look = self.record.look
         if own is not None and own.verdict is not None:

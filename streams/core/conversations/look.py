@@ -58,7 +58,7 @@ def assess(
             # It goes on, or was opened again: its next event plans the next look.
             findings.waiting.append(replace(known, next_at=0))
         else:
-            _judge(findings, known, participant, _told(record, participant), setting)
+            _judge(findings, known, participant, told_of(record, participant), setting)
     if conversation.over:
         _take_up(findings, record, setting)
     return findings
@@ -140,7 +140,7 @@ def _take_up(findings: Findings, record: ConversationRecord, setting: Setting) -
             return
         under_way.add(str(participant.id))
         new = OpenLeg(leg_of(participant))
-        _judge(findings, new, participant, _told(record, participant), setting)
+        _judge(findings, new, participant, told_of(record, participant), setting)
 
 
 def _judge(
@@ -216,7 +216,8 @@ def _has(participant: Participant, code: str) -> bool:
     return any(each.code == code and not each.provisional for each in participant.wrap_ups)
 
 
-def _told(record: ConversationRecord, participant: Participant) -> legs.Told:
+def told_of(record: ConversationRecord, participant: Participant) -> legs.Told:
+    """What events told of a leg, as far as its decision depends on it."""
     told = record.told_of(str(participant.id))
     if told is not None:
         return legs.Told(told.acw_at is not None, told.code, told.lagged)

@@ -40,6 +40,7 @@ class Delivery:
     ``offset``: its offset in ``events``, in the ``life`` of that log. ``returned_at``: its offset
     in ``retries``, where it brings a look about; None when it comes from ``events``. ``owner``: who
     works on it, another text for each assignment of a partition. ``time_ms``: when Kafka got it.
+    ``replayed``: a replay has redriven it, and so every leg of its conversation.
     """
 
     offset: int
@@ -48,6 +49,7 @@ class Delivery:
     owner: str = ""
     life: str = ""
     time_ms: int = 0
+    replayed: bool = False
 
 
 class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -149,8 +151,9 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
     identities of events. ``campaign``: an event said so. ``wanted``: an event of a medium that is
     asked for, or of an unknown one, has come. ``left``: an event said that a customer has left.
     ``decided``: participants whose leg has its final verdict; ``failed``: those that failed once,
-    and were or may be redriven. ``redriven``: the latest redrive; ``redriven_done``: offsets of
-    those that have their verdict, with their number. ``over_since``: when a look first found it
+    and were or may be redriven. ``redriven``: the number of the latest redrive; ``redriven_done``:
+    offsets of those that have their verdict, with their number. ``anew``: that redrive was of every
+    leg, or what was decided before it is not remembered. ``over_since``: when a look first found it
     over; ``over_through``: the latest time that this look's answer has.
     """
 
@@ -170,6 +173,7 @@ class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defau
     failed: tuple[str, ...] = ()
     redriven: int = 0
     redriven_done: tuple[tuple[int, int], ...] = ()
+    anew: bool = False
     over_since: int = 0
     over_through: int = 0
     results: tuple[Result, ...] = ()
@@ -208,8 +212,9 @@ decode_record = msgspec.json.Decoder(ConversationRecord).decode
 
 
 def leg_verdict(record: ConversationRecord, leg: Leg, verdict: Verdict) -> LegVerdict:
-    """The verdict on a leg of this conversation: anew, if it failed before."""
-    again = leg.participant_id in record.failed
+    """The verdict on a leg of this conversation: under a redrive's number, if that may not be its
+    first one."""
+    again = record.anew or leg.participant_id in record.failed
     return LegVerdict(leg, verdict, record.redriven if again else 0)
 
 
@@ -258,17 +263,21 @@ def without_leg(record: ConversationRecord, leg: OpenLeg) -> ConversationRecord:
     return msgspec.structs.replace(record, open=others)
 
 
-def reopened(
-    record: ConversationRecord, offset: int, redriven: int, now_ms: int
-) -> ConversationRecord:
+def reopened(record: ConversationRecord, delivery: Delivery, now_ms: int) -> ConversationRecord:
     """The record of a conversation that an operator has redriven: legs that failed are decided
-    anew, and so is the source record."""
+    anew, of a replay all legs, and so is the source record.
+
+    Of a conversation that was forgotten every leg may have been decided before: then none gets an
+    id that another outcome may have.
+    """
+    kept = () if delivery.replayed else record.decided
     return msgspec.structs.replace(
         record,
-        decided=tuple(each for each in record.decided if each not in record.failed),
-        redriven=max(record.redriven, redriven),
+        decided=tuple(each for each in kept if each not in record.failed),
+        redriven=max(record.redriven + 1, delivery.redriven),
+        anew=record.anew or delivery.replayed or not record.updated_at,
         look=Look(now_ms),
-        waiting=(*record.waiting, Waiting(offset, redriven)),
+        waiting=(*record.waiting, Waiting(delivery.offset, delivery.redriven)),
     )
 
 

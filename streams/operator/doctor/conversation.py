@@ -10,13 +10,14 @@ from streams.clock import Clock
 from streams.core.conversations.conversation import Conversation, Participant
 from streams.core.conversations.legs import SetNow
 from streams.core.conversations.policy import WrapUpPolicy
+from streams.core.conversations.rehearsal import judged
 from streams.errors import ApiError, NotFound, WrapUpClosed
 from streams.genesys.api import CallContext
 from streams.genesys.client import Calls
 from streams.genesys.conversations import Conversations, LegAddress
 from streams.genesys.org import Org
 from streams.operator.doctor.check import Check, failed, ok, warning
-from streams.operator.doctor.legs import judged, named, shown
+from streams.operator.doctor.legs import named, shown
 
 # Seconds between two looks whether a code shows. Mostly it does within a second or two.
 LOOK_AGAIN = 1.0
@@ -70,10 +71,12 @@ class ConversationProbe:
             yield shown(each, self._policy)
             if not isinstance(each.judgement, SetNow):
                 continue
-            if self._policy.code is not None and each.leg.queue_id is not None:
-                yield await self._offered(each.leg, each.leg.queue_id, self._policy.code)
+            if self._policy.code is not None and each.participant.queue_id is not None:
+                yield await self._offered(
+                    each.participant, each.participant.queue_id, self._policy.code
+                )
             if really:
-                async for check in self._set(conversation_id, each.leg):
+                async for check in self._set(conversation_id, each.participant):
                     yield check
 
     async def _look(self, conversation_id: str) -> Conversation:

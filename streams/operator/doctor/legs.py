@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from streams.clock import rfc3339
-from streams.core.conversations.conversation import Conversation, Participant
-from streams.core.conversations.legs import (
-    Judgement,
-    Leave,
-    SetNow,
-    Setting,
-    Told,
-    WaitUntil,
-    duration_ms,
-    judge,
-    of_campaign,
-)
+from streams.core.conversations.conversation import Participant
+from streams.core.conversations.legs import Leave, SetNow, WaitUntil
 from streams.core.conversations.policy import WrapUpPolicy
+from streams.core.conversations.rehearsal import JudgedLeg
 from streams.core.records import Reason
 from streams.operator.doctor.check import Check, ok
 
@@ -37,26 +27,6 @@ _WHY: Mapping[Reason, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedLeg:
-    """One leg and what would be done with it."""
-
-    leg: Participant
-    judgement: Judgement
-    duration_ms: int
-
-
-def judged(conversation: Conversation, policy: WrapUpPolicy, now_ms: int) -> list[JudgedLeg]:
-    """Each leg of a conversation that is over, by what the API alone says of it: the worker knows
-    from events as well that an agent's work has ended."""
-    campaign = of_campaign(conversation)
-    setting = Setting(conversation, policy, now_ms, over_since=now_ms, campaign=campaign)
-    return [
-        JudgedLeg(leg, judge(leg, Told(), setting), duration_ms(leg, conversation))
-        for leg in conversation.legs
-    ]
-
-
 def shown(each: JudgedLeg, policy: WrapUpPolicy) -> Check:
     """One leg in one line."""
     code = policy.code or "a code (DISPOSITION_CODE_ID is not set)"
@@ -72,7 +42,7 @@ def shown(each: JudgedLeg, policy: WrapUpPolicy) -> Check:
             )
         case Leave(reason):
             found = f"it is left alone: {reason}: {_WHY.get(reason, 'see docs/operations.md')}"
-    return ok(named(each.leg), f"{found} ({_facts(each)})")
+    return ok(named(each.participant), f"{found} ({_facts(each)})")
 
 
 def named(leg: Participant) -> str:
@@ -80,7 +50,7 @@ def named(leg: Participant) -> str:
 
 
 def _facts(each: JudgedLeg) -> str:
-    leg = each.leg
+    leg = each.participant
     routed = leg.routed
     codes = ", ".join(
         f"{wrap_up.code or 'no code'}{' not saved yet' if wrap_up.provisional else ''}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 
 from streams.core.decision import Policy, Settle
 from streams.core.deferral import put_off
 from streams.core.envelope import InteractionEvent
 from streams.core.inquiry import Inquiry
-from streams.core.records import Decision, InteractionRecord, Verdict
+from streams.core.records import Decision, InteractionRecord, Leg, Verdict
 from streams.core.rules import COMPLETED, VOICE
 from streams.errors import ApiError
 from streams.genesys.api import CallContext, GenesysApi
@@ -25,14 +25,21 @@ AT_ONCE = 10
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     """``verdict``: what a worker in a dry run would decide today. A ``deferred`` verdict says that
-    the API could not be asked."""
+    the API could not be asked. ``legs``: the same of each leg of a conversation that is over."""
 
     question: Question
     verdict: Verdict
+    legs: tuple[tuple[Leg, Verdict], ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[tuple[Leg | None, Verdict], ...]:
+        """Those on its legs; where it has none, its own."""
+        return self.legs or ((None, self.verdict),)
 
     @property
     def eligible(self) -> bool:
-        return self.verdict.decision is Decision.WOULD_PATCH
+        """Whether it, or one of its legs, would get a code."""
+        return any(verdict.decision is Decision.WOULD_PATCH for _, verdict in self.verdicts)
 
     @property
     def unanswered(self) -> bool:
@@ -40,17 +47,18 @@ class Rehearsed:
         return self.verdict.decision in (Decision.DEFERRED, Decision.FAILED)
 
 
-async def rehearse(
-    questions: Iterable[Question], api: GenesysApi, policy: Policy
-) -> AsyncGenerator[Rehearsed]:
-    """Yields the answer to each question, in the order of the questions. ``policy`` is used as in a
-    dry run."""
-    asked: deque[asyncio.Task[Rehearsed]] = deque()
+# Asks the API one question. Never raises an ApiError.
+Ask = Callable[[Question], Awaitable[Rehearsed]]
+
+
+async def rehearse(questions: Iterable[Question], ask: Ask) -> AsyncGenerator[Rehearsed]:
+    """Yields the answer to each question, in the order of the questions."""
+    asked: deque[asyncio.Future[Rehearsed]] = deque()
     left = iter(questions)
     try:
         while True:
             while len(asked) < AT_ONCE and (question := next(left, None)) is not None:
-                asked.append(asyncio.create_task(_ask(question, api, policy)))
+                asked.append(asyncio.ensure_future(ask(question)))
             if not asked:
                 return
             answer = await asked[0]
@@ -63,7 +71,8 @@ async def rehearse(
             await asyncio.wait(asked)
 
 
-async def _ask(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed:
+async def ask_interaction(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed:
+    """What a worker would decide of an interaction. ``policy`` is used as in a dry run."""
     inquiry = _inquiry(question, policy)
     try:
         while not isinstance(inquiry.step, Settle):

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from streams.core.decision import Policy
+from streams.core.conversations.record import ConversationRecord
 from streams.core.records import Source
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator.redrive import redrive_record
-from streams.operator.replay.past import Past, Question, asks
+from streams.operator.replay.past import Past, Question, Reading
 from streams.wire.outcomes import read_outcome
 from streams.wire.reading import Unreadable, read_event
-
-# `retry.reason` of a record that a replay has redriven.
-REASON = "replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,9 @@ class Stretch:
     since: int
     until: int | None = None
 
+
+# `retry.reason` of a record that a replay has redriven.
+REASON = "replay"
 
 # How many unreadable records are named; the others are only counted. They are in the dead letters
 # too, and the names of a million of them would fill the memory and hide the other output.
@@ -69,6 +69,11 @@ class Survey:
     unread_outcomes: UnreadRecords
 
     @property
+    def coded(self) -> Sequence[Question]:
+        """Questions that were given their code."""
+        return [each for each in self.questions if self.past.has_code(each)]
+
+    @property
     def undecided(self) -> Sequence[Question]:
         """Questions without a code and without a final outcome: the live workers still have to
         decide them."""
@@ -82,13 +87,13 @@ class Survey:
 
     @property
     def _without_code(self) -> Sequence[Question]:
-        return [each for each in self.questions if each.interaction_id not in self.past.coded]
+        return [each for each in self.questions if not self.past.has_code(each)]
 
 
-async def survey(settings: KafkaSettings, stretch: Stretch, policy: Policy) -> Survey:
+async def survey(settings: KafkaSettings, stretch: Stretch, dialect: Reading) -> Survey:
     """Read both topics. Takes some kilobytes of memory for each call that was over. Raises
     KafkaError."""
-    questions, records, unread_events = await _read_questions(settings, stretch, policy)
+    questions, records, unread_events = await _read_questions(settings, stretch, dialect)
     past, unread_outcomes = Past(questions), UnreadRecords()
     topic = settings.topics.outcomes
     partitions = range(await partitions_of(settings, topic))
@@ -104,28 +109,33 @@ async def survey(settings: KafkaSettings, stretch: Stretch, policy: Policy) -> S
 
 
 async def _read_questions(
-    settings: KafkaSettings, stretch: Stretch, policy: Policy
+    settings: KafkaSettings, stretch: Stretch, dialect: Reading
 ) -> tuple[Sequence[Question], int, UnreadRecords]:
     topic = settings.topics.events
     partitions = range(await partitions_of(settings, topic))
     questions: dict[str, Question] = {}
+    told: dict[str, ConversationRecord] = {}
     records, unread = 0, UnreadRecords()
     reading = read_topic(settings, topic, partitions, since=stretch.since, until=stretch.until)
     async with aclosing(reading) as found:
         async for record in found:
             records += 1
-            event = read_event(record.value)
+            event = read_event(record.value, dialect.parse)
             if isinstance(event, Unreadable):
                 unread.add(topic, record.partition, record.offset, event.why)
                 continue
-            if event is None or event.interaction_id in questions:
+            if event is None:
                 continue
-            if asks(event, record.offset, policy):
+            known = dialect.told(told.get(event.interaction_id), event)
+            if known is not None:
+                told[event.interaction_id] = known
+            if event.interaction_id not in questions and dialect.asks(event, record.offset):
                 source = Source(topic, record.partition, record.offset)
                 questions[event.interaction_id] = Question(
                     event.interaction_id, source, time_of(record), record.key, record.value
                 )
-    return sorted(questions.values(), key=lambda each: each.at), records, unread
+    asked = [replace(each, told=told.get(each.interaction_id)) for each in questions.values()]
+    return sorted(asked, key=lambda each: each.at), records, unread
 
 
 async def redrive_question(
@@ -151,5 +161,6 @@ async def redrive_question(
         value=question.value,
         reason=REASON,
         times=times,
+        replayed=True,
     )
     return True

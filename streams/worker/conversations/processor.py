@@ -295,6 +295,7 @@ class ConversationProcessor:
             owner=self._owner_of(record.assignment),
             life=record.life,
             time_ms=round(record.timestamp * 1000),
+            replayed=record.replayed,
         )
 
     def _owner_of(self, assignment: Assignment) -> str:

@@ -20,9 +20,9 @@ class SourceRecord(msgspec.Struct, frozen=True):
 
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that this one is, or
     is a copy of. ``attempt``: how often it was put off. ``not_before``: it is not decided earlier,
-    epoch seconds. ``redriven``: how often it was redriven. ``timestamp``: its time in Kafka, epoch
-    seconds. ``taken_up_at``: monotonic seconds. ``event``: the event, or why the record is not
-    handled as one.
+    epoch seconds. ``redriven``: how often it was redriven; ``replayed``: the last time by a replay.
+    ``timestamp``: its time in Kafka, epoch seconds. ``taken_up_at``: monotonic seconds. ``event``:
+    the event, or why the record is not handled as one.
     """
 
     assignment: Assignment
@@ -38,6 +38,7 @@ class SourceRecord(msgspec.Struct, frozen=True):
     attempt: int = 0
     not_before: float = 0.0
     redriven: int = 0
+    replayed: bool = False
 
     @property
     def returned_at(self) -> int | None:

@@ -24,6 +24,7 @@ from streams.kafka.declaration import declared_directory
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
 from streams.operator.replay import replay as surveying
+from streams.operator.replay.past import InteractionsReading
 from streams.operator.replay.replay import Stretch, survey
 from streams.operator.standing import in_turn, standings
 from streams.settings import Settings
@@ -279,9 +280,9 @@ def test_outcomes_are_shown_whatever_they_are(found: Records) -> None:
 
 @any_records
 async def test_a_replay_passes_over_what_it_can_not_read(found: Records) -> None:
-    policy = Policy(code=None, threshold_ms=0, dry_run=True)
+    reading = InteractionsReading(Policy(code=None, threshold_ms=0, dry_run=True))
     with kafka_with(found), printing() as printed:
-        surveyed = await survey(Settings.load().kafka, Stretch(-(2**63)), policy)
+        surveyed = await survey(Settings.load().kafka, Stretch(-(2**63)), reading)
         replay.say_unread(surveyed)
 
     out, err = printed()
@@ -303,6 +304,13 @@ def test_the_outcomes_of_one_interaction_are_those_of_its_key_and_those_of_its_n
     assert [json.loads(line).get("offset") for line in as_json.lines] == [0, None]
     assert json.loads(as_json.lines[1]) == OUTCOME
     assert as_json.err == ""
+
+
+def test_the_outcome_of_a_leg_names_it() -> None:
+    on_leg = OUTCOME | {"sequenceId": None, "leg": {"participantId": "leg-of-ann"}}
+    shown = command([record(b"", encoded(each)) for each in (OUTCOME, on_leg)], "outcomes")
+
+    assert [line.split()[-1] for line in shown.lines] == ["LEG", "-", "leg-of-ann"]
 
 
 def test_an_interaction_without_an_outcome_is_looked_for_in_the_dead_letters() -> None:

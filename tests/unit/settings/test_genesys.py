@@ -131,12 +131,6 @@ def test_a_client_id_with_a_colon_is_refused() -> None:
         settings.genesys()
 
 
-def test_a_command_that_knows_interactions_alone_refuses_conversations() -> None:
-    settings = Settings.load(_env_file=None, genesys_api="conversations")
-    with pytest.raises(SettingsError, match="GENESYS_API"):
-        settings.genesys_interactions()
-
-
 class TestRegion:
     @pytest.fixture(autouse=True)
     def region(self, environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:

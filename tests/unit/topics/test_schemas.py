@@ -7,10 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
 from streams.core.conversations.events import needed, parse_conversation_event
+from streams.core.conversations.record import (
+    ConversationRecord,
+    Look,
+    OpenLeg,
+    Result,
+    Told,
+    Waiting,
+)
+from streams.core.conversations.record import decode_record as decode_conversation
+from streams.core.conversations.record import encode_record as encode_conversation
 from streams.core.envelope import parse
 from streams.core.records import Basis, Decision, Reason, decode_record, encode_record
 from streams.kafka.declaration import declared_directory
@@ -60,6 +71,10 @@ def test_examples_are_valid_and_in_their_canonical_form(schema: Schema, path: Pa
             assert outcome.outcome_id == own
         case "interaction-record":
             assert json.loads(encode_record(decode_record(encoded))) == value
+        case "conversation-record":
+            assert json.loads(encode_conversation(decode_conversation(encoded))) == value
+        case _:
+            raise AssertionError(kind)
 
 
 def test_every_decision_has_an_example() -> None:
@@ -163,7 +178,36 @@ def test_no_member_of_a_record_may_be_a_boolean(schema: Schema, member: str) -> 
     assert not schema("interaction-record").is_valid(value)
 
 
-@pytest.mark.parametrize("kind", ["event", "outcome", "interaction-record"])
+@pytest.mark.parametrize("member", example("conversation-record.sent"))
+def test_no_member_of_a_conversations_record_may_be_a_word(schema: Schema, member: str) -> None:
+    value = example("conversation-record.sent")
+    value[member] = "../../oauth/token" if member in ("conversationId", "life") else "word"
+    assert schema("conversation-record").is_valid(value) == (member == "life")
+
+
+def test_a_conversations_record_has_the_members_of_the_schema() -> None:
+    schemas = SCHEMAS["conversation-record.schema.json"]
+    held: dict[str, type[msgspec.Struct]] = {
+        "told": Told,
+        "look": Look,
+        "waiting": Waiting,
+        "openLeg": OpenLeg,
+        "result": Result,
+    }
+    declared = {name: schemas["$defs"][name]["properties"] for name in held}
+    fields = {
+        name: {field.encode_name for field in msgspec.structs.fields(kind)}
+        for name, kind in held.items()
+    }
+    assert {name: set(properties) for name, properties in declared.items()} == fields
+    assert set(schemas["properties"]) == {
+        field.encode_name for field in msgspec.structs.fields(ConversationRecord)
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["event", "outcome", "interaction-record", "conversation-record", "conversation-event"]
+)
 @pytest.mark.parametrize("value", [None, [], "text", 7])
 def test_every_value_is_an_object(schema: Schema, kind: str, value: object) -> None:
     assert not schema(kind).is_valid(value)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
+from random import Random
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from streams.clock import rfc3339
+from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.records import (
     Basis,
     Decision,
@@ -28,6 +31,8 @@ from streams.core.records import (
     encode_record,
 )
 from streams.wire.outcomes import Outcome, encode_outcome, outcome_id
+from tests.support.conversation_desk import Cloud, Desk, parsed
+from tests.support.wrap_up_model import OURS, THEIRS, TIMEOUT, Story, StoryLeg, events, states
 
 Schema = Callable[..., Draft202012Validator]
 
@@ -191,3 +196,35 @@ def test_every_outcome_that_is_written_is_valid(schema: Schema, outcome: Outcome
 @given(records())
 def test_every_record_that_is_written_is_valid(schema: Schema, record: InteractionRecord) -> None:
     schema("interaction-record").validate(json.loads(encode_record(record)))
+
+
+@given(
+    st.randoms(use_true_random=False),
+    st.sampled_from([None, THEIRS, TIMEOUT]),
+    st.lists(st.integers(1, 60), max_size=3),
+)
+def test_every_record_of_a_conversation_is_valid(
+    schema: Schema, random: Random, code: str | None, crashes: list[int]
+) -> None:
+    """As a worker leaves it, wherever it crashes."""
+    timed_out = StoryLeg(0, 100_000, acw_ends=60_000, code=code)
+    story = Story((timed_out, StoryLeg(0, 20_000, connected=False)), 100_000, lag_ms=900)
+    log = [(at, event) for at, raw in events(story) for event in parsed([raw])]
+    written = Written(log, Cloud(states(story)), WrapUpPolicy(OURS))
+    written.live(random, crashes)
+    assert written.values
+    for value in written.values:
+        schema("conversation-record").validate(json.loads(value))
+
+
+class Written(Desk):
+    """Keeps each value of the table."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "table" and value is not None:
+            self.values.append(value)
+
+    @cached_property
+    def values(self) -> list[bytes]:
+        return []

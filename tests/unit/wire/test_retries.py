@@ -35,6 +35,8 @@ def test_the_names_are_the_contracts() -> None:
 
 def test_what_is_written_is_read() -> None:
     assert read_returned(HEADERS) == Returned(SOURCE, PutOff(2, 1_765_552_507_657))
+    replayed = retry_headers(SOURCE, PutOff(0, 0), "replay", redriven=3, replayed=True)
+    assert read_returned(replayed) == Returned(SOURCE, PutOff(0, 0), 3, replayed=True)
 
 
 @pytest.mark.parametrize("missing", [ATTEMPT, NOT_BEFORE, TOPIC, PARTITION, OFFSET])

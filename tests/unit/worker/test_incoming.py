@@ -76,6 +76,13 @@ def test_a_record_put_off_is_the_one_it_was() -> None:
     assert isinstance(handed_out.event, InteractionEvent)
     assert handed_out.source == Source(EVENTS.topic, EVENTS.partition, 3)
     assert (handed_out.put_off, handed_out.not_before) == (PutOff(2, 1_000), 1.0)
+    assert not handed_out.replayed
+
+
+def test_a_record_that_a_replay_has_redriven_says_so() -> None:
+    headers = put_off_headers({"retry.redriven": b"2", "retry.replayed": b"1"})
+    handed_out = read(message(event(7), tp=RETRIES, headers=headers))
+    assert (handed_out.redriven, handed_out.replayed) == (2, True)
 
 
 @pytest.mark.parametrize("name", dict(put_off_headers()))

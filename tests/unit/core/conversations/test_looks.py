@@ -367,16 +367,6 @@ class TestTheApiFails:
         done = desk(cloud=Broken(Forbidden("no", status=403), since=103_000))
         assert done.on_legs() == {"agent-0": ("failed", "forbidden")}
 
-    def test_a_redrive_decides_anew_under_its_own_id(self) -> None:
-        cloud = Broken(Forbidden("no", status=403), since=103_000)
-        done = desk(cloud=cloud)
-        cloud.since = 10**15
-        done.redrive(0)
-        assert done.final()[("leg", "agent-0", 0, None)].reason == "forbidden"
-        assert done.final()[("leg", "agent-0", 1, None)].decision == "patched"
-        assert done.final()[("record", 0, 1, None)].decision == "noted"
-        assert len(cloud.applied) == 1
-
 
 def test_many_alerted_agents_are_decided_in_several_looks() -> None:
     number = 3 * MOST_DECIDED_AT_ONCE

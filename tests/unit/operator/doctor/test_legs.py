@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from streams.core.conversations.policy import WrapUpPolicy
-from streams.operator.doctor.legs import judged, shown
+from streams.core.conversations.rehearsal import judged
+from streams.operator.doctor.legs import shown
 from tests.support.conversations import agent, as_read, conversation
 
 POLICY = WrapUpPolicy(code="code-7")

@@ -7,10 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from streams.core.conversations.record import ConversationRecord, Told
 from streams.core.decision import Policy
 from streams.core.envelope import parse
-from streams.core.records import Basis, Decision, Reason, Source
+from streams.core.records import Basis, Decision, Leg, Reason, Source
 from streams.operator.replay.past import Past, Question, asks
+from streams.wire.leg_ids import leg_outcome_id
 from streams.wire.outcomes import Outcome, outcome_id
 from tests.support.world import COMPLETED, event
 
@@ -87,9 +89,10 @@ def test_a_code_counts_whichever_record_of_the_interaction_brought_it() -> None:
     other = Source(TOPIC, 3, 77)
     patched = {"decision": Decision.PATCHED, "reason": Reason.ELIGIBLE}
 
-    assert past({**patched, "source": other}).coded == {"i-1"}
-    assert past({**patched, "interaction_id": "i-2"}).coded == set()
-    assert past({"decision": Decision.WOULD_PATCH, "reason": Reason.ELIGIBLE}).coded == set()
+    assert past({**patched, "source": other}).has_code(QUESTION)
+    assert not past({**patched, "interaction_id": "i-2"}).has_code(QUESTION)
+    rehearsed = {"decision": Decision.WOULD_PATCH, "reason": Reason.ELIGIBLE}
+    assert not past(rehearsed).has_code(QUESTION)
 
 
 def test_other_records_of_the_interaction_are_not_its_answer() -> None:
@@ -101,3 +104,55 @@ def test_each_redrive_has_a_number_of_its_own() -> None:
     again = {"outcome_id": outcome_id(RECORD, redriven=1)}
     assert past({}, again).next_time(QUESTION) == 2
     assert past({}, again, again).next_time(QUESTION) == 2
+
+
+class TestLegs:
+    ANN, BEN = Leg("ann"), Leg("ben")
+    CONVERSATION = Question(
+        "i-1",
+        RECORD,
+        1_767_600_000_000,
+        b"i-1",
+        b"",
+        ConversationRecord(
+            "i-1",
+            told=(
+                Told("customer", ended=True),
+                Told("ann", ANN, talked_ms=60_000),
+                Told("ben", BEN, talked_ms=60_000),
+                Told("cho", Leg("cho"), talked_ms=0),
+            ),
+        ),
+    )
+
+    def past(self, *decided: tuple[Leg, Decision, int]) -> Past:
+        made = Past([self.CONVERSATION])
+        for leg, decision, redriven in decided:
+            made.add(
+                msgspec.structs.replace(
+                    PUBLISHED,
+                    outcome_id=leg_outcome_id("i-1", leg.participant_id, redriven=redriven),
+                    decision=decision,
+                    leg=leg,
+                )
+            )
+        return made
+
+    def test_a_conversation_has_its_code_once_each_that_talked_has(self) -> None:
+        ann, ben = (self.ANN, Decision.PATCHED, 0), (self.BEN, Decision.PATCHED, 0)
+        assert not self.past().has_code(self.CONVERSATION)
+        assert not self.past(ann).has_code(self.CONVERSATION)
+        assert not self.past(ann, (self.BEN, Decision.INELIGIBLE, 0)).has_code(self.CONVERSATION)
+        assert self.past(ann, ben).has_code(self.CONVERSATION)
+
+    def test_the_latest_outcome_of_each_leg_is_its_own(self) -> None:
+        past = self.past((self.ANN, Decision.FAILED, 0), (self.ANN, Decision.PATCHED, 1))
+        latest = past.latest(self.CONVERSATION, self.ANN)
+        assert latest is not None
+        assert latest.decision is Decision.PATCHED
+        assert past.latest(self.CONVERSATION, self.BEN) is None
+        assert past.latest(self.CONVERSATION) is None, "that of a leg is none of the record"
+
+    def test_no_redrive_has_the_number_of_a_leg_that_was_redriven(self) -> None:
+        assert self.past((self.ANN, Decision.FAILED, 0)).next_time(self.CONVERSATION) == 1
+        assert self.past((self.ANN, Decision.FAILED, 1)).next_time(self.CONVERSATION) == 2

@@ -14,7 +14,7 @@ from streams.core.records import Decision, Reason, Source
 from streams.errors import ApiError, Forbidden, NotFound, ServerError
 from streams.genesys.api import CallContext
 from streams.operator.replay.past import Question
-from streams.operator.replay.rehearsal import AT_ONCE, Rehearsed, rehearse
+from streams.operator.replay.rehearsal import AT_ONCE, Ask, Rehearsed, ask_interaction, rehearse
 from tests.support.world import CODE, ELIGIBLE, event
 
 POLICY = Policy(code=CODE, dry_run=True)
@@ -49,9 +49,13 @@ class ReadOnlyApi:
         raise AssertionError("a rehearsal changes nothing")
 
 
+def asking(api: ReadOnlyApi) -> Ask:
+    return lambda question: ask_interaction(question, api, POLICY)
+
+
 async def answers(*of: Interaction | ApiError) -> Sequence[Rehearsed]:
     questions = [question(number) for number in range(len(of))]
-    return [each async for each in rehearse(questions, ReadOnlyApi(*of), POLICY)]
+    return [each async for each in rehearse(questions, asking(ReadOnlyApi(*of)))]
 
 
 async def test_in_the_order_of_the_questions_whenever_the_answers_come() -> None:
@@ -64,7 +68,7 @@ async def test_in_the_order_of_the_questions_whenever_the_answers_come() -> None
 
 async def test_no_more_than_a_few_are_asked_at_once() -> None:
     api = ReadOnlyApi(*[ELIGIBLE] * 30)
-    async for _ in rehearse([question(number) for number in range(30)], api, POLICY):
+    async for _ in rehearse([question(number) for number in range(30)], asking(api)):
         pass
 
     assert api.most == AT_ONCE
@@ -92,7 +96,7 @@ async def test_what_is_known_and_what_is_not(
 
 
 async def test_who_stops_reading_leaves_nobody_asking() -> None:
-    rehearsing = rehearse([question(number) for number in range(30)], never(), POLICY)
+    rehearsing = rehearse([question(number) for number in range(30)], asking(never()))
     reading = asyncio.ensure_future(anext(rehearsing))
     before = asyncio.all_tasks() - {reading}
     await asyncio.sleep(0)

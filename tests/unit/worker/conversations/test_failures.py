@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.policy import LookPolicy
-from streams.core.records import Decision, Reason
+from streams.core.records import Decision, PutOff, Reason
 from streams.errors import (
     ApiError,
     BadRequest,
@@ -28,6 +28,7 @@ from streams.errors import (
 from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
 from streams.wire.outcomes import Outcome
+from streams.wire.retries import retry_headers
 from streams.worker.dead_letter_limit import FEWEST_DEAD, DeadLetterLimit
 from tests.support.conversation_desk import Cloud
 from tests.support.conversation_world import ConversationWorker, ConversationWorld, live
@@ -121,6 +122,22 @@ async def test_a_leg_that_fails_is_in_dead_letters_and_can_be_redriven(error: Ap
 
     again = [each for each in finals(world, of_legs=True) if each.outcome_id != outcome.outcome_id]
     assert [each.decision for each in again] == [Decision.PATCHED]
+    assert len(world.cloud.applied) == 1
+
+
+async def test_a_replay_has_every_leg_decided_anew() -> None:
+    world = ConversationWorld(cloud=Cloud(states(TIMED_OUT)))
+    await live(ConversationWorker(world), LOG, Random(1))
+    (outcome,) = finals(world, of_legs=True)
+    source = outcome.source
+    headers = retry_headers(source, PutOff(0, 0), "replay", redriven=1, replayed=True)
+    world.sent.append(Sent(TOPICS.retries, b"", LOG[source.offset][1], headers))
+    await live(ConversationWorker(world, seed=8), LOG, Random(1))
+
+    (again,) = (
+        each for each in finals(world, of_legs=True) if each.outcome_id != outcome.outcome_id
+    )
+    assert (outcome.decision, again.reason) == (Decision.PATCHED, Reason.WRAP_UP_SET)
     assert len(world.cloud.applied) == 1
 
 
