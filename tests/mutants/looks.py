@@ -107,4 +107,26 @@ MUTANTS = (
             "::test_a_code_that_an_event_names_costs_nothing",
         ),
     ),
+    Mutant(
+        "forget a leg that a look met while the call went on",
+        15,
+        "streams/core/conversations/look.py",
+        "each.leg is not None or each.acw_at is not None",
+        "each.acw_at is not None",
+        (
+            "tests/unit/core/conversations/test_looks.py::TestWhatItCosts"
+            "::test_a_leg_that_a_look_met_while_the_call_went_on_is_not_forgotten[still at work]",
+        ),
+    ),
+    Mutant(
+        "tell a redriven leg of a forgotten conversation under the id of its failure",
+        6,
+        RECORD,
+        "anew=record.anew or delivery.replayed or not record.updated_at,",
+        "anew=record.anew or delivery.replayed,",
+        (
+            "tests/unit/core/conversations/test_redriven.py::TestRedriven"
+            "::test_of_a_conversation_that_was_forgotten_no_id_is_told_twice",
+        ),
+    ),
 )
