@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -44,16 +45,14 @@ REASONS: dict[str, list[str]] = {
 Json = dict[str, Any]
 
 
-# All of them, some of which last for an hour.
-ALL = sorted(path.stem for path in SCENARIOS.iterdir())
+# All of them, some of which last for an hour; or those of another directory, in the same form:
+# SCENARIOS=DIRECTORY pytest -m kafka -k killed tests/integration/worker/test_conversations.py
+ALL = sorted(Path(os.environ.get("SCENARIOS", SCENARIOS)).glob("*.json"))
 
 
-def calls(begin_ms: int, names: Iterable[str] = REASONS) -> list[Scenario]:
+def calls(begin_ms: int, paths: Iterable[Path]) -> list[Scenario]:
     """The calls, all begun at that time."""
-    told = [
-        scenario_of({"id": name} | json.loads((SCENARIOS / f"{name}.json").read_text()))
-        for name in names
-    ]
+    told = [scenario_of({"id": path.stem} | json.loads(path.read_text())) for path in paths]
     return [moved(each, begin_ms, SCALE) for each in told]
 
 
@@ -108,7 +107,8 @@ async def test_each_leg_ends_as_it_is_right(
             worker = started["alone"]
             worker.start()
             await worker.ready()
-            told = calls(round(time.time() * 1000) + 500)
+            paths = [SCENARIOS / f"{name}.json" for name in REASONS]
+            told = calls(round(time.time() * 1000) + 500, paths)
             simulator.conversations.store.load(told)
             sent = await send(settings, told)
 
