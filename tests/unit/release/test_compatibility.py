@@ -101,7 +101,8 @@ def test_the_last_release_is_the_highest_version(
 
 
 def test_nothing_that_was_released_is_broken() -> None:
-    """To break something on purpose: see docs/releasing.md."""
+    """To break something on purpose, say so in CHANGELOG.md under *Breaking*, and replace the
+    folder of the last release in the same commit."""
     assert broken(load_channels(last_release()), load_channels(declared_directory())) == []
 
 
