@@ -26,8 +26,8 @@ def modules(*folders: str) -> dict[str, Path]:
 
 MODULES = modules("streams")
 
-# What tries the program and is no part of it.
-TRIALS = modules("tests", "benchmarks")
+# What tries or releases the program and is no part of it.
+TRIALS = modules("tests", "benchmarks", "release")
 
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {

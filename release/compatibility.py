@@ -1,0 +1,133 @@
+"""What the topics, their headers and values looked like in the last release, against what they look
+like now: whoever was written for the last release has to get along with the next one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Flag, auto
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from release.shape import Resolver, Shape, shape_of
+
+PUBLISHED = Path(__file__).parent / "published"
+
+
+class Use(Flag):
+    """``READ``: the program reads it, so what others wrote before has to do. ``PROMISED``: others
+    read it, so what they found before has to be there."""
+
+    READ = auto()
+    PROMISED = auto()
+
+
+# An event is EventBridge's and not ours to promise. Records of `retries` are read by a worker that
+# may be newer than the one that wrote them. What is not named here is both.
+USES = {"events": Use.READ, "retries": Use.READ, "outcomes": Use.PROMISED}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One topic: where it is, and the shapes of its records' parts: key, headers, value."""
+
+    address: str
+    parts: Mapping[str, Shape]
+
+
+def last_release() -> Path:
+    """The folder with the AsyncAPI document and the schemas of the last release."""
+    return max(PUBLISHED.iterdir(), key=lambda each: [int(part) for part in each.name.split(".")])
+
+
+def load_channels(folder: Path) -> dict[str, Channel]:
+    """The channels of the AsyncAPI document in ``folder``, with the schemas beside it."""
+    path = folder / "asyncapi.yaml"
+    document = yaml.safe_load(path.read_text())
+    return {
+        name: _channel(channel, _resolver(path, document))
+        for name, channel in document["channels"].items()
+    }
+
+
+def broken(before: Mapping[str, Channel], now: Mapping[str, Channel]) -> list[str]:
+    """Each break in one line; empty when who was written for ``before`` gets along with ``now``."""
+    return [line for name in before for line in _broken_channel(name, before[name], now.get(name))]
+
+
+def _broken_channel(name: str, before: Channel, now: Channel | None) -> Iterator[str]:
+    if now is None:
+        yield f"{name}: was removed"
+        return
+    if now.address != before.address:
+        yield f"{name}: is at {now.address} and was at {before.address}"
+    use = USES.get(name, Use.READ | Use.PROMISED)
+    for part, shape in before.parts.items():
+        if part in now.parts:
+            yield from broken_shape(shape, now.parts[part], use, f"{name} {part}")
+        else:
+            yield f"{name} {part}: was removed"
+
+
+def broken_shape(before: Shape, now: Shape, use: Use, at: str) -> Iterator[str]:
+    """``at``: where in a record this is. A new field breaks nothing, unless it is required."""
+    gone, new = before.types - now.types, now.types - before.types
+    if gone and Use.READ in use:
+        yield f"{at}: no longer takes {_listed(gone)}"
+    if new and Use.PROMISED in use:
+        yield f"{at}: may now be {_listed(new)}"
+    if before.values is not None and now.values is not None:
+        if lost := before.values - now.values:
+            yield f"{at}: no longer knows {_listed(lost)}"
+    elif now.values is not None and Use.READ in use:
+        yield f"{at}: now takes nothing but {_listed(now.values)}"
+    if Use.READ in use:
+        for name in sorted(now.required - before.required):
+            yield f"{at}.{name}: became required"
+    for name, shape in sorted(before.fields.items()):
+        if name not in now.fields:
+            yield f"{at}.{name}: was removed"
+            continue
+        if Use.PROMISED in use and name in before.required - now.required:
+            yield f"{at}.{name}: became optional"
+        yield from broken_shape(shape, now.fields[name], use, f"{at}.{name}")
+    if before.items is not None:
+        yield from broken_shape(before.items, now.items or Shape(), use, f"{at}[]")
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _channel(channel: Mapping[str, Any], resolve: Resolver) -> Channel:
+    (reference,) = channel["messages"].values()
+    message, within = resolve(reference["$ref"])
+    message, within = within(message["$ref"]) if "$ref" in message else (message, within)
+    schemas = {
+        "key": message["bindings"]["kafka"]["key"],
+        "headers": message.get("headers"),
+        "value": message["payload"].get("schema"),
+    }
+    # Of a part that nothing is said of, such as the bytes of a dead letter, nothing was promised.
+    parts = {part: shape_of(each, within) for part, each in schemas.items() if each is not None}
+    return Channel(channel["address"], parts)
+
+
+def _resolver(path: Path, document: Any) -> Resolver:
+    """Resolves ``#/within`` this document, and ``file#/within`` one beside it."""
+
+    def resolve(reference: str) -> tuple[Any, Resolver]:
+        file, _, pointer = reference.partition("#")
+        if file:
+            other = path.parent / file
+            inner = _resolver(other, json.loads(other.read_text()))
+            return inner(f"#{pointer}")
+        node = document
+        for step in pointer.strip("/").split("/") if pointer else ():
+            node = node[step]
+        return node, resolve
+
+    return resolve
