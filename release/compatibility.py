@@ -32,10 +32,11 @@ USES = {"events": Use.READ, "retries": Use.READ, "outcomes": Use.PROMISED}
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One topic: where it is, and the shapes of its records' parts: key, headers, value."""
+    """One topic: where it is, and of each message that it may hold the shapes of its parts: key,
+    headers, value."""
 
     address: str
-    parts: Mapping[str, Shape]
+    messages: Mapping[str, Mapping[str, Shape]]
 
 
 def last_release() -> Path:
@@ -65,11 +66,14 @@ def _broken_channel(name: str, before: Channel, now: Channel | None) -> Iterator
     if now.address != before.address:
         yield f"{name}: is at {now.address} and was at {before.address}"
     use = USES.get(name, Use.READ | Use.PROMISED)
-    for part, shape in before.parts.items():
-        if part in now.parts:
-            yield from broken_shape(shape, now.parts[part], use, f"{name} {part}")
-        else:
-            yield f"{name} {part}: was removed"
+    for message, parts in before.messages.items():
+        left = now.messages.get(message, {})
+        for part, shape in parts.items():
+            at = f"{name} {message} {part}"
+            if part in left:
+                yield from broken_shape(shape, left[part], use, at)
+            else:
+                yield f"{at}: was removed"
 
 
 def broken_shape(before: Shape, now: Shape, use: Use, at: str) -> Iterator[str]:
@@ -103,17 +107,22 @@ def _listed(names: frozenset[str]) -> str:
 
 
 def _channel(channel: Mapping[str, Any], resolve: Resolver) -> Channel:
-    (reference,) = channel["messages"].values()
-    message, within = resolve(reference["$ref"])
-    message, within = within(message["$ref"]) if "$ref" in message else (message, within)
+    messages = {
+        name: _parts(*resolve(reference["$ref"])) for name, reference in channel["messages"].items()
+    }
+    return Channel(channel["address"], messages)
+
+
+def _parts(message: Mapping[str, Any], within: Resolver) -> Mapping[str, Shape]:
+    if "$ref" in message:
+        return _parts(*within(message["$ref"]))
     schemas = {
         "key": message["bindings"]["kafka"]["key"],
         "headers": message.get("headers"),
         "value": message["payload"].get("schema"),
     }
     # Of a part that nothing is said of, such as the bytes of a dead letter, nothing was promised.
-    parts = {part: shape_of(each, within) for part, each in schemas.items() if each is not None}
-    return Channel(channel["address"], parts)
+    return {part: shape_of(each, within) for part, each in schemas.items() if each is not None}
 
 
 def _resolver(path: Path, document: Any) -> Resolver:

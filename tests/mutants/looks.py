@@ -115,7 +115,7 @@ MUTANTS = (
         "each.acw_at is not None",
         (
             "tests/unit/core/conversations/test_looks.py::TestWhatItCosts"
-            "::test_a_leg_that_a_look_met_while_the_call_went_on_is_not_forgotten[still at work]",
+            "::test_a_leg_that_a_look_met_while_the_call_went_on_is_not_forgotten",
         ),
     ),
     Mutant(

@@ -79,7 +79,11 @@ def encoded(outcome: dict[str, object]) -> bytes:
     return json.dumps(outcome).encode()
 
 
-EXPECTED = [(each["decision"], each["reason"]) for each in FINAL]
+# Of those with the same id the first one: some examples tell of the same leg.
+FIRST = {each["outcomeId"]: each for each in reversed(FINAL)}
+EXPECTED = [
+    (each["decision"], each["reason"]) for each in FINAL if FIRST[each["outcomeId"]] is each
+]
 
 
 async def test_an_outcome_published_again_is_dropped(settings: Settings, tmp_path: Path) -> None:

@@ -124,17 +124,19 @@ def test_a_field_that_is_taken_out_of_a_schema_is_noticed_wherever_it_is_used(
     del schema["$defs"]["error"]["properties"]["status"]
     path.write_text(json.dumps(schema))
     lines = after(topics)
-    assert "outcomes value.error.status: was removed" in lines
-    assert "interactionsChangelog value.verdict.error.status: was removed" in lines
+    assert "outcomes outcome value.error.status: was removed" in lines
+    assert (
+        "interactionsChangelog interactionRecord value.verdict.error.status: was removed" in lines
+    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
         ("address: genesys.interaction.retries", "address: x", "retries: is at x and was at gen"),
-        ("- retry.attempt\n", "- retry.attempt\n          - new\n", "retries headers.new: became"),
-        ("- ce_subject\n", "", "outcomes headers.ce_subject: became optional"),
-        ("outcome.v1", "outcome.v2", "outcomes headers.ce_type: no longer knows"),
+        ("- retry.attempt\n", "- retry.attempt\n          - new\n", "retries retry headers.new: b"),
+        ("- ce_subject\n", "", "outcomes outcome headers.ce_subject: became optional"),
+        ("outcome.v1", "outcome.v2", "outcomes outcome headers.ce_type: no longer knows"),
     ],
 )  # fmt: skip
 def test_a_change_of_the_document_is_noticed(topics: Path, old: str, new: str, line: str) -> None:
@@ -151,4 +153,17 @@ def test_a_channel_or_a_part_that_goes_is_noticed(topics: Path) -> None:
     del document["channels"]["retries"]
     del document["components"]["messages"]["outcome"]["headers"]
     path.write_text(yaml.safe_dump(document))
-    assert after(topics) == ["outcomes headers: was removed", "retries: was removed"]
+    assert after(topics) == ["outcomes outcome headers: was removed", "retries: was removed"]
+
+
+def test_a_message_that_goes_is_noticed_and_one_that_comes_breaks_nothing(topics: Path) -> None:
+    path = topics / "asyncapi.yaml"
+    document = yaml.safe_load(path.read_text())
+    messages = document["channels"]["retries"]["messages"]
+    messages["other"] = messages["retry"]
+    path.write_text(yaml.safe_dump(document))
+    assert after(topics) == []
+    del messages["retry"]
+    path.write_text(yaml.safe_dump(document))
+    parts = ("key", "headers", "value")
+    assert after(topics) == [f"retries retry {part}: was removed" for part in parts]
