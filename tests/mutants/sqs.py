@@ -58,7 +58,7 @@ MUTANTS = (
         FRONT,
         "await asyncio.wait(polling, timeout=policy.last_polls)",
         "await asyncio.wait(polling, timeout=0)",
-        (f"{TEST_COMMAND}::test_sigterm_gives_back_what_is_not_delivered_and_leaves_with_0",),
+        (f"{TEST_FRONT}::test_a_poll_under_way_at_the_end_is_let_end",),
     ),
     Mutant(
         "renew nothing",

@@ -57,7 +57,8 @@ class Lying:
 @dataclass
 class MemoryQueue:
     """``failures``: what each kind of request raises, by the method's name. ``refused``: receipts
-    that are not taken any more. ``asked``: how often each method was called."""
+    that are not taken any more. ``asked``: how often each method was called. ``broken_off``: polls
+    that were not let end; SQS would hand the next messages to them, and so to nobody."""
 
     clock: FastClock
     seconds: int = 20
@@ -69,6 +70,7 @@ class MemoryQueue:
     # How many of the next deletions SQS does not do, and says so.
     deletions_to_fail: int = 0
     most_receives: int = 0
+    broken_off: int = 0
 
     def send(self, *bodies: str, trace: str | None = None) -> None:
         self.lying += [Lying(body, trace) for body in bodies]
@@ -88,7 +90,11 @@ class MemoryQueue:
             ready = [each for each in self.lying if each.visible_at <= now][:10]
             if ready:
                 return [self._hand_out(each, now, seconds) for each in ready]
-            await self.clock.sleep(0.4)
+            try:
+                await self.clock.sleep(0.4)
+            except asyncio.CancelledError:
+                self.broken_off += 1
+                raise
         return []
 
     def _hand_out(self, message: Lying, now: float, seconds: int) -> QueueMessage:

@@ -123,6 +123,12 @@ async def test_at_the_end_the_delivered_are_deleted_and_the_rest_is_given_back(
     assert scene.measured("held") == 0
 
 
+async def test_a_poll_under_way_at_the_end_is_let_end(scene: Scene) -> None:
+    async with scene.running():
+        await scene.until(lambda: scene.queue.asked["receive"], "a poll is under way")
+    assert scene.queue.broken_off == 0
+
+
 async def test_the_limits_hold_while_kafka_takes_nothing(scene: Scene) -> None:
     scene.use(replace(POLICY, room=RoomPolicy(messages=30)))
     scene.publisher.gate.clear()
