@@ -205,6 +205,7 @@ def test_stopped_before_the_verdict_it_leaves_nothing_and_claims_nothing(
 
 
 @needs_proc
+@pytest.mark.kafka  # a long way to go: not for every `make test`
 def test_it_keeps_running_until_it_is_stopped(tmp_path: Path) -> None:
     with demo(tmp_path, "--interactions", "5", "--keep-running") as process:
         shown = read_until(process, "/logs\n")
