@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from streams.bridge.sqs.lease import LONGEST_SECONDS
 from streams.errors import QueueAway
+from tests.support.memory_queue import SQS_LONGEST
 from tests.unit.bridge.sqs.scene import Scene, event
 
 
@@ -87,7 +88,9 @@ async def test_after_twelve_hours_it_is_let_go_and_comes_again(scene: Scene) -> 
             left = message.visible_at - scene.clock.monotonic()
             scene.clock.jump(max(0.0, left / 2))
             await scene.pass_time(0.5)
-            assert message.visible_at - message.received_at <= LONGEST_SECONDS
+            # More SQS would refuse. The minute less that is asked for is what it takes for our
+            # clock to see the message later than the queue's, as it does where the machine stalls.
+            assert message.visible_at - message.received_at <= SQS_LONGEST
         scene.publisher.gate.set()
         scene.clock.jump(60)
         await scene.until(lambda: not scene.queue.lying, "it came again and is deleted")
