@@ -44,7 +44,8 @@ TAKEN = frozenset({"user.end", "customer.end", "acw", "wrapup", "outbound"})
 VERIFY_SECONDS = 10.0
 
 # A leg's length is made of times that are rounded to milliseconds as they are played faster: one so
-# near the threshold may fall on either side of it, and is not played.
+# near the threshold may fall on either side of it, and one so near nothing is none. Neither is
+# played.
 EDGE_MS = 3
 
 _RULES = Rules()
@@ -141,14 +142,15 @@ class PlayedConversations:
 
 
 def on_the_edge(told: Scenario) -> bool:
-    """Whether a leg of it was connected for about as long as the threshold."""
+    """Whether a leg of it was connected for about as long as the threshold, or for next to no
+    time."""
+    edge_ms = EDGE_MS * SPEED
     for participant in told.get.states[-1].conversation["participants"]:
-        if participant["purpose"] != "agent":
-            continue
         begun, ended = (
             epoch_ms(participant.get(each, "")) for each in ("connectedTime", "endTime")
         )
-        lasted = (ended or 0) - (begun or 0)
-        if abs(lasted - _RULES.threshold_ms) <= EDGE_MS * SPEED:
-            return True
+        if participant["purpose"] == "agent" and begun is not None and ended is not None:
+            lasted = ended - begun
+            if lasted <= edge_ms or abs(lasted - _RULES.threshold_ms) <= edge_ms:
+                return True
     return False

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
+from streams.clock import rfc3339
 from streams.local.conversations.playing import LEAD_MS
+from streams.local.conversations.scenario import Get, Scenario, State
 from streams.local.simulator.api import Simulator
 from streams.settings import Settings
-from tests.chaos.conversations import PlayedConversations
+from tests.chaos.conversations import PlayedConversations, on_the_edge
 from tests.chaos.judge import Wrong
 from tests.chaos.plan import Plan
 from tests.support.scripted import LeapingClock
@@ -58,6 +62,24 @@ def test_what_is_not_told_yet_is_waited_for() -> None:
     found = played.judge(simulator)
     assert len(found[Wrong.UNPATCHED]) == played.eligible
     assert len(found[Wrong.UNTOLD]) == played.untold
+
+
+def with_agent(lasted_ms: int) -> Scenario:
+    """A conversation whose agent was connected for so long."""
+    times = {
+        "connectedTime": rfc3339(1_800_000.0),
+        "endTime": rfc3339(1_800_000.0 + lasted_ms / 1000),
+    }
+    shown = {"id": "c", "participants": [{"id": "p", "purpose": "agent", **times}]}
+    return Scenario(id="s", events=[], get=Get([State(rfc3339(1_800_000.0), shown)]))
+
+
+@pytest.mark.parametrize(
+    ("lasted_ms", "on_edge"),
+    [(60, True), (1_000, False), (29_900, True), (30_100, True), (29_000, False), (31_000, False)],
+)
+def test_a_leg_that_rounding_may_decide_is_not_played(lasted_ms: int, *, on_edge: bool) -> None:
+    assert on_the_edge(with_agent(lasted_ms)) is on_edge
 
 
 def test_its_settings_are_settings_that_are_taken() -> None:
