@@ -77,7 +77,7 @@ test-helm: $(READY) ## the chart, rendered and held against Kubernetes' schemas 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7
 storm: PROGRAM ?= genesys-streams
-storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook)
+storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook, or ARGS="--api conversations")
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 

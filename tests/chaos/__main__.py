@@ -1,6 +1,6 @@
 """The long storm, from the command line.
 
-python -m tests.chaos --seconds 1800 --seed 7 [--program textbook] [--report FILE]
+python -m tests.chaos --seconds 1800 --seed 7 [--program textbook | --api conversations]
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import click
 
 from streams.settings import Settings
 from tests.chaos.field import OURS, PROGRAMS
+from tests.chaos.plan import EVENTS_PER_SECOND, QUIET_SECONDS, Api, Plan
 from tests.chaos.schedule import draw
-from tests.chaos.storm import EVENTS_PER_SECOND, QUIET_SECONDS, Plan, storm
+from tests.chaos.storm import PLAYED, storm
 from tests.support.clusters import kafka_cluster
 from tests.support.locked_kafka import locked_kafka
 
@@ -28,6 +29,7 @@ HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 @click.option("--seconds", default=1800.0, show_default=True)
 @click.option("--seed", default=7, show_default=True)
 @click.option("--program", type=click.Choice(sorted(PROGRAMS)), default=OURS.name)
+@click.option("--api", type=click.Choice(sorted(PLAYED)), default="interactions", help="Dialect.")
 @click.option("--rate", default=EVENTS_PER_SECOND, show_default=True, help="Events a second.")
 @click.option("--quiet", default=QUIET_SECONDS, help="Seconds without an outcome that end it.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures here, as JSON.")
@@ -39,6 +41,7 @@ def main(
     seconds: float,
     seed: int,
     program: str,
+    api: Api,
     rate: float,
     quiet: float,
     report: Path | None,
@@ -49,7 +52,9 @@ def main(
     """Strike workers, bridge and three brokers for so long; exit 1 if any promise was broken."""
     if locked and program != OURS.name:
         raise click.UsageError(f"--locked: {program} comes to an open Kafka alone")
-    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet, locked=locked)
+    if api != "interactions" and program != OURS.name:
+        raise click.UsageError(f"--api {api}: {program} knows interactions alone")
+    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet, locked=locked, api=api)
     if schedule:
         for strike in draw(seed, seconds, plan.weather):
             click.echo(str(strike))
@@ -57,7 +62,7 @@ def main(
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
     for name in ("aiokafka", "aiohttp", "streams.bridge"):
         logging.getLogger(name).setLevel("CRITICAL")
-    home = (home or HOME / f"{program}-{seed}").resolve()
+    home = (home or HOME / f"{program}-{api}-{seed}").resolve()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     settings = Settings.load(_env_file=None, topic_prefix="storm.", app_id="storm")

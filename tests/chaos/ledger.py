@@ -1,13 +1,16 @@
 """What the topics hold, kept as it comes in: compact, so that a long storm fits into memory.
 
-No Kafka in here: it is handed the records, each partition's in order.
+No Kafka in here: it is handed the records, each partition's in order. ``Ledger`` is what the
+dialects have in common; ``InteractionLedger`` knows interactions, and ``leg_ledger.py`` legs.
 """
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -41,7 +44,15 @@ class _Source(msgspec.Struct):
     offset: int
 
 
-class _Outcome(msgspec.Struct, rename="camel"):
+class LegOfOutcome(msgspec.Struct, rename="camel"):
+    """The leg that an outcome is on."""
+
+    participant_id: str
+
+
+class Outcome(msgspec.Struct, rename="camel"):
+    """What is read of an outcome."""
+
     outcome_id: str
     final: bool
     interaction_id: str | None
@@ -50,6 +61,16 @@ class _Outcome(msgspec.Struct, rename="camel"):
     basis: str
     recovered: bool
     source: _Source
+    leg: LegOfOutcome | None = None
+
+    @property
+    def place(self) -> Place:
+        """Its source record."""
+        return self.source.partition, self.source.offset
+
+    @property
+    def answer(self) -> Answer:
+        return Answer(self.outcome_id, self.decision, self.reason, self.basis)
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +83,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_decode_outcome = msgspec.json.Decoder(_Outcome).decode
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 
 class Finished:
@@ -114,13 +135,16 @@ class Generations:
         self._highest[stream] = max(highest, int(generation))
 
 
-class Ledger:
+E = TypeVar("E")
+
+
+class Ledger(ABC, Generic[E]):
     """All that was seen in the topics. ``fenced``: the program says in which generation it
     wrote."""
 
     def __init__(self, *, fenced: bool) -> None:
         self._fenced = fenced
-        self.events: dict[Place, Event] = {}
+        self.events: dict[Place, E] = {}
         self.stored: Counter[str] = Counter()
         """Event ids in the topic; the bridge may have been sent one again, and rightly so."""
         self.poison: dict[Place, tuple[str, bytes]] = {}
@@ -130,7 +154,8 @@ class Ledger:
         """The first final outcome of each source record."""
         self.differing: defaultdict[Place, set[Answer]] = defaultdict(set)
         self.repeated = 0
-        self.recovered: set[Place] = set()
+        self.recovered: set[object] = set()
+        """What a code was found at after a crash: source records, and legs."""
         self.put_off: defaultdict[Place, set[int]] = defaultdict(set)
         """Deferrals seen, by source record: the number of each, in their order of coming."""
         self.put_off_ids: set[str] = set()
@@ -148,6 +173,20 @@ class Ledger:
         """Source records seen so far."""
         return len(self.events) + len(self.poison)
 
+    @property
+    def told(self) -> int:
+        """How much is decided so far."""
+        return len(self.published)
+
+    @property
+    def decisions(self) -> Counter[str]:
+        """How often each was made."""
+        return Counter(f"{one.decision}/{one.reason}" for one in self.published.values())
+
+    @abstractmethod
+    def read_event(self, value: bytes) -> tuple[str, E]:
+        """The id of an event, and what decides on it."""
+
     def take_source(self, record: Record) -> None:
         """A record of the events topic."""
         place = (record.partition, record.offset)
@@ -155,19 +194,21 @@ class Ledger:
         if kind is not None:
             self.poison[place] = (kind.decode(), digest(record))
             return
-        envelope = _decode_envelope(record.value or b"")
-        self.stored[envelope.id] += 1
-        self.events[place] = envelope.detail
+        event_id, self.events[place] = self.read_event(record.value or b"")
+        self.stored[event_id] += 1
 
     def take_outcome(self, record: Record) -> None:
         outcome = _decode_outcome(record.value or b"")
-        place = (outcome.source.partition, outcome.source.offset)
         if self._fenced:
             self.generations.take("outcomes", record, outcome.source.partition)
+        self._enter(outcome)
+
+    def _enter(self, outcome: Outcome) -> None:
+        """An outcome of a source record."""
+        place, answer = outcome.place, outcome.answer
         if not outcome.final:
             self._take_deferral(outcome, place)
             return
-        answer = Answer(outcome.outcome_id, outcome.decision, outcome.reason, outcome.basis)
         if outcome.recovered:
             self.recovered.add(place)
         first = self.published.setdefault(place, answer)
@@ -177,10 +218,14 @@ class Ledger:
                 self.differing[place] |= {first, answer}
             return
         self.finished.add(place)
-        if outcome.interaction_id is not None and place not in self.put_off:
+        if outcome.interaction_id is not None and self._comes_in_order(place, answer):
             self._in_order(outcome.interaction_id, place)
 
-    def _take_deferral(self, outcome: _Outcome, place: Place) -> None:
+    def _comes_in_order(self, place: Place, answer: Answer) -> bool:
+        """Whether its outcome must not come after that of a later record."""
+        return place not in self.put_off
+
+    def _take_deferral(self, outcome: Outcome, place: Place) -> None:
         """Published for now: its record is in the retries topic when it is finished."""
         self.finished.add(place)
         if outcome.outcome_id not in self.put_off_ids:
@@ -210,13 +255,18 @@ class Ledger:
         """Where the committed offset of the retries topic has passed a record that was not decided
         since."""
         for at, (source, attempt) in list(self.returning.items()):
-            if source in self.published or len(self.put_off[source]) > attempt:
+            if source in self.published or self._decided_since(at, source, attempt):
                 del self.returning[at]
         return {
             at: f"retries {at[0]}/{at[1]}: passed, and {source} is not decided since"
             for at, (source, _) in self.returning.items()
             if at[1] < committed.get(at[0], 0)
         }
+
+    def _decided_since(self, at: Place, source: Place, attempt: int) -> bool:
+        """Whether the source record was put off again, after the record ``at`` this place of the
+        retries topic."""
+        return len(self.put_off[source]) > attempt
 
     def past_unfinished(self, committed: Mapping[int, int]) -> dict[Place, str]:
         """Where the committed offset has passed a record that has no final outcome yet, under the
@@ -236,6 +286,14 @@ class Ledger:
                 f"{interaction_id}: {partition}/{offset} published after {last}"
             )
         self._last_published[interaction_id] = max(last, offset)
+
+
+class InteractionLedger(Ledger[Event]):
+    """That of interactions."""
+
+    def read_event(self, value: bytes) -> tuple[str, Event]:
+        envelope = _decode_envelope(value)
+        return envelope.id, envelope.detail
 
 
 def digest(record: Record) -> bytes:

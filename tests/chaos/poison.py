@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import confluent_kafka
 import msgspec
 
+from streams.core.conversations.events import DETAIL_TYPE_PREFIX
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.kafka.connection import librdkafka_options
 from streams.settings import Settings
@@ -27,6 +28,39 @@ HUGE_KEY_BYTES = 100_000
 # A broker that was just killed has its partitions with another by then.
 FLUSH_SECONDS = 60.0
 
+Malformed = tuple[str, bytes]
+"""A kind of record that is nearly an event, and one of it."""
+
+
+def _event(detail: dict[str, object], detail_type: str = UPDATE_DETAIL_TYPE) -> bytes:
+    return msgspec.json.encode({"version": "0", "detail-type": detail_type, "detail": detail})
+
+
+def _told(body: object, name: str = "user.end") -> bytes:
+    return _event({"eventBody": body}, DETAIL_TYPE_PREFIX + name)
+
+
+OF_INTERACTIONS: Sequence[Malformed] = (
+    ("other detail-type", _event({"interactionId": "p", "sequenceId": 1}, "purecloud:v2:other")),
+    ("no interaction", _event({"sequenceId": 1})),
+    ("path as interaction", _event({"interactionId": "../../users/me", "sequenceId": 1})),
+    ("no sequence", _event({"interactionId": "poison"})),
+    ("sequence of another type", _event({"interactionId": "poison", "sequenceId": [1]})),
+    ("endless sequence", _event({"interactionId": "poison", "sequenceId": "9" * 1000})),
+)
+
+OF_CONVERSATIONS: Sequence[Malformed] = (
+    ("other detail-type", _told({"conversationId": "poison", "eventTime": 1}, "user.start")),
+    ("of the other dialect", _event({"interactionId": "poison", "sequenceId": 1})),
+    ("no body", _event({}, f"{DETAIL_TYPE_PREFIX}user.end")),
+    ("body that is no object", _told(["poison"])),
+    ("no conversation", _told({"eventTime": 1})),
+    ("path as conversation", _told({"conversationId": "../../users/me", "eventTime": 1})),
+    ("no time", _told({"conversationId": "poison"})),
+    ("time of another type", _told({"conversationId": "poison", "eventTime": [1]})),
+    ("time beyond all calendars", _told({"conversationId": "poison", "eventTime": 10**18})),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Poison:
@@ -37,11 +71,12 @@ class Poison:
     value: bytes | None
 
 
-def poison(seed: int) -> Iterator[Poison]:
-    """Bad records without end: each kind in turn, with keys drawn from the seed."""
+def poison(seed: int, malformed: Sequence[Malformed] = OF_INTERACTIONS) -> Iterator[Poison]:
+    """Bad records without end: each kind in turn, with keys drawn from the seed. ``malformed``:
+    those that only the dialect in use makes bad."""
     random = Random(f"poison {seed}")
     while True:
-        for kind, value in _values(random):
+        for kind, value in _values(random, malformed):
             yield Poison(kind, f"poison-{random.randrange(1000)}".encode(), value)
         yield Poison("no key", None, b"{}")
         yield Poison("key that is no text", bytes(random.randbytes(8)), b"\xff\xfe")
@@ -49,7 +84,7 @@ def poison(seed: int) -> Iterator[Poison]:
         yield Poison("nothing at all", None, None)
 
 
-def _values(random: Random) -> Iterator[tuple[str, bytes | None]]:
+def _values(random: Random, malformed: Sequence[Malformed]) -> Iterator[tuple[str, bytes | None]]:
     yield "no value", None
     yield "empty", b""
     yield "no JSON", b"<event/>"
@@ -58,19 +93,12 @@ def _values(random: Random) -> Iterator[tuple[str, bytes | None]]:
     yield "no object", b"[1, 2, 3]"
     yield "nested without end", b"[" * 10_000
     yield "huge", random.randbytes(HUGE_VALUE_BYTES)
-    yield "other detail-type", _event({"interactionId": "p", "sequenceId": 1}, "purecloud:v2:other")
-    yield "no interaction", _event({"sequenceId": 1})
-    yield "path as interaction", _event({"interactionId": "../../users/me", "sequenceId": 1})
-    yield "no sequence", _event({"interactionId": "poison"})
-    yield "sequence of another type", _event({"interactionId": "poison", "sequenceId": [1]})
-    yield "endless sequence", _event({"interactionId": "poison", "sequenceId": "9" * 1000})
+    yield from malformed
 
 
-def _event(detail: dict[str, object], detail_type: str = UPDATE_DETAIL_TYPE) -> bytes:
-    return msgspec.json.encode({"version": "0", "detail-type": detail_type, "detail": detail})
-
-
-async def spread_poison(settings: Settings, seed: int, stop: asyncio.Event) -> None:
+async def spread_poison(
+    settings: Settings, seed: int, malformed: Sequence[Malformed], stop: asyncio.Event
+) -> None:
     """Put bad records straight into the events topic until ``stop`` is set.
 
     One that Kafka does not acknowledge is let go: what counts is what is in the topic. Through
@@ -84,7 +112,7 @@ async def spread_poison(settings: Settings, seed: int, stop: asyncio.Event) -> N
             "message.max.bytes": 2 << 20,
         }
     )
-    for bad in poison(seed):
+    for bad in poison(seed, malformed):
         if stop.is_set():
             break
         producer.produce(

@@ -17,12 +17,14 @@ _WIDTH = 52
 class Report(msgspec.Struct, frozen=True, rename="camel"):
     """One storm. Times in seconds; ``drained``: from its end to the last outcome.
 
-    ``published_again``: outcomes beyond the first of their record. ``recovered``: records whose
-    PATCH was found done after a crash. ``put_off``: deferrals. ``looks``, ``blind``: of the watch,
-    and those in which the brokers showed it nothing.
+    ``interactions``: or conversations; ``eligible``: of these, or of their legs.
+    ``published_again``: outcomes beyond the first of their record or leg. ``recovered``: records
+    or legs whose PATCH was found done after a crash. ``put_off``: deferrals. ``looks``, ``blind``:
+    of the watch, and those in which the brokers showed it nothing.
     """
 
     program: str
+    dialect: str
     seed: int
     seconds: float
     drained: float
@@ -58,7 +60,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     def table(self) -> str:
         """For a terminal."""
         lines = [
-            f"storm of {self.seconds:.0f} s on {self.program}, seed {self.seed}",
+            f"storm of {self.seconds:.0f} s on {self.program} ({self.dialect}), seed {self.seed}",
             "",
             *_rows(
                 {
@@ -66,8 +68,8 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
                     "sent again by the sender": self.retried_sends,
                     "records in the topic": self.records,
                     "of these poison": self.poison,
-                    "interactions": self.interactions,
-                    "of these eligible": self.eligible,
+                    self.dialect: self.interactions,
+                    "of these, or of their legs, eligible": self.eligible,
                     "PATCHes that took effect": self.patches_applied,
                     "outcomes published again": self.published_again,
                     "outcomes recovered": self.recovered,

@@ -5,20 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from streams.clock import SystemClock
 from streams.kafka.topics import apply_topics
-from streams.local.generator.delivery import Delivery, DeliveryReport
-from streams.local.generator.population import population
-from streams.local.generator.stream import stream
+from streams.local.generator.delivery import DeliveryReport
 from streams.local.simulator.api import Simulator
 from streams.local.simulator.faults import CHAOS, Fault, FaultPlan, Rate
 from streams.local.simulator.latency import Latency
@@ -26,12 +20,15 @@ from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from streams.worker.state.table import changelog
-from tests.chaos.field import NOBODY_ELSE, OURS, Access, Field, Program
-from tests.chaos.judge import Wrong, judge, modelled
-from tests.chaos.ledger import Ledger
+from tests.chaos.conversations import PlayedConversations
+from tests.chaos.dialect import Played
+from tests.chaos.field import NOBODY_ELSE, Access, Field
+from tests.chaos.interactions import PlayedInteractions
+from tests.chaos.judge import Wrong
+from tests.chaos.plan import Plan
 from tests.chaos.poison import spread_poison
 from tests.chaos.report import Report, counted, examples
-from tests.chaos.schedule import KILLS, Weather, draw
+from tests.chaos.schedule import KILLS, draw
 from tests.chaos.watch import LOOK_SECONDS, Watch
 from tests.support.clusters import KafkaCluster
 from tests.support.locked_kafka import LockedKafka
@@ -63,65 +60,16 @@ API_FAULTS = FaultPlan(
     )
 )
 
-# 200,000 events in half an hour.
-EVENTS_PER_SECOND = 111.2
-# What the generator makes of one interaction, its duplicates included.
-EVENTS_PER_INTERACTION = 9.0
-
-# After the storm: with no new outcome for so long nothing more will come. A record put off
-# waits for its time, a stalled partition is noticed by the worker after two.
-QUIET_SECONDS = 150.0
-# Commits follow every second; a broker that came back late may hold one up.
-COMMIT_LOOKS = 30
+# Commits follow every second; a broker that came back late may hold one up, and a look at a
+# conversation that nothing is due of comes up to half a minute after its last event.
+COMMIT_LOOKS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What decides on a storm. ``events_per_second``: sent evenly over its ``seconds``.
-    ``locked``: worker and bridge come in through SASL_SSL, each as a user of its own."""
-
-    seed: int
-    seconds: float
-    program: Program = OURS
-    events_per_second: float = EVENTS_PER_SECOND
-    quiet_seconds: float = QUIET_SECONDS
-    weather: Weather = field(default_factory=Weather)
-    locked: bool = False
-
-    @property
-    def interactions(self) -> int:
-        return max(1, round(self.seconds * self.events_per_second / EVENTS_PER_INTERACTION))
-
-    @property
-    def replay(self) -> str:
-        words = [f"make storm SECONDS={self.seconds:.0f} SEED={self.seed}"]
-        if self.program is not OURS:
-            words.append(f"PROGRAM={self.program.name}")
-        options = ["--locked"] if self.locked else []
-        if self.events_per_second != EVENTS_PER_SECOND:
-            options.append(f"--rate {self.events_per_second:g}")
-        if options:
-            words.append(f'ARGS="{" ".join(options)}"')
-        return " ".join(words)
-
-
-class Sender:
-    """Sends the events through the bridge as EventBridge would: again, until it has answered."""
-
-    def __init__(self, plan: Plan, events: Iterable[dict[str, Any]], count: int) -> None:
-        self.sent: Counter[str] = Counter()
-        self._events = events
-        self._rate = count / plan.seconds
-
-    async def send(self, url: str) -> DeliveryReport:
-        async with aiohttp.ClientSession() as session:
-            delivery = Delivery(session, url, SystemClock(), rate=self._rate)
-            return await delivery.deliver(self._noted(), asyncio.Event())
-
-    def _noted(self) -> Iterator[dict[str, Any]]:
-        for event in self._events:
-            self.sent[event["id"]] += 1
-            yield event
+# The one place that knows the dialects.
+PLAYED: Mapping[str, Callable[[Plan], Played]] = {
+    "interactions": PlayedInteractions,
+    "conversations": PlayedConversations,
+}
 
 
 @dataclass(frozen=True)
@@ -129,9 +77,8 @@ class Seen:
     """All that is known of a storm once it is over. ``drained``: as in the report."""
 
     plan: Plan
-    truths: Mapping[str, dict[str, Any]]
+    played: Played
     simulator: Simulator
-    sent: Counter[str]
     delivery: DeliveryReport
     watch: Watch
     struck: Mapping[str, int]
@@ -150,12 +97,9 @@ async def storm(
 
     ``home``: where logs and workers' disks go. ``locked``: the cluster's locks, if it has any.
     """
-    people = population(plan.seed, plan.interactions)
-    truths = {one.id: one.truth for one in people}
-    count = sum(1 for _ in stream(people, plan.seed))
-    sender = Sender(plan, stream(people, plan.seed), count)
+    played = PLAYED[plan.api](plan)
     simulator = Simulator(
-        truths.values(),
+        played.truths.values(),
         seed=plan.seed,
         plan=API_FAULTS,
         latency=LATENCY,
@@ -174,6 +118,7 @@ async def storm(
                 "retry_first_seconds": RETRY_FIRST_SECONDS,
                 "lag_window_seconds": LAG_WINDOW_SECONDS,
                 "disposition_code_id": CODE,
+                **played.settings,
             }
         )
         await asyncio.to_thread(apply_topics, settings.kafka)
@@ -181,9 +126,8 @@ async def storm(
         if locked is not None:
             access = await asyncio.to_thread(_let_in, locked, settings)
         written = changelog(settings.app_id) if plan.program.fenced else None
-        ledger = Ledger(fenced=plan.program.fenced)
         with (
-            closing(Watch(settings, ledger, changelog=written)) as watch,
+            closing(Watch(settings, played.ledger, changelog=written)) as watch,
             Field(
                 settings,
                 cluster,
@@ -196,18 +140,17 @@ async def storm(
         ):
             await field.start(plan.weather.workers)
             async with _going_on(field.supervise()), _going_on(watch.keep()):
-                delivery = await _rage(plan, settings, field, sender)
+                delivery = await _rage(plan, settings, field, played, simulator)
                 over = time.monotonic()
                 log.info("the storm is over")
-                await _until_quiet(watch, plan.quiet_seconds)
+                await _until_quiet(watch, played, plan.quiet_seconds)
                 drained = time.monotonic() - over
                 await _until_committed(watch)
             return _report(
                 Seen(
                     plan,
-                    truths,
+                    played,
                     simulator,
-                    sender.sent,
                     delivery,
                     watch,
                     dict(sorted(field.struck.items())),
@@ -225,45 +168,43 @@ def _let_in(locked: LockedKafka, settings: Settings) -> Access:
     return {name: locked.access(name) for name in ("worker", "bridge")}
 
 
-async def _rage(plan: Plan, settings: Settings, field: Field, sender: Sender) -> DeliveryReport:
+async def _rage(
+    plan: Plan, settings: Settings, field: Field, played: Played, simulator: Simulator
+) -> DeliveryReport:
     """Events, poison and strikes, until all have been sent and all that was down is up again."""
     strikes = draw(plan.seed, plan.seconds, plan.weather)
     log.info("%d strikes in %.0f s", len(strikes), plan.seconds)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as going:
-        going.create_task(spread_poison(settings, plan.seed, stop))
+        going.create_task(spread_poison(settings, plan.seed, played.malformed, stop))
         raging = going.create_task(field.rage(strikes))
-        delivery = await sender.send(field.bridge.url)
+        delivery = await played.send(field.bridge.url, simulator)
         await raging
         stop.set()
     return delivery
 
 
 def _report(seen: Seen) -> Report:
-    plan, watch, ledger = seen.plan, seen.watch, seen.watch.ledger
-    store = seen.simulator.store
-    applied = {
-        interaction_id: counters["patchesApplied"]
-        for interaction_id, counters in store.counted().items()
-    }
-    findings = judge(ledger, accepted=seen.sent, truths=seen.truths, applied=applied)
+    plan, watch, played, ledger = seen.plan, seen.watch, seen.played, seen.watch.ledger
+    findings = played.judge(seen.simulator)
     findings[Wrong.NOT_STORED] += seen.delivery.refusals
     findings[Wrong.FRONTIER] += [*watch.lies.values(), *watch.return_lies.values()]
     if not findings[Wrong.LOST]:
         findings[Wrong.NOT_COMMITTED] += watch.uncommitted
     return Report(
         program=plan.program.name,
+        dialect=plan.api,
         seed=plan.seed,
         seconds=plan.seconds,
         drained=round(seen.drained, 1),
         replay=plan.replay,
-        sent=seen.sent.total(),
+        sent=played.sent.total(),
         retried_sends=seen.delivery.retries,
         records=ledger.records,
         poison=len(ledger.poison),
-        interactions=len(seen.truths),
-        eligible=sum(1 for one in modelled(ledger, seen.truths).values() if one.patches),
-        patches_applied=store.patches_applied,
+        interactions=played.interactions,
+        eligible=played.eligible,
+        patches_applied=seen.simulator.store.patches_applied,
         published_again=ledger.repeated,
         recovered=len(ledger.recovered),
         put_off=len(ledger.put_off_ids),
@@ -277,11 +218,7 @@ def _report(seen: Seen) -> Report:
             for route, answers in seen.simulator.traffic.counted()["routes"].items()
             for status, number in answers.items()
         },
-        decisions=dict(
-            Counter(
-                f"{one.decision}/{one.reason}" for one in ledger.published.values()
-            ).most_common()
-        ),
+        decisions=dict(ledger.decisions.most_common()),
         violations=counted(findings),
         examples=examples(findings),
     )
@@ -301,14 +238,14 @@ async def _going_on(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
-async def _until_quiet(watch: Watch, seconds: float) -> None:
-    """Until every record has its outcome, or no new one came for so long."""
+async def _until_quiet(watch: Watch, played: Played, seconds: float) -> None:
+    """Until all has its outcome, or no new one came for so long."""
     seen, since = -1, time.monotonic()
     while time.monotonic() - since < seconds:
-        if await watch.look() and not watch.unfinished:
+        if await watch.look() and not watch.unfinished and not played.untold:
             return
-        if len(watch.ledger.published) != seen:
-            seen, since = len(watch.ledger.published), time.monotonic()
+        if watch.ledger.told != seen:
+            seen, since = watch.ledger.told, time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
 
 

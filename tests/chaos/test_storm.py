@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.storm import Plan, storm
+from tests.chaos.plan import Plan
+from tests.chaos.storm import storm
 from tests.support.clusters import KafkaCluster
 
 log = logging.getLogger(__name__)

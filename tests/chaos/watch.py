@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -90,7 +91,7 @@ class Watch:
     ``group``: the worker group's id. ``changelog``: its table's, when that is to be read too.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, *, changelog: str | None) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger[Any], *, changelog: str | None) -> None:
         topics = settings.topics
         self.ledger = ledger
         self.looks = self.blind = 0
@@ -108,7 +109,7 @@ class Watch:
         self._outcomes = Tail(settings, topics.outcomes, ledger.take_outcome)
         self._sources = Tail(settings, topics.events, ledger.take_source)
         self._returns = Tail(settings, topics.retries, ledger.take_return)
-        self._others = [self._returns, Tail(settings, topics.dead_letters, ledger.take_letter)]
+        self._others = [Tail(settings, topics.dead_letters, ledger.take_letter)]
         if changelog is not None:
             self._others.append(Tail(settings, changelog, ledger.take_change))
         self._thread = ThreadPoolExecutor(1, "watch")
@@ -153,16 +154,17 @@ class Watch:
 
     def close(self) -> None:
         self._thread.shutdown()
-        for tail in (self._outcomes, self._sources, *self._others):
+        for tail in (self._outcomes, self._returns, self._sources, *self._others):
             tail.close()
         self._group.close()
 
     def _look(self) -> None:
         # This order is the proof: whatever finished before an offset was committed is among the
-        # outcomes that are there after the offset was read.
+        # outcomes, and the records to return, that are there after the offset was read.
         committed = self._read_committed(self._sources)
         returns = self._read_committed(self._returns)
         self._catch_up(self._outcomes)
+        self._catch_up(self._returns)
         self.committed, self.committed_returns = committed, returns
         lies = self.ledger.past_unfinished(committed)
         for place in lies.keys() - self.lies.keys():

@@ -27,6 +27,17 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "forget what was sent for a leg before the table has its verdict",
+        5,
+        "streams/core/conversations/inquiry.py",
+        "return replace(self.record, open=(*self._until_concluded, *self.record.open))",
+        "return self.record",
+        (
+            "tests/unit/core/conversations/test_two_legs.py"
+            "::test_a_leg_that_a_look_has_decided_is_not_taken_for_a_new_one",
+        ),
+    ),
+    Mutant(
         "publish what a look has come to before the table has it",
         6,
         PROCESSOR,

@@ -183,10 +183,16 @@ class Desk:
         """After a crash: committed is at most what is finished without a gap."""
         taken = [n for n in range(len(self.log)) if ("events", n) not in self._finished]
         frontier = taken[0] if taken else len(self.log)
-        self._events = deque(range(random.randint(0, frontier), len(self.log)))
+        self._events = deque(self._from(random.randint(0, frontier), len(self.log), "events"))
         left = [n for n in range(len(self.retries)) if ("retries", n) not in self._finished]
         frontier = left[0] if left else len(self.retries)
-        self._copies = set(range(random.randint(0, frontier), len(self.retries)))
+        copies = self._from(random.randint(0, frontier), len(self.retries), "retries")
+        self._copies = set(copies)
+
+    def _from(self, committed: int, end: int, topic: str) -> range:
+        """All from there on: to be finished by this life, and no commit passes them before."""
+        self._finished -= {(topic, number) for number in range(committed, end)}
+        return range(committed, end)
 
     def _run(self, random: Random, steps: int | None) -> None:
         while self._events or self._copies:

@@ -74,6 +74,7 @@ class Inquiry:
         self._policy = policy
         self._looks = looks
         self._decided: list[LegVerdict] = []
+        self._until_concluded: list[OpenLeg] = []
         self._queue: list[OpenLeg] = []
         self._answer: Verdict | None = None
         self._deferral: Verdict | None = None
@@ -116,6 +117,9 @@ class Inquiry:
         at = next_of(self._looks.lag, visible_by - window, window, now_ms)
         setting = setting_of(self.record, conversation, now_ms, at, self._policy)
         found = assess(self.record, setting, visible_by, self._looks)
+        self._until_concluded += [
+            known for leg, _ in found.verdicts if (known := self.record.leg(leg.participant_id))
+        ]
         self.record = replace(
             self.record,
             told=still_told(self.record, found),
@@ -135,13 +139,18 @@ class Inquiry:
         self._write_next()
 
     def intends(self, now_ms: int) -> ConversationRecord:
-        """The record that must be in the table before the code leaves (promise 4)."""
+        """The record that must be in the table before the code leaves (promise 4).
+
+        A leg that this look has decided stays under way in there, with what was sent for it: its
+        verdict is in the table only when the look is concluded, and whoever takes it up after a
+        crash must not take it for one that nothing was sent for.
+        """
         write = self._write
         before = write.leg.sent
         sent = Sent(write.code, now_ms, times=before.times + 1 if before is not None else 1)
         self._under_way(replace(write.leg, sent=sent))
         self.record = replace(self.record, updated_at=now_ms)
-        return self.record
+        return replace(self.record, open=(*self._until_concluded, *self.record.open))
 
     def stopped(self) -> None:
         """The request was stopped before it left: the same step is to be taken again."""
@@ -368,6 +377,8 @@ class Inquiry:
     def _decide(self, leg: OpenLeg, verdict: Verdict) -> None:
         """A verdict on this leg, final or not."""
         if verdict.final:
+            known = self.record.leg(leg.leg.participant_id)
+            self._until_concluded += [known] if known is not None else []
             self.record = without_leg(self.record, leg)
         self._decided.append(leg_verdict(self.record, leg.leg, verdict))
 

@@ -4,28 +4,19 @@ written, beside what is right. Pure, and without the worker's own readers: it re
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from streams.local.conversations.scenario import Expected, Scenario
+from streams.local.conversations.rights import LegKey, Rights, Said
+from streams.local.conversations.scenario import Scenario
 from streams.local.demo.deviations import deviation
 from streams.local.demo.ledger import Percentiles, Place
 from streams.local.generator.delivery import DeliveryReport
-from streams.timestamps import epoch_ms
 
 Json = Mapping[str, Any]
-
-LegKey = tuple[str, str]
-"""Conversation and participant."""
-
-Said = tuple[str, str]
-"""Decision and reason of an outcome."""
-
-PATCHED: Said = ("patched", "eligible")
-REFUSED: Said = ("refused", "wrap-up-closed")
 
 
 @dataclass(slots=True)
@@ -131,11 +122,8 @@ def account_for_legs(
     ``scenarios``: at the times at which they were played. ``writes``: every code that the simulated
     org was sent. ``gets``: how often each conversation was asked for.
     """
-    right = {each.conversation_id: each.expected for each in scenarios}
-    campaigns = {each.conversation_id for each in scenarios if _is_campaign(each)}
-    due = {key: epoch_ms(leg.not_before) or 0 for key, leg in _legs(right, "set")}
-    refused = {key for key, _ in _legs(right, "refused")}
-    left = {key: leg.why for key, leg in _legs(right, "leave")}
+    rights = Rights.of(scenarios)
+    due = rights.due
     taken = Counter(_leg_of(each) for each in writes if each["status"] < 300)
     tried = Counter(map(_leg_of, writes))
     early = sorted(
@@ -147,8 +135,8 @@ def account_for_legs(
     coded = {key[0] for key in tried}
     untold = [
         key
-        for key in [*due, *refused, *left]
-        if key not in ledger.legs and _is_told(key, left.get(key), looked_at, coded)
+        for key in rights
+        if key not in ledger.legs and rights.must_be_told(key, looked_at, coded)
     ]
     deviations = (
         *_of_the_way_in(ledger, delivery),
@@ -159,13 +147,14 @@ def account_for_legs(
             "legs with more than one final outcome",
             (_shown(key) for key, told in ledger.legs.items() if len(told) > 1),
         ),
-        *deviation("outcomes of legs that there are not", _strays(ledger, right)),
         *deviation(
-            "legs decided otherwise than is right", _wrong(ledger, left, refused, campaigns)
+            "outcomes of legs that there are not",
+            (_shown(key) for key in ledger.legs if key not in rights),
         ),
+        *deviation("legs decided otherwise than is right", _wrong(ledger, rights)),
         *deviation("legs without their code", (_shown(key) for key in due if not taken[key])),
         *deviation("legs that got it more than once", (_shown(k) for k in taken if taken[k] > 1)),
-        *deviation("legs that got it and must not", (_shown(k) for k in tried if k in left)),
+        *deviation("legs that got it and must not", (_shown(k) for k in tried if k in rights.left)),
         *deviation("codes sent before the agent's own time was over", map(_shown, early)),
     )
     seen = [number for number in gets.values() if number]
@@ -176,37 +165,21 @@ def account_for_legs(
         records=len(ledger.records),
         decided=len(ledger.records) - len(missing),
         conversations=len(scenarios),
-        legs=len(due) + len(refused) + len(left),
+        legs=len(rights),
         due=len(due),
         set_once=sum(1 for key in due if taken[key] == 1),
-        refused=len(refused),
+        refused=len(rights.refused),
         early=len(early),
         gets=sum(seen) / len(seen) if seen else None,
         answers=ledger.answers,
         latency=Percentiles.of(ledger.latencies_ms()),
         seconds=seconds,
-        example=min((key[0] for key in taken), default=min(right, default="")),
+        example=min(
+            (key[0] for key in taken),
+            default=min((each.conversation_id for each in scenarios), default=""),
+        ),
         deviations=deviations,
     )
-
-
-def _is_told(key: LegKey, why: str | None, looked_at: set[str], coded: set[str]) -> bool:
-    """Whether the leg must have an outcome. One that is left has none when its conversation was
-    never asked for; nor has an agent who was only alerted, when events have told all of the others
-    and a look in between found the call going on. ``why``: it is left; None when it is not."""
-    if why is None or key[0] in coded:
-        return True
-    return key[0] in looked_at and why != "not-connected"
-
-
-def _is_campaign(scenario: Scenario) -> bool:
-    return any(each["detail-type"].endswith("}.outbound") for each in scenario.events)
-
-
-def _legs(right: Mapping[str, Expected], kind: str) -> Iterator[tuple[LegKey, Any]]:
-    for conversation_id, expected in right.items():
-        for leg in getattr(expected, kind):
-            yield (conversation_id, leg.participant_id), leg
 
 
 def _leg_of(write: Json) -> LegKey:
@@ -231,29 +204,11 @@ def _of_the_way_in(ledger: ConversationLedger, delivery: DeliveryReport) -> list
     ]
 
 
-def _strays(ledger: ConversationLedger, right: Mapping[str, Expected]) -> list[str]:
-    known = {key for kind in ("set", "refused", "leave") for key, _ in _legs(right, kind)}
-    return [_shown(key) for key in ledger.legs if key not in known]
-
-
-def _wrong(
-    ledger: ConversationLedger,
-    left: Mapping[LegKey, str],
-    refused: set[LegKey],
-    campaigns: set[str],
-) -> list[str]:
+def _wrong(ledger: ConversationLedger, rights: Rights) -> list[str]:
     found = []
     for key, told in ledger.legs.items():
-        if key in left:
-            reasons = {left[key]}
-            if key[0] in campaigns:
-                # A look before the agent codes says so; nothing is waited for.
-                reasons.add("campaign")
-            allowed = {("ineligible", reason) for reason in reasons}
-        else:
-            allowed = {REFUSED if key in refused else PATCHED}
         got = said(told[0])
-        if got not in allowed:
+        if key in rights and got not in (allowed := rights.allowed(key)):
             instead = " or ".join("/".join(each) for each in sorted(allowed))
             found.append(f"{_shown(key)} is {'/'.join(got)} instead of {instead}")
     return found

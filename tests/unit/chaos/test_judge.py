@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.judge import Wrong, judge
-from tests.chaos.ledger import GENERATION, Answer, Ledger
+from tests.chaos.ledger import GENERATION, Answer, InteractionLedger
 from tests.chaos.poison import HEADER
 from tests.support.oracle import Record
 
@@ -28,7 +28,7 @@ class Seen:
     """What was seen of a storm of three events and one poison record."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger(fenced=True)
+        self.ledger = InteractionLedger(fenced=True)
         self.accepted = Counter({"e-0": 1, "e-1": 1, "e-2": 1})
         self.applied = {"call": 1}
         self.event(0, "call", "connected", "voice")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.ledger import GENERATION, Answer, Finished, Ledger, digest
+from tests.chaos.ledger import GENERATION, Answer, Finished, InteractionLedger, digest
 from tests.chaos.poison import HEADER
 from tests.support.oracle import Record
 
@@ -40,8 +40,8 @@ def outcome(at: int, source_offset: int, generation: bytes | None = b"1", **chan
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger(fenced=True)
+def ledger() -> InteractionLedger:
+    return InteractionLedger(fenced=True)
 
 
 def test_finished_knows_the_lowest_that_is_open() -> None:
@@ -59,7 +59,7 @@ def test_finished_knows_the_lowest_that_is_open() -> None:
 
 
 def test_a_committed_offset_may_be_at_the_lowest_open_record_and_not_past_it(
-    ledger: Ledger,
+    ledger: InteractionLedger,
 ) -> None:
     for offset in (0, 1, 3):
         ledger.take_outcome(outcome(offset, offset))
@@ -70,7 +70,7 @@ def test_a_committed_offset_may_be_at_the_lowest_open_record_and_not_past_it(
     assert list(ledger.past_unfinished({3: 1})) == [(3, 0)]
 
 
-def test_an_outcome_published_again_is_counted_and_no_fault(ledger: Ledger) -> None:
+def test_an_outcome_published_again_is_counted_and_no_fault(ledger: InteractionLedger) -> None:
     ledger.take_outcome(outcome(0, 0))
     ledger.take_outcome(outcome(1, 0))
     assert ledger.repeated == 1
@@ -83,7 +83,9 @@ def test_an_outcome_published_again_is_counted_and_no_fault(ledger: Ledger) -> N
 @pytest.mark.parametrize(
     "changed", [{"decision": "duplicate"}, {"reason": "other"}, {"outcomeId": "o-x"}]
 )
-def test_an_outcome_published_differently_is_kept(ledger: Ledger, changed: dict[str, Any]) -> None:
+def test_an_outcome_published_differently_is_kept(
+    ledger: InteractionLedger, changed: dict[str, Any]
+) -> None:
     ledger.take_outcome(outcome(0, 0))
     ledger.take_outcome(outcome(1, 0, **changed))
     assert {len(answers) for answers in ledger.differing.values()} == {2}
@@ -95,7 +97,7 @@ def returned(at: int, offset: int, attempt: int) -> Record:
     return Record(0, at, b"", b"", (*named, ("retry.attempt", str(attempt).encode())))
 
 
-def test_a_deferral_finishes_its_record_and_decides_nothing(ledger: Ledger) -> None:
+def test_a_deferral_finishes_its_record_and_decides_nothing(ledger: InteractionLedger) -> None:
     ledger.take_outcome(outcome(0, 0, final=False))
     assert ledger.published == {}
     assert len(ledger.put_off_ids) == 1
@@ -104,7 +106,7 @@ def test_a_deferral_finishes_its_record_and_decides_nothing(ledger: Ledger) -> N
 
 @pytest.mark.parametrize("then", [{}, {"final": False, "outcomeId": "o-0#2"}])
 def test_a_record_that_comes_back_is_finished_by_the_next_answer(
-    ledger: Ledger, then: dict[str, Any]
+    ledger: InteractionLedger, then: dict[str, Any]
 ) -> None:
     ledger.take_outcome(outcome(0, 0, final=False, outcomeId="o-0#1"))
     ledger.take_return(returned(5, 0, 1))
@@ -116,7 +118,7 @@ def test_a_record_that_comes_back_is_finished_by_the_next_answer(
     assert ledger.past_returning({0: 6}) == {}
 
 
-def test_the_order_is_that_of_the_first_outcomes(ledger: Ledger) -> None:
+def test_the_order_is_that_of_the_first_outcomes(ledger: InteractionLedger) -> None:
     for at, offset in enumerate((0, 2, 0, 2)):
         ledger.take_outcome(outcome(at, offset))
     assert ledger.out_of_order == []
@@ -129,14 +131,14 @@ def test_the_order_is_that_of_the_first_outcomes(ledger: Ledger) -> None:
 
 
 def test_an_outcome_first_published_after_that_of_a_later_record_is_out_of_order(
-    ledger: Ledger,
+    ledger: InteractionLedger,
 ) -> None:
     ledger.take_outcome(outcome(0, 5))
     ledger.take_outcome(outcome(1, 3))
     assert ledger.out_of_order == ["i-1: 0/3 published after 5"]
 
 
-def test_generations_may_stay_and_grow_and_never_go_back(ledger: Ledger) -> None:
+def test_generations_may_stay_and_grow_and_never_go_back(ledger: InteractionLedger) -> None:
     for at, generation in enumerate((b"3", b"3", b"12")):
         ledger.take_outcome(outcome(at, at, generation))
     assert ledger.generations.violations == []
@@ -144,7 +146,7 @@ def test_generations_may_stay_and_grow_and_never_go_back(ledger: Ledger) -> None
     assert ledger.generations.violations == ["outcomes/0/3: generation 4 wrote after 12"]
 
 
-def test_generations_are_those_of_a_source_partition(ledger: Ledger) -> None:
+def test_generations_are_those_of_a_source_partition(ledger: InteractionLedger) -> None:
     ledger.take_outcome(outcome(0, 0, b"9"))
     elsewhere = {"topic": "events", "partition": 4, "offset": 0}
     ledger.take_outcome(outcome(1, 0, b"2", source=elsewhere))
@@ -156,7 +158,7 @@ def test_generations_are_those_of_a_source_partition(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("generation", [None, b"", b"-1", b"one"])
 def test_a_record_that_does_not_name_its_generation_is_a_fault(
-    ledger: Ledger, generation: bytes | None
+    ledger: InteractionLedger, generation: bytes | None
 ) -> None:
     ledger.take_outcome(outcome(0, 0, generation))
     (fault,) = ledger.generations.violations
@@ -164,12 +166,12 @@ def test_a_record_that_does_not_name_its_generation_is_a_fault(
 
 
 def test_a_program_without_a_fence_is_not_asked_for_generations() -> None:
-    ledger = Ledger(fenced=False)
+    ledger = InteractionLedger(fenced=False)
     ledger.take_outcome(outcome(0, 0, None))
     assert ledger.generations.violations == []
 
 
-def test_events_and_poison_differ_by_their_header(ledger: Ledger) -> None:
+def test_events_and_poison_differ_by_their_header(ledger: InteractionLedger) -> None:
     ledger.take_source(source(0))
     ledger.take_source(source(1, event_id="e-0"))
     bad = Record(0, 2, None, b"\xff", ((HEADER, b"no JSON"),))
@@ -180,7 +182,7 @@ def test_events_and_poison_differ_by_their_header(ledger: Ledger) -> None:
     assert ledger.events[(0, 0)].interaction_id == "i-1"
 
 
-def test_a_dead_letter_is_filed_under_its_source(ledger: Ledger) -> None:
+def test_a_dead_letter_is_filed_under_its_source(ledger: InteractionLedger) -> None:
     headers = (("dlq.source.partition", b"3"), ("dlq.source.offset", b"17"))
     letter = Record(0, 0, b"k", b"v", headers)
     ledger.take_letter(letter)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from streams.local.demo.leg_account import ConversationLedger, LegKey
+from streams.local.conversations.rights import LegKey
+from streams.local.demo.leg_account import ConversationLedger
 from streams.local.demo.pipeline import lengths
 from tests.support.played_conversations import POLICY, Played, scenarios
 
