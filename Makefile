@@ -22,7 +22,7 @@ help: ## this list
 demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
 	@$(BIN)/genesys-streams demo $(ARGS)
 
-test: JOBS ?= 6
+test: JOBS ?= 4
 test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS or Helm
 	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
