@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.cli.columns import Column, heading_line, row_line
+from streams.cli.interaction import INTERACTION
 from streams.cli.moment import MOMENT, in_order
+from streams.cli.place import PLACE, Place
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import SystemClock, rfc3339
-from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Source
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of, require_rights
@@ -79,7 +80,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--interaction",
             metavar="ID",
-            callback=_interaction_id,
+            type=INTERACTION,
             help="Only those of one interaction.",
         ),
         click.option(
@@ -98,12 +99,6 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
     return selected
 
 
-def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not INTERACTION_ID.fullmatch(value):
-        raise click.BadParameter(f"must match {INTERACTION_ID.pattern}")
-    return value
-
-
 @dead_letters.command("list")
 @selecting
 @click.option(
@@ -115,6 +110,9 @@ def _interaction_id(_: click.Context, __: click.Parameter, value: str | None) ->
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
     """List dead letters in the order in which they died, and how many there are of each reason.
+
+    Those that do not say when come first. OFFSET is PARTITION/OFFSET for a letter that is not in
+    partition 0; show accepts what is printed there.
 
     NOW shows how each stands: open, it waits for a redrive; redriven, and not dead again;
     replaced by a later letter of the same record; no event, or no source that can be read, which
@@ -138,16 +136,21 @@ def list_letters(*, wanted: Wanted, only_open: bool, as_json: bool) -> None:
 
 
 @dead_letters.command()
-@click.argument("offset", type=click.IntRange(0))
-@click.option("--partition", default=0, show_default=True, type=click.IntRange(0))
+@click.argument("place", type=PLACE)
+@click.option("--partition", type=click.IntRange(0), help="For an OFFSET alone; 0 if not given.")
 @click.option("--bytes", "body", type=click.Path(path_type=Path), help="Write its bytes there.")
-def show(offset: int, partition: int, body: Path | None) -> None:
-    """Show one dead letter: its headers and its bytes."""
-    at = (partition, offset)
-    letters = complete(_read(Settings.load(), "dead-letters show"))
+def show(place: Place, partition: int | None, body: Path | None) -> None:
+    """Show one dead letter: its headers and its bytes.
+
+    PLACE is OFFSET, PARTITION/OFFSET or TOPIC/PARTITION/OFFSET, as list and other commands print
+    it.
+    """
+    settings = Settings.load()
+    at = _letter_at(place, partition, settings)
+    letters = complete(_read(settings, "dead-letters show"))
     letter = next((each for each in letters if (each.partition, each.offset) == at), None)
     if letter is None:
-        raise click.ClickException(f"there is no dead letter {partition}/{offset}")
+        raise click.ClickException(f"there is no dead letter {at[0]}/{at[1]}")
     if body is not None:
         try:
             body.write_bytes(letter.value or b"")
@@ -159,6 +162,17 @@ def show(offset: int, partition: int, body: Path | None) -> None:
         click.echo(f"{name}: {printable(value)}")
     click.echo(f"key: {printable(text_of(letter.key))}")
     click.echo(f"value: {printable(text_of(letter.value))}")
+
+
+def _letter_at(place: Place, partition: int | None, settings: Settings) -> tuple[int, int]:
+    """The partition and the offset that were asked for. Raises BadParameter where what was given
+    contradicts itself."""
+    topic = settings.topics.dead_letters
+    if place.topic not in (None, topic):
+        raise click.BadParameter(f"dead letters are in {topic}, not in {printable(place.topic)}")
+    if None not in (place.partition, partition) and place.partition != partition:
+        raise click.BadParameter(f"is not {place.partition}", param_hint="'--partition'")
+    return place.partition or partition or 0, place.offset
 
 
 @dead_letters.command("redrive")

@@ -6,8 +6,9 @@ Every record there is shown: one that is not an outcome is named with its place 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 
 import click
 import msgspec
@@ -16,10 +17,12 @@ from rich.console import Console
 from rich.text import Text
 
 from streams.cli.columns import Column, heading_line, row_line
+from streams.cli.interaction import INTERACTION
+from streams.cli.lengths import length
+from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
 from streams.clock import rfc3339
-from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Decision
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import (
@@ -51,8 +54,11 @@ COLUMNS = (
     Column("BASIS", 5),
     Column("PATCH", 5),
     Column("CALLS", 5),
+    Column("DURATION", 10),
     Column("END TO END", 10),
     Column("LEG", 36),
+    Column("NEXT TRY", 24),
+    Column("ERROR", 5, most=100),
 )
 
 Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
@@ -61,47 +67,102 @@ Show = Callable[[ConsumerRecord, Outcome | Unreadable], None]
 UNREADABLE_LENGTH = 1_000
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which outcomes are printed. ``since``, ``until``: epoch milliseconds of the record's time in
+    Kafka. ``limit``: the number of records after which to end."""
+
+    interaction: str | None = None
+    decisions: frozenset[str] = frozenset()
+    since: int | None = None
+    until: int | None = None
+    limit: int | None = None
+
+    def has(self, record: ConsumerRecord, found: Outcome | Unreadable) -> bool:
+        """Whether it is printed. Of a record that can not be read only the key is known, so only
+        the interaction can rule it out."""
+        is_outcome = isinstance(found, Outcome)
+        if self.interaction is not None and record.key != self.interaction.encode():
+            return is_outcome and found.interaction_id == self.interaction
+        return not self.decisions or not is_outcome or found.decision in self.decisions
+
+    @property
+    def nothing_found(self) -> str:
+        narrowed = self.decisions or self.since is not None or self.until is not None
+        if self.interaction is None:
+            return f"no outcome{' is among those asked for' if narrowed else ' is there yet'}"
+        if narrowed:
+            return (
+                f"no outcome of {self.interaction} is among those asked for; without --since, "
+                "--until and --decision there may be one"
+            )
+        return (
+            f"no outcome of {self.interaction}: not decided yet, never let in, or older than what "
+            f"is kept; see explain {self.interaction} and dead-letters list --interaction "
+            f"{self.interaction}"
+        )
+
+
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on with those that come, until Ctrl-C.")
-@click.option("--interaction", metavar="ID", help="Only those of one interaction.")
+@click.option(
+    "--interaction", type=INTERACTION, metavar="ID", help="Only those of one interaction."
+)
+@click.option(
+    "--decision",
+    multiple=True,
+    type=click.Choice([each.value for each in Decision]),
+    help="Only those of this one; may be repeated.",
+)
+@click.option("--since", type=MOMENT, metavar="TIME", help="Only those published since.")
+@click.option("--until", type=MOMENT, metavar="TIME", help="Only those published before.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="End after so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as in the topic.")
-def outcomes(follow: bool, interaction: str | None, as_json: bool) -> None:
-    """Print every outcome in the topic, in order for each interaction.
+def outcomes(
+    *,
+    follow: bool,
+    interaction: str | None,
+    decision: Sequence[str],
+    since: int | None,
+    until: int | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Print the outcomes in the topic, in order for each interaction.
 
     A record that is no outcome is named on stderr, with the reason; with --json it is an object
-    that has "unreadable".
+    that has "unreadable". Times are those of the records in Kafka, RFC 3339. With --since the
+    topic is read from there on, and not from its beginning.
     """
-    if interaction is not None and not INTERACTION_ID.fullmatch(interaction):
-        raise click.BadParameter(
-            f"must match {INTERACTION_ID.pattern}", param_hint="'--interaction'"
-        )
+    in_order(since, until, named="--until", after="--since")
+    wanted = Selection(interaction, frozenset(decision), since, until, limit)
     settings = Settings.load()
 
     with suppress(click.Abort):  # Ctrl-C is how --follow ends
-        complete(_read(settings, follow, interaction, as_json))
+        complete(_read(settings, follow, wanted, as_json))
 
 
-async def _read(settings: Settings, follow: bool, interaction: str | None, as_json: bool) -> None:
+async def _read(settings: Settings, follow: bool, wanted: Selection, as_json: bool) -> None:
     topic = settings.topics.outcomes
     await require_rights(settings.kafka, "outcomes")
     count = await partitions_of(settings.kafka, topic)
-    key = None if interaction is None else interaction.encode()
+    key = None if wanted.interaction is None else wanted.interaction.encode()
     partitions = range(count) if key is None else [partition_of(key, count)]
     show = _json if as_json else _table(Console(highlight=False, soft_wrap=True))
     shown = 0
-    async with aclosing(read_topic(settings.kafka, topic, partitions, follow=follow)) as records:
+    reading = read_topic(
+        settings.kafka, topic, partitions, follow=follow, since=wanted.since, until=wanted.until
+    )
+    async with aclosing(reading) as records:
         async for record in records:
             found = read_outcome(record.value)
-            own = isinstance(found, Outcome) and found.interaction_id == interaction
-            if key is None or own or record.key == key:
+            if wanted.has(record, found):
                 show(record, found)
                 shown += 1
-    if key is not None and not shown:
-        click.echo(
-            f"no outcome of {interaction}: not decided yet, or never let in; "
-            f"see dead-letters list --interaction {interaction}",
-            err=True,
-        )
+                if shown == wanted.limit:
+                    return
+    if not shown:
+        click.echo(wanted.nothing_found, err=True)
 
 
 def _json(record: ConsumerRecord, found: Outcome | Unreadable) -> None:
@@ -144,7 +205,6 @@ def _table(console: Console) -> Show:
 
 
 def _line(outcome: Outcome) -> str:
-    end_to_end = outcome.end_to_end_ms
     cells = (
         outcome.decided_at,
         outcome.interaction_id,
@@ -154,7 +214,10 @@ def _line(outcome: Outcome) -> str:
         outcome.basis,
         outcome.patch_status,
         outcome.api_calls,
-        f"{end_to_end:.0f} ms",
+        length(outcome.duration_ms),
+        length(outcome.end_to_end_ms),
         outcome.leg.participant_id if outcome.leg is not None else None,
+        outcome.next_at,
+        outcome.error.message if outcome.error else None,
     )
     return row_line(COLUMNS, cells)

@@ -10,6 +10,7 @@ from random import Random
 import click
 import msgspec
 
+from streams.cli.interaction import INTERACTION
 from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
@@ -40,9 +41,12 @@ PROGRESS_SECONDS = 10.0
 @click.command()
 @click.option("--from", "since", type=MOMENT, required=True, metavar="TIME", help="First event.")
 @click.option("--to", "until", type=MOMENT, metavar="TIME", help="Up to before this one.")
+@click.option("--interaction", type=INTERACTION, metavar="ID", help="Only this one.")
 @click.option("--dry-run", is_flag=True, help="Say which calls would get a code; send nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
+def replay(
+    *, since: int, until: int | None, interaction: str | None, dry_run: bool, as_json: bool
+) -> int:
     """Run past events through today's rules; times are the records' own in Kafka, RFC 3339.
 
     Prints each call that would get a code now and did not then. Without --dry-run its record goes
@@ -54,7 +58,8 @@ def replay(since: int, until: int | None, dry_run: bool, as_json: bool) -> int:
     settings = Settings.load()
     settings.genesys()  # wrong settings are reported before anything is read
     logging.configure(settings.log_format, settings.log_level)
-    return 1 if complete(_replay(settings, Stretch(since, until), dry_run, as_json)) else 0
+    stretch = Stretch(since, until, interaction)
+    return 1 if complete(_replay(settings, stretch, dry_run, as_json)) else 0
 
 
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:

@@ -18,18 +18,21 @@ from streams.kafka.message import Message
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import read_topic
 from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.operator.standing import by_death
 from streams.wire.dead_letters import Letter, read_letter
 from streams.wire.retries import read_returned, retry_headers
 
 
 async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]:
-    """All dead letters, in order. Raises KafkaError."""
+    """All dead letters, in the order in which they died. Raises KafkaError."""
     topic = settings.topics.dead_letters
     async with aclosing(read_topic(settings, topic, range(partitions))) as records:
-        return [
-            read_letter(each.partition, each.offset, each.key, each.value, each.headers)
-            async for each in records
-        ]
+        return by_death(
+            [
+                read_letter(each.partition, each.offset, each.key, each.value, each.headers)
+                async for each in records
+            ]
+        )
 
 
 async def read_sent(settings: KafkaSettings, partitions: int) -> frozenset[tuple[Source, int]]:

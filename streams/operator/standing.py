@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,9 +64,9 @@ def standings(
     whether a source is in a partition whose number ``retries`` lacks, so that the letter cannot go
     back.
     """
-    by_death = sorted(letters, key=lambda letter: letter.redriven)
+    by_redrives = sorted(letters, key=lambda letter: letter.redriven)
     latest: dict[Source | None, Letter] = {
-        letter.source: letter for letter in by_death if letter.source is not None
+        letter.source: letter for letter in by_redrives if letter.source is not None
     }
 
     def standing(letter: Letter) -> Standing:
@@ -81,6 +81,12 @@ def standings(
         return Standing.OPEN
 
     return [(letter, standing(letter)) for letter in letters]
+
+
+def by_death(letters: Iterable[Letter]) -> list[Letter]:
+    """The letters in the order in which they died. Kafka keeps an order within one partition alone,
+    so they are sorted by the time that each says; those that say none come first."""
+    return sorted(letters, key=lambda each: (each.failed_at or 0, each.partition, each.offset))
 
 
 def in_turn(letters: Sequence[Letter]) -> list[Letter]:

@@ -12,7 +12,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from streams.core.conversations.record import ConversationRecord
+from streams.core.event import Event
 from streams.core.records import Source
+from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings, TopicNames
@@ -25,10 +27,22 @@ from streams.wire.reading import Unreadable, read_event
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Which records: those from ``since`` on and before ``until``, in epoch milliseconds of their
-    time in Kafka."""
+    time in Kafka. ``interaction_id``: those of one interaction alone; None for all."""
 
     since: int
     until: int | None = None
+    interaction_id: str | None = None
+
+    def has(self, key: bytes | None) -> bool:
+        """Whether a record of which nothing but the key can be read is one of them."""
+        return self.interaction_id is None or key == self.interaction_id.encode()
+
+    def partitions(self, number: int) -> Sequence[int]:
+        """Which of that many partitions have these records: for one interaction that which follows
+        from its key."""
+        if self.interaction_id is None:
+            return range(number)
+        return [partition_of(self.interaction_id.encode(), number)]
 
 
 # `retry.reason` of a record that a replay has redriven.
@@ -96,13 +110,14 @@ async def survey(settings: KafkaSettings, stretch: Stretch, dialect: Reading) ->
     questions, records, unread_events = await _read_questions(settings, stretch, dialect)
     past, unread_outcomes = Past(questions), UnreadRecords()
     topic = settings.topics.outcomes
-    partitions = range(await partitions_of(settings, topic))
+    partitions = stretch.partitions(await partitions_of(settings, topic))
     reading = read_topic(settings, topic, partitions, since=stretch.since)
     async with aclosing(reading) as found:
         async for record in found:
             outcome = read_outcome(record.value)
             if isinstance(outcome, Unreadable):
-                unread_outcomes.add(topic, record.partition, record.offset, outcome.why)
+                if stretch.has(record.key):
+                    unread_outcomes.add(topic, record.partition, record.offset, outcome.why)
             else:
                 past.add(outcome)
     return Survey(records, questions, past, unread_events, unread_outcomes)
@@ -112,15 +127,17 @@ async def _read_questions(
     settings: KafkaSettings, stretch: Stretch, dialect: Reading
 ) -> tuple[Sequence[Question], int, UnreadRecords]:
     topic = settings.topics.events
-    partitions = range(await partitions_of(settings, topic))
+    partitions = stretch.partitions(await partitions_of(settings, topic))
     questions: dict[str, Question] = {}
     told: dict[str, ConversationRecord] = {}
     records, unread = 0, UnreadRecords()
     reading = read_topic(settings, topic, partitions, since=stretch.since, until=stretch.until)
     async with aclosing(reading) as found:
         async for record in found:
-            records += 1
             event = read_event(record.value, dialect.parse)
+            if not _is_of(stretch, record.key, event):
+                continue
+            records += 1
             if isinstance(event, Unreadable):
                 unread.add(topic, record.partition, record.offset, event.why)
                 continue
@@ -136,6 +153,12 @@ async def _read_questions(
                 )
     asked = [replace(each, told=told.get(each.interaction_id)) for each in questions.values()]
     return sorted(asked, key=lambda each: each.at), records, unread
+
+
+def _is_of(stretch: Stretch, key: bytes | None, event: Event | Unreadable | None) -> bool:
+    if event is None or isinstance(event, Unreadable):
+        return stretch.has(key)
+    return stretch.interaction_id in (None, event.interaction_id)
 
 
 async def redrive_question(

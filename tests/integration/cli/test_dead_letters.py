@@ -125,6 +125,36 @@ def test_a_long_key_or_message_breaks_no_table_and_is_shown_whole_elsewhere(
     assert f"dlq.message: {message}" in shown
 
 
+def test_what_list_prints_of_a_place_is_what_show_accepts(
+    settings: Settings, capsys: Output
+) -> None:
+    """In every partition, by its offset alone in the first one, and with the topic's name."""
+    names = [f"call-{number}" for number in range(8)]
+    publish(settings, *(letter(settings, name, of) for of, name in enumerate(names)))
+
+    shown = {}
+    for line in said(capsys, *LIST)[1:-1]:
+        place, name = line.split()[0], line.split()[6]
+        assert f"key: {name}" in said(capsys, "dead-letters", "show", place)
+        shown[place] = name
+    assert sorted(shown.values()) == names
+    for row in said(capsys, *LIST, "--json"):
+        each = json.loads(row)
+        place = f"{settings.topics.dead_letters}/{each['partition']}/{each['offset']}"
+        assert f"key: {each['key']}" in said(capsys, "dead-letters", "show", place)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["events/0/0"], ["1/0", "--partition", "2"], ["genesys/2"], ["0", "--partition", "-1"]],
+)
+def test_a_place_that_no_letter_can_have_is_wrong_usage(
+    settings: Settings, capsys: Output, words: list[str]
+) -> None:
+    assert run(["dead-letters", "show", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_bytes_that_can_not_be_written_are_said_in_one_line(
     settings: Settings, capsys: Output, tmp_path: Path
 ) -> None:

@@ -103,9 +103,58 @@ def test_lines_are_aligned_and_say_what_was_decided(settings: Settings, capsys: 
     assert conflict.split()[1:] == [
         "d2a6c8e4-9f01-4b7c-a3d5-e6f708192a44",
         *("7", "conflict", "concurrent-modification", "api", "412", "2"),
-        *conflict.split()[-3:-1],
-        "-",  # no leg
+        *conflict.split()[8:],
     ]
+
+
+def test_a_line_says_what_went_wrong_and_when_it_is_tried_again(
+    settings: Settings, capsys: Output
+) -> None:
+    deferred = json.loads((EXAMPLES / "outcome.deferred.json").read_text())
+    long = deferred | {"durationMs": 30_084_202_569}
+    publish(settings, json.dumps(long).encode())
+    assert run(["outcomes"]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert "  348 d 4 h  " in line
+    assert f"  {deferred['nextAt']}  {deferred['error']['message'][:60]}" in line
+
+
+def printed(capsys: Output, *options: str) -> list[str]:
+    assert run(["outcomes", "--json", *options]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_only_those_asked_for(settings: Settings, capsys: Output) -> None:
+    publish(settings, *OUTCOMES)
+    decided = [json.loads(value)["decision"] for value in OUTCOMES]
+    wanted = printed(capsys, "--decision", "failed", "--decision", "deferred")
+    assert {json.loads(line)["decision"] for line in wanted} == {"failed", "deferred"}
+    assert len(wanted) == decided.count("failed") + decided.count("deferred")
+    assert len(printed(capsys, "--limit", "2")) == 2
+    assert len(printed(capsys, "--limit", "1", "--decision", "failed")) == 1
+    assert len(printed(capsys, "--since", "2020-01-01T00:00:00Z")) == len(OUTCOMES)
+    assert len(printed(capsys, "--until", "2999-01-01T00:00:00Z")) == len(OUTCOMES)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "no outcome is there yet"),
+        (["--decision", "failed"], "no outcome is among those asked for"),
+        (["--interaction", "unknown"], "no outcome of unknown: not decided yet"),
+        (
+            ["--interaction", "unknown", "--since", "2026-01-05T08:00:00Z"],
+            "no outcome of unknown is among those asked for",
+        ),
+    ],
+)
+def test_what_is_not_found_is_said(
+    settings: Settings, capsys: Output, options: list[str], said: str
+) -> None:
+    assert run(["outcomes", *options]) == 0
+    err = capsys.readouterr().err
+    assert err.startswith(said)
+    assert err.count("\n") == 1
 
 
 def test_text_from_outside_can_not_touch_the_terminal(settings: Settings, capsys: Output) -> None:

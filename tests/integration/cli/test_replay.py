@@ -148,6 +148,9 @@ async def test_a_threshold_was_too_high(
             assert {each["now"]["dispositionCodeId"] for each in would} == {CODE}
             assert f"{LONG + SHORT + CHATS} events; {LONG + SHORT} calls were over" in said
             assert "redriven" not in said
+            (one,), said = await replay(mended, tmp_path, "--dry-run", "--interaction", short[0])
+            assert one["interactionId"] == short[0]
+            assert "1 events; 1 calls were over" in said
             assert await states(worker.url, longer + short) == table
             assert await live_offsets() == offsets
             assert await read_all(mended, topics.retries) == []

@@ -28,6 +28,7 @@ def test_a_reason_that_no_letter_can_have_is_refused_and_the_others_are_named(
         (["dead-letters", "list"], "--since", "--until"),
         (["dead-letters", "redrive"], "--since", "--until"),
         (["replay"], "--from", "--to"),
+        (["outcomes"], "--since", "--until"),
     ],
 )
 @pytest.mark.parametrize("end", ["2026-01-05T07:59:59Z", AT])

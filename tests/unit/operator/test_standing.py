@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from streams.core.records import Source
-from streams.operator.standing import Standing, Wanted, in_turn, standings
+from streams.operator.standing import Standing, Wanted, by_death, in_turn, standings
 from streams.wire.dead_letters import Letter
 from tests.support.letters import AT_MS, TOPIC, body, letter
 
@@ -109,3 +109,12 @@ def test_those_of_one_interaction_are_redriven_in_the_order_of_their_records() -
     other = letter(1, of=1, value=body("i-2"))
 
     assert places(in_turn([letter(0, of=5), other, letter(2, of=4)])) == [2, 1, 0]
+
+
+def test_letters_of_several_partitions_are_in_the_order_in_which_they_died() -> None:
+    undated = replace(letter(5), failed_at=None)
+    first = replace(letter(9), partition=2, failed_at=AT_MS)
+    second = replace(letter(0), partition=0, failed_at=AT_MS + 1)
+    third = replace(letter(1), partition=1, failed_at=AT_MS + 1)
+
+    assert by_death([third, second, first, undated]) == [undated, first, second, third]
