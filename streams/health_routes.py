@@ -1,24 +1,39 @@
-"""The routes for an orchestrator and Prometheus: ``/healthz``, ``/readyz``, ``/metrics``. The
-bridge and the worker both serve them."""
+"""The routes for an orchestrator and Prometheus: ``/healthz``, ``/readyz``, ``/metrics``; and a
+page at ``/`` that names all routes. The bridge and the worker both serve them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_ROUTES = {
+    "GET /healthz": "it is alive",
+    "GET /readyz": "it can do its job; else 503, with the reason",
+    "GET /metrics": "for Prometheus",
+}
 
 
 def health_routes(
     *,
+    title: str,
     not_ready: Callable[[], str | None],
     metrics: Callable[[], CollectorRegistry],
     also: Callable[[], Mapping[str, str]] = dict,
+    beside: Mapping[str, str] | None = None,
 ) -> list[web.RouteDef]:
-    """``not_ready``: returns why the program is not ready, or None when it is. ``metrics``: returns
-    the registry with its gauges up to date. ``also``: further fields of the ``/readyz`` answer,
-    ready or not."""
+    """``title``: the program and its version, for the page. ``not_ready``: returns why the program
+    is not ready, or None when it is. ``metrics``: returns the registry with its gauges up to date.
+    ``also``: further fields of the ``/readyz`` answer, ready or not. ``beside``: the program's
+    other routes and what each does."""
+    shown = _page(title, {**(beside or {}), **_ROUTES})
+
+    async def page(request: web.Request) -> web.Response:
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+            raise web.HTTPNotFound  # an event that was sent to a wrong address, say
+        return web.Response(text=shown)
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -31,11 +46,19 @@ def health_routes(
         return web.json_response(body, status=503)
 
     async def metrics_page(_: web.Request) -> web.Response:
-        page = generate_latest(metrics())
-        return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        exposition = generate_latest(metrics())
+        return web.Response(body=exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return [
+        web.route(hdrs.METH_ANY, "/", page),
         web.get("/healthz", healthz),
         web.get("/readyz", readyz),
         web.get("/metrics", metrics_page),
     ]
+
+
+def _page(title: str, routes: Mapping[str, str]) -> str:
+    """Plain text: it is read in a browser and from curl alike."""
+    width = max(map(len, routes))
+    lines = [f"{route.ljust(width)}   {what}" for route, what in routes.items()]
+    return "\n".join([title, "", *lines, ""])

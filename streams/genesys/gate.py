@@ -129,6 +129,12 @@ class Gate:
         """Monotonic time at which the gate opens again; None while it is open."""
         return self._opens_at if self._opens_at > self.now else None
 
+    def long_quiet(self) -> float | None:
+        """Seconds for which nothing will be sent, if that is longer than any record waits; else
+        None. Genesys Cloud asks for it when an hourly or daily limit is used up."""
+        left = self._opens_at - self.now
+        return left if left > LONGEST_QUIET else None
+
     def obstacle(self) -> str | None:
         """What holds the waiting requests back, in words; None if nothing does, or if none wait."""
         if not self.waiting:

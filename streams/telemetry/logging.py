@@ -17,6 +17,10 @@ from streams.telemetry.repeats import RepeatFilter
 # The debug lines of these loggers cost a sixth of the worker's CPU; their info lines repeat ours.
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
+# For our subclasses of Faust's classes. Faust logs what they do by themselves under the module that
+# each class is in, so "Starting..." of a dozen parts came under our names (test_faust_app.py).
+FAUST_LOG = logging.getLogger("faust.parts")
+
 # At debug these write whole requests to AWS, with the session token among the headers.
 SECRETIVE_LOGGERS = ("aiobotocore", "botocore")
 

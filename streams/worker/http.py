@@ -12,9 +12,10 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
+from streams import __version__
 from streams.api_keys import HEADER, is_authorized
 from streams.core.envelope import INTERACTION_ID
-from streams.core.records import Remembered, encode_record
+from streams.core.records import Remembered
 from streams.errors import StoreError
 from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
@@ -22,6 +23,7 @@ from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import StreamsApp
+from streams.worker.state.shown import encode_shown
 from streams.worker.state.table import TABLE_NAME, InteractionTable
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,11 @@ class StateServer:
         routes.add_routes(
             [
                 *health_routes(
-                    not_ready=self._not_ready, metrics=self._registry, also=self._breaker
+                    title=f"genesys-streams {__version__}: worker",
+                    not_ready=self._not_ready,
+                    metrics=self._registry,
+                    also=self._breaker,
+                    beside={"GET /interactions/ID": "what the table knows of one interaction"},
                 ),
                 web.get("/interactions/{id}", self._interaction),
             ]
@@ -123,7 +129,7 @@ class StateServer:
         except StoreError as failure:
             return _problem(503, str(failure))
         if record is not None:
-            return web.Response(body=encode_record(record), content_type="application/json")
+            return web.Response(body=encode_shown(record), content_type="application/json")
         if FORWARDED in request.headers:
             return web.json_response({"error": NOT_REMEMBERED, "lookedIn": looked_in}, status=404)
         return await self._ask_others(interaction_id, set(looked_in))

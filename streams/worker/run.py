@@ -250,6 +250,7 @@ class Worker:
             await self._work(stop)
         finally:
             await self._server.stop()
+        log.info("stopped")
 
     async def _work(self, stop: asyncio.Event) -> None:
         starting: asyncio.Task[WorkerError | None] = asyncio.create_task(
@@ -269,7 +270,10 @@ class Worker:
         probing: asyncio.Task[WorkerError | None] = asyncio.create_task(
             self._probe_producer(), name="broker probe"
         )
-        for task in (starting, watching, sweeping, proving, probing):
+        reminding: asyncio.Task[WorkerError | None] = asyncio.create_task(
+            self._monitor.remind_of_quiet(), name="reminder"
+        )
+        for task in (starting, watching, sweeping, proving, probing, reminding):
             task.add_done_callback(self._ended)
         try:
             ends: set[asyncio.Future[Any]] = {stopping, self._ending.failed}
@@ -278,11 +282,14 @@ class Worker:
             self._monitor.ending = str(reason or "stopping")
             if reason is not None:
                 leave_within(LEAVE_SECONDS, str(reason))
+            else:
+                log.info("stopping: finishing the records in hand, giving the partitions back")
         finally:
             watching.cancel()
             sweeping.cancel()
             proving.cancel()
             probing.cancel()
+            reminding.cancel()
             stopping.cancel()
         await self._leave(starting, reason)
         if reason is not None:

@@ -17,16 +17,25 @@ from streams.listening import Runner, listen
 async def ask(
     path: str,
     *,
+    method: str = "GET",
     why: str | None = None,
     also: Callable[[], Mapping[str, str]] = dict,
     metrics: Callable[[], CollectorRegistry] = CollectorRegistry,
 ) -> tuple[int, Any]:
     app = web.Application()
-    app.add_routes(health_routes(not_ready=lambda: why, metrics=metrics, also=also))
+    app.add_routes(
+        health_routes(
+            title="genesys-streams 1.2.3: worker",
+            not_ready=lambda: why,
+            metrics=metrics,
+            also=also,
+            beside={"GET /interactions/ID": "what is known"},
+        )
+    )
     runner = Runner(app, on_not_http=lambda: None)
     try:
         url = http_url(*await listen(runner, "127.0.0.1", 0, variables="PORT"))
-        async with ClientSession(url) as session, session.get(path) as answer:
+        async with ClientSession(url) as session, session.request(method, path) as answer:
             text = answer.content_type == "text/plain"
             return answer.status, await (answer.text() if text else answer.json())
     finally:
@@ -60,3 +69,20 @@ async def test_the_gauges_are_brought_up_to_date_for_each_page() -> None:
 
     assert (await ask("/metrics", metrics=metrics))[1].splitlines()[-1] == "lag 1.0"
     assert (await ask("/metrics", metrics=metrics))[1].splitlines()[-1] == "lag 2.0"
+
+
+async def test_the_page_names_every_route() -> None:
+    status, text = await ask("/")
+    title, blank, *routes = text.splitlines()
+    assert (status, title, blank) == (200, "genesys-streams 1.2.3: worker", "")
+    named = [line.split()[:2] for line in routes]
+    assert named == [
+        ["GET", path] for path in ("/interactions/ID", "/healthz", "/readyz", "/metrics")
+    ]
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert (await ask(path))[0] == 200
+
+
+async def test_what_is_sent_to_the_page_is_not_taken() -> None:
+    """An API destination whose URL lacks its path: an event must not seem to have arrived."""
+    assert (await ask("/", method="POST"))[0] == 404

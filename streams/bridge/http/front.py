@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from opentelemetry.context import Context
 from prometheus_client import CollectorRegistry
 
+from streams import __version__
 from streams.api_keys import HEADER, is_authorized
 from streams.bridge.delivery import Delivery
 from streams.bridge.http.metrics import Answered, HttpMetrics
@@ -107,7 +108,12 @@ class HttpBridge:
                 # request is for `//events` or `/events/`. EventBridge drops an event that is
                 # answered 404.
                 web.post("/{before:/*}events{behind:/*}", self._events),
-                *health_routes(not_ready=self._not_ready, metrics=self._registry),
+                *health_routes(
+                    title=f"genesys-streams {__version__}: bridge http",
+                    not_ready=self._not_ready,
+                    metrics=self._registry,
+                    beside={"POST /events": "one EventBridge event, as JSON"},
+                ),
             ]
         )
         return app

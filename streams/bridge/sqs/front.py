@@ -11,6 +11,7 @@ from random import Random
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from streams import __version__
 from streams.bridge.delivery import Delivery
 from streams.bridge.intake import Malformed, Skipped
 from streams.bridge.sqs.batches import MOST
@@ -85,7 +86,13 @@ class SqsBridge:
     def application(self) -> web.Application:
         """The routes for operators; there is nothing else."""
         app = web.Application()
-        app.add_routes(health_routes(not_ready=self.not_ready, metrics=self._registry))
+        app.add_routes(
+            health_routes(
+                title=f"genesys-streams {__version__}: bridge sqs",
+                not_ready=self.not_ready,
+                metrics=self._registry,
+            )
+        )
         return app
 
     def not_ready(self) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from faust.tables.manager import TableManager
 from faust.types import TP
 
-from streams.clock import Clock
+from streams.clock import Clock, rfc3339
 from streams.genesys.breaker import State
 from streams.genesys.gate import Gate
 from streams.kafka.authorization import refusal_to_read
@@ -22,6 +23,11 @@ from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
 from streams.worker.state.table import InteractionTable
+
+log = logging.getLogger(__name__)
+
+# Short enough to be seen by whoever looks at the last minutes of a log, and 144 lines a day.
+REMIND_SECONDS = 600.0
 
 
 class Monitor:
@@ -103,7 +109,26 @@ class Monitor:
             return self._dead_letter_limit.passed
         if (refused := self._refused()) is not None:
             return refused
+        if (seconds := self._gate.long_quiet()) is not None:
+            return self._quiet(seconds)
         return None if vitals.assignment else "no partitions are assigned yet"
+
+    def _quiet(self, seconds: float) -> str:
+        # To the second: asked again and again, it is the same line.
+        until = rfc3339(round(self._clock.time() + seconds))
+        return (
+            f"Genesys Cloud has asked for no requests until {until} (429, Retry-After): an hourly "
+            "or daily limit is used up. What needs the API is put off until then and nothing is "
+            "lost; ask Genesys for a higher limit if that is too late"
+        )
+
+    async def remind_of_quiet(self) -> None:
+        """Log now and then that nothing is sent, as long as that lasts: a line that was written
+        hours ago is not found."""
+        while True:
+            await self._clock.sleep(REMIND_SECONDS)
+            if (seconds := self._gate.long_quiet()) is not None:
+                log.warning("still no requests to Genesys Cloud: %s", self._quiet(seconds))
 
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date before they are read."""

@@ -42,6 +42,7 @@ from mode import Service
 
 from streams.errors import LogCut, SettingsError, StoreError, WorkerError
 from streams.kafka.partitioner import partition_of
+from streams.telemetry.logging import FAUST_LOG
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
@@ -67,6 +68,7 @@ class SourceConsumer(driver.Consumer):
     """Faust's consumer with the rules of this module. Made by Faust; ``app`` is a StreamsApp."""
 
     app: StreamsApp
+    logger = FAUST_LOG
     _thread: SourceThread
 
     unreadable: WorkerError | None = None

@@ -21,6 +21,7 @@ from streams.kafka.decoding import Unreadable
 from streams.kafka.fetching import Skipped, read_on
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.unreadable import unreadable_changelog, unreadable_source
+from streams.telemetry.logging import FAUST_LOG
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.health.causes import in_words
 from streams.worker.partitions.coordinator import leave, observe
@@ -41,6 +42,8 @@ LEAVE_SECONDS = 1.0
 class MemberApp(faust.App):
     """A Faust app that has a Membership, and a probe of the brokers. ``skipped``: records that are
     passed over unread."""
+
+    logger = FAUST_LOG
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class GroupThread(driver.AIOKafkaConsumerThread):
     fetches with our own code."""
 
     app: MemberApp
+    logger = FAUST_LOG
     _probing: asyncio.Task[None] | None = None
 
     async def on_start(self) -> None:

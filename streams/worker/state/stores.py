@@ -22,6 +22,7 @@ from faust.types import TP
 from faust.types.stores import StoreT
 
 from streams.errors import StoreError
+from streams.telemetry.logging import FAUST_LOG
 from streams.worker.partitions.offset_range import OffsetRange
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class InUse:
 class InteractionStore(Store):
     """Faust's RocksDB stores, one for each partition; each can be discarded and rebuilt from the
     changelog."""
+
+    logger = FAUST_LOG
 
     failure: StoreError | None = None
     """Why the worker can not go on, or None. It is kept because Faust only logs an error in a
@@ -187,6 +190,8 @@ class InteractionStore(Store):
 
 class StoredTable(faust.Table[bytes, bytes]):
     """A Faust table on InteractionStores."""
+
+    logger = FAUST_LOG
 
     @property
     def stores(self) -> InteractionStore:

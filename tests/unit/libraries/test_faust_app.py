@@ -11,7 +11,11 @@ from faust.assignor.client_assignment import ClientAssignment, ClientMetadata
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores import rocksdb
 
+from streams.telemetry.logging import FAUST_LOG
 from streams.worker.partitions.assignor import MovableAssignor
+from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
+from streams.worker.partitions.source_thread import SourceThread
+from streams.worker.state.stores import InteractionStore, StoredTable
 
 GIB, MIB = 1 << 30, 1 << 20
 
@@ -22,6 +26,21 @@ def app() -> Iterator[faust.App]:
         "shop", broker="kafka://127.0.0.1:1", store="memory://", canonical_url="http://now:6066"
     )
     yield app
+
+
+class Part(faust.Service):
+    """A part of Faust's kind, as a subclass in a module of ours."""
+
+
+def test_a_part_is_logged_under_the_module_that_its_class_is_in() -> None:
+    assert Part.logger.name == __name__
+
+
+@pytest.mark.parametrize(
+    "part", [StreamsApp, SourceConsumer, SourceThread, InteractionStore, StoredTable]
+)
+def test_and_ours_are_logged_as_fausts(part: type[faust.Service]) -> None:
+    assert part.logger is FAUST_LOG
 
 
 class Assigned:

@@ -16,7 +16,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, Gauge
 from yarl import URL
 
-from streams.core.records import InteractionRecord, encode_record
+from streams.core.records import InteractionRecord
 from streams.errors import StoreError
 from streams.genesys.breaker import State
 from streams.settings import Settings
@@ -24,6 +24,7 @@ from streams.worker import http
 from streams.worker.http import FORWARDED, StateServer
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.starting_point import Start
+from streams.worker.state.shown import encode_shown
 
 PARTITIONS = 4
 CHANGELOG = "shop-interactions-changelog"
@@ -161,7 +162,7 @@ async def test_the_record_is_passed_on_as_it_is(group: Group) -> None:
         aiohttp.ClientSession() as session,
         session.get(f"{one}/interactions/i-1") as answer,
     ):
-        assert await answer.read() == encode_record(InteractionRecord(interaction_id="i-1"))
+        assert await answer.read() == encode_shown(InteractionRecord(interaction_id="i-1"))
 
 
 @pytest.mark.parametrize("name", ["-i", "a" * 129, "i%20", "i%2F..%2Fhealthz", "%C3%A9"])

@@ -13,13 +13,14 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from streams.core.retry_policy import LONGEST_QUIET
 from streams.errors import UnreadableRecords
 from streams.genesys.gate import Turn
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.health.kafka_faults import Fault
-from streams.worker.health.monitor import Monitor
+from streams.worker.health.monitor import REMIND_SECONDS, Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import SourceConsumer, StreamsApp
@@ -27,6 +28,7 @@ from streams.worker.partitions.starting_point import Start
 from streams.worker.state.table import InteractionTable
 from tests.support.incarnation import samples
 from tests.support.scripted import LeapingClock, gate_of
+from tests.support.workers import eventually
 
 A, B = TP("events", 0), TP("events", 1)
 
@@ -247,6 +249,35 @@ def test_before_the_consumer_is_made(body: Body) -> None:
     body.assignments._current = None
 
     assert body.monitor.vitals().fatal is None
+
+
+def test_a_quiet_of_hours_makes_it_unfit_and_says_until_when(body: Body) -> None:
+    body.gate.pause(LONGEST_QUIET)
+    assert body.monitor.not_ready() is None
+
+    body.gate.pause(86_400)
+    reason = body.monitor.not_ready()
+    assert reason is not None
+    assert "no requests until 2025-12-13T15:15:07.000Z" in reason
+    body.clock.now += 1.3
+    assert body.monitor.not_ready() == reason
+
+    body.clock.now += 86_400 - LONGEST_QUIET
+    assert body.monitor.not_ready() is None
+
+
+async def test_a_quiet_of_hours_is_logged_again_and_again(
+    body: Body, caplog: pytest.LogCaptureFixture
+) -> None:
+    body.gate.pause(3 * REMIND_SECONDS + LONGEST_QUIET)
+    reminding = asyncio.create_task(body.monitor.remind_of_quiet())
+    await eventually(lambda: len(body.clock.slept) > 10, 10, "it has looked ten times")
+    reminding.cancel()
+
+    lines = [record.getMessage() for record in caplog.records]
+    reminders = [line for line in lines if line.startswith("still no requests")]
+    assert len(reminders) == 2
+    assert "Retry-After" in reminders[0]
 
 
 def test_credentials_that_are_refused_make_it_unfit(body: Body) -> None:
