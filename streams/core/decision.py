@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from streams import errors
+from streams.core.calls import bounded, without_calls
 from streams.core.envelope import InteractionEvent
 from streams.core.faults import fault
 from streams.core.interaction import Interaction
@@ -267,7 +268,7 @@ def apply(
         events=record.events + (first and record.last_offset != offset),
         deferred=deferred,
         seen=remember(record.seen, event),
-        settled=verdict if _settles(verdict, record) else record.settled,
+        settled=without_calls(verdict) if _settles(verdict, record) else record.settled,
         intent=_open_intent(record, offset, verdict),
         first_seen_at=record.first_seen_at or now_ms,
         updated_at=now_ms,
@@ -282,6 +283,8 @@ def _unpublished(
     last = record.last_offset
     if last is not None and record.verdict is not None and last != offset and is_open(last):
         kept.append(Unpublished(last, record.verdict))
+        if record.verdict.calls:
+            return bounded(kept)
     return tuple(kept)
 
 
@@ -295,7 +298,7 @@ def _with(entries: Sequence[Deferred], newest: Deferred) -> tuple[Deferred, ...]
             kept.append(each)
         else:
             over -= 1
-    return (*kept, newest)
+    return bounded((*kept, newest))
 
 
 def _open_intent(record: InteractionRecord, offset: int, verdict: Verdict) -> Intent | None:

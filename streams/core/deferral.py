@@ -101,8 +101,11 @@ def look_again(
         Basis.API,
         dry_run=policy.dry_run,
         duration_ms=verdict.duration_ms,
+        api_calls=verdict.api_calls,
+        attempts=verdict.attempts,
         error=verdict.error,
         put_off=PutOff(attempt, not_before, looks + 1, visible_by),
+        calls=verdict.calls,
     )
 
 

@@ -107,6 +107,24 @@ class Leg(msgspec.Struct, frozen=True, rename="camel"):
     medium: str | None = None
 
 
+class Call(msgspec.Struct, frozen=True, rename="camel"):
+    """One request that was made to the API for a source record (contract, ``calls``).
+
+    ``at``: when it left. ``status``: None when no answer came, and ``error`` is then what came
+    instead. ``waited_ms``: how long it had waited for a token and for its turn before it left.
+    ``correlation_id``: of the answer, ASCII alone; an id of Genesys' is nothing else, and so the
+    whole has at most 300 bytes as JSON.
+    """
+
+    at: str
+    method: str
+    status: int | None
+    error: str | None
+    waited_ms: float
+    took_ms: float
+    correlation_id: str | None
+
+
 class PutOff(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """Deferral number ``attempt`` (from 1) of a record, which must not be taken up again before
     ``not_before`` (epoch milliseconds).
@@ -129,7 +147,8 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     it until the record is finished. ``provisional``: the API's answer may still be incomplete, so
     the verdict settles nothing about the interaction for good. ``latency_ms``: from taking the
     record up to this decision. ``end_to_end_ms``: from the event's own time to this decision.
-    ``put_off``: set only when the decision is ``deferred``.
+    ``put_off``: set only when the decision is ``deferred``. ``calls``: the latest requests made for
+    the record, in order.
     """
 
     decision: Decision
@@ -148,6 +167,7 @@ class Verdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     provisional: bool = False
     error: Fault | None = None
     put_off: PutOff | None = None
+    calls: tuple[Call, ...] = ()
 
     @property
     def final(self) -> bool:

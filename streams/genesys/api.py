@@ -9,6 +9,7 @@ from typing import Protocol
 
 from streams.clock import Resting
 from streams.core.interaction import Interaction
+from streams.core.records import Call
 
 
 def _unguarded() -> None:
@@ -18,7 +19,7 @@ def _unguarded() -> None:
 @dataclass(slots=True)
 class CallContext:
     """The state that all calls for one source record share. ``calls``: requests made; ``attempts``:
-    tries of the last call.
+    tries of the last call; ``made``: the requests that are over.
 
     ``guard`` is called right before each request leaves, after all waiting for a token or the gate.
     It raises to stop the request (promise 8). ``resting`` is entered for each wait between tries.
@@ -26,6 +27,7 @@ class CallContext:
 
     calls: int = 0
     attempts: int = 0
+    made: list[Call] = field(default_factory=list)
     guard: Callable[[], None] = field(default=_unguarded)
     resting: Resting = field(default=nullcontext)
 

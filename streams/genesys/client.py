@@ -19,8 +19,9 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from yarl import URL
 
-from streams.clock import Clock
+from streams.clock import Clock, rfc3339
 from streams.core.interaction import Interaction
+from streams.core.records import Call
 from streams.core.retry_policy import CallPolicy
 from streams.errors import ApiError, RateLimited
 from streams.genesys.answers import Answer
@@ -118,9 +119,11 @@ class Calls:
 
     async def _pass(self, request: Request, context: CallContext) -> tuple[Answer, str]:
         """Wait for the request's turn and send it. Returns the answer and the token used."""
+        asked_at = self._clock.monotonic()
         permit, token = await self._admitted(request)
         with permit:
-            answer = await self._send(request, token, context)
+            waited = self._clock.monotonic() - asked_at
+            answer = await self._send(request, token, context, waited)
             permit.answered(answer.status, answer.quota)
             if answer.status == 429:
                 # Paused before the permit ends, because its end lets the next request through.
@@ -143,21 +146,27 @@ class Calls:
             with permit:
                 pass  # Since the permit, the token ended or was refused, or the gate was paused.
 
-    async def _send(self, request: Request, token: str, context: CallContext) -> Answer:
+    async def _send(
+        self, request: Request, token: str, context: CallContext, waited: float
+    ) -> Answer:
         """Send the request once, in a span of its own. When the context's guard raises, the request
-        is not sent, and the guard's error is raised."""
+        is not sent, and the guard's error is raised. ``waited``: seconds before it could leave."""
         context.guard()
         with self._span(request, resends=context.attempts) as span:
             context.calls += 1
             context.attempts += 1
             headers = {"Authorization": f"Bearer {token}"}
             _W3C.inject(headers)
+            stopwatch = _Stopwatch(self._clock, request.method, waited)
             try:
                 answer = await self._transport.send(request, headers)
             except BaseException as error:
+                if isinstance(error, ApiError):
+                    context.made.append(stopwatch.failed(error))
                 _mark_failed(span, type(error).__name__)
                 raise
             self.latest = answer
+            context.made.append(stopwatch.answered(answer))
             span.set_attribute(HTTP_RESPONSE_STATUS_CODE, answer.status)
             if answer.status >= 400:
                 _mark_failed(span, str(answer.status))
@@ -179,6 +188,35 @@ class Calls:
             attributes=attributes,
             record_exception=False,
             set_status_on_exception=False,
+        )
+
+
+class _Stopwatch:
+    """Takes down one request, from now on to its answer. ``waited``: seconds before it left."""
+
+    def __init__(self, clock: Clock, method: str, waited: float) -> None:
+        self._clock = clock
+        self._method = method
+        self._waited = waited
+        self._at = clock.time()
+        self._sent_at = clock.monotonic()
+
+    def answered(self, answer: Answer) -> Call:
+        return self._call(answer.status, None, answer.correlation_id)
+
+    def failed(self, error: ApiError) -> Call:
+        return self._call(error.status, type(error).__name__, error.correlation_id)
+
+    def _call(self, status: int | None, error: str | None, correlation_id: str | None) -> Call:
+        took = self._clock.monotonic() - self._sent_at
+        return Call(
+            at=rfc3339(self._at),
+            method=self._method,
+            status=status,
+            error=error,
+            waited_ms=round(self._waited * 1000, 3),
+            took_ms=round(took * 1000, 3),
+            correlation_id=correlation_id and correlation_id.encode("ascii", "replace").decode(),
         )
 
 

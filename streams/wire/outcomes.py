@@ -12,7 +12,7 @@ from hashlib import sha1
 import msgspec
 
 from streams.core.foreign_text import foreign_text
-from streams.core.records import CUT, Basis, Decision, Fault, Leg, Reason, Source
+from streams.core.records import CUT, Basis, Call, Decision, Fault, Leg, Reason, Source
 from streams.kafka.message import Headers
 from streams.wire.reading import NO_VALUE, WHY_LENGTH, Unreadable
 
@@ -57,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, rename="camel"):
     trace_id: str | None
     error: Fault | None
     next_at: str | None = None
+    calls: tuple[Call, ...] = ()
     leg: Leg | None = None
     schema_version: int = SCHEMA_VERSION
 

@@ -293,5 +293,6 @@ class OutcomePublisher:
             trace_id=None if trace_id == _UNSAMPLED_TRACE else f"{trace_id:032x}",
             error=verdict.error,
             next_at=None if put_off is None else rfc3339(put_off.not_before / 1000),
+            calls=verdict.calls,
             leg=leg,
         )

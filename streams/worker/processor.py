@@ -16,6 +16,7 @@ import msgspec
 from opentelemetry.trace import Span
 
 from streams.clock import Clock, Resting
+from streams.core import calls
 from streams.core.decision import Patch, Policy, Settle
 from streams.core.deferral import look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
@@ -227,9 +228,12 @@ class RecordProcessor:
                         wait = self._patches.look.wait(inquiry.patches, self._random)
                         await self._clock.sleep(max(wait, error.retry_after))
         deferral = known.deferral(offset)
-        before = deferral.verdict.api_calls if deferral is not None else 0
+        before = deferral.verdict if deferral is not None else None
         verdict = msgspec.structs.replace(
-            put_off or inquiry.verdict, api_calls=before + context.calls, attempts=context.attempts
+            put_off or inquiry.verdict,
+            api_calls=context.calls + (before.api_calls if before is not None else 0),
+            attempts=context.attempts,
+            calls=calls.latest(before, context.made),
         )
         return verdict, inquiry.record
 

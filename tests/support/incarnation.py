@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.core.decision import Policy
 from streams.core.interaction import Interaction
-from streams.core.records import InteractionRecord, Remembered, decode_record
+from streams.core.records import Call, InteractionRecord, Remembered, Source, decode_record
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import NotFound
 from streams.genesys.api import CallContext, GenesysApi
@@ -82,7 +82,7 @@ class StandInApi:
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         assert interaction_id == self._world.interaction.id
-        self._count(context)
+        self._count(context, "GET")
         await self._world.effect("GET", self._fetched)
         return self._world.interaction
 
@@ -90,14 +90,16 @@ class StandInApi:
         self, interaction_id: str, code: str, etag: str | None, context: CallContext
     ) -> int:
         assert interaction_id == self._world.interaction.id
-        self._count(context)
+        self._count(context, "PATCH")
         await self._world.effect("PATCH", lambda: self._patched(code, etag))
         return 200
 
-    def _count(self, context: CallContext) -> None:
+    def _count(self, context: CallContext, method: str) -> None:
         context.guard()
         context.calls += 1
         context.attempts = 1
+        at = f"2025-12-12T15:15:07.{len(context.made):03}Z"
+        context.made.append(Call(at, method, 200, None, 0.0, 0.0, None))
 
     def _fetched(self) -> None:
         if self._world.fetches:
@@ -116,7 +118,7 @@ class OneInteraction(StandInApi):
 
     async def fetch(self, interaction_id: str, context: CallContext) -> Interaction:
         if interaction_id != "i-1":
-            self._count(context)
+            self._count(context, "GET")
             raise NotFound("no such interaction", status=404)
         return await super().fetch(interaction_id, context)
 

@@ -10,24 +10,34 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from streams import errors
 from streams.core import decision
+from streams.core.calls import MOST_CALLS
 from streams.core.decision import MOST_REMEMBERED, MOST_UNPUBLISHED, Policy
 from streams.core.deferral import MOST_WAITING, put_off
 from streams.core.envelope import SEQUENCE_MAX_LENGTH, TEXT_MAX_LENGTH, InteractionEvent
 from streams.core.faults import fault
-from streams.core.records import Basis, Decision, InteractionRecord, Reason, Verdict, encode_record
+from streams.core.records import (
+    Basis,
+    Call,
+    Decision,
+    InteractionRecord,
+    Reason,
+    Verdict,
+    encode_record,
+)
 from streams.core.sequence import MAX_OPAQUE, MAX_RANGES
 from tests.support.examples import times
 from tests.support.incarnation import Worker
 from tests.support.world import World, event
 
 # What a topic takes by Kafka's own default is 1 MiB, the record's key, headers and frame included;
-# a changelog may have been made with it. A quarter is left for what is added in the years to come.
-MOST_RECORD_BYTES = 768 * 1024
+# a changelog may have been made with it. A fifth is left for what is added in the years to come.
+MOST_RECORD_BYTES = 832 * 1024
 
 # A consumer's page of a hundred outcomes stays below what a consumer fetches at once.
 MOST_OUTCOME_BYTES = 64 * 1024
@@ -73,7 +83,7 @@ def numbered(number: int) -> InteractionEvent:
 
 
 def deferred(error: errors.ApiError, record: InteractionRecord, offset: int) -> Verdict:
-    return put_off(
+    verdict = put_off(
         error,
         2**62,
         2**62,
@@ -83,6 +93,7 @@ def deferred(error: errors.ApiError, record: InteractionRecord, offset: int) -> 
         looks=2**62,
         visible_by=2**62,
     )
+    return msgspec.structs.replace(verdict, calls=(longest_call(),) * MOST_CALLS)
 
 
 def failed(error: errors.ApiError) -> Verdict:
@@ -101,7 +112,25 @@ def failed(error: errors.ApiError) -> Verdict:
         latency_ms=123456789.123,
         end_to_end_ms=123456789.123,
         error=fault(error),
+        calls=(longest_call(),) * MOST_CALLS,
     )
+
+
+def longest_call() -> Call:
+    """The most that a call is; what a correlation id may have at the most is doubled in JSON."""
+    return Call(
+        at="2025-12-12T15:15:07.657Z",
+        method="PATCH",
+        status=503,
+        error="ConnectionLost",
+        waited_ms=86_400_000.123,
+        took_ms=3_600_000.123,
+        correlation_id='"' * CORRELATION_ID,
+    )
+
+
+def test_a_call_has_at_most_300_bytes() -> None:
+    assert len(msgspec.json.encode(longest_call())) <= 300
 
 
 def fullest(said: str, sent: str) -> InteractionRecord:

@@ -13,7 +13,15 @@ from streams.core.decision import Policy, Settle
 from streams.core.deferral import look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
 from streams.core.interaction import Interaction
-from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
+from streams.core.records import (
+    Basis,
+    Call,
+    Decision,
+    InteractionRecord,
+    PutOff,
+    Reason,
+    Verdict,
+)
 
 WINDOW_MS = 60_000
 POLICY = Policy(code="code", lag_window_ms=WINDOW_MS)
@@ -82,6 +90,13 @@ def test_an_api_that_lags_behind_its_event_is_looked_at_again(seen: str) -> None
     verdict = look(LAGGING[seen])
     assert (verdict.decision, verdict.reason) == (Decision.DEFERRED, Reason.NOT_YET_VISIBLE)
     assert verdict.put_off == PutOff(1, NOW_MS + 10_000, 1, NOW_MS + WINDOW_MS)
+
+
+@pytest.mark.parametrize("seen", LAGGING)
+def test_a_deferral_counts_the_requests_that_were_made(seen: str) -> None:
+    made = (Call("2025-12-12T15:15:07.657Z", "GET", 404, None, 0.0, 1.0, None),)
+    verdict = look(msgspec.structs.replace(LAGGING[seen], api_calls=1, attempts=1, calls=made))
+    assert (verdict.api_calls, verdict.attempts, verdict.calls) == (1, 1, made)
 
 
 @pytest.mark.parametrize("seen", DECIDED)

@@ -164,8 +164,8 @@ def test_an_outcome_lacks_no_member(schema: Schema, member: str) -> None:
     assert not schema("outcome").is_valid(value)
 
 
-@pytest.mark.parametrize("member", example("outcome.deferred"))
-def test_no_member_of_an_outcome_may_be_a_list(schema: Schema, member: str) -> None:
+@pytest.mark.parametrize("member", sorted(example("outcome.deferred").keys() - {"calls"}))
+def test_no_other_member_of_an_outcome_may_be_a_list(schema: Schema, member: str) -> None:
     value = example("outcome.deferred")
     value[member] = []
     assert not schema("outcome").is_valid(value)

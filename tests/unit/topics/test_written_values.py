@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from streams.clock import rfc3339
+from streams.core.calls import MOST_CALLS
 from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.records import (
     Basis,
+    Call,
     Decision,
     Deferred,
     Fault,
@@ -78,6 +80,17 @@ legs = st.builds(
 # Decisions that are on a leg alone.
 OF_LEGS = (Decision.REFUSED, Decision.UNCONFIRMED)
 
+calls = st.builds(
+    Call,
+    at=times,
+    method=st.sampled_from(["GET", "PATCH"]),
+    status=st.none() | st.integers(0, 999),
+    error=st.none() | st.sampled_from(["ApiTimeout", "ConnectionLost"]),
+    waited_ms=st.floats(0, 1e9),
+    took_ms=st.floats(0, 1e9),
+    correlation_id=st.none() | st.text(st.characters(codec="ascii"), max_size=64),
+)
+
 
 @st.composite
 def verdicts(draw: st.DrawFn) -> Verdict:
@@ -94,6 +107,7 @@ def verdicts(draw: st.DrawFn) -> Verdict:
         decided_at=draw(times),
         latency_ms=draw(st.floats(0, 1e9)),
         end_to_end_ms=draw(st.floats(-1e9, 1e9)),
+        calls=tuple(draw(st.lists(calls, max_size=MOST_CALLS))),
     )
     change: dict[str, Any] = {}
     match decision:

@@ -54,6 +54,7 @@ OUTCOME_FIELDS = [
     "traceId",
     "error",
     "nextAt",
+    "calls",
     "leg",
 ]
 

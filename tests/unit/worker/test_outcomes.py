@@ -32,6 +32,18 @@ def said(world: World) -> dict[str, Any]:
     return outcome
 
 
+def call(method: str, at: str) -> dict[str, object]:
+    return {
+        "at": at,
+        "method": method,
+        "status": 200,
+        "error": None,
+        "waitedMs": 0.0,
+        "tookMs": 0.0,
+        "correlationId": None,
+    }
+
+
 async def test_every_field_of_a_patched_record() -> None:
     world = World()
     worker = Worker(world)
@@ -73,6 +85,10 @@ async def test_every_field_of_a_patched_record() -> None:
         "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
         "error": None,
         "nextAt": None,
+        "calls": [
+            call("GET", "2025-12-12T15:15:07.000Z"),
+            call("PATCH", "2025-12-12T15:15:07.001Z"),
+        ],
         "leg": None,
     }
 

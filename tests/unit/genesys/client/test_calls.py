@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from streams.clock import rfc3339
+from streams.core.records import Call
 from streams.errors import OwnershipLost
 from streams.genesys.api import CallContext
 from tests.support.calls import get, patch
@@ -17,6 +19,7 @@ from tests.support.scripted import (
     ScriptedGenesys,
     SteppedClock,
     connected,
+    drop,
     reply,
     until,
 )
@@ -76,6 +79,38 @@ async def test_calls_add_up_and_attempts_are_those_of_the_last_call(
         assert (context.calls, context.attempts) == (2, 2)
         await patch(client, context)
     assert (context.calls, context.attempts) == (3, 1)
+
+
+async def test_each_request_is_taken_down_with_its_wait_and_its_answer(
+    genesys: ScriptedGenesys,
+) -> None:
+    clock = SteppedClock()
+    context = CallContext()
+    async with connected(genesys, clock=clock) as client:
+        await get(client)  # with it the token is there
+        client.gate.pause(5)
+        lane = asyncio.create_task(get(client, context))
+        await until(lambda: client.gate.waiting == 1)
+        genesys.usual = reply(200, VOICE, ININ_Correlation_Id="é-1")
+        clock.advance(5)
+        await lane
+    sent_at = rfc3339(clock.time())
+    assert context.made == [Call(sent_at, "GET", 200, None, 5000.0, 0.0, "?-1")]
+
+
+async def test_a_request_without_an_answer_is_taken_down_with_its_error(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.script += [reply(503), drop, reply(200, VOICE)]
+    context = CallContext()
+    async with connected(genesys, clock=clock) as client:
+        await get(client, context)
+    assert [(each.status, each.error) for each in context.made] == [
+        (503, None),
+        (None, "ConnectionLost"),
+        (200, None),
+    ]
+    assert context.calls == len(context.made)
 
 
 # Lanes that are stopped

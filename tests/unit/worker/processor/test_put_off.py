@@ -79,6 +79,10 @@ async def test_a_record_put_off_is_decided_when_it_comes_back() -> None:
     assert outcome.outcome_id == outcome_id(Source(EVENTS.topic, EVENTS.partition, 6))
     assert outcome.source == Source(EVENTS.topic, EVENTS.partition, 6)
     assert outcome.api_calls == 3
+    # Those before it was put off are told with the deferral, and again with the final outcome.
+    assert [each.method for each in world.outcomes[0].calls] == ["GET"]
+    assert [each.method for each in outcome.calls] == ["GET", "GET", "PATCH"]
+    assert outcome.calls[:1] == world.outcomes[0].calls
     assert world.journal[-1] == "finished 0"
     assert not world.record.waits
 
