@@ -13,11 +13,12 @@ from opentelemetry.trace import Tracer
 from streams.bridge.intake import JSON, Accepted, Judge, Malformed, Skipped
 from streams.bridge.metrics import BridgeMetrics
 from streams.bridge.spans import publishing
-from streams.clock import Clock
+from streams.clock import Clock, rfc3339
 from streams.kafka.message import Headers, Message
 from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import inject_context
+from streams.wire.events import RECEIVED_AT
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,18 @@ class Delivery:
         record, whichever topic it is for. Raises PublishError; the sender then has to send the body
         again.
         """
+        received_at = rfc3339(self._clock.time())
         match self._judge(body):
             case Accepted() as accepted:
                 message = Message(
                     self._topics.events,
                     key=accepted.interaction_id.encode(),
                     value=accepted.value,
-                    headers=[("content-type", JSON.encode()), *also],
+                    headers=[
+                        ("content-type", JSON.encode()),
+                        (RECEIVED_AT, received_at.encode()),
+                        *also,
+                    ],
                 )
                 return await self._publish(message, sender, accepted)
             case Malformed() as malformed:

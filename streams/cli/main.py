@@ -43,6 +43,7 @@ COMMANDS = {
     "topics": Target("streams.cli.topics:topics", "Create and check the Kafka topics."),
     "doctor": Target("streams.cli.doctor:doctor", "Whether all is there that the work needs."),
     "outcomes": Target("streams.cli.outcomes:outcomes", "What was decided, and why."),
+    "explain": Target("streams.cli.explain:explain", "All that happened to one interaction."),
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."
     ),

@@ -18,7 +18,6 @@ from rich.text import Text
 
 from streams.cli.columns import Column, heading_line, row_line
 from streams.cli.interaction import INTERACTION
-from streams.cli.lengths import length
 from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import CELL_LENGTH, json_line, printable, text_of
 from streams.cli.serving import complete
@@ -31,6 +30,7 @@ from streams.kafka.reader import (
     require_rights,
     time_of,
 )
+from streams.lengths import length
 from streams.settings import Settings
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.reading import Unreadable
@@ -81,10 +81,11 @@ class Selection:
     def has(self, record: ConsumerRecord, found: Outcome | Unreadable) -> bool:
         """Whether it is printed. Of a record that can not be read only the key is known, so only
         the interaction can rule it out."""
-        is_outcome = isinstance(found, Outcome)
-        if self.interaction is not None and record.key != self.interaction.encode():
-            return is_outcome and found.interaction_id == self.interaction
-        return not self.decisions or not is_outcome or found.decision in self.decisions
+        under_its_key = self.interaction is None or record.key == self.interaction.encode()
+        if not isinstance(found, Outcome):
+            return under_its_key
+        is_its = under_its_key or found.interaction_id == self.interaction
+        return is_its and (not self.decisions or found.decision in self.decisions)
 
     @property
     def nothing_found(self) -> str:

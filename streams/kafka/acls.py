@@ -75,6 +75,12 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
         "topics list": dict.fromkeys(TOPICS, _LOOK),
         "doctor": dict.fromkeys(TOPICS, _LOOK),
         "outcomes": {Resource.OUTCOMES: _R},
+        "explain": {
+            Resource.EVENTS: _R,
+            Resource.OUTCOMES: _R,
+            Resource.RETRIES: _R,
+            Resource.DEAD_LETTERS: _R,
+        },
         "dead-letters list": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},
         "dead-letters show": {Resource.DEAD_LETTERS: _R},
         "dead-letters redrive --dry-run": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},

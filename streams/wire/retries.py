@@ -21,6 +21,10 @@ REDRIVEN = "retry.redriven"
 # that have failed. Left out otherwise.
 REPLAYED = "retry.replayed"
 
+# What REASON says of a record that a replay has redriven. Of one from the dead letters it says what
+# the letter says.
+BY_REPLAY = "replay"
+
 # Kafka's offsets and times have 64 bits. A larger number could not be written where it has to go.
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = len(str(_LARGEST))

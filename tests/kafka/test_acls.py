@@ -57,6 +57,7 @@ CALLS = {
     "topics check": ("topics", "check"),
     "topics list": ("topics", "list"),
     "outcomes": ("outcomes", "--json"),
+    "explain": ("explain", "i-1"),
     "dead-letters list": ("dead-letters", "list"),
     "dead-letters show": ("dead-letters", "show", "0"),
     "dead-letters redrive --dry-run": ("dead-letters", "redrive", "--dry-run"),

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.core.decision import Policy
 from streams.core.interaction import Interaction
-from streams.core.records import Call, InteractionRecord, Remembered, Source, decode_record
+from streams.core.records import Call, InteractionRecord, Remembered, decode_record
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import NotFound
 from streams.genesys.api import CallContext, GenesysApi

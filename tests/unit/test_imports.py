@@ -33,6 +33,7 @@ TRIALS = modules("tests", "benchmarks", "release")
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
     *(
+        "lengths",
         "listening",
         "queue_region",
         "refusal",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.cli.lengths import length
+from streams.lengths import length
 
 
 @pytest.mark.parametrize(

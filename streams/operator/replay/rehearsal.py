@@ -11,6 +11,7 @@ from streams.core.decision import Policy, Settle
 from streams.core.deferral import put_off
 from streams.core.envelope import InteractionEvent
 from streams.core.inquiry import Inquiry
+from streams.core.interaction import Interaction
 from streams.core.records import Decision, InteractionRecord, Leg, Verdict
 from streams.core.rules import COMPLETED, VOICE
 from streams.errors import ApiError
@@ -73,18 +74,24 @@ async def rehearse(questions: Iterable[Question], ask: Ask) -> AsyncGenerator[Re
 
 async def ask_interaction(question: Question, api: GenesysApi, policy: Policy) -> Rehearsed:
     """What a worker would decide of an interaction. ``policy`` is used as in a dry run."""
-    inquiry = _inquiry(question, policy)
+    verdict, _ = await ask(question.interaction_id, api, policy)
+    return Rehearsed(question, verdict)
+
+
+async def ask(
+    interaction_id: str, api: GenesysApi, policy: Policy
+) -> tuple[Verdict, Interaction | None]:
+    """What a worker in a dry run would decide today about an unknown interaction that is over, and
+    what the API says of it; None when it gives none."""
+    interaction: Interaction | None = None
+    event = InteractionEvent(interaction_id, 0, 0, VOICE, COMPLETED, None, None)
+    stranger = InteractionRecord(interaction_id=interaction_id)
+    inquiry = Inquiry(stranger, event, 0, replace(policy, dry_run=True))
     try:
         while not isinstance(inquiry.step, Settle):
-            inquiry.fetched(await api.fetch(question.interaction_id, CallContext()))
+            interaction = await api.fetch(interaction_id, CallContext())
+            inquiry.fetched(interaction)
     except ApiError as error:
         if inquiry.failed(error):
-            return Rehearsed(question, put_off(error, 1, 0, policy, most=1))
-    return Rehearsed(question, inquiry.verdict)
-
-
-def _inquiry(question: Question, policy: Policy) -> Inquiry:
-    """The inquiry that a worker would make for an unknown interaction that is over."""
-    event = InteractionEvent(question.interaction_id, 0, 0, VOICE, COMPLETED, None, None)
-    stranger = InteractionRecord(interaction_id=question.interaction_id)
-    return Inquiry(stranger, event, question.source.offset, replace(policy, dry_run=True))
+            return put_off(error, 1, 0, policy, most=1), None
+    return inquiry.verdict, interaction

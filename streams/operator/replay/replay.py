@@ -22,6 +22,7 @@ from streams.operator.redrive import redrive_record
 from streams.operator.replay.past import Past, Question, Reading
 from streams.wire.outcomes import read_outcome
 from streams.wire.reading import Unreadable, read_event
+from streams.wire.retries import BY_REPLAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,6 @@ class Stretch:
             return range(number)
         return [partition_of(self.interaction_id.encode(), number)]
 
-
-# `retry.reason` of a record that a replay has redriven.
-REASON = "replay"
 
 # How many unreadable records are named; the others are only counted. They are in the dead letters
 # too, and the names of a million of them would fill the memory and hide the other output.
@@ -182,7 +180,7 @@ async def redrive_question(
         question.source,
         key=question.key,
         value=question.value,
-        reason=REASON,
+        reason=BY_REPLAY,
         times=times,
         replayed=True,
     )

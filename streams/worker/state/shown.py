@@ -1,4 +1,4 @@
-"""An interaction's, or a conversation's, record as the look-up shows it: every time is RFC 3339, as in an outcome.
+"""A record of the table as the look-up shows it: every time is RFC 3339, as in an outcome.
 
 The table has some of its times as numbers, because it reckons with them.
 """

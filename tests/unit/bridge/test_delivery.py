@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from streams.kafka.message import Message
 from streams.kafka.publisher import Acknowledged
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import extract_context
+from streams.timestamps import epoch_ms
 from tests.support.conversation_events import raw
 
 EVENT = {
@@ -95,6 +97,9 @@ async def test_an_event_goes_to_events_byte_for_byte_under_its_interaction(scene
     (record,) = scene.publisher.records
     assert (record.topic, record.key, record.value) == ("p.events", b"i-1", BODY)
     assert record.headers["content-type"] == b"application/json"
+    received_at = epoch_ms(record.headers["bridge.received-at"].decode())
+    assert received_at is not None
+    assert abs(received_at / 1000 - time.time()) < 60
 
 
 async def test_of_a_conversations_event_what_is_needed_goes_to_events() -> None:

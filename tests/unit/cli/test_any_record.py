@@ -16,7 +16,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from hypothesis import HealthCheck, example, given, settings
 
-from streams.cli import dead_letters, outcomes, replay
+from streams.cli import dead_letters, explain, outcomes, replay
 from streams.cli.main import run
 from streams.core.decision import Policy
 from streams.core.envelope import UPDATE_DETAIL_TYPE
@@ -24,6 +24,7 @@ from streams.kafka.declaration import declared_directory
 from streams.kafka.partitioner import partition_of
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator import redrive as redriving
+from streams.operator.explain import reading
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.past import InteractionsReading
 from streams.operator.replay.replay import Stretch, survey
@@ -148,11 +149,11 @@ def kafka_with(found: Records) -> Iterator[None]:
         """No authoriser."""
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (outcomes, redriving, surveying):
+        for module in (outcomes, redriving, surveying, reading):
             patch.setattr(module, "read_topic", read_topic)
-        for module in (outcomes, dead_letters, surveying):
+        for module in (outcomes, dead_letters, surveying, reading):
             patch.setattr(module, "partitions_of", partitions_of)
-        for module in (outcomes, dead_letters):
+        for module in (outcomes, dead_letters, explain):
             patch.setattr(module, "require_rights", require_rights)
         yield
 
@@ -295,6 +296,28 @@ async def test_a_replay_passes_over_what_it_can_not_read(found: Records) -> None
     assert err.count(f"unreadable: {TOPICS.outcomes}/0/") == unreadable
 
 
+@example([ESCAPES, record(CALL.encode(), b"\x9b", [("retry.reason", b"\x1b[31m")])])
+@example(
+    [record(CALL.encode(), encoded(OUTCOME | {"error": {"code": "", "message": "\x9b" * 99}}))]
+)
+@any_records
+def test_an_interaction_is_explained_whatever_lies_in_the_topics(found: Records) -> None:
+    """Each record is in every topic here, and told once for each where it is of the call."""
+    told = command(found, "explain", CALL)
+    as_json = command(found, "explain", CALL, "--json")
+
+    assert (told.code, as_json.code, told.err, as_json.err) == (0, 0, "", "")
+    assert is_fit(told, [*found, *found])
+    objects = [json.loads(line) for line in as_json.lines]
+    assert objects[-1]["kind"] == "conclusion"
+    places = [each["record"] for each in objects[:-1] if each["kind"] != "call"]
+    assert len({tuple(place.values()) for place in places}) == len(places)
+    for offset, each in enumerate(found):
+        if each.key == CALL.encode():
+            topics = {place["topic"] for place in places if place["offset"] == offset}
+            assert topics >= {TOPICS.retries, TOPICS.dead_letters}
+
+
 async def test_a_replay_of_one_interaction_reads_its_partition_and_takes_its_records_alone() -> (
     None
 ):
@@ -307,7 +330,8 @@ async def test_a_replay_of_one_interaction_reads_its_partition_and_takes_its_rec
     ]
     stretch = Stretch(0, None, CALL)
     with kafka_with(found):
-        surveyed = await survey(Settings.load().kafka, stretch, Policy(code=None))
+        reading = InteractionsReading(Policy(code=None))
+        surveyed = await survey(Settings.load().kafka, stretch, reading)
 
     assert stretch.partitions(PARTITIONS) == [partition_of(CALL.encode(), PARTITIONS)]
     assert [each.interaction_id for each in surveyed.questions] == [CALL]
@@ -332,7 +356,8 @@ def test_the_outcome_of_a_leg_names_it() -> None:
     on_leg = OUTCOME | {"sequenceId": None, "leg": {"participantId": "leg-of-ann"}}
     shown = command([record(b"", encoded(each)) for each in (OUTCOME, on_leg)], "outcomes")
 
-    assert [line.split()[-1] for line in shown.lines] == ["LEG", "-", "leg-of-ann"]
+    column = shown.lines[0].index("LEG")
+    assert [line[column:].split()[0] for line in shown.lines] == ["LEG", "-", "leg-of-ann"]
 
 
 def test_an_interaction_without_an_outcome_is_looked_for_in_the_dead_letters() -> None:

@@ -1,0 +1,162 @@
+"""How it stands with an interaction now, in one word and one sentence. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from streams.clock import rfc3339
+from streams.core.envelope import InteractionEvent
+from streams.core.records import Decision, Reason, Source
+from streams.operator.explain.found import Found, Kept
+from streams.operator.explain.history import is_refused
+from streams.operator.explain.verdicts import sentence
+from streams.wire.outcomes import Outcome, outcome_id
+
+
+class State(StrEnum):
+    """``CODED``: it has its code from us. ``WOULD``: it would have, without DRY_RUN. ``NO_CODE``:
+    it was decided that it gets none. ``WAITS``: a record of it comes back. ``UNDECIDED``: a record
+    of it has no outcome yet. ``FAILED``: it could not be decided. ``SKIPPED``: named in
+    SKIP_RECORDS. ``REFUSED``: the bridge did not let it in. ``NEVER_ARRIVED``: Kafka never had
+    anything of it. ``NOT_KEPT``: there is nothing of it, and older records are kept no more, or
+    were not read."""
+
+    CODED = "coded"
+    WOULD = "would-be-coded"
+    NO_CODE = "no-code"
+    WAITS = "waits"
+    UNDECIDED = "undecided"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+    NEVER_ARRIVED = "never-arrived"
+    NOT_KEPT = "not-kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    state: State
+    what: str
+
+
+def conclude(found: Found, threshold_ms: int) -> Conclusion:
+    outcomes = [each.outcome for each in found.outcomes if isinstance(each.outcome, Outcome)]
+    latest = {each.source: each for each in outcomes}
+    for outcome in outcomes:
+        if outcome.decision is Decision.PATCHED:
+            said = sentence(outcome, None, threshold_ms)
+            return Conclusion(State.CODED, f"{said}, decided at {outcome.decided_at}")
+    if waiting := _waits(found, outcomes, latest):
+        return waiting
+    if undecided := _undecided(found, latest):
+        return undecided
+    if decisive := _decisive(outcomes):
+        return _decided(found, decisive, threshold_ms)
+    return _without_outcomes(found)
+
+
+def _waits(
+    found: Found, outcomes: Sequence[Outcome], latest: dict[Source, Outcome]
+) -> Conclusion | None:
+    """A record that was put off or sent back, and has not been decided since."""
+    for outcome in latest.values():
+        if not outcome.final:
+            return Conclusion(
+                State.WAITS,
+                f"it was put off ({outcome.reason}) and is taken up again at {outcome.next_at}",
+            )
+    ids = {each.outcome_id for each in outcomes}
+    for each in found.returns:
+        returned = each.returned
+        if returned is None or not returned.redriven:
+            continue
+        decided = outcome_id(returned.source, redriven=returned.redriven) in ids
+        if not decided and not returned.put_off.attempt:
+            return Conclusion(
+                State.WAITS,
+                f"it was sent back at {rfc3339(each.at / 1000)} and is not decided yet: a worker "
+                "is behind, or none runs",
+            )
+    return None
+
+
+def _undecided(found: Found, latest: dict[Source, Outcome]) -> Conclusion | None:
+    left = [
+        each
+        for each in found.events
+        if each.place not in latest and isinstance(each.event, InteractionEvent)
+    ]
+    if not left:
+        return None
+    place = left[0].place
+    more = f", and {len(left) - 1} more" if len(left) > 1 else ""
+    return Conclusion(
+        State.UNDECIDED,
+        f"{place.topic}/{place.partition}/{place.offset}{more} has no outcome yet: a worker is "
+        "behind, or none runs",
+    )
+
+
+def _decisive(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The final outcome that says most: the latest that is about the interaction and not about one
+    event among others."""
+    final = [each for each in outcomes if each.final]
+    telling = [each for each in final if each.decision not in (Decision.DUPLICATE, Decision.STALE)]
+    # Events that came before its end say nothing of what became of it.
+    over = [each for each in telling if each.reason is not Reason.NOT_COMPLETED]
+    return next(iter([*reversed(over), *reversed(telling), *reversed(final)]), None)
+
+
+def _decided(found: Found, outcome: Outcome, threshold_ms: int) -> Conclusion:
+    event = next((each.event for each in found.events if each.place == outcome.source), None)
+    said = sentence(outcome, event if isinstance(event, InteractionEvent) else None, threshold_ms)
+    match outcome.decision:
+        case Decision.WOULD_PATCH:
+            state = State.WOULD
+        case Decision.FAILED:
+            state = State.SKIPPED if outcome.reason is Reason.SKIPPED else State.FAILED
+        case _:
+            state = State.NO_CODE
+    return Conclusion(state, said)
+
+
+def _without_outcomes(found: Found) -> Conclusion:
+    if any(is_refused(each) for each in found.letters):
+        return Conclusion(
+            State.REFUSED,
+            "the bridge refused what was sent of it, so no worker has seen it; the bytes are in "
+            "the dead letters",
+        )
+    if found.events or found.outcomes or found.returns or found.letters:
+        return Conclusion(
+            State.FAILED, "there are records of it, and none that can be read and decided"
+        )
+    return _nothing(found.kept, found.since)
+
+
+def _nothing(kept: Kept, since: int | None) -> Conclusion:
+    if since is not None:
+        return Conclusion(
+            State.NOT_KEPT,
+            f"there is nothing of it since {rfc3339(since / 1000)}; without --since there may be",
+        )
+    where = f"{kept.topic}/{kept.partition}, where it would lie,"
+    if kept.offset is None or kept.at is None:
+        return Conclusion(
+            State.NOT_KEPT,
+            f"there is nothing of it: {where} is empty, so it never arrived, or is older than what "
+            "is kept",
+        )
+    if kept.offset > 0:
+        return Conclusion(
+            State.NOT_KEPT,
+            f"there is nothing of it: it never arrived, or is older than what is kept; {where} "
+            f"begins at {rfc3339(kept.at / 1000)}",
+        )
+    return Conclusion(
+        State.NEVER_ARRIVED,
+        f"it never arrived: {where} still has its first record, and nothing of it was refused. An "
+        "event of another detail-type is skipped by the bridge and leaves no trace",
+    )

@@ -1,0 +1,154 @@
+"""How it stands with an interaction: never arrived, refused, kept no more, each told apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.core.records import Decision, Reason
+from streams.operator.explain.conclusion import State, conclude
+from streams.operator.explain.found import Found, Kept
+from streams.wire.dead_letters import Stage
+from streams.wire.reading import Unreadable
+from tests.unit.operator.explain.records import (
+    EVENTS,
+    FAULT,
+    NOON,
+    PARTITION,
+    event_record,
+    found,
+    letter_record,
+    outcome,
+    outcome_record,
+    return_record,
+)
+
+THRESHOLD_MS = 30_000
+NEXT = "2026-01-05T08:00:30.000Z"
+
+FIRST = outcome_record(0, outcome(0, sequence_id=1))
+FAILED = outcome_record(1, outcome(1, Decision.FAILED, Reason.FORBIDDEN, error=FAULT))
+DEFERRED = outcome_record(
+    0, outcome(0, Decision.DEFERRED, Reason.SERVER_ERROR, attempt=1, next_at=NEXT, error=FAULT)
+)
+PATCHED = outcome_record(
+    2,
+    outcome(0, Decision.PATCHED, Reason.ELIGIBLE, patch_status=200, disposition_code_id="code-1"),
+)
+
+CASES = [
+    pytest.param(
+        found(event_record(0), DEFERRED, return_record(0, 0), PATCHED),
+        State.CODED,
+        "it got the code code-1 (PATCH 200), decided at 2026-01-05T08:00:00.050Z",
+        id="coded",
+    ),
+    pytest.param(
+        found(outcome_record(0, outcome(0, Decision.WOULD_PATCH, Reason.ELIGIBLE))),
+        State.WOULD,
+        "DRY_RUN=false would have set it",
+        id="in a dry run, and its event is gone",
+    ),
+    pytest.param(
+        found(event_record(0), DEFERRED, return_record(0, 0)),
+        State.WAITS,
+        f"it was put off (server-error) and is taken up again at {NEXT}",
+        id="put off",
+    ),
+    pytest.param(
+        found(
+            event_record(1),
+            FAILED,
+            letter_record(0, 1),
+            return_record(0, 1, attempt=0, redriven=1, ms=5_000),
+        ),
+        State.WAITS,
+        "it was sent back at 2026-01-05T08:00:05.000Z and is not decided yet",
+        id="redriven",
+    ),
+    pytest.param(
+        found(event_record(0), FIRST, event_record(1), event_record(2)),
+        State.UNDECIDED,
+        f"{EVENTS}/{PARTITION}/1, and 1 more has no outcome yet",
+        id="undecided",
+    ),
+    pytest.param(
+        found(event_record(0), FIRST, event_record(1), FAILED, letter_record(0, 1)),
+        State.FAILED,
+        FAULT.message,
+        id="dead",
+    ),
+    pytest.param(
+        found(event_record(0), outcome_record(0, outcome(0, Decision.FAILED, Reason.SKIPPED))),
+        State.SKIPPED,
+        "named in SKIP_RECORDS",
+        id="skipped",
+    ),
+    pytest.param(
+        found(
+            event_record(0, state="connected"),
+            FIRST,
+            event_record(1),
+            outcome_record(
+                1, outcome(1, Decision.INELIGIBLE, Reason.TOO_SHORT, duration_ms=12_000)
+            ),
+            event_record(2),
+            outcome_record(2, outcome(2, Decision.DUPLICATE, Reason.DUPLICATE_SEQUENCE)),
+            event_record(3, state="connected"),
+            outcome_record(3, outcome(3)),
+        ),
+        State.NO_CODE,
+        "it lasted 12 s; 30 s would have done",
+        id="what says most: no duplicate, no event before its end",
+    ),
+    pytest.param(
+        found(event_record(0, state="connected"), FIRST),
+        State.NO_CODE,
+        "connected, not completed",
+        id="not over",
+    ),
+    pytest.param(
+        found(letter_record(0, stage=Stage.BRIDGE)),
+        State.REFUSED,
+        "the bridge refused what was sent of it",
+        id="refused",
+    ),
+    pytest.param(
+        found(event_record(0, event=Unreadable("not JSON"))),
+        State.FAILED,
+        "none that can be read",
+        id="unreadable",
+    ),
+    pytest.param(
+        found(kept=Kept(EVENTS, PARTITION, 0, NOON)),
+        State.NEVER_ARRIVED,
+        "it never arrived",
+        id="never",
+    ),
+    pytest.param(
+        found(kept=Kept(EVENTS, PARTITION, 7, NOON)),
+        State.NOT_KEPT,
+        f"{EVENTS}/{PARTITION}, where it would lie, begins at 2026-01-05T08:00:00.000Z",
+        id="perhaps older than what is kept",
+    ),
+    pytest.param(
+        found(kept=Kept(EVENTS, PARTITION, None, None)),
+        State.NOT_KEPT,
+        "where it would lie, is empty",
+        id="an empty partition",
+    ),
+    pytest.param(
+        found(since=NOON), State.NOT_KEPT, "nothing of it since 2026-01-05T08:00:00", id="since"
+    ),
+]
+
+
+@pytest.mark.parametrize(("of", "state", "part"), CASES)
+def test_how_it_stands(of: Found, state: State, part: str) -> None:
+    conclusion = conclude(of, THRESHOLD_MS)
+
+    assert conclusion.state is state
+    assert part in conclusion.what
+
+
+def test_every_state_is_one_of_these() -> None:
+    assert {case.values[1] for case in CASES} == set(State)

@@ -1,0 +1,149 @@
+"""What of Kafka is read to find one interaction, and what of that is its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from streams.core.envelope import UPDATE_DETAIL_TYPE
+from streams.core.records import PutOff, Source
+from streams.kafka.partitioner import partition_of
+from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.operator.explain import reading
+from streams.operator.explain.found import Found, Kept
+from streams.operator.explain.reading import InteractionReader
+from streams.wire.dead_letters import DeadLetter, Stage
+from streams.wire.outcomes import encode_outcome
+from streams.wire.reading import Unreadable
+from streams.wire.retries import retry_headers
+from tests.unit.operator.explain.records import ID, NOON, TRACE, outcome
+
+TOPICS = TopicNames("shop.")
+SETTINGS = KafkaSettings("127.0.0.1:1", TOPICS, "shop", 60.0)
+NUMBERS = {TOPICS.events: 12, TOPICS.outcomes: 7, TOPICS.retries: 12, TOPICS.dead_letters: 2}
+HOME = partition_of(ID.encode(), NUMBERS[TOPICS.events])
+
+Log = Mapping[str, Sequence[tuple[bytes | None, bytes | None, Any]]]
+
+
+class Kafka:
+    """Topics that have these records, in the partition that is read first."""
+
+    def __init__(self, logs: Log, begins_at: int = 0) -> None:
+        self._logs = logs
+        self._begins_at = begins_at
+        self.read: dict[str, tuple[list[int], int | None]] = {}
+
+    async def partitions_of(self, settings: KafkaSettings, topic: str) -> int:
+        return NUMBERS[topic]
+
+    async def read_topic(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        partitions: Iterable[int],
+        *,
+        since: int | None = None,
+    ) -> AsyncGenerator[ConsumerRecord]:
+        numbers = list(partitions)
+        self.read[topic] = (numbers, since)
+        for offset, (key, value, headers) in enumerate(self._logs.get(topic, ()), self._begins_at):
+            yield ConsumerRecord(
+                topic, numbers[0], offset, NOON, 0, key, value, None, 0, 0, tuple(headers)
+            )
+
+
+async def find(monkeypatch: pytest.MonkeyPatch, kafka: Kafka, since: int | None = None) -> Found:
+    monkeypatch.setattr(reading, "read_topic", kafka.read_topic)
+    monkeypatch.setattr(reading, "partitions_of", kafka.partitions_of)
+    return await InteractionReader(SETTINGS, ID, since).find()
+
+
+def event(name: str, sequence: int = 1) -> bytes:
+    detail = {"interactionId": name, "sequenceId": sequence, "state": "completed"}
+    return json.dumps({"detail-type": UPDATE_DETAIL_TYPE, "detail": detail}).encode()
+
+
+@pytest.mark.parametrize("since", [None, NOON])
+async def test_only_the_partitions_are_read_in_which_it_can_lie(
+    monkeypatch: pytest.MonkeyPatch, since: int | None
+) -> None:
+    kafka = Kafka({})
+    found = await find(monkeypatch, kafka, since)
+
+    assert kafka.read == {
+        TOPICS.events: ([HOME], since),
+        TOPICS.outcomes: ([partition_of(ID.encode(), 7)], since),
+        TOPICS.retries: ([HOME], since),
+        TOPICS.dead_letters: ([0, 1], since),
+    }
+    assert found.kept == Kept(TOPICS.events, HOME, None, None)
+    assert found.since == since
+
+
+async def test_its_events_are_those_that_name_it_and_what_lies_under_its_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traced = [("traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode())]
+    received = [("bridge.received-at", b"2026-01-05T08:00:00.000Z")]
+    log: list[tuple[bytes | None, bytes | None, Any]] = [
+        (b"another", event("another"), []),
+        (ID.encode(), event(ID), [*traced, *received]),
+        (None, event(ID, 2), []),
+        (ID.encode(), b"\xff", [("bridge.received-at", b"\xff")]),
+        (ID.encode(), b'{"detail-type": "another"}', []),
+        (b"another", json.dumps({"about": ID}).encode(), []),
+        (ID.encode(), event("another"), []),
+        (ID.encode(), None, []),
+    ]
+    found = await find(monkeypatch, Kafka({TOPICS.events: log}, begins_at=40))
+
+    assert [each.place.offset for each in found.events] == [41, 42, 43, 44, 47]
+    assert [isinstance(each.event, Unreadable) for each in found.events] == [
+        *(False, False, True, True, True)
+    ]
+    assert (found.events[0].trace_id, found.events[0].received_at) == (TRACE, NOON)
+    assert (found.events[2].trace_id, found.events[2].received_at) == (None, None)
+    assert found.kept == Kept(TOPICS.events, HOME, 40, NOON)
+
+
+async def test_what_came_of_its_events_is_its_own_whatever_it_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, other = Source(TOPICS.events, HOME, 0), Source(TOPICS.events, HOME, 9)
+    of_it = encode_outcome(outcome(0, source=source))
+    unnamed = encode_outcome(outcome(0, source=source, interaction_id=None))
+    of_another = encode_outcome(outcome(0, source=other, interaction_id="another"))
+
+    def letter(of: Source | None) -> tuple[bytes | None, bytes, Any]:
+        died = DeadLetter(None, b"{}", "forbidden", "no", Stage.WORKER, 1, "", of)
+        return None, b"{}", died.headers()
+
+    logs: dict[str, list[tuple[bytes | None, bytes | None, Any]]] = {
+        TOPICS.events: [(ID.encode(), event(ID), [])],
+        TOPICS.outcomes: [
+            (ID.encode(), of_it, []),
+            (ID.encode(), unnamed, []),
+            (b"another", of_another, []),
+            (ID.encode(), b"\xff", []),
+            (b"another", b"\xff", []),
+        ],
+        TOPICS.retries: [
+            (None, b"{}", retry_headers(source, PutOff(1, NOON), "timeout")),
+            (None, b"{}", retry_headers(other, PutOff(1, NOON), "timeout")),
+            (ID.encode(), b"{}", []),
+            (b"another", b"{}", [("retry.reason", None)]),
+        ],
+        TOPICS.dead_letters: [letter(source), letter(other), letter(None)],
+    }
+    found = await find(monkeypatch, Kafka(logs))
+
+    assert [each.place.offset for each in found.outcomes] == [0, 1, 3]
+    assert [each.place.offset for each in found.returns] == [0, 2]
+    assert [each.reason for each in found.returns] == ["timeout", ""]
+    assert found.returns[1].returned is None
+    assert [each.place.offset for each in found.letters] == [0]
