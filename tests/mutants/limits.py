@@ -224,6 +224,17 @@ MUTANTS = (
         "    if vitals.fatal == '':\n",
         ("tests/unit/worker/health/test_watchdog.py::test_out_of_the_group",),
     ),
+    Mutant(
+        "look healthy through a day without a request",
+        13,
+        "streams/worker/health/monitor.py",
+        "            return self._quiet(seconds)\n",
+        "            pass\n",
+        (
+            "tests/unit/worker/health/test_monitor.py"
+            "::test_a_quiet_of_hours_makes_it_unfit_and_says_until_when",
+        ),
+    ),
     # 6 Same record, same answer: from stores that hold what they claim
     Mutant(
         "go on with stores that a failed disk left behind",

@@ -14,6 +14,7 @@ from streams.core.records import Decision, Reason, Source
 from streams.kafka.declaration import declared_directory, load_declaration
 from streams.settings import Settings
 from streams.wire.dead_letters import DeadLetter, Stage
+from streams.wire.events import RECEIVED_AT
 
 TOPICS = declared_directory()
 DOCUMENT: dict[str, Any] = yaml.safe_load((TOPICS / "asyncapi.yaml").read_text())
@@ -134,3 +135,9 @@ def test_dead_letter_headers_are_those_that_are_written(
     Draft202012Validator(
         described | {"properties": resolved, "additionalProperties": False}
     ).validate(headers)
+
+
+def test_the_header_that_a_bridge_writes_is_documented() -> None:
+    headers = message("events")["headers"]
+    assert RECEIVED_AT in headers["properties"]
+    assert "required" not in headers, "other producers write none"
