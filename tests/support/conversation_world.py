@@ -17,10 +17,12 @@ from random import Random
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
+from streams.clock import rfc3339
 from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.events import parse_conversation_event
 from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy
 from streams.core.conversations.record import ConversationRecord, decode_record
+from streams.core.records import Call
 from streams.core.retry_policy import DeferralPolicy
 from streams.genesys.api import CallContext
 from streams.genesys.conversations import LegAddress
@@ -114,7 +116,7 @@ class StandInConversations:
 
     async def look(self, conversation_id: str, context: CallContext) -> Conversation:
         assert conversation_id == CONVERSATION
-        self._count(context)
+        self._count(context, "GET")
         shown: list[Conversation] = []
         cloud = self._world.cloud
         await self._world.effect("GET", lambda: shown.append(cloud.get(self._world.now_ms)))
@@ -122,7 +124,7 @@ class StandInConversations:
 
     async def set_code(self, leg: LegAddress, code: str, context: CallContext) -> int:
         assert leg.conversation_id == CONVERSATION
-        self._count(context)
+        self._count(context, "PATCH")
         statuses: list[int] = []
         cloud, now_ms = self._world.cloud, self._world.now_ms
 
@@ -132,10 +134,12 @@ class StandInConversations:
         await self._world.effect("PATCH", take)
         return statuses[0]
 
-    def _count(self, context: CallContext) -> None:
+    def _count(self, context: CallContext, method: str) -> None:
         context.guard()
         context.calls += 1
         context.attempts = 1
+        at = rfc3339(self._world.clock.time())
+        context.made.append(Call(at, method, 200, None, 0.0, 0.0, None))
 
 
 class ConversationWorker(Incarnation):

@@ -12,9 +12,12 @@ such record may do a look that is due, and one that finds none due does nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from streams import errors
+from streams.core.calls import latest
 from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.look import (
     Findings,
@@ -44,10 +47,10 @@ from streams.core.conversations.record import (
 )
 from streams.core.conversations.steps import Conclude, Fetch, Step, Write
 from streams.core.conversations.under_way import deferred, given_up, patched, turned_down
-from streams.core.conversations.verdicts import Stamp, as_it_is, lasting
+from streams.core.conversations.verdicts import Stamp, as_it_is, lasting, stamped
 from streams.core.conversations.waiting import put_off, still_waiting
 from streams.core.faults import fault, passing
-from streams.core.records import Basis, Decision, Fault, Reason, Verdict
+from streams.core.records import Basis, Call, Decision, Fault, Reason, Verdict
 
 Failure = errors.ApiError | errors.InternalError
 
@@ -157,31 +160,32 @@ class Inquiry:
         if isinstance(self.step, Write):
             self._under_way(self.step.leg)
 
-    def written(self, status: int, now_ms: int) -> None:
-        """The API took the code. ``status``: HTTP status of its answer."""
+    def written(self, status: int, now_ms: int, call: Call | None = None) -> None:
+        """The API took the code. ``status``: HTTP status of its answer. ``call``: the request."""
         leg = self._sent_leg()
         assert leg.sent is not None
         sent = replace(leg.sent, accepted_at=now_ms, status=status)
         if self._policy.verify_ms:
             at = next_of(self._looks.verify, now_ms, self._policy.verify_ms, now_ms)
-            self._under_way(replace(leg, sent=sent, next_at=at))
+            self._under_way(replace(leg, sent=replace(sent, call=call), next_at=at))
         else:
             self._decide(leg, patched(leg, sent))
         self._write_next()
 
-    def failed(self, error: Failure, now_ms: int, retry_at: int) -> None:
+    def failed(self, error: Failure, now_ms: int, retry_at: int, call: Call | None = None) -> None:
         """The step failed. ``retry_at``: when the look is taken up again if it has to be put off,
-        epoch milliseconds."""
+        epoch milliseconds. ``call``: the latest request of the step, if one has left."""
         if isinstance(self.step, Write):
-            self._write_failed(error, now_ms, retry_at)
+            self._write_failed(error, now_ms, retry_at, call)
         else:
             self._fetch_failed(error, now_ms, retry_at)
 
     def conclude(
-        self, now_ms: int, stamp: Stamp = as_it_is
+        self, now_ms: int, stamp: Stamp = as_it_is, made: Sequence[Call] = ()
     ) -> tuple[ConversationRecord | None, Result]:
         """The record to write, None when it stays as it is, and then the result to publish.
-        ``stamp`` gives a verdict the times and numbers that the core does not know."""
+        ``stamp`` gives a verdict the times and numbers that the core does not know. ``made``: the
+        requests of this look."""
         assert isinstance(self.step, Conclude), self.step
         delivery, own = self._delivery, self._own
         if self._result is not None:
@@ -195,10 +199,11 @@ class Inquiry:
         for leg in record.open if self._looked else ():
             if leg.next_at:
                 self._no_later_than(leg.next_at)
-        answer = stamp(self._answer) if self._answer is not None else None
-        verdict = stamp(self._refusal) if self._refusal is not None else None
+        calls = latest(None, made)
+        answer = stamped(self._answer, stamp, calls)
+        verdict = stamped(self._refusal, stamp, calls)
         if own is not None:
-            deferral = stamp(self._deferral) if self._deferral is not None else None
+            deferral = stamped(self._deferral, stamp, calls)
             verdict = own.verdict or answer or deferral
         record = replace(
             record,
@@ -216,6 +221,7 @@ class Inquiry:
             verdict,
             decided,
             wake_at=self._wake_at(own),
+            calls=calls if decided else (),
         )
         return with_result(record, result, now_ms), result
 
@@ -321,7 +327,7 @@ class Inquiry:
         self._under_way(leg)
         self._decide(leg, deferred(leg, reason, at, shown))
 
-    def _write_failed(self, error: Failure, now_ms: int, retry_at: int) -> None:
+    def _write_failed(self, error: Failure, now_ms: int, retry_at: int, call: Call | None) -> None:
         write, leg = self._write, self._sent_leg()
         shown = fault(error)
         if isinstance(error, errors.InternalError) or error.maybe_applied:
@@ -329,7 +335,8 @@ class Inquiry:
             at = next_of(self._looks.verify, now_ms, self._policy.verify_ms, now_ms)
             if isinstance(error, errors.ApiError):
                 at = max(at, now_ms + round(error.retry_after * 1000))
-            self._under_way(replace(leg, next_at=at))
+            assert leg.sent is not None
+            self._under_way(replace(leg, sent=replace(leg.sent, call=call), next_at=at))
             self._put_off_the_rest(at)
         elif not error.retriable:
             self._decide(leg, turned_down(leg, write.code, error))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from streams.core.records import Decision, Leg, Verdict
+from streams.core.records import Call, Decision, Leg, Verdict
 
 # Bounds of a record's parts; `tests/unit/core/conversations/test_bounds.py` holds the whole.
 # Identities of events, two each. An older event that comes again joins or plans a look: harmless.
@@ -72,13 +72,15 @@ class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
 class Sent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A code that may have left for a leg: it is in the changelog before it leaves. ``times``: how
-    often it was sent. ``accepted_at``: when the API took it; None while that is in doubt."""
+    often it was sent. ``accepted_at``: when the API took it; None while that is in doubt. ``call``:
+    the latest request that has sent it, once that is over."""
 
     code: str
     at: int
     times: int = 1
     accepted_at: int | None = None
     status: int | None = None
+    call: Call | None = None
 
 
 class OpenLeg(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -127,7 +129,8 @@ class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """What has to be published for one delivery, before it is finished.
 
     ``verdict``: on the source record; None when there is none to tell now. ``wake_at``: a copy of
-    the record goes to ``retries``, to bring about the look at this time.
+    the record goes to ``retries``, to bring about the look at this time. ``calls``: the requests of
+    the look that has decided ``legs``, here once for all of them.
     """
 
     offset: int
@@ -137,6 +140,7 @@ class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     verdict: Verdict | None = None
     legs: tuple[LegVerdict, ...] = ()
     wake_at: int | None = None
+    calls: tuple[Call, ...] = ()
 
     def of(self, delivery: Delivery) -> bool:
         """Whether it is this delivery's, perhaps of its time with another owner."""

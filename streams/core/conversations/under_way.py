@@ -7,7 +7,7 @@ from streams.core.conversations.policy import WrapUpPolicy
 from streams.core.conversations.record import OpenLeg, Sent
 from streams.core.conversations.verdicts import lasting
 from streams.core.faults import fault
-from streams.core.records import Basis, Decision, Fault, PutOff, Reason, Verdict
+from streams.core.records import Basis, Call, Decision, Fault, PutOff, Reason, Verdict
 
 
 def patched(known: OpenLeg, sent: Sent) -> Verdict:
@@ -20,6 +20,7 @@ def patched(known: OpenLeg, sent: Sent) -> Verdict:
         patch_status=sent.status,
         recovered=sent.accepted_at is None,
         duration_ms=known.duration_ms,
+        calls=_sending(sent),
     )
 
 
@@ -41,6 +42,7 @@ def given_up(
             patch_status=sent.status,
             duration_ms=known.duration_ms,
             error=error,
+            calls=_sending(sent),
         )
     no_answer = Fault(
         "no-answer",
@@ -55,6 +57,7 @@ def given_up(
         disposition_code_id=sent.code if sent is not None else None,
         duration_ms=known.duration_ms,
         error=error or no_answer,
+        calls=_sending(sent),
     )
 
 
@@ -84,3 +87,9 @@ def deferred(known: OpenLeg, reason: Reason, at: int, error: Fault) -> Verdict:
         error=error,
         put_off=PutOff(known.deferrals, at),
     )
+
+
+def _sending(sent: Sent | None) -> tuple[Call, ...]:
+    """The request that has sent the code, in an earlier look: its correlation id is what Genesys'
+    support asks for. It comes before the requests of the look that decides."""
+    return () if sent is None or sent.call is None else (sent.call,)

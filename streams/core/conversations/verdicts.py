@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from streams import errors
-from streams.core.records import Decision, Reason, Verdict
+from streams.core.records import Call, Decision, Reason, Verdict
 
 # Gives a verdict the times and numbers that the core does not know.
 Stamp = Callable[[Verdict], Verdict]
@@ -14,6 +16,11 @@ Stamp = Callable[[Verdict], Verdict]
 def as_it_is(verdict: Verdict) -> Verdict:
     """The Stamp that adds nothing."""
     return verdict
+
+
+def stamped(verdict: Verdict | None, stamp: Stamp, calls: tuple[Call, ...]) -> Verdict | None:
+    """The verdict on a source record with its times, and with the requests of its look."""
+    return None if verdict is None else replace(stamp(verdict), calls=calls)
 
 
 def lasting(error: errors.ApiError | errors.InternalError) -> tuple[Decision, Reason]:

@@ -21,7 +21,8 @@ def sentence(outcome: Outcome) -> str:
             code = f"the code {outcome.disposition_code_id}{status}"
             return (
                 f"not known: Genesys Cloud accepted {code}, and did not show it within "
-                "WRAP_UP_VERIFY_SECONDS; shown by then it would count as set: look at the leg there, and quote the call's correlation id"
+                "WRAP_UP_VERIFY_SECONDS; shown by then it would count as set: look at the "
+                "leg there, and quote the call's correlation id"
             )
         case _:
             return _noted(outcome.reason)

@@ -10,6 +10,7 @@ of it before the record is finished. Ownership is checked before each effect (pr
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from random import Random
@@ -26,7 +27,7 @@ from streams.core.conversations.record import ConversationRecord, Delivery, Resu
 from streams.core.conversations.steps import Conclude, Write
 from streams.core.conversations.uncarried import uncarried
 from streams.core.faults import too_large, unread
-from streams.core.records import Verdict
+from streams.core.records import Call, Verdict
 from streams.core.retry_policy import DeferralPolicy
 from streams.errors import ApiError, InternalError, OwnershipLost, RecordError, RecordTooLarge
 from streams.genesys.api import CallContext
@@ -166,6 +167,7 @@ class ConversationProcessor:
         inquiry = Inquiry(known, delivery, self._now_ms(), self._policy, self._looks)
         while not isinstance(inquiry.step, Conclude):
             await record.assignment.owned()
+            before = len(context.made)
             try:
                 await self._carry_out(record, event, inquiry, context)
             except OwnershipLost:
@@ -176,17 +178,19 @@ class ConversationProcessor:
             except NOT_THE_RECORDS:
                 raise
             except ApiError as error:
-                self._failed(record, inquiry, error)
+                self._failed(record, inquiry, error, context.made[before:])
             except Exception as fault:  # noqa: BLE001 - the look is put off
-                self._failed(record, inquiry, internal_error(record, fault))
+                internal = internal_error(record, fault)
+                self._failed(record, inquiry, internal, context.made[before:])
 
         def stamp(verdict: Verdict) -> Verdict:
             timed = record.timed(verdict, self._clock)
+            sending = len(verdict.calls)  # of a leg whose code an earlier look has sent
             return msgspec.structs.replace(
-                timed, api_calls=context.calls, attempts=context.attempts
+                timed, api_calls=sending + context.calls, attempts=context.attempts
             )
 
-        after, result = inquiry.conclude(self._now_ms(), stamp)
+        after, result = inquiry.conclude(self._now_ms(), stamp, context.made)
         return _Worked(after, result)
 
     async def _carry_out(
@@ -209,15 +213,21 @@ class ConversationProcessor:
             event.conversation_id, leg.participant_id, leg.communication_id, leg.medium or ""
         )
         status = await self._api.set_code(address, step.code, context)
-        inquiry.written(status, self._now_ms())
+        inquiry.written(status, self._now_ms(), context.made[-1])
 
     def _failed(
-        self, record: SourceRecord, inquiry: Inquiry, error: ApiError | InternalError
+        self,
+        record: SourceRecord,
+        inquiry: Inquiry,
+        error: ApiError | InternalError,
+        made: Sequence[Call],
     ) -> None:
+        """``made``: the requests of the step that failed."""
         asked = error.retry_after if isinstance(error, ApiError) else 0.0
         seconds = max(self._deferrals.seconds(inquiry.failures, self._random), asked)
         now_ms = self._now_ms()
-        inquiry.failed(error, now_ms, now_ms + round(seconds * 1000))
+        retry_at = now_ms + round(seconds * 1000)
+        inquiry.failed(error, now_ms, retry_at, made[-1] if made else None)
         log.warning(
             "a look at a conversation failed",
             extra={

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
 from opentelemetry.trace import Span
 
 from streams.clock import Clock
+from streams.core.calls import latest
 from streams.core.conversations.record import LegVerdict, Result
-from streams.core.records import Decision, PutOff, Reason, Verdict
+from streams.core.records import Call, Decision, PutOff, Reason, Verdict
 from streams.kafka.publisher import Publisher
 from streams.kafka.settings import TopicNames
 from streams.wire.leg_ids import leg_outcome_id
@@ -72,7 +74,7 @@ class ResultPublisher:
             await self._outcomes.send_back(record, put_off, reason)
 
     async def _publish_outcomes(self, record: SourceRecord, result: Result, span: Span) -> None:
-        outcomes = [self._of_leg(record, each, span) for each in result.legs]
+        outcomes = [self._of_leg(record, each, result.calls, span) for each in result.legs]
         if result.verdict is not None:
             self._spans.decided(span, result.verdict)
             outcomes.append(self._outcomes.outcome(record, result.verdict, span))
@@ -87,7 +89,9 @@ class ResultPublisher:
             for own in publishing:
                 own.end()
 
-    def _of_leg(self, record: SourceRecord, each: LegVerdict, span: Span) -> Outcome:
+    def _of_leg(
+        self, record: SourceRecord, each: LegVerdict, made: Sequence[Call], span: Span
+    ) -> Outcome:
         assert record.interaction_id is not None, "only an event has legs"
         put_off = each.verdict.put_off
         own_id = leg_outcome_id(
@@ -96,7 +100,8 @@ class ResultPublisher:
             None if put_off is None else put_off.attempt,
             redriven=each.redriven,
         )
-        return self._outcomes.outcome(record, each.verdict, span, (each.leg, own_id))
+        verdict = replace(each.verdict, calls=latest(each.verdict, made))
+        return self._outcomes.outcome(record, verdict, span, (each.leg, own_id))
 
 
 def _of_legs(legs: Sequence[LegVerdict]) -> Iterator[Verdict]:

@@ -23,7 +23,6 @@ from streams.core.envelope import SEQUENCE_MAX_LENGTH, TEXT_MAX_LENGTH, Interact
 from streams.core.faults import fault
 from streams.core.records import (
     Basis,
-    Call,
     Decision,
     InteractionRecord,
     Reason,
@@ -33,6 +32,7 @@ from streams.core.records import (
 from streams.core.sequence import MAX_OPAQUE, MAX_RANGES
 from tests.support.examples import times
 from tests.support.incarnation import Worker
+from tests.support.longest import CORRELATION_ID, longest_call
 from tests.support.world import World, event
 
 # What a topic takes by Kafka's own default is 1 MiB, the record's key, headers and frame included;
@@ -43,7 +43,7 @@ MOST_RECORD_BYTES = 832 * 1024
 MOST_OUTCOME_BYTES = 64 * 1024
 
 # As the boundary with the API bounds an error's texts, in characters.
-CODE, MESSAGE, CORRELATION_ID = 128, 1000, 64
+CODE, MESSAGE = 128, 1000
 
 POLICY = Policy(code="c" * 64)
 NOW_MS = 1_765_552_507_000
@@ -113,19 +113,6 @@ def failed(error: errors.ApiError) -> Verdict:
         end_to_end_ms=123456789.123,
         error=fault(error),
         calls=(longest_call(),) * MOST_CALLS,
-    )
-
-
-def longest_call() -> Call:
-    """The most that a call is; what a correlation id may have at the most is doubled in JSON."""
-    return Call(
-        at="2025-12-12T15:15:07.657Z",
-        method="PATCH",
-        status=503,
-        error="ConnectionLost",
-        waited_ms=86_400_000.123,
-        took_ms=3_600_000.123,
-        correlation_id='"' * CORRELATION_ID,
     )
 
 

@@ -1,7 +1,7 @@
 """Whatever enters a conversation's record, Kafka takes what it becomes.
 
 A record that Kafka refuses for its size can not be written by any later try either, and its worker
-would end at every start. The bound is that of an interaction's record.
+would end at every start. What Kafka takes is said beside the bound of an interaction's record.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from streams.core.calls import MOST_CALLS
 from streams.core.conversations.arrival import arrive
 from streams.core.conversations.conversation import Communication, Conversation, Participant
 from streams.core.conversations.events import ConversationEvent, EventName
@@ -33,8 +34,9 @@ from streams.core.conversations.record import (
 )
 from streams.core.conversations.steps import Conclude, Fetch, Write
 from streams.errors import ApiTimeout, Forbidden
+from tests.support.longest import longest_call
 
-# As for an interaction's record.
+# A quarter of what Kafka takes is left for what is added in the years to come.
 MOST_RECORD_BYTES = 768 * 1024
 
 POLICY = WrapUpPolicy("c" * 128, campaigns="set")
@@ -93,8 +95,8 @@ def looked(
         if isinstance(step, Write):
             inquiry.intends(2 * LONG)
         assert isinstance(error, ApiTimeout | Forbidden)
-        inquiry.failed(error, 2 * LONG, 3 * LONG)
-    after, _ = inquiry.conclude(2 * LONG)
+        inquiry.failed(error, 2 * LONG, 3 * LONG, longest_call())
+    after, _ = inquiry.conclude(2 * LONG, made=[longest_call()] * MOST_CALLS)
     assert after is not None
     return after
 
@@ -127,7 +129,8 @@ def test_the_fullest_record_is_accepted_by_kafka(filler: str) -> None:
     assert len(record.open) == MOST_OPEN
     assert len(record.decided) == MOST_DECIDED - MOST_OPEN
     assert len(record.results) == MOST_RESULTS
-    assert all(each.legs for each in record.results)
+    assert all(each.legs and len(each.calls) == MOST_CALLS for each in record.results)
+    assert all(each.sent is not None and each.sent.call is not None for each in record.open)
     assert len(record.waiting) == MOST_WAITING
     assert all(each.verdict is not None for each in record.waiting)
     encoded = encode_record(record)
