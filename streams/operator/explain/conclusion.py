@@ -3,56 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 
 from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.records import Decision, Reason, Source
+from streams.operator.explain.conversation import goes_on, legs_of, look_to_come, of_legs
 from streams.operator.explain.found import Found, Kept
 from streams.operator.explain.history import is_refused
+from streams.operator.explain.state import Conclusion, LegStands, State
 from streams.operator.explain.verdicts import sentence
 from streams.wire.outcomes import Outcome, outcome_id
+from streams.wire.reading import Unreadable
 
-
-class State(StrEnum):
-    """``CODED``: it has its code from us. ``WOULD``: it would have, without DRY_RUN. ``NO_CODE``:
-    it was decided that it gets none. ``WAITS``: a record of it comes back. ``UNDECIDED``: a record
-    of it has no outcome yet. ``FAILED``: it could not be decided. ``SKIPPED``: named in
-    SKIP_RECORDS. ``REFUSED``: the bridge did not let it in. ``NEVER_ARRIVED``: Kafka never had
-    anything of it. ``NOT_KEPT``: there is nothing of it, and older records are kept no more, or
-    were not read."""
-
-    CODED = "coded"
-    WOULD = "would-be-coded"
-    NO_CODE = "no-code"
-    WAITS = "waits"
-    UNDECIDED = "undecided"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    REFUSED = "refused"
-    NEVER_ARRIVED = "never-arrived"
-    NOT_KEPT = "not-kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    state: State
-    what: str
+# Events that came before its end, or that told nothing new, say nothing of what became of it.
+_BEFORE_THE_END = (
+    Reason.NOT_COMPLETED,
+    *(Reason.LOOK_PLANNED, Reason.LOOK_JOINED, Reason.EVENT_NOT_NEEDED),
+)
 
 
 def conclude(found: Found, threshold_ms: int) -> Conclusion:
+    """``threshold_ms``: the DURATION_THRESHOLD_MS of today."""
     outcomes = [each.outcome for each in found.outcomes if isinstance(each.outcome, Outcome)]
-    latest = {each.source: each for each in outcomes}
-    for outcome in outcomes:
+    legs = legs_of(outcomes, threshold_ms)
+    return replace(_whole(found, outcomes, legs, threshold_ms), legs=legs)
+
+
+def _whole(
+    found: Found, outcomes: Sequence[Outcome], legs: Sequence[LegStands], threshold_ms: int
+) -> Conclusion:
+    own = [each for each in outcomes if each.leg is None]
+    latest = {each.source: each for each in own}
+    for outcome in own:
         if outcome.decision is Decision.PATCHED:
             said = sentence(outcome, None, threshold_ms)
             return Conclusion(State.CODED, f"{said}, decided at {outcome.decided_at}")
-    if waiting := _waits(found, outcomes, latest):
+    if waiting := _waits(found, outcomes, latest) or look_to_come(found):
         return waiting
     if undecided := _undecided(found, latest):
         return undecided
-    if decisive := _decisive(outcomes):
+    if legs:
+        return of_legs(legs)
+    if decisive := _decisive(own):
         return _decided(found, decisive, threshold_ms)
     return _without_outcomes(found)
 
@@ -86,7 +79,7 @@ def _undecided(found: Found, latest: dict[Source, Outcome]) -> Conclusion | None
     left = [
         each
         for each in found.events
-        if each.place not in latest and isinstance(each.event, InteractionEvent)
+        if each.place not in latest and not isinstance(each.event, Unreadable)
     ]
     if not left:
         return None
@@ -104,15 +97,18 @@ def _decisive(outcomes: Sequence[Outcome]) -> Outcome | None:
     event among others."""
     final = [each for each in outcomes if each.final]
     telling = [each for each in final if each.decision not in (Decision.DUPLICATE, Decision.STALE)]
-    # Events that came before its end say nothing of what became of it.
-    over = [each for each in telling if each.reason is not Reason.NOT_COMPLETED]
-    return next(iter([*reversed(over), *reversed(telling), *reversed(final)]), None)
+    over = [each for each in telling if each.reason not in _BEFORE_THE_END]
+    noted = [each for each in telling if each.decision is Decision.NOTED]
+    ranked = [*reversed(over), *reversed(noted), *reversed(telling), *reversed(final)]
+    return next(iter(ranked), None)
 
 
 def _decided(found: Found, outcome: Outcome, threshold_ms: int) -> Conclusion:
     event = next((each.event for each in found.events if each.place == outcome.source), None)
     said = sentence(outcome, event if isinstance(event, InteractionEvent) else None, threshold_ms)
     match outcome.decision:
+        case Decision.NOTED:
+            return goes_on()
         case Decision.WOULD_PATCH:
             state = State.WOULD
         case Decision.FAILED:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.clock import rfc3339
+from streams.core.conversations.events import ConversationEvent
 from streams.core.interaction import Interaction
-from streams.core.records import Verdict
+from streams.core.records import Leg, Verdict
 from streams.core.sequence import Standing
 from streams.operator.explain.history import Arrived, Decided, Died, Happening, Requested, Returns
 from streams.wire.reading import Unreadable
@@ -42,6 +44,32 @@ class Answer:
             "decision": verdict.decision,
             "reason": verdict.reason,
             "error": verdict.error,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LegsAnswer:
+    """What Genesys Cloud says now of a conversation. ``verdict``: on one of its records; ``legs``:
+    what a worker in a dry run would decide of each, once it is over."""
+
+    at: float
+    verdict: Verdict
+    legs: Sequence[tuple[Leg, Verdict]]
+
+    def fields(self) -> Fields:
+        return {
+            "decision": self.verdict.decision,
+            "reason": self.verdict.reason,
+            "error": self.verdict.error,
+            "legs": [
+                {
+                    "leg": leg,
+                    "decision": verdict.decision,
+                    "reason": verdict.reason,
+                    "durationMs": verdict.duration_ms,
+                }
+                for leg, verdict in self.legs
+            ],
         }
 
 
@@ -91,6 +119,19 @@ def _arrived(arrived: Arrived) -> Fields:
     if isinstance(event, Unreadable):
         return {"unreadable": event.why, **times}
     assert arrived.standing is not None, "what can be read has one"
+    if isinstance(event, ConversationEvent):
+        return {
+            "eventId": event.event_id,
+            "eventTime": _time(event.event_time),
+            **times,
+            "name": event.name,
+            "participantId": event.participant_id,
+            "medium": event.medium,
+            "wrapUpCode": event.wrapup_code,
+            "talkedMs": event.talked_ms,
+            "standing": STANDINGS[arrived.standing],
+            "repeats": arrived.repeats,
+        }
     return {
         "eventId": event.event_id,
         "eventTime": event.event_time,

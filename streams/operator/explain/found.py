@@ -1,4 +1,4 @@
-"""What Kafka has of one interaction: its records, each with its place. Values alone.
+"""What Kafka has of one interaction, or conversation: its records and their places. Values alone.
 
 Whatever another program wrote, what is here is typed, bounded and fit to be printed.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.core.envelope import InteractionEvent
+from streams.core.event import Event
 from streams.core.records import Source
 from streams.wire.dead_letters import Letter
 from streams.wire.outcomes import Outcome
@@ -30,7 +30,7 @@ class Record:
 class EventRecord(Record):
     """``received_at``: when the bridge got it, epoch milliseconds; None where it does not say."""
 
-    event: InteractionEvent | Unreadable
+    event: Event | Unreadable
     received_at: int | None = None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streams.core.conversations.events import ConversationEvent
 from streams.core.envelope import InteractionEvent
-from streams.core.records import Call, Seen, Source
+from streams.core.records import Basis, Call, Seen, Source
 from streams.core.sequence import Standing, highest, remember, standing
 from streams.operator.explain.found import (
     EventRecord,
@@ -26,9 +27,9 @@ from streams.wire.outcomes import Outcome, outcome_id
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """An event came. ``standing``: how it compares with those before it; None when it can not be
-    read. ``repeats``: of a duplicate, the record with the same sequence. ``missing``: the first and
-    the last of the numbers before it that had not come by then. ``taken_up_at``: when the worker
-    began with it, epoch milliseconds."""
+    read. ``repeats``: of a duplicate, the record with the same sequence, or of a conversation with
+    the same event. ``missing``: the first and the last of the numbers before it that had not come
+    by then. ``taken_up_at``: when the worker began with it, epoch milliseconds."""
 
     record: EventRecord
     standing: Standing | None
@@ -114,9 +115,16 @@ class _History:
 
     def _add_events(self) -> None:
         seen, first = Seen(), dict[int | str, Source]()
+        same: dict[str, Source] = {}
         for record in self._found.events:
             event, place = record.event, record.place
-            if isinstance(event, InteractionEvent):
+            if isinstance(event, ConversationEvent):
+                known = (same[each] for each in event.identities if each in same)
+                repeats = next(known, None)
+                stands = Standing.NEW if repeats is None else Standing.DUPLICATE
+                arrived = Arrived(record, stands, repeats, None, self._begun.get(place))
+                same |= {each: place for each in event.identities if each not in same}
+            elif isinstance(event, InteractionEvent):
                 before = highest(seen)
                 arrived = Arrived(
                     record,
@@ -133,7 +141,7 @@ class _History:
 
     def _add_outcomes(self) -> None:
         events = {each.place: each.event for each in self._found.events}
-        told: dict[Source, set[Call]] = {}
+        told: set[Call] = set()
         # The latest step with each source record: its event, then its decisions.
         latest = dict[Source, int | None](self._arrived)
         for record in self._found.outcomes:
@@ -142,11 +150,11 @@ class _History:
                 self._add(Decided(record), record.at, [], record.place)
                 continue
             cause = latest.get(outcome.source)
-            known = told.setdefault(outcome.source, set())
             for call in outcome.calls:
-                # A final outcome has the requests of the deferrals before it once more.
-                if call not in known:
-                    known.add(call)
+                # A final outcome has the requests of the deferrals before it once more, and the
+                # outcomes of a conversation's legs have those of their common look.
+                if call not in told:
+                    told.add(call)
                     at = epoch_ms(call.at)
                     cause = self._add(
                         Requested(record, call), record.at if at is None else at, [cause]
@@ -199,12 +207,19 @@ def _missing(before: int | None, order: int | None) -> tuple[int, int] | None:
     return before + 1, order - 1
 
 
+def _of_a_look(outcome: Outcome) -> bool:
+    """Whether a look at a conversation has decided it: no other event lacks a sequence."""
+    looked = outcome.sequence_id is None and outcome.basis is Basis.API
+    return looked or outcome.leg is not None
+
+
 def _begun(outcomes: Sequence[OutcomeRecord]) -> dict[Source, int]:
-    """When the worker took up each source record for the first time."""
+    """When the worker took up each source record for the first time. What a look has decided says
+    nothing of that: its record had come back."""
     begun: dict[Source, int] = {}
     for record in outcomes:
         outcome = record.outcome
-        if not isinstance(outcome, Outcome):
+        if not isinstance(outcome, Outcome) or _of_a_look(outcome):
             continue
         decided_at = epoch_ms(outcome.decided_at)
         if decided_at is not None:

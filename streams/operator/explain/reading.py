@@ -13,7 +13,7 @@ from contextlib import aclosing
 from aiokafka import ConsumerRecord
 from opentelemetry import trace
 
-from streams.core.envelope import InteractionEvent, parse
+from streams.core.event import Event, parse_any
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Source
 from streams.errors import EnvelopeError
@@ -88,13 +88,13 @@ class InteractionReader:
         return found, kept
 
     def _event(self, record: ConsumerRecord) -> EventRecord | None:
-        event = read_event(record.value, parse)
+        event: Event | Unreadable | None = read_event(record.value, parse_any)
         if event is None:
             event = Unreadable("another detail-type, put there by another producer")
         is_its = (
-            event.interaction_id == self._id
-            if isinstance(event, InteractionEvent)
-            else record.key == self._key
+            record.key == self._key
+            if isinstance(event, Unreadable)
+            else event.interaction_id == self._id
         )
         if not is_its:
             return None

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from streams.clock import rfc3339
-from streams.core.records import Call, Source
+from streams.core.conversations.events import ConversationEvent
+from streams.core.records import Call, Decision, Reason, Source
 from streams.core.sequence import Standing
 from streams.lengths import length
-from streams.operator.explain.fields import Answer
+from streams.operator.explain.fields import Answer, LegsAnswer
 from streams.operator.explain.found import EventRecord
 from streams.operator.explain.history import Arrived, Decided, Died, Happening, Requested, Returns
 from streams.operator.explain.verdicts import sentence, would
@@ -56,8 +57,8 @@ def tell(happening: Happening, threshold_ms: int) -> Telling:
 
 
 def kind_of(happening: Happening) -> str:
-    """``event``, ``call``, ``decision``, ``put-off``, ``redrive``, ``replay``, ``dead-letter``,
-    ``refused`` or ``unreadable``."""
+    """``event``, ``call``, ``decision``, ``look``, ``put-off``, ``redrive``, ``replay``,
+    ``dead-letter``, ``refused`` or ``unreadable``."""
     match happening:
         case Arrived(record=arrived):
             return "unreadable" if isinstance(arrived.event, Unreadable) else "event"
@@ -70,13 +71,15 @@ def kind_of(happening: Happening) -> str:
                 return "unreadable"
             if copy.returned.redriven and not copy.returned.put_off.attempt:
                 return "replay" if copy.reason == BY_REPLAY else "redrive"
-            return "put-off"
+            return "look" if copy.reason == Reason.LOOK_PLANNED else "put-off"
         case Died(refused=refused):
             return "refused" if refused else "dead-letter"
 
 
-def tell_answer(answer: Answer, threshold_ms: int) -> Telling:
+def tell_answer(answer: Answer | LegsAnswer, threshold_ms: int) -> Telling:
     """What Genesys Cloud says now, and what today's settings make of it."""
+    if isinstance(answer, LegsAnswer):
+        return _tell_legs(answer, threshold_ms)
     said = would(answer.verdict, threshold_ms)
     if (interaction := answer.interaction) is not None:
         seen = (
@@ -88,6 +91,22 @@ def tell_answer(answer: Answer, threshold_ms: int) -> Telling:
     return Telling("now", round(answer.at * 1000), said, None, None)
 
 
+def _tell_legs(answer: LegsAnswer, threshold_ms: int) -> Telling:
+    """What Genesys Cloud says of a conversation now, and what today's settings make of each leg."""
+    number = len(answer.legs)
+    if number:
+        legs = "one leg of an agent" if number == 1 else f"{number} legs of agents"
+        said = f"Genesys Cloud says that it is over, with {legs}"
+    elif answer.verdict.decision is Decision.NOTED:
+        said = "Genesys Cloud says that it goes on; nothing is decided before it is over"
+    else:
+        said = would(answer.verdict, threshold_ms)
+    more = [
+        f"leg {leg.participant_id}: {would(verdict, threshold_ms)}" for leg, verdict in answer.legs
+    ]
+    return Telling("now", round(answer.at * 1000), said, None, None, more)
+
+
 def _named(place: Source) -> str:
     return f"{place.topic}/{place.partition}/{place.offset}"
 
@@ -95,7 +114,7 @@ def _named(place: Source) -> str:
 def _times(arrived: Arrived) -> Iterator[str]:
     """When it happened, and how long it then took to each place on its way."""
     record: EventRecord = arrived.record
-    happened = None if isinstance(record.event, Unreadable) else epoch_ms(record.event.event_time)
+    happened = None if isinstance(record.event, Unreadable) else record.event.occurred_ms
     said = "the event does not say when it happened"
     if happened is not None:
         said = f"happened {rfc3339(happened / 1000)}"
@@ -121,6 +140,8 @@ def _arrived(arrived: Arrived) -> str:
     event = arrived.record.event
     if isinstance(event, Unreadable):
         return f"no event can be read: {event.why}"
+    if isinstance(event, ConversationEvent):
+        return f"{_of_a_conversation(event)}: {_standing(arrived)}"
     parts = [event.interaction_type or "type not said", event.state or "state not said"]
     said = f"sequence {event.sequence_id}, {', '.join(parts)}: {_standing(arrived)}"
     if arrived.missing is None:
@@ -128,6 +149,18 @@ def _arrived(arrived: Arrived) -> str:
     first, last = arrived.missing
     gap = f"{first} had" if first == last else f"{first} to {last} had"
     return f"{said}; {gap} not come by then"
+
+
+def _of_a_conversation(event: ConversationEvent) -> str:
+    parts = [event.name.value]
+    if event.participant_id is not None:
+        parts.append(f"participant {event.participant_id}")
+    parts.append(event.medium or "medium not said")
+    if event.talked_ms is not None:
+        parts.append(f"talked {length(event.talked_ms)}")
+    if event.wrapup_code is not None:
+        parts.append(f"code {event.wrapup_code}")
+    return ", ".join(parts)
 
 
 def _standing(arrived: Arrived) -> str:
@@ -155,6 +188,8 @@ def _decided(decided: Decided, threshold_ms: int, stored_at: int | None) -> tupl
     if isinstance(outcome, Unreadable):
         return stored_at, f"no outcome can be read: {outcome.why}"
     said = sentence(outcome, decided.event, threshold_ms)
+    if outcome.leg is not None:
+        said = f"leg {outcome.leg.participant_id}: {said}"
     if decided.again:
         return stored_at, f"published again after a crash: {said}"
     decided_at = epoch_ms(outcome.decided_at)
@@ -162,10 +197,16 @@ def _decided(decided: Decided, threshold_ms: int, stored_at: int | None) -> tupl
 
 
 def _about(decided: Decided) -> str:
-    """Which event it is about: several may come before the first is decided."""
+    """Which event it is about: several may come before the first is decided. Of a leg: who it is,
+    and the event whose look has decided it."""
     outcome = decided.record.outcome
     if isinstance(outcome, Unreadable):
         return ""
+    if (leg := outcome.leg) is not None:
+        who = f"user {leg.user_id or '-'}, queue {leg.queue_id or '-'}, {leg.medium or '-'}"
+        return f"{who}, by {_named(outcome.source)}, "
+    if outcome.sequence_id is None:
+        return f"of {_named(outcome.source)}, "
     return f"of sequence {outcome.sequence_id} in {_named(outcome.source)}, "
 
 
@@ -181,6 +222,8 @@ def _returns(returns: Returns) -> str:
                 f"an operator sent it back to be decided anew, time {returned.redriven}: {reason}"
             )
     until = rfc3339(returned.put_off.not_before / 1000)
+    if kind_of(returns) == "look":
+        return f"a look at the conversation is planned for {until}; its record waits for it"
     return f"waits in retries until {until}, deferral {returned.put_off.attempt}: {reason}"
 
 

@@ -52,6 +52,8 @@ def would(verdict: Verdict, threshold_ms: int) -> str:
     """What a worker in a dry run would decide about what Genesys Cloud says now."""
     if verdict.decision is Decision.WOULD_PATCH:
         return "today it would get the code"
+    if verdict.decision is Decision.NOTED:
+        return "its agent has time left, so it would be looked at again"
     said = f": {verdict.error.message}" if verdict.error is not None else ""
     if verdict.decision in (Decision.DEFERRED, Decision.FAILED):
         return f"what it says now is not known ({verdict.reason}){said}"

@@ -18,7 +18,7 @@ from streams.core.conversations.record import ConversationRecord
 from streams.core.conversations.rehearsal import JudgedLeg, judged
 from streams.core.conversations.verdicts import lasting
 from streams.core.faults import fault, passing
-from streams.core.records import Basis, Decision, Fault, Reason, Verdict
+from streams.core.records import Basis, Decision, Fault, Leg, Reason, Verdict
 from streams.errors import ApiError, NotFound
 from streams.genesys.api import CallContext
 from streams.operator.replay.past import Question
@@ -57,21 +57,33 @@ async def ask_conversation(
     question: Question, api: LooksAtConversations, policy: WrapUpPolicy, now_ms: int
 ) -> Rehearsed:
     """What a worker would decide of each leg. ``policy``: of a dry run."""
+    verdict, legs = await ask_legs(question.interaction_id, question.told, api, policy, now_ms)
+    return Rehearsed(question, verdict, legs)
+
+
+async def ask_legs(
+    conversation_id: str,
+    told: ConversationRecord | None,
+    api: LooksAtConversations,
+    policy: WrapUpPolicy,
+    now_ms: int,
+) -> tuple[Verdict, tuple[tuple[Leg, Verdict], ...]]:
+    """The verdict on a record of the conversation, and those on its legs, once it is over.
+    ``told``: what events have told of it."""
     try:
-        conversation = await api.look(question.interaction_id, CallContext())
+        conversation = await api.look(conversation_id, CallContext())
     except NotFound as error:
-        return Rehearsed(question, _verdict(Decision.NOT_FOUND, Reason.NOT_FOUND, fault(error)))
+        return _verdict(Decision.NOT_FOUND, Reason.NOT_FOUND, fault(error)), ()
     except ApiError as error:
         put_off = (Decision.DEFERRED, passing(error))
         decision, reason = put_off if error.retriable else lasting(error)
-        return Rehearsed(question, _verdict(decision, reason, fault(error)))
+        return _verdict(decision, reason, fault(error)), ()
     if not conversation.over:
-        return Rehearsed(question, _verdict(Decision.NOTED, Reason.LOOK_PLANNED))
+        return _verdict(Decision.NOTED, Reason.LOOK_PLANNED), ()
     if not conversation.legs:
-        return Rehearsed(question, _verdict(Decision.INELIGIBLE, Reason.NO_AGENT_LEG))
-    legs = judged(conversation, policy, now_ms, question.told)
-    return Rehearsed(
-        question,
+        return _verdict(Decision.INELIGIBLE, Reason.NO_AGENT_LEG), ()
+    legs = judged(conversation, policy, now_ms, told)
+    return (
         _verdict(Decision.NOTED, Reason.LOOK_PLANNED),
         tuple((each.leg, _of_leg(each, policy)) for each in legs),
     )

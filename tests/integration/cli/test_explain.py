@@ -11,7 +11,7 @@ import pytest
 
 from streams.cli.main import run
 from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.core.records import Basis, Call, Decision, Fault, PutOff, Reason, Source
+from streams.core.records import Basis, Call, Decision, Fault, Leg, PutOff, Reason, Source
 from streams.kafka.message import Message
 from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import KafkaPublisher
@@ -21,6 +21,7 @@ from streams.wire.dead_letters import DeadLetter, Stage
 from streams.wire.events import RECEIVED_AT
 from streams.wire.outcomes import Outcome, encode_outcome, outcome_id
 from streams.wire.retries import retry_headers
+from tests.support.conversation_events import raw
 
 Output = pytest.CaptureFixture[str]
 
@@ -109,8 +110,11 @@ class Scene:
         value = encode_outcome(Outcome(**made | more))
         return Message(self._topics.outcomes, CALL.encode(), value, [TRACED])
 
-    def put_off(self, of: int) -> Message:
-        headers = retry_headers(self.source(of), PutOff(1, 1_767_600_031_000), "server-error")
+    def conversation_event(self) -> Message:
+        return Message(self._topics.events, CALL.encode(), raw(conversationId=CALL), [TRACED])
+
+    def put_off(self, of: int, reason: Reason = Reason.SERVER_ERROR) -> Message:
+        headers = retry_headers(self.source(of), PutOff(1, 1_767_600_031_000), reason)
         value = event(1, "completed")
         return Message(self._topics.retries, CALL.encode(), value, headers, self._home)
 
@@ -197,6 +201,52 @@ def test_a_call_that_was_put_off_and_got_its_code(scene: Scene, capsys: Output) 
         f"{CALL}: it got the code code-1 (PATCH 200), decided at 2026-01-05T08:00:31.300Z"
     )
     assert "another-call" not in page
+
+
+def test_a_conversation_has_its_looks_and_a_sentence_for_each_leg(
+    scene: Scene, capsys: Output
+) -> None:
+    legs = [Leg(f"leg-{number}", "user-1", "queue-1", None, "voice") for number in (1, 2)]
+    of_look: dict[str, Any] = {"sequence_id": None, "decided_at": "2026-01-05T08:00:40.000Z"}
+    seen = Call("2026-01-05T08:00:39.000Z", "GET", 200, None, 0.0, 40.0, "corr-9")
+    scene.publish(
+        scene.conversation_event(),
+        scene.put_off(0, Reason.LOOK_PLANNED),
+        scene.outcome(
+            0,
+            Decision.PATCHED,
+            Reason.ELIGIBLE,
+            disposition_code_id="code-1",
+            patch_status=202,
+            leg=legs[0],
+            calls=(seen,),
+            **of_look | {"outcome_id": "leg-outcome-1"},
+        ),
+        scene.outcome(
+            0,
+            Decision.INELIGIBLE,
+            Reason.NOT_CONNECTED,
+            leg=legs[1],
+            calls=(seen,),
+            **of_look | {"outcome_id": "leg-outcome-2"},
+        ),
+        scene.outcome(0, Decision.NOTED, Reason.LOOK_PLANNED, calls=(seen,), **of_look),
+    )
+    lines = told(capsys)
+
+    assert sorted(kinds(lines)[:-1]) == ["call", *["decision"] * 3, "event", "look"]
+    assert lines[0]["name"] == "user.end"
+    assert lines[-1]["state"] == "coded"
+    assert [each["leg"]["participantId"] for each in lines[-1]["legs"]] == ["leg-1", "leg-2"]
+    assert [each["state"] for each in lines[-1]["legs"]] == ["coded", "no-code"]
+
+    assert run(["explain", CALL]) == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "leg leg-1: it got the code code-1 (PATCH 202)",
+        "leg leg-2: no code: the agent was alerted and never connected; a leg that was connected "
+        "for 30 s would have been set",
+        f"{CALL}: 2 legs: 1 coded, 1 no-code",
+    ]
 
 
 def test_a_call_that_is_too_short_is_told_what_would_have_done(

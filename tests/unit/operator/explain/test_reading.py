@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 
+from streams.core.conversations.events import ConversationEvent
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import PutOff, Source
 from streams.kafka.partitioner import partition_of
@@ -20,6 +21,7 @@ from streams.wire.dead_letters import DeadLetter, Stage
 from streams.wire.outcomes import encode_outcome
 from streams.wire.reading import Unreadable
 from streams.wire.retries import retry_headers
+from tests.support.conversation_events import raw
 from tests.unit.operator.explain.records import ID, NOON, TRACE, outcome
 
 TOPICS = TopicNames("shop.")
@@ -66,6 +68,21 @@ async def find(monkeypatch: pytest.MonkeyPatch, kafka: Kafka, since: int | None 
 def event(name: str, sequence: int = 1) -> bytes:
     detail = {"interactionId": name, "sequenceId": sequence, "state": "completed"}
     return json.dumps({"detail-type": UPDATE_DETAIL_TYPE, "detail": detail}).encode()
+
+
+async def test_a_conversations_events_are_its_own_under_any_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bodies = [raw("acw", conversationId=ID), raw("acw"), raw("transfer", conversationId=ID)]
+    keys = [b"another-key", ID.encode(), ID.encode()]
+    log = [(key, body, ()) for key, body in zip(keys, bodies, strict=True)]
+    found = await find(monkeypatch, Kafka({TOPICS.events: log}))
+
+    mine, skipped = found.events
+    assert isinstance(mine.event, ConversationEvent)
+    assert (mine.event.conversation_id, mine.place.offset) == (ID, 0)
+    assert isinstance(skipped.event, Unreadable), "another producer put it there"
+    assert skipped.place.offset == 2
 
 
 @pytest.mark.parametrize("since", [None, NOON])
