@@ -23,6 +23,7 @@ from streams.local.simulator.api import Simulator
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from streams.timestamps import epoch_ms
+from tests.support.explained import explained
 from tests.support.journey import CODE, UNLIMITED
 from tests.support.oracle import read_all
 from tests.support.workers import eventually, free_port, workers
@@ -121,8 +122,21 @@ async def test_each_leg_ends_as_it_is_right(
             await eventually(all_told, 60, "every event and every leg has its outcome", every=0.5)
 
             assert worker.terminate() == 0, worker.output
+        transfer = told[list(REASONS).index("blind-transfer")].conversation_id
+        judge_explained(await explained(settings, tmp_path, transfer, "--ask"))
 
     judge(await outcomes(settings), told, simulator)
+
+
+def judge_explained(lines: list[Json]) -> None:
+    """A transferred call is told with its requests, and with both its legs."""
+    *happened, conclusion, now = lines
+    assert {each["kind"] for each in happened} >= {"event", "look", "call", "decision"}
+    made = [each["call"]["method"] for each in happened if each["kind"] == "call"]
+    assert made.count("PATCH") == 1, "told once, although two outcomes have it"
+    assert conclusion["state"] == "coded"
+    assert sorted(each["state"] for each in conclusion["legs"]) == ["coded", "no-code"]
+    assert [each["reason"] for each in now["legs"]] == ["wrap-up-already-set"] * 2
 
 
 def judge(published: list[Json], told: Sequence[Scenario], simulator: Simulator) -> None:

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from streams.settings import Settings
+from tests.support.explained import explained
 from tests.support.journey import CODE, Journey, journey
-from tests.support.workers import environment, free_port, workers
-
-
-async def explained(settings: Settings, cwd: Path, *words: str) -> list[dict[str, Any]]:
-    done = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-m", "streams", "explain", *words, "--json"],
-        env=environment(settings),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+from tests.support.workers import free_port, workers
 
 
 async def coded(centre: Journey) -> str:
