@@ -25,7 +25,7 @@ from streams.core.conversations.look import (
     setting_of,
     still_told,
 )
-from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy, next_of
+from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy, doubt_ms, next_of
 from streams.core.conversations.record import (
     MOST_DECIDED_AT_ONCE,
     MOST_WAITING,
@@ -332,10 +332,11 @@ class Inquiry:
         shown = fault(error)
         if isinstance(error, errors.InternalError) or error.maybe_applied:
             # In doubt: it is looked for like a code that was accepted.
-            at = next_of(self._looks.verify, now_ms, self._policy.verify_ms, now_ms)
+            assert leg.sent is not None
+            window = doubt_ms(self._policy, self._looks, leg.sent.times)
+            at = next_of(self._looks.verify, leg.sent.at, window, now_ms)
             if isinstance(error, errors.ApiError):
                 at = max(at, now_ms + round(error.retry_after * 1000))
-            assert leg.sent is not None
             self._under_way(replace(leg, sent=replace(leg.sent, call=call), next_at=at))
             self._put_off_the_rest(at)
         elif not error.retriable:

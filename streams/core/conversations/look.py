@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.core.conversations import legs
 from streams.core.conversations.conversation import Conversation, Participant
 from streams.core.conversations.legs import Leave, SetNow, Setting, WaitUntil
-from streams.core.conversations.policy import LookPolicy, WrapUpPolicy, next_of
+from streams.core.conversations.policy import LookPolicy, WrapUpPolicy, doubt_ms, next_of
 from streams.core.conversations.record import (
     MOST_DECIDED,
     MOST_DECIDED_AT_ONCE,
@@ -200,11 +200,13 @@ def _after_sending(
     if participant is not None and _has(participant, sent.code):
         findings.verdicts.append((known.leg, patched(known, sent)))
         return
-    since = sent.at if sent.accepted_at is None else sent.accepted_at
-    if now_ms < since + policy.verify_ms:
-        at = next_of(looks.verify, since, policy.verify_ms, now_ms)
+    since, window = sent.at, doubt_ms(policy, looks, sent.times)
+    if sent.accepted_at is not None:
+        since, window = sent.accepted_at, policy.verify_ms
+    if now_ms < since + window:
+        at = next_of(looks.verify, since, window, now_ms)
         findings.waiting.append(replace(known, next_at=at))
-    elif sent.accepted_at is not None or sent.times >= looks.writes:
+    elif sent.accepted_at is not None or sent.times > looks.deferrals:
         findings.verdicts.append((known.leg, given_up(known, policy)))
     elif participant is None or not setting.conversation.over:
         findings.waiting.append(replace(known, next_at=0))

@@ -56,9 +56,11 @@ class LookPolicy:
     ``lag``: looks within the lag window, and ``verify``: looks for an accepted code, as parts of
     the window; early, because both mostly come within seconds, and at the end, which decides.
     ``overdue_ms``: a planned look that late has lost the record that was to bring it about.
-    ``deferrals``: how often in a row a look may be put off (RETRY_MAX_ATTEMPTS). ``writes``: how
-    often a code is sent to one leg whose answers are lost; without a limit, an API that answers
-    GETs and loses every PATCH would be asked for ever.
+    ``deferrals``: how often in a row a look may be put off, and how often a code may be sent again
+    whose answer was lost (RETRY_MAX_ATTEMPTS). Without a limit, an API that answers GETs and loses
+    every PATCH would be asked for ever. ``doubt_ms``: for how long a code without an answer is
+    looked for before it is sent again, at least and at most. Earlier, a request that is still on
+    its way could take effect after the look, and the code would be set twice.
     """
 
     first_ms: int = 2_000
@@ -67,10 +69,22 @@ class LookPolicy:
     verify: tuple[float, ...] = (1 / 30, 1 / 6, 1 / 2, 1.0)
     overdue_ms: int = 60_000
     deferrals: int = 10
-    writes: int = 3
+    doubt_ms: tuple[int, int] = (10_000, 3_600_000)
 
 
 LOOKS = LookPolicy()
+
+# A wait grows no more after this many doublings: it is at its longest by then.
+_MOST_DOUBLINGS = 30
+
+
+def doubt_ms(policy: WrapUpPolicy, looks: LookPolicy, times: int) -> int:
+    """For how long a code is looked for that was sent so often and had no answer: as long as one
+    that was accepted, and twice as long after each further time. So a leg outlives an outage of
+    hours in which GETs are answered and PATCHes are not."""
+    shortest, longest = looks.doubt_ms
+    first = max(policy.verify_ms, shortest)
+    return max(first, min(longest, first << min(times - 1, _MOST_DOUBLINGS)))
 
 
 def next_of(shares: tuple[float, ...], begun: int, window_ms: int, now_ms: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -333,9 +334,21 @@ class TestInDoubt:
         assert second - first >= POLICY.verify_ms
 
     def test_not_for_ever(self) -> None:
-        done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",) * 9))
+        done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",) * 20))
         assert done.on_legs() == {"agent-0": ("failed", "retries-exhausted")}
-        assert len(done.cloud.patches) == 3
+        assert len(done.cloud.patches) == 11
+
+    def test_outlives_hours_in_which_only_codes_are_lost(self) -> None:
+        done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",) * 9))
+        assert on_leg(done).decision == "patched"
+        sent = seconds([at for at, _ in done.cloud.patches])
+        waits = [later - earlier for earlier, later in pairwise(sent)]
+        assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+    def test_waits_before_it_is_sent_again_where_nobody_is_to_verify_it(self) -> None:
+        done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",)), verify_ms=0)
+        first, second = seconds([at for at, _ in done.cloud.patches])
+        assert second - first == 10
 
     def test_another_code_that_came_meanwhile_is_left(self) -> None:
         coded = states(replace(STORY, legs=(replace(LEG, code=THEIRS),)))[-1][1]
