@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import threading
@@ -102,10 +103,12 @@ class _Stopping:
     def close(self) -> None:
         """Restore the handlers. Once a signal has come they are kept: further signals then change
         nothing up to the end of the process."""
-        if not self._signalled:
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
-            os.close(self._waker)
+        if self._signalled:
+            atexit.register(signals.ignore, tuple(self._before))
+            return
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self._waker)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if not self._signalled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,6 +25,13 @@ def unwind() -> None:
     """From now on a signal ends the program as Ctrl-C does: everything that is open is closed."""
     for number in handled():
         signal.signal(number, signal.default_int_handler)
+
+
+def ignore(numbers: Iterable[signal.Signals]) -> None:
+    """From now on these signals do nothing. Python takes its own handlers away as it ends, and a
+    SIGTERM that is repeated then would make a drain that is done look like a crash."""
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -89,6 +89,24 @@ def test_signals_as_fast_as_they_come_kill_nothing(number: signal.Signals) -> No
     assert (process.returncode, out, err) == (0, "drained\nleft\n", "")
 
 
+# Python has taken its own handlers of signals away when it ends the objects of a module.
+SIGNALLED_AT_THE_VERY_END = """
+class Last:
+    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGTERM, write=os.write):
+        kill(own, number)
+        write(1, b"unharmed\\n")
+last = Last()
+"""
+
+
+def test_a_signal_while_python_itself_ends_kills_nothing() -> None:
+    before = f"import os, signal\n{SIGNALLED_AT_THE_VERY_END}"
+    with running(DRAINS, before=before) as process:
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "drained\nleft\nunharmed\n", "")
+
+
 def test_only_ctrl_c_pressed_again_after_a_second_ends_a_drain() -> None:
     with running(HANGS + "await asyncio.sleep(60)") as process:
         process.send_signal(signal.SIGINT)
