@@ -320,11 +320,8 @@ class TestInDoubt:
     def test_a_code_that_is_found_is_ours(self) -> None:
         done = desk(cloud=Cloud(states(STORY), visible_ms=8_000, patch_faults=("lost",)))
         verdict = on_leg(done)
-        assert (verdict.decision, verdict.recovered, verdict.patch_status) == (
-            "patched",
-            True,
-            None,
-        )
+        assert (verdict.decision, verdict.recovered) == ("patched", True)
+        assert verdict.patch_status is None
         assert len(done.cloud.patches) == 1
 
     def test_a_code_that_is_not_there_is_sent_again(self) -> None:
@@ -341,9 +338,9 @@ class TestInDoubt:
     def test_outlives_hours_in_which_only_codes_are_lost(self) -> None:
         done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",) * 9))
         assert on_leg(done).decision == "patched"
-        sent = seconds([at for at, _ in done.cloud.patches])
-        waits = [later - earlier for earlier, later in pairwise(sent)]
-        assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+        sent = pairwise(seconds([at for at, _ in done.cloud.patches]))
+        waits = [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+        assert [later - earlier for earlier, later in sent] == waits
 
     def test_waits_before_it_is_sent_again_where_nobody_is_to_verify_it(self) -> None:
         done = desk(cloud=Cloud(states(STORY), patch_faults=("gone",)), verify_ms=0)
