@@ -116,6 +116,13 @@ async def committed(settings: Settings, topic: str) -> dict[int, int]:
     return {tp.partition: at.offset for tp, at in offsets.items() if tp.topic == topic}
 
 
+async def nothing_left(settings: Settings, topic: str) -> bool:
+    """Whether the group has finished every record of a topic."""
+    finished = await committed(settings, topic)
+    records = await read_all(settings, topic)
+    return all(each.offset < finished.get(each.partition, 0) for each in records)
+
+
 def outcomes_by_place(outcomes: Iterable[Record]) -> Mapping[Place, list[dict[str, Any]]]:
     """Every outcome, under the source record that it speaks of."""
     places: dict[Place, list[dict[str, Any]]] = defaultdict(list)

@@ -30,7 +30,7 @@ from streams.settings import Settings
 from streams.timestamps import epoch_ms
 from tests.support.bridges import bridge_on
 from tests.support.journey import CODE, UNLIMITED
-from tests.support.oracle import committed, read_all
+from tests.support.oracle import nothing_left
 from tests.support.told_calls import (
     SCALE,
     SCENARIOS,
@@ -79,7 +79,9 @@ async def test_each_leg_has_its_code_once_and_in_time(
             async def all_told() -> bool:
                 final = [each for each in await outcomes(settings) if each["final"]]
                 own = {each["outcomeId"] for each in final if each["leg"] is None}
-                return len(own) == report.accepted and await no_look_is_planned(settings)
+                return len(own) == report.accepted and await nothing_left(
+                    settings, settings.topics.retries
+                )
 
             patience = 120 + 900 * FAST
             await eventually(all_told, patience, "each event has its outcome", every=1.0)
@@ -98,14 +100,6 @@ async def killed_until(sending: asyncio.Task[object], worker: WorkerProcess, ran
         worker.start()
         await worker.ready(120)
     return kills
-
-
-async def no_look_is_planned(settings: Settings) -> bool:
-    """Whether every copy that brings a look about has come back and is finished."""
-    topic = settings.topics.retries
-    finished = await committed(settings, topic)
-    copies = await read_all(settings, topic)
-    return all(each.offset < finished.get(each.partition, 0) for each in copies)
 
 
 def judge(published: list[Json], told: Sequence[Scenario], simulator: Simulator) -> None:
