@@ -8,9 +8,12 @@ import asyncio
 import logging
 import os
 import resource
+import socket
+import ssl
 import sys
+from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,6 +42,14 @@ TURNS_WITHIN_KEPT_BACK = 8
 # Connections that the system holds for us until we accept them. With a shorter queue, senders that
 # come all at once are let in a second later.
 QUEUE = 128
+
+# How long a TLS handshake may take, so that silent clients do not hold descriptors for long.
+# EventBridge waits 5 s for the whole answer, and so does a worker that asks another one.
+HANDSHAKE_SECONDS = 5.0
+
+# How long a client may take to answer TLS' goodbye, or to read what is left, before its connection
+# is cut. The bridge's whole drain has 9.5 s, of which 8 s are for answers, records and spans.
+GOODBYE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +80,8 @@ class Runner(web.AppRunner):
     ``on_not_http`` is called for each such request. ``on_no_room`` is called for each connection
     that is closed at once because the limit is reached: if the process ran out of descriptors it
     could not reach Kafka any more. ``options``: those of aiohttp's ``web.AppRunner``. Bodies are
-    handed on as they arrived, and aiohttp logs no requests.
+    handed on as they arrived, and aiohttp logs no requests. ``cleanup`` returns when every
+    connection is closed, and waits for no silent client longer than ``GOODBYE_SECONDS``.
     """
 
     def __init__(
@@ -87,6 +99,13 @@ class Runner(web.AppRunner):
         self._on_no_room = on_no_room
         self._room = room or Room.of_this_process()
         self._options = {"access_log": None, "auto_decompress": False} | options
+        self._listeners: list[asyncio.Server] = []
+        self._over_tls = False
+        # Accepted and not open yet, the oldest first. With TLS these are handshakes.
+        self._beginning: dict[asyncio.Task[Any], None] = {}
+        self._open: dict[_Connection, TransportSocket] = {}
+        self._none_open = asyncio.Event()
+        self._none_open.set()
 
     @property
     def room(self) -> Room:
@@ -101,12 +120,91 @@ class Runner(web.AppRunner):
         """Whether a new connection must be closed at once. It does not count as open yet."""
         if self.connections < self._room.connections:
             return False
+        self._refused()
+        return True
+
+    def _refused(self) -> None:
         log.warning(
             "a connection is refused, as many are open as there may be: raise ulimit -n",
             extra={"limit": self._room.connections},
         )
         self._on_no_room()
-        return True
+
+    async def serve_on(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept connections, over TLS if there is a context."""
+        self._over_tls = tls is not None
+        # For asyncio the backlog is both the length of the queue and the number of connections it
+        # accepts in one turn of the loop. For each one that it has no descriptor for it logs an
+        # error and tries again. The queue gets its right length afterwards.
+        self._listeners.append(
+            await asyncio.get_running_loop().create_server(
+                self._accept if tls is None else self._accept_tls,
+                sock=listening,
+                backlog=self._room.accepted_at_once,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=None if tls is None else GOODBYE_SECONDS,
+            )
+        )
+        listening.listen(QUEUE)
+
+    def _accept(self) -> web.RequestHandler:
+        """asyncio calls this in the task that makes the connection, before a handshake begins."""
+        task = asyncio.current_task()
+        assert task is not None
+        assert self.server is not None
+        self._beginning[task] = None
+        task.add_done_callback(lambda done: self._beginning.pop(done, None))
+        return self.server()
+
+    def _accept_tls(self) -> web.RequestHandler:
+        # A handshake takes a descriptor, too: the slowest gives way.
+        if self._beginning and self.connections + len(self._beginning) >= self._room.connections:
+            slowest = next(iter(self._beginning))
+            del self._beginning[slowest]
+            slowest.cancel()
+            self._refused()
+        return self._accept()
+
+    def opened(self, connection: _Connection, transport: asyncio.Transport) -> None:
+        # The transport of TLS forgets its socket as soon as it is being closed.
+        self._open[connection] = transport.get_extra_info("socket")
+        self._none_open.clear()
+
+    def closed(self, connection: _Connection) -> None:
+        self._open.pop(connection, None)
+        if not self._open:
+            self._none_open.set()
+
+    async def cleanup(self) -> None:
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            for each in listener.sockets:
+                loop.remove_reader(each.fileno())
+        # What was accepted in this turn of the loop begins in the next. asyncio forgets those whose
+        # server is closed in between, and leaves their clients waiting (test_connections.py).
+        await asyncio.sleep(0)
+        for listener in self._listeners:
+            listener.close()
+        if self._beginning:
+            if self._over_tls:
+                for handshake in self._beginning:
+                    handshake.cancel()
+            await asyncio.wait(self._beginning)
+        await super().cleanup()
+        await self._until_closed()
+
+    async def _until_closed(self) -> None:
+        """aiohttp only begins to close connections: what is to be sent is still sent, and TLS waits
+        for the client's goodbye. A loop that ends before leaves them to the garbage collector."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self._none_open.wait()
+        for connection in self._open.values():
+            # The transport's abort() does nothing once TLS is being closed.
+            with suppress(OSError):  # the client has cut it in the meantime
+                connection.shutdown(socket.SHUT_RDWR)
+        await self._none_open.wait()
 
     def not_http(self) -> None:
         self._on_not_http()
@@ -146,11 +244,16 @@ class _Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Open connections are still served, however many new ones come, and an idle one is closed
         # when its time is up. The client of a refused connection sees it closed, and tries again.
+        assert isinstance(transport, asyncio.Transport)
         if self._runner.no_room():
-            assert isinstance(transport, asyncio.Transport)
             transport.abort()
         else:
             super().connection_made(transport)
+            self._runner.opened(self, transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._runner.closed(self)
 
     async def start(self) -> None:
         # A request can pass the parser although no Request can be made of it, for example when its
@@ -191,8 +294,17 @@ def _refusal(error: str, status: int) -> web.Response:
     return answer
 
 
-async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tuple[str, int]:
+async def listen(
+    runner: Runner,
+    host: str,
+    port: int,
+    *,
+    variables: str,
+    tls: ssl.SSLContext | None = None,
+) -> tuple[str, int]:
     """Bind the port. Returns the address and the port, the real one when ``port`` is 0.
+
+    ``tls``: without it the port speaks plain HTTP.
 
     Raises SettingsError that names ``variables``; the runner is cleaned up then.
     """
@@ -204,17 +316,12 @@ async def listen(runner: Runner, host: str, port: int, *, variables: str) -> tup
             sockets = [each.dup() for each in bound.sockets]
             bound.close()
             for each in sockets:
-                # For asyncio the backlog is both the length of the queue and the number of
-                # connections it accepts in one turn of the loop. For each one that it has no
-                # descriptor for it logs an error and tries again. The queue gets its right length
-                # afterwards.
-                await web.SockSite(runner, each, backlog=runner.room.accepted_at_once).start()
-                each.listen(QUEUE)
+                await runner.serve_on(each, tls)
     except SettingsError:
         await runner.cleanup()
         raise
-    address, bound = runner.addresses[0][:2]
-    return address, bound
+    address, real_port = sockets[0].getsockname()[:2]
+    return address, real_port
 
 
 async def check_address(host: str, port: int, *, variables: str) -> None:

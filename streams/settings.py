@@ -6,7 +6,9 @@ import os
 import re
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from ssl import create_default_context
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -23,6 +25,7 @@ from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.kafka.variables import PATH, KafkaVariables
 from streams.refusal import first_of_each, required, wrong
 from streams.skipping import Place, skipped_records
+from streams.tls_files import RenewedContext, check_certificate, port_tls
 from streams.variables import DAY, HEADER_TEXT, HOUR, LONGEST
 
 # Kafka allows no other characters in a topic name, and refuses names that are too long.
@@ -93,11 +96,16 @@ class Settings(KafkaVariables, GenesysVariables):
     bridge_host: str = Field("127.0.0.1", description=_HOST)
     bridge_port: int = Field(8080, ge=0, le=65535)
     bridge_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
+    bridge_ssl_certfile: Path | None = Field(None, description=PATH)
+    bridge_ssl_keyfile: Path | None = Field(None, description=PATH)
     bridge_queue_url: str | None = None
     bridge_keep: Literal["needed", "all"] = "needed"
     worker_host: str = Field("127.0.0.1", description=_HOST)
     worker_port: int = Field(6066, ge=0, le=65535)
     worker_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
+    worker_ssl_certfile: Path | None = Field(None, description=PATH)
+    worker_ssl_keyfile: Path | None = Field(None, description=PATH)
+    worker_ssl_cafile: Path | None = Field(None, description=PATH)
     worker_advertised_url: str | None = None
 
     log_format: Literal["console", "json"] = "console"
@@ -134,7 +142,9 @@ class Settings(KafkaVariables, GenesysVariables):
         return value
 
     @field_validator(
-        "data_dir", "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
+        "bridge_ssl_certfile", "bridge_ssl_keyfile", "worker_ssl_cafile",
+        "worker_ssl_certfile", "worker_ssl_keyfile", "data_dir",
+        "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
         "kafka_sasl_username", "kafka_sasl_password", "kafka_sasl_password_file",
         "kafka_sasl_oauth_client_id", "kafka_sasl_oauth_client_secret",
         "kafka_sasl_oauth_client_secret_file",
@@ -274,6 +284,21 @@ class Settings(KafkaVariables, GenesysVariables):
         host = self.worker_host
         return accepted_keys("WORKER", self.worker_api_key, host, is_loopback(host))
 
+    def bridge_tls(self) -> RenewedContext | None:
+        """TLS for the bridge's port, if it has any. Raises SettingsError."""
+        return port_tls("BRIDGE_SSL", self.bridge_ssl_certfile, self.bridge_ssl_keyfile)
+
+    def worker_tls(self) -> RenewedContext | None:
+        """TLS for the worker's port, if it has any. Raises SettingsError."""
+        return port_tls("WORKER_SSL", self.worker_ssl_certfile, self.worker_ssl_keyfile)
+
+    def peers_tls(self) -> RenewedContext:
+        """Checks the other workers' certificates when this one asks them. Raises SettingsError."""
+        cafile = self.worker_ssl_cafile
+        if cafile is not None:
+            check_certificate("WORKER_SSL_CAFILE", cafile)
+        return RenewedContext(partial(create_default_context, cafile=cafile))
+
     def queue_url(self) -> str:
         """The queue that the bridge from SQS reads. Raises SettingsError."""
         hint = (
@@ -292,7 +317,7 @@ class Settings(KafkaVariables, GenesysVariables):
         SettingsError."""
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = socket.gethostname() if wildcard else self.worker_host
-        made = http_url(host, self.worker_port)
+        made = http_url(host, self.worker_port, tls=self.worker_ssl_certfile is not None)
         if self.worker_advertised_url:
             text = self.worker_advertised_url
             checked_url("WORKER_ADVERTISED_URL", text)

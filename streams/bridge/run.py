@@ -60,14 +60,20 @@ async def serve(
     raises.
     """
     try:
+        tls = settings.bridge_tls()
         address = await listen(
-            runner, settings.bridge_host, settings.bridge_port, variables="BRIDGE_HOST, BRIDGE_PORT"
+            runner,
+            settings.bridge_host,
+            settings.bridge_port,
+            variables="BRIDGE_HOST, BRIDGE_PORT",
+            tls=tls,
         )
     except BaseException:
         work.close()
         raise
     kafka, topic = settings.kafka_bootstrap_servers, settings.topics.events
-    log.info("bridge listening on %s", http_url(*address), extra={"kafka": kafka, "topic": topic})
+    url = http_url(*address, tls=tls is not None)
+    log.info("bridge listening on %s", url, extra={"kafka": kafka, "topic": topic})
     keeping = asyncio.create_task(link.keep(), name="kafka")
     working = asyncio.create_task(work, name="work")
     try:

@@ -27,7 +27,7 @@ def http() -> None:
         from streams.telemetry import otel
 
         # Missing settings are reported before anything is started.
-        settings = Settings.load(Settings.bridge_api_keys, otel.prepare)
+        settings = Settings.load(Settings.bridge_api_keys, Settings.bridge_tls, otel.prepare)
         from streams.bridge.http.run import run_http_bridge
         from streams.telemetry import logging, tracing
 
@@ -55,7 +55,9 @@ def sqs(queue_url: str | None) -> None:
         from streams.telemetry import otel
 
         given = {} if queue_url is None else {"bridge_queue_url": queue_url}
-        settings = Settings.load(Settings.queue_url, _check_extra, otel.prepare, **given)
+        settings = Settings.load(
+            Settings.queue_url, Settings.bridge_tls, _check_extra, otel.prepare, **given
+        )
         from streams.bridge.sqs.run import run_sqs_bridge
         from streams.telemetry import logging, tracing
 

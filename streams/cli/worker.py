@@ -23,6 +23,8 @@ def worker() -> None:
             Settings.check_policy,
             Settings.advertised_url,
             Settings.worker_api_keys,
+            Settings.worker_tls,
+            Settings.peers_tls,
             otel.prepare,
         )
         from streams.telemetry import logging, tracing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from aiokafka.client import ConnectionGroup
@@ -10,8 +11,9 @@ from aiokafka.client import ConnectionGroup
 from streams.errors import KafkaError
 from streams.kafka.secret import Secret
 from streams.kafka.settings import KafkaSettings
-from streams.kafka.tls import RenewedContext
+from streams.kafka.tls import ssl_context
 from streams.kafka.tokens import AsyncTokens, token_source
+from streams.tls_files import RenewedContext
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ def aiokafka_options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
     }
     if settings.is_over_tls:
-        options["ssl_context"] = RenewedContext(settings)
+        options["ssl_context"] = RenewedContext(partial(ssl_context, settings))
     if settings.has_token:
         options["sasl_mechanism"] = "OAUTHBEARER"
         options["sasl_oauth_token_provider"] = AsyncTokens(token_source(settings))

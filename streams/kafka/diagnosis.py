@@ -18,8 +18,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError
 from streams.kafka.connection import aiokafka_options
-from streams.kafka.pem import expired_at
 from streams.kafka.settings import KafkaSettings
+from streams.tls_files import expired_at
 
 # For one broker. What is locked refuses at once; what is away needs no longer look.
 ANSWER_SECONDS = 2.0

@@ -8,9 +8,9 @@ import json
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError
-from streams.kafka.pem import subject
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.tokens import token_source
+from streams.tls_files import subject
 
 # A distinguished name or a token's subject; a longer one would hide the rest of the line.
 MOST_CHARACTERS = 200

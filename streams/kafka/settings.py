@@ -14,9 +14,9 @@ from typing import Literal, TypeAlias
 
 from streams.addresses import is_host, is_ipv6, secret_url
 from streams.errors import KafkaError, SettingsError
-from streams.kafka.pem import check_certificate, check_key
 from streams.kafka.secret import Secret
 from streams.refusal import all_of, required
+from streams.tls_files import check_certificate, check_own
 
 SecurityProtocol: TypeAlias = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 SaslMechanism: TypeAlias = Literal[
@@ -230,18 +230,14 @@ class KafkaSettings:
 
     def _check_tls(self) -> None:
         if self.is_over_tls:
-            all_of(self._check_theirs, self._check_own)
+            all_of(
+                self._check_theirs,
+                partial(check_own, "KAFKA_SSL", self.ssl_certfile, self.ssl_keyfile),
+            )
 
     def _check_theirs(self) -> None:
         if self.ssl_cafile is not None:
             check_certificate("KAFKA_SSL_CAFILE", self.ssl_cafile)
-
-    def _check_own(self) -> None:
-        if self.ssl_certfile is not None:
-            check_certificate("KAFKA_SSL_CERTFILE", self.ssl_certfile)
-            check_key(self.ssl_certfile, self.ssl_keyfile)
-        elif self.ssl_keyfile is not None:
-            raise SettingsError("KAFKA_SSL_CERTFILE: required with KAFKA_SSL_KEYFILE, but not set")
 
 
 def _given(variables: Mapping[str, object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -48,7 +49,9 @@ async def check_worker_address(host: str, port: int) -> None:
 
 
 class StateServer:
-    """Serves ``WORKER_HOST:WORKER_PORT``. Once started, ``port`` is the real port."""
+    """Serves ``WORKER_HOST:WORKER_PORT``. Once started, ``port`` is the real port.
+
+    ``tls``: for those who ask us. ``peers_tls``: for our questions to the other workers."""
 
     def __init__(
         self,
@@ -60,10 +63,13 @@ class StateServer:
         host: str,
         port: int,
         api_keys: Sequence[str],
+        tls: ssl.SSLContext | None,
+        peers_tls: ssl.SSLContext,
         assignments: Assignments,
     ) -> None:
         self._host, self.port = host, port
         self._api_keys = api_keys
+        self._tls, self._peers_tls = tls, peers_tls
         self._app = app
         self._assignments = assignments
         self._table = table
@@ -88,9 +94,14 @@ class StateServer:
             ]
         )
         runner = Runner(routes, on_not_http=_not_http)
-        _, self.port = await listen(runner, self._host, self.port, variables=VARIABLES)
+        _, self.port = await listen(
+            runner, self._host, self.port, variables=VARIABLES, tls=self._tls
+        )
         self._runner = runner
-        self._peers = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS))
+        self._peers = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._peers_tls),
+            timeout=aiohttp.ClientTimeout(total=FORWARD_SECONDS),
+        )
 
     async def stop(self) -> None:
         if self._runner is not None:

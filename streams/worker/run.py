@@ -234,6 +234,8 @@ class Worker:
             host=settings.worker_host,
             port=settings.worker_port,
             api_keys=settings.worker_api_keys(),
+            tls=settings.worker_tls(),
+            peers_tls=settings.peers_tls(),
             assignments=self._assignments,
         )
         self._client = dialect.client

@@ -23,7 +23,7 @@ def start_line(settings: Settings, *, port: int) -> dict[str, Any]:
             "method": settings.wrap_up_method,
         }
     return {
-        "url": http_url(settings.worker_host, port),
+        "url": http_url(settings.worker_host, port, tls=settings.worker_tls() is not None),
         "version": __version__,
         "org": urlsplit(genesys.base_url).netloc,
         "dialect": genesys.dialect,

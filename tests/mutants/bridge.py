@@ -128,7 +128,7 @@ MUTANTS = (
         "accept more at once than there are descriptors kept back",
         11,
         LISTENING,
-        "backlog=runner.room.accepted_at_once",
+        "backlog=self._room.accepted_at_once",
         "backlog=QUEUE",
         (f"{TEST_DESCRIPTORS}::test_those_it_has_are_served_on_and_it_recovers",),
     ),

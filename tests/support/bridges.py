@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 
 JSON_CONTENT = {"Content-Type": "application/json; charset=utf-8"}
 
-LISTENING = re.compile(r"bridge listening on (http://\S+)")
+LISTENING = re.compile(r"bridge listening on (https?://\S+)")
 
 
 def event(interaction_id: str = "i-1", **detail: Any) -> bytes:

@@ -32,17 +32,8 @@ TRIALS = modules("tests", "benchmarks", "release")
 # Modules beside the rooms that stand on errors alone, and that every room may use.
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
-    *(
-        "lengths",
-        "listening",
-        "queue_region",
-        "refusal",
-        "rolling_window",
-        "skipping",
-        "stopping",
-        "timestamps",
-        "variables",
-    ),
+    *("lengths", "listening", "queue_region", "refusal", "rolling_window", "skipping"),
+    *("stopping", "timestamps", "tls_files", "variables"),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 

@@ -39,7 +39,13 @@ def server(settings: Settings) -> StateServer:
     nothing = cast(Any, None)
     host, port = settings.worker_host, settings.worker_port
     return StateServer(
-        nothing, nothing, nothing, nothing, host=host, port=port, api_keys=(), assignments=nothing
+        *(nothing, nothing, nothing, nothing),
+        host=host,
+        port=port,
+        api_keys=(),
+        tls=settings.worker_tls(),
+        peers_tls=settings.peers_tls(),
+        assignments=nothing,
     )
 
 

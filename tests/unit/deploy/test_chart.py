@@ -28,6 +28,9 @@ CHARTS_OWN = {
     *("BRIDGE_HOST", "BRIDGE_PORT", "BRIDGE_QUEUE_URL", "DATA_DIR", "WORKER_HOST", "WORKER_PORT"),
     *("WORKER_ADVERTISED_URL", "WORKER_INSTANCE_ID"),
     *("KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE"),
+    # Pods speak plain HTTP: to the Ingress, which has TLS, to probes and to Prometheus.
+    *("BRIDGE_SSL_CERTFILE", "BRIDGE_SSL_KEYFILE", "WORKER_SSL_CAFILE"),
+    *("WORKER_SSL_CERTFILE", "WORKER_SSL_KEYFILE"),
 }
 
 # Read by libraries, not by Settings.

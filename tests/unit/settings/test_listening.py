@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from streams.settings import Settings
+from streams.tls_files import RenewedContext
+from tests.support.authority import Authority
 from tests.support.environments import Environment, refusal
 
 
@@ -95,3 +98,53 @@ class TestAdvertisedUrl:
     def test_must_be_one(self, environment: Environment) -> None:
         environment(WORKER_ADVERTISED_URL="worker-0")
         assert refusal(Settings.load().advertised_url).startswith("WORKER_ADVERTISED_URL: ")
+
+
+@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+class TestTls:
+    def tls(self, program: str) -> RenewedContext | None:
+        settings = Settings.load()
+        return settings.bridge_tls() if program == "BRIDGE" else settings.worker_tls()
+
+    def test_there_is_none_without_a_certificate(
+        self, environment: Environment, program: str
+    ) -> None:
+        environment()
+        assert self.tls(program) is None
+
+    def test_the_key_may_lie_in_the_certificates_file_or_its_own(
+        self, environment: Environment, program: str, tmp_path: Path
+    ) -> None:
+        both = Authority(tmp_path).certificate("both")
+        environment(**{f"{program}_SSL_CERTFILE": str(both)})
+        assert self.tls(program) is not None
+        environment(**{f"{program}_SSL_CERTFILE": str(both), f"{program}_SSL_KEYFILE": str(both)})
+        assert self.tls(program) is not None
+
+    def test_files_that_can_not_be_used_are_refused_by_the_variables_name(
+        self, environment: Environment, program: str, tmp_path: Path
+    ) -> None:
+        authority = Authority(tmp_path)
+        one, other = authority.certificate("one"), authority.certificate("other")
+        certificate, key = f"{program}_SSL_CERTFILE", f"{program}_SSL_KEYFILE"
+        for given, message in (
+            ({certificate: str(tmp_path / "gone")}, f"{certificate}: cannot read "),
+            ({certificate: str(authority.file)}, f"{key}: required, for there is no private key"),
+            ({certificate: str(one), key: str(other)}, f"{key}: no private key in {other} that "),
+            ({key: str(one)}, f"{certificate}: required with {key}"),
+        ):
+            environment(**{certificate: "", key: ""} | given)
+            assert refusal(lambda: self.tls(program)).startswith(message)
+
+
+def test_the_ca_of_the_other_workers_is_checked(environment: Environment, tmp_path: Path) -> None:
+    environment(WORKER_SSL_CAFILE=str(tmp_path / "gone"))
+    assert refusal(Settings.load().peers_tls).startswith("WORKER_SSL_CAFILE: cannot read ")
+
+
+def test_a_worker_with_a_certificate_is_advertised_over_tls(
+    environment: Environment, tmp_path: Path
+) -> None:
+    certificate = Authority(tmp_path).certificate("worker")
+    environment(WORKER_SSL_CERTFILE=str(certificate), WORKER_HOST="10.0.0.7")
+    assert Settings.load().advertised_url() == "https://10.0.0.7:6066"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +18,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, Gauge
 from yarl import URL
 
+from streams.addresses import http_url
 from streams.core.records import InteractionRecord
 from streams.errors import StoreError
 from streams.genesys.breaker import State
@@ -25,6 +28,7 @@ from streams.worker.http import FORWARDED, StateServer
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.starting_point import Start
 from streams.worker.state.shown import encode_shown
+from tests.support.authority import Authority
 
 PARTITIONS = 4
 CHANGELOG = "shop-interactions-changelog"
@@ -87,10 +91,14 @@ class Group:
             host=self._settings.worker_host,
             port=self._settings.worker_port,
             api_keys=keys,
+            tls=self._settings.worker_tls(),
+            peers_tls=self._settings.peers_tls(),
             assignments=assignments,
         )
         await server.start()
-        conf.canonical_url = url = f"http://127.0.0.1:{server.port}"
+        conf.canonical_url = url = http_url(
+            "127.0.0.1", server.port, tls=self._settings.worker_ssl_certfile is not None
+        )
         self.urls[url] = {CHANGELOG: held or set()}
         try:
             yield url
@@ -103,16 +111,18 @@ def group(make_settings: Callable[..., Settings]) -> Group:
     return Group(make_settings())
 
 
-async def get(url: str, path: str, **headers: str) -> tuple[int, Any]:
+async def get(
+    url: str, path: str, tls: ssl.SSLContext | bool = True, **headers: str
+) -> tuple[int, Any]:
     async with (
         aiohttp.ClientSession() as session,
-        session.get(URL(f"{url}/{path}", encoded=True), headers=headers) as answer,
+        session.get(URL(f"{url}/{path}", encoded=True), headers=headers, ssl=tls) as answer,
     ):
         return answer.status, await answer.json()
 
 
 async def ask(url: str, interaction_id: str = "i-1", **headers: str) -> tuple[int, Any]:
-    return await get(url, f"interactions/{interaction_id}", **headers)
+    return await get(url, f"interactions/{interaction_id}", True, **headers)
 
 
 @pytest.mark.parametrize("partition", range(PARTITIONS))
@@ -329,3 +339,31 @@ async def test_a_worker_that_refuses_our_keys_is_named(group: Group) -> None:
         status, answer = await ask(one, **{KEY: "ours"})
         assert status == 503
         assert "does not accept our WORKER_API_KEY" in answer["error"]
+
+
+async def test_over_tls_workers_ask_each_other_over_tls(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    certificate = authority.certificate("worker", hosts=("localhost",))
+    group = Group(make_settings(worker_ssl_certfile=certificate, worker_ssl_cafile=authority.file))
+    trusting = ssl.create_default_context(cafile=authority.file)
+    async with group.worker({0, 1}) as one, group.worker({2, 3}, {2: "i-1"}):
+        assert one.startswith("https://")
+        status, record = await get(one, "interactions/i-1", trusting)
+        assert (status, record["interactionId"]) == (200, "i-1")
+        with pytest.raises(aiohttp.ClientError):
+            await get(one.replace("https", "http"), "healthz")
+
+
+async def test_a_worker_with_a_certificate_of_somebody_else_is_not_believed(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    ours, others = Authority(tmp_path), Authority(tmp_path, "others")
+    certificate = others.certificate("worker", hosts=("localhost",))
+    group = Group(make_settings(worker_ssl_certfile=certificate, worker_ssl_cafile=ours.file))
+    async with group.worker({0, 1}) as one, group.worker({2, 3}, {2: "i-1"}) as other:
+        trusting = ssl.create_default_context(cafile=others.file)
+        status, answer = await get(one, "interactions/i-1", trusting)
+        assert status == 503
+        assert f"{other} (ClientConnectorCertificateError)" in answer["error"]
