@@ -1,21 +1,23 @@
 # One image for every command: bridge, worker, topics, simulator. `docker run IMAGE worker`.
 
-FROM python:3.11-slim AS build
+# The release looks up the digest of this name and hands in python:3.11-slim@sha256:…
+ARG BASE=python:3.11-slim
+
+FROM ${BASE} AS build
 
 WORKDIR /build
 # Into an environment without pip: the image has what the program needs and nothing to add more with.
 # The dependencies first, so that a change of the code does not fetch them again.
-COPY pyproject.toml constraints.txt ./
+COPY locks/image.txt ./
 RUN python -m venv --without-pip /opt/genesys-streams \
-    && python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*project['dependencies'], *project['optional-dependencies']['msk'], *project['optional-dependencies']['sqs'], sep='\n')" > requirements.txt \
-    && python -m pip --python /opt/genesys-streams install --no-cache-dir -c constraints.txt -r requirements.txt
-COPY README.md LICENSE ./
+    && python -m pip --python /opt/genesys-streams install --no-cache-dir --require-hashes -r image.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY streams ./streams
 COPY topics ./topics
 RUN python -m pip --python /opt/genesys-streams install --no-cache-dir --no-deps .
 
 
-FROM python:3.11-slim
+FROM ${BASE}
 
 RUN groupadd --gid 10001 streams \
     && useradd --uid 10001 --gid streams --no-create-home --home-dir /data streams \

@@ -7,6 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RELEASE := .venv-release
 # Programs without a suffix are named: the tools find the rest by theirs.
 SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 
@@ -14,7 +15,7 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk storm lint format bench bench-sweeps mutants compose-check lock
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,11 +108,30 @@ mutants: $(READY) ## each guarantee's mechanism taken out once: its tests must n
 compose-check: $(READY) ## Dockerfile and composition: linted, and brought up where an engine runs
 	@$(BIN)/python scripts/compose-check
 
-lock: $(READY) ## newest versions that pyproject.toml allows into constraints.txt
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet
+# With the hash of every file that an index has of a version.
+HASHED = $(COMPILE) --generate-hashes --constraint constraints.txt
+
+lint-workflows: $(RELEASE)/.ready ## actionlint and zizmor on .github/workflows (needs Go)
+	@$$(scripts/actionlint) .github/workflows/*.yml
+	@$(RELEASE)/bin/zizmor --offline --no-progress --quiet .github/workflows
+
+lock: UPGRADE ?= --upgrade
+lock: $(READY) ## newest versions that pyproject.toml allows into constraints.txt and locks/
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		--output-file constraints.txt > /dev/null
+	@$(COMPILE) pyproject.toml --extra dev $(UPGRADE) --output-file constraints.txt
+	@$(HASHED) pyproject.toml $(UPGRADE) --output-file locks/wheel.txt
+	@$(HASHED) pyproject.toml --extra msk --extra sqs $(UPGRADE) --output-file locks/image.txt
+	@$(HASHED) --group pyproject.toml:release $(UPGRADE) --output-file locks/release.txt
+
+release: $(RELEASE)/.ready ## sdist and wheel in dist/packages, what is in them in dist/about; publishes nothing
+	@$(RELEASE)/bin/python -m release
+
+$(RELEASE)/.ready: locks/release.txt
+	@$(PYTHON) -m venv --clear $(RELEASE)
+	@$(RELEASE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 $(READY): pyproject.toml constraints.txt
 	@[ -n "$(PYTHON)" ] || { echo "no Python 3.11, 3.12 or 3.13 found; name one: make PYTHON=/path/to/python3.12" >&2; exit 1; }

@@ -43,7 +43,7 @@ def test_what_can_not_be_changed_is_the_same_in_each_version(chart: Chart) -> No
     other = one(chart.render({"image": {"tag": "9.9.9"}}, AUTOSCALED), "StatefulSet")
     for field in ("volumeClaimTemplates", "selector", "serviceName", "podManagementPolicy"):
         assert workload["spec"][field] == other["spec"][field]
-        assert "0.1.0" not in str(workload["spec"][field])
+        assert "0.2.0" not in str(workload["spec"][field])
 
 
 def test_the_workers_reach_one_another_by_the_services_names(chart: Chart) -> None:
