@@ -16,7 +16,7 @@ import venv
 from pathlib import Path
 
 from release.audit import audit_of
-from release.bom import NOT_SEEN, annotate, licences
+from release.bom import NOT_SEEN, annotate, left_out, licences
 from release.notes import notes
 from release.packages import build_twice, faults_of, names_in
 from release.running import Failed, run
@@ -62,10 +62,10 @@ def release(work: Path) -> None:
     install(environment, "--require-hashes", "-r", str(LOCKS / "wheel.txt"))
     install(environment, "--no-deps", "--no-index", str(wheel))
     say("demo", demo(environment / "bin", work / "empty"))
-    bill_of(environment, ABOUT / "wheel.cdx.json")
+    bill_of(environment, ABOUT / "wheel.cdx.json", LOCKS / "wheel.txt")
     install(environment, "--require-hashes", "-r", str(LOCKS / "image.txt"))
     image = ABOUT / "image-python.cdx.json"
-    bill_of(environment, image)
+    bill_of(environment, image, LOCKS / "image.txt")
     annotate(image, not_seen=NOT_SEEN)
     listed = licences(json.loads(image.read_text()))
     (ABOUT / "licences.txt").write_text("\n".join(listed) + "\n")
@@ -97,14 +97,17 @@ def demo(commands: Path, empty: Path) -> str:
     return f"from the wheel alone: {said.decode().strip().splitlines()[-1].strip()}"
 
 
-def bill_of(environment: Path, path: Path) -> None:
+def bill_of(environment: Path, path: Path, lock: Path) -> None:
+    """Raises Failed when a package of the lock is not in the bill."""
     run(
         *(sys.executable, "-m", "cyclonedx_py", "environment", environment / "bin" / "python"),
         *("--pyproject", ROOT / "pyproject.toml", "--output-reproducible"),
         *("--output-format", "JSON", "--output-file", path),
     )
-    components = json.loads(path.read_text())["components"]
-    say("bill of materials", f"{path.name}: {len(components)} components")
+    bill = json.loads(path.read_text())
+    if missing := left_out(bill, lock.read_text()):
+        raise Failed(f"{path.name} does not name {', '.join(missing)} of {lock.name}")
+    say("bill of materials", f"{path.name}: {len(bill['components'])} components, all of the lock")
 
 
 def vulnerabilities() -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 # What a bill made on a machine without the image can not have in it.
 NOT_SEEN = (
     "Seen: the Python packages that the image is built with, from locks/image.txt, as they are "
@@ -21,6 +24,21 @@ def annotate(path: Path, *, not_seen: str) -> None:
     properties = bill.setdefault("metadata", {}).setdefault("properties", [])
     properties.append({"name": "genesys-streams:seen", "value": not_seen})
     path.write_text(json.dumps(bill, indent=2, sort_keys=True) + "\n")
+
+
+def left_out(bill: Mapping[str, Any], lock: str) -> list[str]:
+    """The packages of a lock that are for this platform and that the bill does not name in that
+    version."""
+    pinned = [Requirement(line.rstrip("\\")) for line in lock.splitlines() if "==" in line]
+    named = {
+        f"{canonicalize_name(each['name'])}=={each.get('version')}" for each in bill["components"]
+    }
+    wanted = [
+        f"{canonicalize_name(each.name)}{each.specifier}"
+        for each in pinned
+        if each.marker is None or each.marker.evaluate()
+    ]
+    return [each for each in wanted if each not in named]
 
 
 def licences(bill: Mapping[str, Any]) -> list[str]:

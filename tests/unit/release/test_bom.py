@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from release.bom import annotate, licences
+import pytest
+
+from release.bom import annotate, left_out, licences
 
 BILL = {
     "components": [
@@ -31,6 +33,21 @@ def test_one_line_for_each_component() -> None:
         "silent 1  not stated",
         "text 1    BSD",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lock", "missing"),
+    [
+        ("a==1.0 \\\n    --hash=sha256:00\nb==2 \\\n    --hash=sha256:00\n", []),
+        ("A==1.0 \\\n", []),
+        ("a==1.1 \\\n", ["a==1.1"]),
+        ("c==3 \\\n", ["c==3"]),
+        ("c==3 ; sys_platform == 'win32' \\\n", []),
+        ("c==3 ; sys_platform != 'win32' \\\n", ["c==3"]),
+    ],
+)
+def test_every_package_of_the_lock_is_named(lock: str, missing: list[str]) -> None:
+    assert left_out(BILL, lock) == missing
 
 
 def test_a_bill_says_what_it_has_not_seen(tmp_path: Path) -> None:
