@@ -68,11 +68,15 @@ def _of_conversations(settings: Settings) -> Iterator[Check]:
 
 
 def _of_listening(settings: Settings) -> Iterator[Check]:
-    for name, keys in (
+    needed: tuple[tuple[str, Callable[[], object]], ...] = (
         ("bridge", settings.bridge_api_keys),
+        ("bridge", settings.bridge_tls),
         ("look-up", settings.worker_api_keys),
-    ):
-        yield from (failed(name, problem) for problem in _problems(keys))
+        ("look-up", settings.worker_tls),
+        ("look-up", settings.peers_tls),
+    )
+    for name, each in needed:
+        yield from (failed(name, problem) for problem in _problems(each))
 
 
 def _problems(needed: Callable[[], object]) -> tuple[str, ...]:

@@ -54,6 +54,20 @@ def test_each_setting_that_is_missing_is_a_line_of_its_own() -> None:
         assert each.found.startswith(f"{name}: ")
 
 
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("bridge", "bridge_ssl_certfile"),
+        ("look-up", "worker_ssl_certfile"),
+        ("look-up", "worker_ssl_cafile"),
+    ],
+)
+def test_a_certificate_that_is_not_there_is_told(name: str, variable: str) -> None:
+    problem = one(name, check_settings(settings(**{variable: "/nowhere.pem"})))
+    assert problem.result is Result.FAILED
+    assert problem.found.startswith(f"{variable.upper()}: cannot read /nowhere.pem")
+
+
 def test_a_dry_run_is_told() -> None:
     checks = check_settings(settings(dry_run=True, disposition_code_id=None))
     assert results(checks) == {"settings": Result.OK, "dry run": Result.WARNING}
