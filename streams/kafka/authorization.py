@@ -50,8 +50,10 @@ def _reading(error: BaseException) -> Iterable[Right]:
             yield Right("topic", topic, Operation.READ)
 
 
-def refusal_of_group(settings: KafkaSettings, failure: BaseException) -> str | None:
+def refusal_of_group(
+    settings: KafkaSettings, failure: BaseException, operation: Operation = Operation.READ
+) -> str | None:
     """The line, if a broker has refused us the group; else None."""
     if not isinstance(failure, aiokafka.errors.GroupAuthorizationFailedError):
         return None
-    return refused(settings, [Right("group", settings.app_id, Operation.READ)])
+    return refused(settings, [Right("group", settings.app_id, operation)])

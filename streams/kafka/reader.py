@@ -17,7 +17,7 @@ from streams.kafka.admin import TopicsAdmin
 from streams.kafka.authorization import refusal_of_topic
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.diagnosis import why_not
-from streams.kafka.fetching import read_on
+from streams.kafka.fetching import Skipped, read_on
 from streams.kafka.settings import KafkaSettings
 from streams.kafka.topics import APPLY_HINT, check_rights
 from streams.stopping import in_daemon_thread
@@ -55,6 +55,24 @@ async def require_rights(settings: KafkaSettings, command: str) -> None:
     await in_daemon_thread(check_rights, settings, command, None, ANSWER_TIMEOUT_SECONDS)
 
 
+async def bounds_of(
+    settings: KafkaSettings, topic: str, partitions: Iterable[int]
+) -> Mapping[int, tuple[int, int]]:
+    """The first offset of each partition that is kept, and the one that its next record will get.
+    Raises KafkaError."""
+    places = [aiokafka.TopicPartition(topic, partition) for partition in partitions]
+    consumer = aiokafka.AIOKafkaConsumer(**aiokafka_options(settings), group_id=None)
+    try:
+        await consumer.start()
+        begins = await consumer.beginning_offsets(places)
+        ends = await consumer.end_offsets(places)
+    except aiokafka.errors.KafkaError as exc:
+        raise await _unread(settings, topic, exc) from exc
+    finally:
+        await consumer.stop()
+    return {place.partition: (begins[place], ends[place]) for place in places}
+
+
 async def read_topic(
     settings: KafkaSettings,
     topic: str,
@@ -63,11 +81,13 @@ async def read_topic(
     follow: bool = False,
     since: int | None = None,
     until: int | None = None,
+    skipped: Skipped = (),
 ) -> AsyncGenerator[aiokafka.ConsumerRecord]:
     """All records of these partitions, in order within each, up to the end as it is at the start.
 
     ``since``, ``until``: give only records from that time on, and only records before that time;
-    epoch milliseconds. With ``follow`` it goes on with new records and never ends.
+    epoch milliseconds. With ``follow`` it goes on with new records and never ends. ``skipped``:
+    places that are passed over where they can not be read (see ``read_on``).
 
     Raises KafkaError. When a record can not be read, the error names its place and the cure. It is
     raised after all records that can be read: those before it, and those of the other partitions.
@@ -84,7 +104,7 @@ async def read_topic(
     places = [aiokafka.TopicPartition(topic, partition) for partition in partitions]
     try:
         await consumer.start()
-        read_on(consumer, partial(_stands_still, unreadable))
+        read_on(consumer, partial(_stands_still, unreadable), skipped)
         consumer.assign(places)
         ends = None if follow else await consumer.end_offsets(places)
         if since is not None and since > 0:  # no look-up before 1970: test_aiokafka.py
@@ -99,12 +119,18 @@ async def read_topic(
                 if not early and not late:
                     yield record
     except aiokafka.errors.KafkaError as exc:
-        # In a thread: the line about a refusal may take a token, which blocks.
-        refusal = await in_daemon_thread(refusal_of_topic, settings, exc, topic, Operation.READ)
-        reason = refusal or await why_not(settings) or _reason(exc)
-        raise KafkaError(f"cannot read {topic}: {reason}") from exc
+        raise await _unread(settings, topic, exc) from exc
     finally:
         await consumer.stop()
+
+
+async def _unread(
+    settings: KafkaSettings, topic: str, failure: aiokafka.errors.KafkaError
+) -> KafkaError:
+    # In a thread: the line about a refusal may take a token, which blocks.
+    refusal = await in_daemon_thread(refusal_of_topic, settings, failure, topic, Operation.READ)
+    reason = refusal or await why_not(settings) or _reason(failure)
+    return KafkaError(f"cannot read {topic}: {reason}")
 
 
 def time_of(record: aiokafka.ConsumerRecord) -> int:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import aiokafka
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.cluster import ClusterMetadata
 from aiokafka.conn import collect_hosts
@@ -225,3 +226,19 @@ def test_without_a_port_a_server_has_9092() -> None:
 def test_a_list_of_servers_that_is_none_is_an_error() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         collect_hosts("broker:port")
+
+
+async def test_an_error_about_the_offsets_of_a_whole_group_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A coordinator that still loads the group says so once, for no partition."""
+    loading = SimpleNamespace(topics=[], error_code=14)
+
+    async def answer(*_: object) -> object:
+        return loading
+
+    admin = AIOKafkaAdminClient()
+    monkeypatch.setattr(admin, "_send_request", answer)
+    found = await admin.list_consumer_group_offsets("group", 0, partitions=[PLACE])
+    await admin.close()
+    assert found == {}
