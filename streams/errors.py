@@ -37,6 +37,7 @@ StreamsError
 │   ├── UnreadableRecords      bytes that no program can read: an operator decides
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
+├── AuditError                 an audit can not keep what it reads
 └── DemoError                  a part of the demo did not come up, or ended in the middle
 
 ``retriable`` says whether the same call may succeed later without anybody changing anything.
@@ -281,6 +282,10 @@ class StoreError(WorkerError):
 
 class Stalled(WorkerError):
     """Records wait and the frontier stands still, and no cause can be named."""
+
+
+class AuditError(StreamsError):
+    """An audit has no room on the disk for what it reads. The message says what to free."""
 
 
 class DemoError(StreamsError):

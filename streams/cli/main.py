@@ -44,6 +44,7 @@ COMMANDS = {
     "doctor": Target("streams.cli.doctor:doctor", "Whether all is there that the work needs."),
     "outcomes": Target("streams.cli.outcomes:outcomes", "What was decided, and why."),
     "explain": Target("streams.cli.explain:explain", "All that happened to one interaction."),
+    "audit": Target("streams.cli.audit:audit", "The promises held against the topics."),
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."
     ),

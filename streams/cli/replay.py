@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from random import Random
+from contextlib import AsyncExitStack, aclosing
 
 import click
 import msgspec
 
+from streams.cli.asking import Calls, asking, reading_of
 from streams.cli.interaction import INTERACTION
 from streams.cli.moment import MOMENT, in_order
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
 from streams.clock import Clock, SystemClock, rfc3339
 from streams.core.records import Decision, Leg, Source, Verdict
-from streams.genesys.client import open_client
-from streams.genesys.conversations_client import open_conversations
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.reader import partitions_of, require_rights
 from streams.operator.redrive import read_sent
-from streams.operator.replay.conversations import ConversationsReading, ask_conversation
-from streams.operator.replay.past import InteractionsReading, Past, Question
-from streams.operator.replay.rehearsal import (
-    AT_ONCE,
-    Ask,
-    Rehearsed,
-    ask_interaction,
-    rehearse,
-)
+from streams.operator.replay.past import Past, Question
+from streams.operator.replay.rehearsal import Rehearsed, rehearse
 from streams.operator.replay.replay import Stretch, Survey, redrive_question, survey
 from streams.settings import Settings
 from streams.telemetry import logging
@@ -65,7 +55,7 @@ def replay(
 async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: bool) -> int:
     """Returns the number of interactions of which nothing is known."""
     await require_rights(settings.kafka, "replay --dry-run" if dry_run else "replay")
-    reading = _reading(settings)
+    reading = reading_of(settings)
     found = await survey(settings.kafka, stretch, reading)
     _say(
         f"{found.records} events; {len(found.questions)} calls were over: {len(found.coded)} "
@@ -74,10 +64,10 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
     )
     say_unread(found)
     decided: Counter[str] = Counter()
-    calls, progress = _Calls(), Progress(len(found.asked), SystemClock())
+    calls, progress = Calls(), Progress(len(found.asked), SystemClock())
     async with AsyncExitStack() as stack:
         back = None if dry_run else await stack.enter_async_context(_Redrive(settings, found.past))
-        ask = await stack.enter_async_context(_asking(settings, reading, calls))
+        ask = await stack.enter_async_context(asking(settings, reading, calls))
         answers = await stack.enter_async_context(aclosing(rehearse(found.asked, ask)))
         async for each in answers:
             decided.update(f"{verdict.decision} {verdict.reason}" for _, verdict in each.verdicts)
@@ -97,35 +87,6 @@ async def _replay(settings: Settings, stretch: Stretch, dry_run: bool, as_json: 
     if progress.unknown:
         _say(f"nothing is known of {progress.unknown}; to ask again: --from {progress.go_on}")
     return progress.unknown
-
-
-def _reading(settings: Settings) -> InteractionsReading | ConversationsReading:
-    """How events are read in the dialect that is set, by the rules of a rehearsal."""
-    if settings.genesys_api == "conversations":
-        return ConversationsReading(settings.wrap_up_policy(rehearsal=True))
-    return InteractionsReading(settings.policy(rehearsal=True))
-
-
-@asynccontextmanager
-async def _asking(
-    settings: Settings, reading: InteractionsReading | ConversationsReading, calls: _Calls
-) -> AsyncIterator[Ask]:
-    """Asks the API of the dialect, with a client that is closed when the block ends."""
-    clock = SystemClock()
-    if isinstance(reading, ConversationsReading):
-        async with open_conversations(
-            settings.genesys(), in_flight=AT_ONCE, observer=calls, clock=clock, random=Random()
-        ) as conversations:
-            wrap_up = reading.policy
-            yield lambda question: ask_conversation(
-                question, conversations, wrap_up, round(clock.time() * 1000)
-            )
-    else:
-        async with open_client(
-            settings.genesys(), in_flight=AT_ONCE, observer=calls, clock=clock, random=Random()
-        ) as interactions:
-            policy = reading.policy
-            yield lambda question: ask_interaction(question, interactions, policy)
 
 
 class _Redrive:
@@ -155,19 +116,6 @@ class _Redrive:
             return True
         _say(f"left: {question.interaction_id}: redriven already, and not decided yet")
         return False
-
-
-class _Calls:
-    """An ApiObserver that counts calls."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
-        self.number += 1
-
-    def throttled(self, seconds: float) -> None:
-        """Not counted."""
 
 
 class Progress:

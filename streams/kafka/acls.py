@@ -56,6 +56,7 @@ Needed = Mapping[Resource, tuple[Operation, ...]]
 _R, _W = (Operation.READ,), (Operation.WRITE,)
 _RW = (Operation.READ, Operation.WRITE)
 _LOOK = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS)
+_READ_ALL = (Operation.READ, Operation.DESCRIBE_CONFIGS)
 
 # A command's rights hold for the commands below it too. An idempotent producer needs no right to
 # the cluster: since Kafka 2.8 (KIP-679), Write on a topic is enough.
@@ -80,6 +81,14 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
             Resource.OUTCOMES: _R,
             Resource.RETRIES: _R,
             Resource.DEAD_LETTERS: _R,
+        },
+        "audit": {
+            Resource.EVENTS: _R,
+            # How long they keep what they have says what can not be judged any more.
+            Resource.OUTCOMES: _READ_ALL,
+            Resource.RETRIES: _READ_ALL,
+            Resource.DEAD_LETTERS: _READ_ALL,
+            Resource.GROUP: (Operation.DESCRIBE,),
         },
         "dead-letters list": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},
         "dead-letters show": {Resource.DEAD_LETTERS: _R},

@@ -58,6 +58,7 @@ CALLS = {
     "topics list": ("topics", "list"),
     "outcomes": ("outcomes", "--json"),
     "explain": ("explain", "i-1"),
+    "audit": ("audit",),
     "dead-letters list": ("dead-letters", "list"),
     "dead-letters show": ("dead-letters", "show", "0"),
     "dead-letters redrive --dry-run": ("dead-letters", "redrive", "--dry-run"),

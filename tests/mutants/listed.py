@@ -9,6 +9,7 @@ from tests.mutants import (
     access,
     api_answers,
     api_limits,
+    audit,
     batches,
     bridge,
     effects,
@@ -43,4 +44,5 @@ MUTANTS = (
     *settings.MUTANTS,
     *sqs.MUTANTS,
     *access.MUTANTS,
+    *audit.MUTANTS,
 )

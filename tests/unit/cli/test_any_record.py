@@ -6,24 +6,25 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from hypothesis import HealthCheck, example, given, settings
 
-from streams.cli import dead_letters, explain, outcomes, replay
+from streams.cli import audit, dead_letters, explain, outcomes, replay
 from streams.cli.main import run
 from streams.core.decision import Policy
-from streams.core.envelope import UPDATE_DETAIL_TYPE
-from streams.kafka.declaration import declared_directory
+from streams.kafka.committed import Committed
 from streams.kafka.partitioner import partition_of
-from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.kafka.settings import KafkaSettings
 from streams.operator import redrive as redriving
+from streams.operator.audit import reading as auditing
+from streams.operator.audit.violation import Kind
 from streams.operator.explain import reading
 from streams.operator.replay import replay as surveying
 from streams.operator.replay.past import InteractionsReading
@@ -31,92 +32,24 @@ from streams.operator.replay.replay import Stretch, survey
 from streams.operator.standing import in_turn, standings
 from streams.settings import Settings
 from streams.timestamps import epoch_ms
-from streams.wire.dead_letters import SOURCE, read_letter
+from streams.wire.dead_letters import read_letter
 from streams.wire.outcomes import Outcome, read_outcome
 from streams.wire.retries import read_returned
 from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
+from tests.unit.cli.any_records import (
+    CALL,
+    EVENT,
+    OUTCOME,
+    TOPICS,
+    Records,
+    encoded,
+    record,
+    records,
+    size,
+)
 
-TOPICS = TopicNames("genesys.interaction.")
 PARTITIONS = 4
-
-OUTCOME = json.loads((declared_directory() / "examples" / "outcome.patched.json").read_text())
-CALL = OUTCOME["interactionId"]
-
-# What our own writers name their headers, and what they put into them.
-NAMES = (
-    *("dlq.reason", "dlq.message", "dlq.stage", "dlq.failed-at", "dlq.attempts", "dlq.redriven"),
-    *SOURCE,
-    *("retry.attempt", "retry.not-before", "retry.redriven"),
-    *("retry.source.topic", "retry.source.partition", "retry.source.offset", "traceparent"),
-)
-VALUES = (None, b"", b"0", b"3", b"-1", b"9" * 19, b"forbidden", b"\x1b[31mX\n", b"\x9b", b"\xff")
-
-Records = Sequence[ConsumerRecord]
-
-# Lone surrogates, controls, what turns a line around: all that Python's text can hold.
-ANY_TEXT = st.text(st.characters(codec=None), max_size=30)
-
-
-def encoded(value: object, ascii_alone: bool = True) -> bytes:
-    return json.dumps(value, ensure_ascii=ascii_alone).encode(errors="surrogatepass")
-
-
-def changed(whole: Mapping[str, Any]) -> st.SearchStrategy[bytes]:
-    """One of its fields another, as text or as JSON of any kind."""
-    field = st.sampled_from(sorted(whole))
-    other = ANY_TEXT | st.none() | st.integers() | st.floats() | st.lists(st.booleans())
-    return st.builds(
-        lambda name, value, escaped: encoded({**whole, name: value}, escaped),
-        field,
-        other,
-        st.booleans(),
-    )
-
-
-EVENT = {
-    "detail-type": UPDATE_DETAIL_TYPE,
-    "detail": {"interactionId": CALL, "sequenceId": 1, "state": "completed"},
-}
-
-KEYS = st.none() | st.binary(max_size=30) | st.just(CALL.encode())
-BODIES = (
-    st.none()
-    | st.binary(max_size=100)
-    | st.sampled_from([encoded(EVENT), encoded(OUTCOME), b"[" * 50_000, b"\x9b" * 5_000])
-    | changed(OUTCOME)
-    | changed(EVENT)
-    | changed(OUTCOME).map(lambda value: value.replace(b"a", b"\xff"))
-)
-HEADERS = st.lists(
-    st.tuples(
-        st.sampled_from(NAMES) | ANY_TEXT,
-        st.sampled_from([*VALUES, TOPICS.events.encode()]) | st.binary(max_size=30),
-    ),
-    max_size=12,
-)
-TIMES = st.integers(-(2**63), 2**63 - 1) | st.sampled_from([None, -1, 0])
-
-
-@st.composite
-def records(draw: st.DrawFn) -> ConsumerRecord:
-    key, value = draw(KEYS), draw(BODIES)
-    return record(key, value, draw(HEADERS), draw(TIMES))
-
-
-def record(
-    key: bytes | None,
-    value: bytes | None,
-    headers: Iterable[tuple[str, bytes | None]] = (),
-    at: int | None = 0,
-    offset: int = 0,
-) -> ConsumerRecord:
-    return ConsumerRecord("", 0, offset, at, 0, key, value, None, 0, 0, tuple(headers))
-
-
-def size(record: ConsumerRecord) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 @dataclass(frozen=True)
@@ -145,16 +78,29 @@ def kafka_with(found: Records) -> Iterator[None]:
     async def partitions_of(settings: KafkaSettings, topic: str) -> int:
         return PARTITIONS
 
+    async def bounds_of(
+        settings: KafkaSettings, topic: str, partitions: Iterable[int]
+    ) -> Mapping[int, tuple[int, int]]:
+        return dict.fromkeys(partitions, (0, 0)) | {0: (0, len(found))}
+
+    async def committed_offsets(
+        settings: KafkaSettings, partitions: Mapping[str, int]
+    ) -> Mapping[TopicPartition, Committed]:
+        return {TopicPartition(topic, 0): Committed(len(found), "") for topic in partitions}
+
     async def require_rights(settings: KafkaSettings, command: str) -> None:
         """No authoriser."""
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (outcomes, redriving, surveying, reading):
+        for module in (outcomes, redriving, surveying, reading, auditing):
             patch.setattr(module, "read_topic", read_topic)
-        for module in (outcomes, dead_letters, surveying, reading):
+        for module in (outcomes, dead_letters, surveying, reading, auditing):
             patch.setattr(module, "partitions_of", partitions_of)
-        for module in (outcomes, dead_letters, explain):
+        for module in (outcomes, dead_letters, explain, audit):
             patch.setattr(module, "require_rights", require_rights)
+        patch.setattr(auditing, "bounds_of", bounds_of)
+        patch.setattr(auditing, "committed_offsets", committed_offsets)
+        patch.setattr(auditing, "configs", lambda *_: {})
         yield
 
 
@@ -316,6 +262,24 @@ def test_an_interaction_is_explained_whatever_lies_in_the_topics(found: Records)
         if each.key == CALL.encode():
             topics = {place["topic"] for place in places if place["offset"] == offset}
             assert topics >= {TOPICS.retries, TOPICS.dead_letters}
+
+
+@example([ESCAPES])
+@any_records
+def test_any_topics_are_audited(found: Records) -> None:
+    """The group has committed all of them, and hardly any has what it needs."""
+    page = command(found, "audit")
+    as_json = command(found, "audit", "--json")
+
+    assert (page.code, as_json.code) == (1, 1)
+    assert is_fit(page, [*found, *found])
+    assert is_fit(as_json, [*found, *found])
+    named = [json.loads(line) for line in as_json.lines]
+    assert len(page.lines) == len(named) + len(as_json.err.splitlines())
+    assert all(each["kind"] in set(Kind) for each in named)
+    undecided = [each for each in named if each["kind"] == "committed-past-open"]
+    assert named
+    assert all(each["record"]["offset"] < len(found) for each in undecided)
 
 
 async def test_a_replay_of_one_interaction_reads_its_partition_and_takes_its_records_alone() -> (

@@ -29,6 +29,7 @@ def test_a_reason_that_no_letter_can_have_is_refused_and_the_others_are_named(
         (["dead-letters", "redrive"], "--since", "--until"),
         (["replay"], "--from", "--to"),
         (["outcomes"], "--since", "--until"),
+        (["audit"], "--from", "--to"),
     ],
 )
 @pytest.mark.parametrize("end", ["2026-01-05T07:59:59Z", AT])
@@ -39,3 +40,10 @@ def test_a_stretch_of_time_that_ends_before_it_begins_is_refused(
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert f"'{last}': must be later than {first}." in err
+
+
+def test_a_seed_without_a_sample_chooses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audit", "--seed", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "--seed goes with --sample N" in err

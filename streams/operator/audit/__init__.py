@@ -1,0 +1,1 @@
+"""The promises held against the topics as they are (``genesys-streams audit``)."""
