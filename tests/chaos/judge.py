@@ -35,6 +35,7 @@ class Wrong(StrEnum):
     FRONTIER = "committed past an unfinished record"
     NOT_COMMITTED = "finished, but not committed"
     GENERATION = "written after the partition was lost"
+    AUDIT = "found by the program's own audit"
 
 
 Findings = Mapping[Wrong, list[str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,10 @@ from streams.local.simulator.route import Route
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from streams.worker.state.table import changelog
+from tests.chaos.audited import audited
 from tests.chaos.conversations import PlayedConversations
 from tests.chaos.dialect import Played
-from tests.chaos.field import NOBODY_ELSE, Access, Field
+from tests.chaos.field import NOBODY_ELSE, OURS, Access, Field
 from tests.chaos.interactions import PlayedInteractions
 from tests.chaos.judge import Wrong
 from tests.chaos.plan import Plan
@@ -74,7 +75,8 @@ PLAYED: Mapping[str, Callable[[Plan], Played]] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of a storm once it is over. ``drained``: as in the report."""
+    """All that is known of a storm once it is over. ``drained``: as in the report. ``audited``:
+    what the program's own judge has found."""
 
     plan: Plan
     played: Played
@@ -84,6 +86,7 @@ class Seen:
     struck: Mapping[str, int]
     ends: Mapping[str, int]
     drained: float
+    audited: Sequence[str]
 
 
 async def storm(
@@ -146,6 +149,8 @@ async def storm(
                 await _until_quiet(watch, played, plan.quiet_seconds)
                 drained = time.monotonic() - over
                 await _until_committed(watch)
+                # The textbook agent promises nothing that could be audited.
+                own = await audited(settings, home, plan.seed) if plan.program is OURS else []
             return _report(
                 Seen(
                     plan,
@@ -156,6 +161,7 @@ async def storm(
                     dict(sorted(field.struck.items())),
                     field.ends,
                     drained,
+                    own,
                 )
             )
 
@@ -189,6 +195,7 @@ def _report(seen: Seen) -> Report:
     findings = played.judge(seen.simulator)
     findings[Wrong.NOT_STORED] += seen.delivery.refusals
     findings[Wrong.FRONTIER] += [*watch.lies.values(), *watch.return_lies.values()]
+    findings[Wrong.AUDIT] += seen.audited
     if not findings[Wrong.LOST]:
         findings[Wrong.NOT_COMMITTED] += watch.uncommitted
     return Report(
