@@ -107,6 +107,7 @@ class Settings(KafkaVariables, GenesysVariables):
     worker_ssl_keyfile: Path | None = Field(None, description=PATH)
     worker_ssl_cafile: Path | None = Field(None, description=PATH)
     worker_advertised_url: str | None = None
+    worker_urls: str | None = None
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -298,6 +299,28 @@ class Settings(KafkaVariables, GenesysVariables):
         if cafile is not None:
             check_certificate("WORKER_SSL_CAFILE", cafile)
         return RenewedContext(partial(create_default_context, cafile=cafile))
+
+    def look_up_keys(self) -> Sequence[str]:
+        """The keys to ask workers with, wherever they listen; none when none is set."""
+        return accepted_keys("WORKER", self.worker_api_key, self.worker_host, local=True)
+
+    def worker_addresses(self) -> Sequence[str] | None:
+        """Where WORKER_URLS says that the workers are; None when it is not set. Raises
+        SettingsError."""
+        if self.worker_urls is None:
+            return None
+        urls = [url.strip().rstrip("/") for url in self.worker_urls.split(",") if url.strip()]
+        for url in urls:
+            checked_url("WORKER_URLS", url)
+        if not urls:
+            raise SettingsError("WORKER_URLS: names no worker; write URLs separated by commas")
+        return urls
+
+    def own_worker(self) -> str:
+        """The URL of a worker on this machine."""
+        wildcard = self.worker_host in {"0.0.0.0", "::"}
+        host = "127.0.0.1" if wildcard else self.worker_host
+        return http_url(host, self.worker_port, tls=self.worker_ssl_certfile is not None)
 
     def queue_url(self) -> str:
         """The queue that the bridge from SQS reads. Raises SettingsError."""

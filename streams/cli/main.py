@@ -45,6 +45,7 @@ COMMANDS = {
     "outcomes": Target("streams.cli.outcomes:outcomes", "What was decided, and why."),
     "explain": Target("streams.cli.explain:explain", "All that happened to one interaction."),
     "audit": Target("streams.cli.audit:audit", "The promises held against the topics."),
+    "stuck": Target("streams.cli.stuck:stuck", "What waits longest, why, and until when."),
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."
     ),

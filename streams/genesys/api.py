@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from streams.clock import Resting
 from streams.core.interaction import Interaction
 from streams.core.records import Call
+from streams.core.stuck import Stage
 
 
 def _unguarded() -> None:
@@ -23,6 +24,7 @@ class CallContext:
 
     ``guard`` is called right before each request leaves, after all waiting for a token or the gate.
     It raises to stop the request (promise 8). ``resting`` is entered for each wait between tries.
+    ``stage``: what a request waits for right now; ``sent_at``: when the latest left, monotonic.
     """
 
     calls: int = 0
@@ -30,6 +32,18 @@ class CallContext:
     made: list[Call] = field(default_factory=list)
     guard: Callable[[], None] = field(default=_unguarded)
     resting: Resting = field(default=nullcontext)
+    stage: Stage = Stage.NONE
+    sent_at: float = 0.0
+
+    @asynccontextmanager
+    async def rest(self) -> AsyncIterator[None]:
+        """``resting``, and it shows that this is what is waited for."""
+        self.stage = Stage.REST
+        try:
+            async with self.resting():
+                yield
+        finally:
+            self.stage = Stage.NONE
 
 
 class GenesysApi(Protocol):

@@ -77,6 +77,11 @@ class Breaker:
         self._ended = RollingWindow(policy.longest_seconds)
         self._probing = self._passed = 0
 
+    @property
+    def open_until(self) -> float:
+        """When the open breaker lets probes through."""
+        return self._open_until
+
     def state(self, now: float) -> State:
         if self._state is State.OPEN and now >= self._open_until:
             self._become(State.HALF_OPEN)

@@ -23,6 +23,7 @@ from streams.clock import Clock, rfc3339
 from streams.core.interaction import Interaction
 from streams.core.records import Call
 from streams.core.retry_policy import CallPolicy
+from streams.core.stuck import Stage
 from streams.errors import ApiError, RateLimited
 from streams.genesys.answers import Answer
 from streams.genesys.api import ApiObserver, CallContext
@@ -103,7 +104,7 @@ class Calls:
             policy=self._policy,
             clock=self._clock,
             random=self._random,
-            resting=context.resting,
+            resting=context.rest,
         )
 
     async def _once(self, request: Request, context: CallContext) -> Answer:
@@ -120,26 +121,39 @@ class Calls:
     async def _pass(self, request: Request, context: CallContext) -> tuple[Answer, str]:
         """Wait for the request's turn and send it. Returns the answer and the token used."""
         asked_at = self._clock.monotonic()
-        permit, token = await self._admitted(request)
-        with permit:
-            waited = self._clock.monotonic() - asked_at
-            answer = await self._send(request, token, context, waited)
-            permit.answered(answer.status, answer.quota)
-            if answer.status == 429:
-                # Paused before the permit ends, because its end lets the next request through.
-                error = self._dialect.error_of(request, answer, self._random)
-                if isinstance(error, RateLimited):
-                    self.gate.pause(error.retry_after)
-                raise error
-        return answer, token
+        try:
+            permit, token = await self._admitted(request, context)
+            with permit:
+                waited = self._clock.monotonic() - asked_at
+                context.stage, context.sent_at = Stage.SENT, self._clock.monotonic()
+                return await self._answered(request, permit, token, context, waited), token
+        finally:
+            context.stage = Stage.NONE
 
-    async def _admitted(self, request: Request) -> tuple[Permit, str]:
+    async def _answered(
+        self, request: Request, permit: Permit, token: str, context: CallContext, waited: float
+    ) -> Answer:
+        """The answer of a request that has its permit. ``waited``: seconds before it could leave.
+        Raises ApiError for a 429, which pauses the gate."""
+        answer = await self._send(request, token, context, waited)
+        permit.answered(answer.status, answer.quota)
+        if answer.status == 429:
+            # Paused before the permit ends, because its end lets the next request through.
+            error = self._dialect.error_of(request, answer, self._random)
+            if isinstance(error, RateLimited):
+                self.gate.pause(error.retry_after)
+            raise error
+        return answer
+
+    async def _admitted(self, request: Request, context: CallContext) -> tuple[Permit, str]:
         """A permit and a token, both valid at the moment this returns."""
         turn = Turn.PATCH if request.changes else Turn.GET
         while True:
             # First the token, then the gate: requests that waited for a token behind the gate would
             # all leave at once.
+            context.stage = Stage.TOKEN
             await self._tokens.current()
+            context.stage = Stage.GATE
             permit = await self.gate.enter(turn, request.url.path)
             if (token := self._tokens.live()) is not None and self.gate.paused_until() is None:
                 return permit, token

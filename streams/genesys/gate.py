@@ -15,6 +15,7 @@ from types import TracebackType
 
 from streams.clock import Clock
 from streams.core.retry_policy import LONGEST_QUIET
+from streams.core.stuck import Cause, Hold
 from streams.errors import ApiError, ApiTimeout, CircuitOpen, ConnectionLost, RateLimited
 from streams.genesys.api import ApiObserver
 from streams.genesys.breaker import Breaker, Result, State
@@ -139,12 +140,30 @@ class Gate:
         """What holds the waiting requests back, in words; None if nothing does, or if none wait."""
         if not self.waiting:
             return None
-        if self.paused_until() is not None:
-            return "Genesys Cloud has asked for quiet (429)"
-        if (state := self.breaker.state(self.now)) is not State.CLOSED:
-            return f"the circuit breaker is {state.value}: Genesys Cloud fails"
-        if self.budget.next_at(self.now) > self.now:
-            return "the API's budget sets the pace"
+        hold = self.hold()
+        if hold is None:
+            return None
+        match hold.cause:
+            case Cause.GATE:
+                return "Genesys Cloud has asked for quiet (429)"
+            case Cause.BREAKER:
+                state = self.breaker.state(self.now)
+                return f"the circuit breaker is {state.value}: Genesys Cloud fails"
+        return "the API's budget sets the pace"
+
+    def hold(self) -> Hold | None:
+        """What holds requests back now, the strongest first; None if nothing does."""
+        now = self.now
+        if self._opens_at > now:
+            return Hold(Cause.GATE, self._opens_at - now)
+        state = self.breaker.state(now)
+        if state is not State.CLOSED:
+            opens = self.breaker.open_until - now
+            return Hold(Cause.BREAKER, opens if state is State.OPEN else None)
+        next_in = self.budget.next_at(now) - now
+        if next_in > 0:
+            # Infinite while an answer has to say where the window stands.
+            return Hold(Cause.BUDGET, next_in if math.isfinite(next_in) else None)
         return None
 
     async def enter(self, turn: Turn, subject: str) -> Permit:

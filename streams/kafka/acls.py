@@ -90,6 +90,7 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
             Resource.DEAD_LETTERS: _READ_ALL,
             Resource.GROUP: (Operation.DESCRIBE,),
         },
+        "stuck": {Resource.EVENTS: _R, Resource.RETRIES: _R, Resource.GROUP: _R},
         "dead-letters list": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},
         "dead-letters show": {Resource.DEAD_LETTERS: _R},
         "dead-letters redrive --dry-run": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},

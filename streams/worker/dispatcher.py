@@ -88,6 +88,7 @@ class Dispatcher:
         self._quick_path = way.quick_path
         self._processor = way.processor
         self._room = way.room
+        self._planned = way.planned
         self._returned_at_once = max(1, round(in_flight * way.returned_share))
         self._table = table
         self._holes = holes
@@ -143,6 +144,15 @@ class Dispatcher:
     def held(self) -> Collection[TP]:
         """Partitions whose reading is held back because too many of their records wait."""
         return self._of_retries() if self.waiting.full else ()
+
+    def in_groups(self) -> Iterator[SourceRecord]:
+        """Records that are decided, and wait for their group to be committed."""
+        return self._commits.records()
+
+    def is_planned(self, record: SourceRecord) -> bool:
+        """Whether a record in the waiting room is a look that nothing has put off. Raises
+        StoreError."""
+        return self._planned(record)
 
     async def take_up(self, message: Message) -> None:
         """Put the records of a run into their lanes, or into the waiting room if they are from

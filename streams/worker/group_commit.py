@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +26,7 @@ from opentelemetry.trace import Span
 from streams.core.records import Remembered, encode_record
 from streams.errors import OwnershipLost
 from streams.kafka.publisher import AcknowledgedRun, Publisher
+from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.outcomes import Decided, OutcomePublisher, Outgoing
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.spans import RecordSpans
@@ -130,6 +131,12 @@ class GroupCommit(Generic[R]):
         group = self._group(assignment)
         group.states[(partition, state.interaction_id)] = (state, encoded)
         await group.after(group.written)
+
+    def records(self) -> Iterator[SourceRecord]:
+        """The source records of all groups: decided, and not finished."""
+        for group in (self._open, self._writing, self._publishing):
+            if group is not None:
+                yield from (each.source for each in group.decided)
 
     async def room(self) -> None:
         """Wait while the open group is full."""

@@ -1,4 +1,4 @@
-"""The worker's HTTP endpoint: health, metrics, and the record of one interaction."""
+"""The worker's HTTP endpoint: health, metrics, what is open, and the record of one interaction."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ from streams.core.records import Remembered
 from streams.errors import StoreError
 from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
+from streams.wire.stuck import encode_standing
 from streams.worker.health.monitor import Monitor
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.consumer import StreamsApp
+from streams.worker.standing import StandingOf
 from streams.worker.state.shown import encode_shown
 from streams.worker.state.table import TABLE_NAME, InteractionTable
 
@@ -66,12 +68,14 @@ class StateServer:
         tls: ssl.SSLContext | None,
         peers_tls: ssl.SSLContext,
         assignments: Assignments,
+        standing: StandingOf,
     ) -> None:
         self._host, self.port = host, port
         self._api_keys = api_keys
         self._tls, self._peers_tls = tls, peers_tls
         self._app = app
         self._assignments = assignments
+        self._standing = standing
         self._table = table
         self._monitor = monitor
         self._metrics = metrics
@@ -88,9 +92,13 @@ class StateServer:
                     not_ready=self._not_ready,
                     metrics=self._registry,
                     also=self._breaker,
-                    beside={"GET /interactions/ID": "what the table knows of one interaction"},
+                    beside={
+                        "GET /interactions/ID": "what the table knows of one interaction",
+                        "GET /stuck": "what is open in this worker, oldest first, and why",
+                    },
                 ),
                 web.get("/interactions/{id}", self._interaction),
+                web.get("/stuck", self._stuck),
             ]
         )
         runner = Runner(routes, on_not_http=_not_http)
@@ -121,6 +129,12 @@ class StateServer:
     def _registry(self) -> CollectorRegistry:
         self._monitor.refresh_gauges()
         return self._metrics.registry
+
+    async def _stuck(self, request: web.Request) -> web.Response:
+        if not is_authorized(request.headers.get(HEADER), self._api_keys):
+            return _problem(401, f"what is open needs a key of WORKER_API_KEY in {HEADER}")
+        body = encode_standing(self._standing.now())
+        return web.Response(body=body, content_type="application/json")
 
     async def _interaction(self, request: web.Request) -> web.Response:
         if not is_authorized(request.headers.get(HEADER), self._api_keys):

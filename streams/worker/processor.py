@@ -207,7 +207,7 @@ class RecordProcessor:
     ) -> tuple[Verdict, InteractionRecord]:
         """The verdict, and the interaction's record with any intent that was written on the way."""
         offset = record.source.offset
-        context = CallContext(guard=record.assignment.check, resting=resting)
+        context = record.asking(resting)
         inquiry = self._decider.inquiry(record, event, known)
         put_off: Verdict | None = None
         while put_off is None and not isinstance(inquiry.step, Settle):
@@ -224,7 +224,7 @@ class RecordProcessor:
                     put_off = self._put_off(record, error, inquiry.record)
                 elif error.retriable:
                     # The PATCH failed: wait for a time before the interaction is looked at.
-                    async with resting():
+                    async with context.rest():
                         wait = self._patches.look.wait(inquiry.patches, self._random)
                         await self._clock.sleep(max(wait, error.retry_after))
         deferral = known.deferral(offset)

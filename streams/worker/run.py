@@ -47,6 +47,7 @@ from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.offset_probe import BrokerHoleInspector
 from streams.worker.preparation import prepare
 from streams.worker.spans import RecordSpans
+from streams.worker.standing import StandingOf
 from streams.worker.start_line import start_line
 from streams.worker.state.datadir import claim
 from streams.worker.state.sweeper import sweep_for_ever
@@ -237,6 +238,15 @@ class Worker:
             tls=settings.worker_tls(),
             peers_tls=settings.peers_tls(),
             assignments=self._assignments,
+            standing=StandingOf(
+                dispatcher=self._dispatcher,
+                assignments=self._assignments,
+                hold=dialect.client.gate.hold,
+                stopped=lambda: self._dead_letter_limit.passed is not None,
+                not_ready=self._monitor.not_ready,
+                url=lambda: str(self._app.conf.canonical_url),
+                clock=clock,
+            ),
         )
         self._client = dialect.client
         self._clock = clock

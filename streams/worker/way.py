@@ -33,10 +33,12 @@ class Processor(Protocol):
 class Way:
     """``parse``: reads an event; None for one of another detail-type; raises EnvelopeError.
     ``returned_share``: part of MAX_IN_FLIGHT for records that come back from ``retries``.
-    ``room``: the most of them that wait in memory."""
+    ``room``: the most of them that wait in memory. ``planned``: whether one that waits is there
+    because a look is planned, and not because something has failed; raises StoreError."""
 
     parse: Callable[[bytes], Event | None]
     quick_path: QuickWay
     processor: Processor
     returned_share: float
     room: int
+    planned: Callable[[SourceRecord], bool] = lambda _: False

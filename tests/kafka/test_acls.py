@@ -59,6 +59,7 @@ CALLS = {
     "outcomes": ("outcomes", "--json"),
     "explain": ("explain", "i-1"),
     "audit": ("audit",),
+    "stuck": ("stuck",),
     "dead-letters list": ("dead-letters", "list"),
     "dead-letters show": ("dead-letters", "show", "0"),
     "dead-letters redrive --dry-run": ("dead-letters", "redrive", "--dry-run"),

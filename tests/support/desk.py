@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator
 from typing import Any, cast
 
 from faust.types import TP
@@ -72,9 +72,13 @@ class StandInCommits:
         self.in_group: dict[Hashable, asyncio.Future[None]] = {}
         self.drains: list[float] = []
         self.drained = True
+        self.decided: list[SourceRecord] = []
 
     async def room(self) -> None:
         await self.has_room.wait()
+
+    def records(self) -> Iterator[SourceRecord]:
+        return iter(self.decided)
 
     async def released(self, lane: Hashable) -> None:
         if lane in self.in_group:

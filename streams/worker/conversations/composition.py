@@ -89,7 +89,14 @@ class ConversationsDialect:
             metrics=around.metrics,
             spans=around.spans,
         )
-        way = Way(parse_conversation_event, NoQuickPath(), processor, LOOKS_SHARE, ROOM)
+        way = Way(
+            parse_conversation_event,
+            NoQuickPath(),
+            processor,
+            LOOKS_SHARE,
+            ROOM,
+            planned=processor.is_planned,
+        )
         return Parts(table, commits, way)
 
 

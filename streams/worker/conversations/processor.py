@@ -103,6 +103,14 @@ class ConversationProcessor:
             except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
                 await self._give_up(record, internal_error(record, fault), span)
 
+    def is_planned(self, record: SourceRecord) -> bool:
+        """Whether the look that a waiting copy brings about is one that nothing has put off. Raises
+        StoreError."""
+        if not isinstance(record.event, ConversationEvent):
+            return False
+        look = self._known(record, record.event).look
+        return look is None or not look.failures
+
     async def publish_alone(self, each: Decided[ConversationRecord]) -> None:
         """Publish by itself, and finish, a record whose verdict is in the table: a fault of this
         program in making its outcome becomes its outcome (promise 14). Raises as ``process``."""
@@ -162,7 +170,7 @@ class ConversationProcessor:
         self, record: SourceRecord, event: ConversationEvent, delivery: Delivery, resting: Resting
     ) -> _Worked:
         """Make the look that is due, if this record is to bring one about."""
-        context = CallContext(guard=record.assignment.check, resting=resting)
+        context = record.asking(resting)
         known = self._known(record, event)
         inquiry = Inquiry(known, delivery, self._now_ms(), self._policy, self._looks)
         while not isinstance(inquiry.step, Conclude):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from streams.clock import Resting
+from streams.core.stuck import Where
 from streams.worker.lanes.slots import Slots
 
 # Records in memory for each interaction worked on: enough to keep every slot busy while some lanes
@@ -55,6 +56,8 @@ class Lanes(Generic[W]):
         self._room = asyncio.Semaphore(in_flight * BACKLOG_PER_SLOT)
         self._queues: dict[Hashable, deque[W]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._worked_on: set[Hashable] = set()
+        self._at_the_door: list[W] = []
         self._closed = asyncio.Event()
         self._draining = False
         self.backlog = 0
@@ -73,6 +76,17 @@ class Lanes(Generic[W]):
         """Whether the lane has something to do."""
         return lane in self._queues
 
+    def entries(self) -> Iterator[tuple[W, Where]]:
+        """Each item put and not ended, and where it is."""
+        for lane, queue in self._queues.items():
+            for place, item in enumerate(queue):
+                if place:
+                    yield item, Where.BEHIND
+                else:
+                    yield item, Where.WORKED_ON if lane in self._worked_on else Where.NO_SLOT
+        for item in self._at_the_door:
+            yield item, Where.NO_SLOT
+
     async def put(self, item: W) -> bool:
         """Append an item to its lane; waits while memory is full.
 
@@ -81,7 +95,7 @@ class Lanes(Generic[W]):
         if self._closed.is_set():
             return False
         if self._room.locked():
-            await self._room_or_closed()
+            await self._room_or_closed(item)
         else:
             await self._room.acquire()
         if self._closed.is_set():
@@ -119,6 +133,7 @@ class Lanes(Generic[W]):
     async def _run(self, lane: Hashable) -> None:
         queue = self._queues[lane]
         await self._slots.take()
+        self._worked_on.add(lane)
         try:
             while queue and self._goes_on(queue[0]):
                 await self._work(queue[0], self._slots.resting)
@@ -132,17 +147,20 @@ class Lanes(Generic[W]):
             raise
         finally:
             self._slots.give_back()
+            self._worked_on.discard(lane)
             self._queues.pop(lane, None)
 
     def _goes_on(self, item: W) -> bool:
         return not self._closed.is_set() or (self._draining and item.owed)
 
-    async def _room_or_closed(self) -> None:
+    async def _room_or_closed(self, item: W) -> None:
+        self._at_the_door.append(item)
         room = asyncio.ensure_future(self._room.acquire())
         closed = asyncio.ensure_future(self._closed.wait())
         try:
             await asyncio.wait({room, closed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._at_the_door.remove(item)
             closed.cancel()
             if not room.done():
                 room.cancel()

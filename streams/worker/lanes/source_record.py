@@ -7,11 +7,12 @@ from collections.abc import Hashable
 import msgspec
 from faust.types import TP
 
-from streams.clock import Clock, rfc3339
+from streams.clock import Clock, Resting, rfc3339
 from streams.core.event import Event
 from streams.core.records import Source, Verdict
 from streams.core.redelivery import Appearance
 from streams.errors import RecordError
+from streams.genesys.api import CallContext
 from streams.worker.partitions.assignment import Assignment
 
 
@@ -22,7 +23,8 @@ class SourceRecord(msgspec.Struct, frozen=True):
     is a copy of. ``attempt``: how often it was put off. ``not_before``: it is not decided earlier,
     epoch seconds. ``redriven``: how often it was redriven; ``replayed``: the last time by a replay.
     ``timestamp``: its time in Kafka, epoch seconds. ``taken_up_at``: monotonic seconds. ``event``:
-    the event, or why the record is not handled as one.
+    the event, or why the record is not handled as one. ``asked``: the requests made for it, once
+    there may be any: it alone changes, and shows what the record waits for.
     """
 
     assignment: Assignment
@@ -39,6 +41,7 @@ class SourceRecord(msgspec.Struct, frozen=True):
     not_before: float = 0.0
     redriven: int = 0
     replayed: bool = False
+    asked: list[CallContext] = []
 
     @property
     def returned_at(self) -> int | None:
@@ -106,6 +109,12 @@ class SourceRecord(msgspec.Struct, frozen=True):
         """Whether a record of the same partition of ``events`` is taken up and not finished."""
         frontier = self.assignment.frontiers.get(TP(self.source.topic, self.tp.partition))
         return frontier is not None and frontier.is_open(offset)
+
+    def asking(self, resting: Resting) -> CallContext:
+        """What the calls for it share. ``resting``: entered for the waits between its tries."""
+        context = CallContext(guard=self.assignment.check, resting=resting)
+        self.asked.append(context)
+        return context
 
     def begin(self) -> None:
         """Note that its lane now works on it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from streams.clock import Clock
 from streams.worker.lanes.source_record import SourceRecord
@@ -57,6 +57,10 @@ class WaitingRoom:
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    def records(self) -> Iterator[SourceRecord]:
+        """All that wait, in no order."""
+        return (entry[-1] for entry in self._waiting)
 
     @property
     def full(self) -> bool:

@@ -8,6 +8,7 @@ records.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from enum import Enum, auto
 
 
@@ -52,6 +53,10 @@ class Frontier:
     @property
     def unfinished(self) -> int:
         return len(self._unfinished)
+
+    def open(self) -> Iterator[int]:
+        """The offsets taken up and not finished, lowest first."""
+        return iter(self._unfinished)
 
     @property
     def progress(self) -> int:

@@ -90,6 +90,7 @@ READ = [
     ("WORKER_INSTANCE_ID", "worker-0", "worker-0"),
     ("MAX_IN_FLIGHT", "1", 1),
     ("STATE_TTL_SECONDS", "0.5", 0.5),
+    ("WORKER_URLS", "http://a:6066, https://b/w/", "http://a:6066, https://b/w/"),
     ("BRIDGE_PORT", "0", 0),
     ("LOG_FORMAT", "JSON", "json"),
     ("LOG_LEVEL", "WARNING", "warning"),

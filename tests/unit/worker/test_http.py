@@ -23,6 +23,7 @@ from streams.core.records import InteractionRecord
 from streams.errors import StoreError
 from streams.genesys.breaker import State
 from streams.settings import Settings
+from streams.wire.stuck import WorkerStanding, read_standing
 from streams.worker import http
 from streams.worker.http import FORWARDED, StateServer
 from streams.worker.partitions.assignments import Assignments
@@ -32,6 +33,10 @@ from tests.support.authority import Authority
 
 PARTITIONS = 4
 CHANGELOG = "shop-interactions-changelog"
+
+STANDING = WorkerStanding(
+    "http://a:6066", "1", "0.1.0", "2026-01-05T08:00:00.000Z", None, {"events/0": 7}, 0, ()
+)
 
 # Where Kafka's default partitioner would put every key of these tests.
 DEFAULT = 0
@@ -94,6 +99,7 @@ class Group:
             tls=self._settings.worker_tls(),
             peers_tls=self._settings.peers_tls(),
             assignments=assignments,
+            standing=cast(Any, SimpleNamespace(now=lambda: STANDING)),
         )
         await server.start()
         conf.canonical_url = url = http_url(
@@ -312,6 +318,25 @@ async def test_without_a_key_there_is_no_look_up(group: Group, key: str | None) 
 async def test_each_of_several_keys_opens_the_look_up(group: Group, key: str) -> None:
     async with group.worker({0, 1, 2, 3}, {1: "i-1"}, ["old", "new"]) as url:
         assert (await ask(url, **{KEY: key}))[0] == 200
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong"])
+async def test_without_a_key_nothing_is_told_of_what_is_open(group: Group, key: str | None) -> None:
+    """Ids of interactions are personal data."""
+    headers = {} if key is None else {KEY: key}
+    async with group.worker({0}, keys=["k"]) as url:
+        status, answer = await get(url, "stuck", True, **headers)
+        assert status == 401
+        assert "WORKER_API_KEY" in answer["error"]
+
+
+async def test_what_is_open_is_told_as_it_is_read(group: Group) -> None:
+    async with (
+        group.worker({0}, keys=["k"]) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/stuck", headers={KEY: "k"}) as answer,
+    ):
+        assert read_standing(await answer.read()) == STANDING
 
 
 async def test_health_needs_no_key(group: Group) -> None:

@@ -1,0 +1,89 @@
+"""``genesys-streams stuck``: what waits longest, since when, why, and until when."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from streams.cli.columns import Column, heading_line, row_line
+from streams.cli.printable import json_line, printable
+from streams.cli.serving import complete
+from streams.operator.stuck.account import Account, NotTakenUp, Teller, Waiting
+from streams.operator.stuck.asking import look
+from streams.settings import Settings
+from streams.telemetry import logging
+
+COLUMNS = (
+    Column("SINCE", 24),
+    Column("CAUSE", 9),
+    Column("NEXT TRY", 24),
+    Column("REQUESTS", 8),
+    Column("INTERACTION", 36),
+    Column("RECORD", 40),
+    Column("WORKER", 6),
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def stuck(*, as_json: bool) -> int:
+    """What waits longest: each record, since when, why and until when, oldest first.
+
+    From all workers of the group, and from Kafka what none of them has taken up. Exit code 1 if
+    not all could be told: a worker that does not answer has a line of its own.
+    """
+    settings = Settings.load(Settings.worker_addresses)
+    # What fails is told by the command itself; a library's warnings would only blur it.
+    logging.configure(settings.log_format, "error")
+    found = complete(look(settings))
+    if as_json:
+        _show_json(found)
+    else:
+        _show(found)
+    return 0 if found.whole else 1
+
+
+def _show_json(found: Account) -> None:
+    for each in (*found.waiting, *found.tellers, *found.gaps):
+        click.echo(json_line(msgspec.json.encode(each)))
+
+
+def _show(found: Account) -> None:
+    if found.waiting:
+        click.echo(heading_line(COLUMNS))
+    for each in found.waiting:
+        click.echo(row_line(COLUMNS, _cells(each)))
+    for teller in found.tellers:
+        click.echo(printable(_sentence(teller)), err=teller.error is not None)
+    for gap in found.gaps:
+        click.echo(printable(gap.what), err=True)
+    if not found.waiting and found.whole:
+        click.echo("nothing waits")
+
+
+def _cells(each: Waiting | NotTakenUp) -> tuple[object, ...]:
+    place = f"{each.record.topic}/{each.record.partition}/{each.record.offset}"
+    if isinstance(each, NotTakenUp):
+        if each.records > 1:
+            place += f" and {each.records - 1} more"
+        return (each.since, each.cause, None, None, each.interaction_id, place, each.worker)
+    cause = each.cause
+    return (
+        each.since,
+        cause,
+        each.next_at,
+        each.requests,
+        each.interaction_id,
+        place,
+        each.worker,
+    )
+
+
+def _sentence(teller: Teller) -> str:
+    if teller.error is not None:
+        return f"{teller.worker}: {teller.error}"
+    held = ", ".join(map(str, teller.partitions)) or "none"
+    more = (teller.open or 0) - (teller.named or 0)
+    beyond = f", {more} of them not named here" if more else ""
+    unfit = f"; not ready: {teller.not_ready}" if teller.not_ready is not None else ""
+    return f"{teller.worker}: {teller.open} open{beyond}, partitions {held}{unfit}"
