@@ -8,7 +8,7 @@ import msgspec
 from streams.cli.columns import Column, heading_line, row_line
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
-from streams.operator.stuck.account import Account, NotTakenUp, Teller, Waiting
+from streams.operator.stuck.account import Account, Done, NotTakenUp, Teller, Waiting
 from streams.operator.stuck.asking import look
 from streams.settings import Settings
 from streams.telemetry import logging
@@ -46,6 +46,8 @@ def stuck(*, as_json: bool) -> int:
 def _show_json(found: Account) -> None:
     for each in (*found.waiting, *found.tellers, *found.gaps):
         click.echo(json_line(msgspec.json.encode(each)))
+    if found.done is not None:
+        click.echo(json_line(msgspec.json.encode(found.done)))
 
 
 def _show(found: Account) -> None:
@@ -57,8 +59,20 @@ def _show(found: Account) -> None:
         click.echo(printable(_sentence(teller)), err=teller.error is not None)
     for gap in found.gaps:
         click.echo(printable(gap.what), err=True)
-    if not found.waiting and found.whole:
-        click.echo("nothing waits")
+    if found.done is not None:
+        click.echo(printable(done_line(found.done)))
+
+
+def done_line(done: Done) -> str:
+    """When all will be done, from what, and whether that is within EventBridge's day."""
+    if not done.waiting:
+        return "nothing waits"
+    each = done.requests / done.waiting
+    waits = f"{done.waiting:,} wait, {each:.3g} requests each, {done.per_minute:,.0f} a minute"
+    if done.at is None:
+        return f"not done before somebody acts: {'; '.join(done.never)}; {waits}"
+    day = "within" if done.within_a_day else "NOT within"
+    return f"done at {done.at}; {waits}; {day} 24 hours of each event"
 
 
 def _cells(each: Waiting | NotTakenUp) -> tuple[object, ...]:

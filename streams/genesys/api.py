@@ -24,7 +24,8 @@ class CallContext:
 
     ``guard`` is called right before each request leaves, after all waiting for a token or the gate.
     It raises to stop the request (promise 8). ``resting`` is entered for each wait between tries.
-    ``stage``: what a request waits for right now; ``sent_at``: when the latest left, monotonic.
+    ``needed``: whether any request was needed; ``stage``: what one waits for right now;
+    ``sent_at``: when the latest left, monotonic.
     """
 
     calls: int = 0
@@ -32,6 +33,7 @@ class CallContext:
     made: list[Call] = field(default_factory=list)
     guard: Callable[[], None] = field(default=_unguarded)
     resting: Resting = field(default=nullcontext)
+    needed: bool = False
     stage: Stage = Stage.NONE
     sent_at: float = 0.0
 

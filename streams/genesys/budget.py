@@ -63,13 +63,15 @@ def quota_of(headers: Mapping[str, str]) -> Quota | None:
 @dataclass(slots=True)
 class _Window:
     """The API's current window. ``counted_by``: number of the request whose answer gave ``count``.
-    The window ends after ``least`` and not later than ``most``."""
+    The window ends after ``least`` and not later than ``most``. ``first``: number of the request
+    that has found it."""
 
     count: int
     allowed: int
     counted_by: int
     least: float
     most: float
+    first: int
 
 
 class Budget:
@@ -90,6 +92,16 @@ class Budget:
         # is the very first request, and the first one after each window.
         self._asking = True
         self._asks_after = 0
+
+    @property
+    def pace(self) -> float:
+        """Requests a minute that are this worker's: the limit, without what others were seen to use
+        of it in this window, or its share where workers share one."""
+        if self._shared_by > 1 or self._window is None:
+            return self._per_minute / self._shared_by
+        window = self._window
+        others = window.count - (window.counted_by - window.first + 1)
+        return max(1.0, float(window.allowed - max(0, others)))
 
     def next_at(self, now: float) -> float:
         """When the next request may leave. Up to ``now`` means at once; infinity means only after
@@ -117,7 +129,7 @@ class Budget:
         least, most = sent_at + quota.reset - 1, now + quota.reset
         window = self._window
         if window is None or least >= window.most:
-            self._window = _Window(quota.count, quota.allowed, number, least, most)
+            self._window = _Window(quota.count, quota.allowed, number, least, most, number)
             self._per_minute = quota.allowed
             self._asking, self._due = False, now
         elif most > window.least:

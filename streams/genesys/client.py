@@ -98,7 +98,7 @@ class Calls:
 
     async def call(self, request: Request, context: CallContext) -> Answer:
         """The answer of a success. Raises ApiError when there is none."""
-        context.attempts = 0
+        context.attempts, context.needed = 0, True
         return await persist(
             lambda: self._once(request, context),
             policy=self._policy,

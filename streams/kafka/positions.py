@@ -26,7 +26,8 @@ from streams.kafka.group import ANSWER_SECONDS
 from streams.kafka.settings import KafkaSettings
 from streams.stopping import in_daemon_thread
 
-Place = aiokafka.TopicPartition
+# A topic and one of its partitions.
+Place = tuple[str, int]
 
 # Of a first record only its time and id are wanted; one that is larger comes alone (KIP-74).
 FETCH_BYTES = 64 << 10
@@ -71,7 +72,11 @@ async def look_at_group(settings: KafkaSettings, partitions: Mapping[str, int]) 
     """The group as it is. ``partitions``: how many each topic has. Raises KafkaError."""
     admin = AIOKafkaAdminClient(**aiokafka_options(settings))
     consumer = aiokafka.AIOKafkaConsumer(**aiokafka_options(settings), group_id=None)
-    places = [Place(topic, each) for topic, count in partitions.items() for each in range(count)]
+    places = [
+        aiokafka.TopicPartition(topic, each)
+        for topic, count in partitions.items()
+        for each in range(count)
+    ]
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await admin.start()
@@ -147,9 +152,9 @@ async def first_records(
     found: dict[Place, aiokafka.ConsumerRecord] = {}
     try:
         await consumer.start()
-        consumer.assign(list(offsets))
+        consumer.assign([aiokafka.TopicPartition(*place) for place in offsets])
         for place, offset in offsets.items():
-            consumer.seek(place, offset)
+            consumer.seek(aiokafka.TopicPartition(*place), offset)
         await asyncio.wait_for(_first_of_each(consumer, offsets, found), FIRST_RECORDS_SECONDS)
     except TimeoutError:
         return found
@@ -175,8 +180,9 @@ async def _first_of_each(
 async def _read(
     consumer: aiokafka.AIOKafkaConsumer, place: Place
 ) -> Sequence[aiokafka.ConsumerRecord]:
-    batches = await consumer.getmany(place, timeout_ms=200, max_records=1)
-    return batches.get(place, ())
+    partition = aiokafka.TopicPartition(*place)
+    batches = await consumer.getmany(partition, timeout_ms=200, max_records=1)
+    return list(batches.get(partition, ()))
 
 
 async def _in_words(settings: KafkaSettings, failure: BaseException) -> KafkaError:

@@ -32,6 +32,28 @@ class OpenRecord(msgspec.Struct, frozen=True, rename="camel"):
     put_off_for: str | None = None
 
 
+class Drain(msgspec.Struct, frozen=True, rename="camel"):
+    """When a worker will be done with all that waits for it.
+
+    ``at``, ``seconds``: None when that can not be said, for the reason in ``never``. ``waiting``:
+    records, and ``requests`` that they take together; ``per_minute``: how many of those are
+    allowed. ``held_by``: what holds requests back now. ``oldest``: the event's time of the oldest
+    that waits for more than its planned look, ``oldest_seconds`` ago. ``within_a_day``: whether
+    that one is done within 24 hours of its event.
+    """
+
+    at: str | None
+    seconds: float | None
+    waiting: int
+    requests: float
+    per_minute: float
+    held_by: Cause | None
+    never: str | None
+    oldest: str | None
+    oldest_seconds: float | None
+    within_a_day: bool
+
+
 class WorkerStanding(msgspec.Struct, frozen=True, rename="camel"):
     """What one worker has open.
 
@@ -49,6 +71,7 @@ class WorkerStanding(msgspec.Struct, frozen=True, rename="camel"):
     positions: dict[str, int]
     open: int
     records: tuple[OpenRecord, ...]
+    drain: Drain
 
 
 _DECODER = msgspec.json.Decoder(WorkerStanding)

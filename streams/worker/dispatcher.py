@@ -15,6 +15,7 @@ from streams.clock import Clock, Resting
 from streams.errors import OffsetHole, OwnershipLost
 from streams.kafka.settings import TopicNames
 from streams.worker import incoming
+from streams.worker.consumption import Consumption
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
 from streams.worker.incoming import Incoming
@@ -89,6 +90,7 @@ class Dispatcher:
         self._processor = way.processor
         self._room = way.room
         self._planned = way.planned
+        self.consumption = Consumption(way.ordinary, asks_events=way.asks_events)
         self._returned_at_once = max(1, round(in_flight * way.returned_share))
         self._table = table
         self._holes = holes
@@ -199,8 +201,10 @@ class Dispatcher:
         if record.tp.topic == self._retries:
             self.waiting.put(record)
         elif self.lanes.holds(record.lane) or not self._quick_path.take(record):
+            self.consumption.laned()
             await self.lanes.put(record)
         else:
+            self.consumption.quick += 1
             await self._commits.room()
 
     async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
@@ -269,6 +273,7 @@ class Dispatcher:
         try:
             await self._commits.released(record.lane)
             await self._processor.process(record, resting)
+            self.consumption.ended(record)
         except OwnershipLost as lost:
             log.info(
                 "record left to its partition's next owner",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -128,6 +129,9 @@ class StateServer:
 
     def _registry(self) -> CollectorRegistry:
         self._monitor.refresh_gauges()
+        drain = self._standing.drain()
+        seconds = math.inf if drain.seconds is None else drain.seconds
+        self._metrics.drain(seconds, drain.oldest_seconds or 0.0)
         return self._metrics.registry
 
     async def _stuck(self, request: web.Request) -> web.Response:

@@ -28,6 +28,9 @@ from streams.worker.way import Way
 # put off are still decided within minutes.
 RETURNED_SHARE = 0.05
 
+# Requests of a record that is asked about: its GET and its PATCH.
+ORDINARY = 2.0
+
 # Records from `retries` that wait in memory. More of them cost nothing in Kafka.
 ROOM = 5_000
 
@@ -78,7 +81,7 @@ class InteractionsDialect:
             spans=around.spans,
         )
         quick_path = QuickPath(decider=decider, commits=commits, metrics=around.metrics)
-        way = Way(parse, quick_path, processor, RETURNED_SHARE, ROOM)
+        way = Way(parse, quick_path, processor, RETURNED_SHARE, ROOM, ordinary=ORDINARY)
         return Parts(table, commits, way)
 
 

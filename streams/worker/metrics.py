@@ -157,6 +157,17 @@ class WorkerMetrics:
             "Records put off that this worker has read and whose time has not come.",
             registry=registry,
         )
+        self._drain = Gauge(
+            "genesys_streams_drain_seconds",
+            "Until all that waits is done, at the pace that the API allows; +Inf while somebody "
+            "has to mend something first.",
+            registry=registry,
+        )
+        self._oldest_waiting = Gauge(
+            "genesys_streams_oldest_waiting_seconds",
+            "Since the event of the oldest record that waits, planned looks left out; 0 for none.",
+            registry=registry,
+        )
         self._ready = Gauge(
             "genesys_streams_worker_ready",
             "1 while the worker can do its job, as /readyz says.",
@@ -256,6 +267,11 @@ class WorkerMetrics:
     def deferred_waiting(self, records: int) -> None:
         """The number of records read from the retries topic whose time has not come."""
         self._deferred_waiting.set(records)
+
+    def drain(self, seconds: float, oldest: float) -> None:
+        """Seconds until all that waits is done, and since the event of the oldest of it."""
+        self._drain.set(seconds)
+        self._oldest_waiting.set(oldest)
 
     def ready(self, ready: bool) -> None:
         """Whether the worker can do its job now."""

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 
 from streams.clock import Clock, SystemClock
-from streams.errors import SettingsError, WorkerError
+from streams.errors import SettingsError, Stalled, WorkerError
 from streams.genesys.proxies import proxies_for
 from streams.kafka.admin import TopicsAdmin
 from streams.kafka.diagnosis import why_not
@@ -31,11 +31,13 @@ from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dialect import Dialect, Surroundings
 from streams.worker.dialects import open_dialect
 from streams.worker.dispatcher import Dispatcher
+from streams.worker.drain import DrainOf
 from streams.worker.ending import Ending
 from streams.worker.health.broker_probe import BrokerProbe, BrokerView
 from streams.worker.health.causes import in_words
 from streams.worker.health.kafka_faults import Fault, Needs, faults
 from streams.worker.health.monitor import Monitor
+from streams.worker.health.stacks import log_stacks
 from streams.worker.health.watchdog import Watchdog
 from streams.worker.http import StateServer
 from streams.worker.metrics import WorkerMetrics
@@ -244,6 +246,15 @@ class Worker:
                 hold=dialect.client.gate.hold,
                 stopped=lambda: self._dead_letter_limit.passed is not None,
                 not_ready=self._monitor.not_ready,
+                drain=DrainOf(
+                    dispatcher=self._dispatcher,
+                    assignments=self._assignments,
+                    gate=dialect.client.gate,
+                    retries=settings.topics.retries,
+                    behind=self._monitor.not_taken_up,
+                    never=lambda: self._dead_letter_limit.passed or dialect.client.refused,
+                    clock=clock,
+                ).now,
                 url=lambda: str(self._app.conf.canonical_url),
                 clock=clock,
             ),
@@ -292,6 +303,8 @@ class Worker:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             reason = self._ending.reason
             self._monitor.ending = str(reason or "stopping")
+            if isinstance(reason, Stalled):
+                log_stacks(log)
             if reason is not None:
                 leave_within(LEAVE_SECONDS, str(reason))
             else:

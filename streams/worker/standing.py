@@ -19,7 +19,7 @@ from streams.core.stuck import Hold, Stage, State, Where, why
 from streams.errors import StoreError
 from streams.wire.dead_letters import NAME_LENGTH
 from streams.wire.retries import REASON
-from streams.wire.stuck import OpenRecord, WorkerStanding
+from streams.wire.stuck import Drain, OpenRecord, WorkerStanding
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.partitions.assignment import Assignment
@@ -36,9 +36,9 @@ class _Open:
 
 
 class StandingOf:
-    """``hold``: returns what holds requests to Genesys Cloud back. ``stopped``: whether too many
-    records have failed. ``not_ready``: as ``/readyz``. ``url``: returns the one that the other
-    workers know."""
+    """``drain``: returns when all will be done. ``hold``: returns what holds requests to Genesys
+    Cloud back. ``stopped``: whether too many records have failed. ``not_ready``: as ``/readyz``.
+    ``url``: returns the one that the other workers know."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class StandingOf:
         hold: Callable[[], Hold | None],
         stopped: Callable[[], bool],
         not_ready: Callable[[], str | None],
+        drain: Callable[[], Drain],
         url: Callable[[], str],
         clock: Clock,
     ) -> None:
@@ -56,6 +57,7 @@ class StandingOf:
         self._hold = hold
         self._stopped = stopped
         self._not_ready = not_ready
+        self.drain = drain
         self._url = url
         self._clock = clock
         self._life = uuid.uuid4().hex
@@ -82,6 +84,7 @@ class StandingOf:
             },
             open=len(found) + len(nowhere),
             records=tuple(named),
+            drain=self.drain(),
         )
 
     def _named(self, each: _Open, hold: Hold | None, *, stopped: bool) -> OpenRecord:

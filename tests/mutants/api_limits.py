@@ -21,8 +21,8 @@ MUTANTS = (
         "a 429 pauses no gate",
         9,
         "streams/genesys/client.py",
-        "                    self.gate.pause(error.retry_after)\n",
-        "                    error.add_note('not obeyed')\n",
+        "                self.gate.pause(error.retry_after)\n",
+        "                error.add_note('not obeyed')\n",
         (
             f"{TEST_THROTTLED}::test_429_is_tried_again_when_its_retry_after_has_passed",
             f"{TEST_THROTTLED}::test_no_lane_sends_anything_while_the_gate_is_paused",

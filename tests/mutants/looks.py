@@ -58,7 +58,7 @@ MUTANTS = (
         "call for a leg whose partition was given up",
         8,
         PROCESSOR,
-        "CallContext(guard=record.assignment.check, resting=resting)",
+        "record.asking(resting)",
         "CallContext(resting=resting)",
         (
             f"{TESTS}/test_ownership.py"

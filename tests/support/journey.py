@@ -165,11 +165,17 @@ def _ends(places: Iterable[Place]) -> dict[int, int]:
 
 @asynccontextmanager
 async def journey(
-    settings: Settings, *, interactions: int, seed: int
+    settings: Settings,
+    *,
+    interactions: int,
+    seed: int,
+    requests_per_minute: int = UNLIMITED,
 ) -> AsyncIterator[tuple[Journey, list[dict[str, Any]]]]:
     """A centre with its topics and its API, and the events it will send."""
     people = population(seed, interactions)
-    simulator = Simulator([one.truth for one in people], seed=seed, requests_per_minute=UNLIMITED)
+    simulator = Simulator(
+        [one.truth for one in people], seed=seed, requests_per_minute=requests_per_minute
+    )
     async with serving(simulator) as url:
         pointed = settings.model_copy(
             update={

@@ -15,7 +15,7 @@ from streams.core.records import Source
 from streams.core.stuck import Cause
 from streams.kafka.positions import GroupView, Member, Position
 from streams.operator.stuck.workers import Asked
-from streams.wire.stuck import OpenRecord, WorkerStanding
+from streams.wire.stuck import Drain, OpenRecord, WorkerStanding
 
 
 class _Advertised(msgspec.Struct):
@@ -27,21 +27,12 @@ class _Advertised(msgspec.Struct):
 _ADVERTISED = msgspec.json.Decoder(_Advertised)
 
 
-class Waiting(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag="record"):
-    """A record that a worker has open: the fields of ``OpenRecord``, and the worker."""
+class Waiting(
+    OpenRecord, frozen=True, kw_only=True, rename="camel", tag_field="kind", tag="record"
+):
+    """A record that a worker has open."""
 
     worker: str
-    record: Source
-    source: Source | None
-    interaction_id: str | None
-    since: str | None
-    taken_up_at: str | None
-    cause: Cause
-    next_at: str | None
-    requests: int
-    sent_at: str | None
-    attempt: int
-    put_off_for: str | None
 
 
 class NotTakenUp(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag="not-taken-up"):
@@ -68,6 +59,21 @@ class Teller(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag=
     error: str | None
 
 
+class Done(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag="done"):
+    """When all that waits will be done: when the last worker is. ``at``, ``seconds``: None where
+    that can not be said, for the reasons in ``never``. ``waiting``: records, which take so many
+    ``requests`` at ``per_minute``. ``oldest``, ``within_a_day``: as of one worker."""
+
+    at: str | None
+    seconds: float | None
+    waiting: int
+    requests: float
+    per_minute: float
+    never: tuple[str, ...]
+    oldest: str | None
+    within_a_day: bool
+
+
 class Gap(msgspec.Struct, frozen=True, rename="camel", tag_field="kind", tag="gap"):
     """What is not known, and why."""
 
@@ -92,6 +98,8 @@ class Account:
     waiting: tuple[Waiting | NotTakenUp, ...]
     tellers: tuple[Teller, ...]
     gaps: tuple[Gap, ...]
+    done: Done | None
+    """None when no worker has answered."""
 
     @property
     def whole(self) -> bool:
@@ -144,22 +152,43 @@ def account(
     """``view``: None when Kafka could not be asked, for the reason in ``kafka_error``. ``firsts``:
     of the partitions of ``untaken``, as far as they could be read. ``events``: the topic's name."""
     claims = positions_of(asked)
-    waiting = [*_open(asked), *_not_taken_up(view, claims, firsts)]
+    not_taken_up = list(_not_taken_up(view, claims, firsts))
+    waiting: list[Waiting | NotTakenUp] = [*_open(asked), *not_taken_up]
     # Nobody knows how old a record without a time is: it comes first.
     waiting.sort(key=lambda each: each.since or "")
     gaps = [Gap(f"Kafka: {kafka_error}")] if kafka_error is not None else []
     gaps += [Gap(text) for text in _gaps(asked, view, claims, events)]
-    return Account(tuple(waiting), tuple(_tellers(asked, events)), tuple(gaps))
+    done = _done(
+        [each.standing.drain for each in asked if each.standing is not None],
+        sum(each.records for each in not_taken_up if each.cause is Cause.NO_WORKER),
+    )
+    return Account(tuple(waiting), tuple(_tellers(asked, events)), tuple(gaps), done)
+
+
+def _done(drains: Sequence[Drain], without: int) -> Done | None:
+    """``without``: records in partitions that no worker has."""
+    if not drains:
+        return None
+    never = tuple(dict.fromkeys(each.never for each in drains if each.never is not None))
+    if without:
+        never += (f"{without} records lie in partitions that no worker has",)
+    last = max(drains, key=lambda each: each.seconds or 0.0)
+    return Done(
+        at=None if never else last.at,
+        seconds=None if never else last.seconds,
+        waiting=sum(each.waiting for each in drains) + without,
+        requests=sum(each.requests for each in drains),
+        per_minute=sum(each.per_minute for each in drains),
+        never=never,
+        oldest=min((each.oldest for each in drains if each.oldest is not None), default=None),
+        within_a_day=not never and all(each.within_a_day for each in drains),
+    )
 
 
 def _open(asked: Sequence[Asked]) -> Iterator[Waiting]:
     for each in asked:
         for record in each.standing.records if each.standing is not None else ():
-            yield Waiting(each.url, *_fields(record))
-
-
-def _fields(record: OpenRecord) -> tuple[object, ...]:
-    return msgspec.structs.astuple(record)
+            yield Waiting(worker=each.url, **msgspec.structs.asdict(record))
 
 
 def _not_taken_up(

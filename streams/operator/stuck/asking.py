@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from aiokafka import ConsumerRecord
 
 from streams.clock import rfc3339
-from streams.core.event import parse_any
+from streams.core.event import Event, parse_any
 from streams.errors import KafkaError
-from streams.kafka.positions import GroupView, Place, first_records, look_at_group
+from streams.kafka.positions import GroupView, first_records, look_at_group
 from streams.kafka.reader import partitions_of, require_rights, time_of
 from streams.operator.stuck.account import (
     Account,
@@ -60,15 +60,15 @@ def _urls(settings: Settings, view: GroupView | None) -> Sequence[str]:
 async def _firsts(
     settings: Settings, view: GroupView, asked: Sequence[Asked]
 ) -> dict[tuple[str, int], FirstRecord]:
-    offsets = {Place(*place): at for place, at in untaken(view, positions_of(asked)).items()}
+    offsets = untaken(view, positions_of(asked))
     if not offsets:
         return {}
     found = await first_records(settings.kafka, offsets)
-    return {(place.topic, place.partition): _first(record) for place, record in found.items()}
+    return {place: _first(record) for place, record in found.items()}
 
 
 def _first(record: ConsumerRecord) -> FirstRecord:
-    event = read_event(record.value, parse_any)
+    event: Event | Unreadable | None = read_event(record.value, parse_any)
     if event is None or isinstance(event, Unreadable):
         return FirstRecord(None, rfc3339(time_of(record) / 1000))
     at = time_of(record) if event.occurred_ms is None else event.occurred_ms

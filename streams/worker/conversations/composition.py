@@ -27,6 +27,10 @@ from streams.worker.way import Way
 # the API's budget: the other half is for events, which need no API and must not wait for it.
 LOOKS_SHARE = 0.5
 
+# Requests of a look: the ordinary call has two of them, and takes two GETs and a write
+# (docs/limits.md).
+ORDINARY = 1.5
+
 # Looks that wait in memory: those of an hour of a thousand agents, with the longest patience there
 # is by default. Beyond it a look in Kafka would be late. The bytes of the room bound them too.
 ROOM = 50_000
@@ -96,6 +100,8 @@ class ConversationsDialect:
             LOOKS_SHARE,
             ROOM,
             planned=processor.is_planned,
+            ordinary=ORDINARY,
+            asks_events=False,
         )
         return Parts(table, commits, way)
 

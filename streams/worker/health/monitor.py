@@ -148,6 +148,14 @@ class Monitor:
             return {}
         return {tp: each.lag(consumer.end(tp)) for tp, each in assignment.frontiers.items()}
 
+    def not_taken_up(self, tp: TP) -> int:
+        """Offsets of the partition, up to its end as the broker has reported it, that are not taken
+        up."""
+        consumer, assignment = self._consumer(), self._assignments.in_force
+        if consumer is None or assignment is None or tp not in assignment.frontiers:
+            return 0
+        return max(0, (consumer.end(tp) or 0) - assignment.frontiers[tp].expected)
+
     def _restoring(self) -> int:
         tables = self._app.tables
         assert isinstance(tables, TableManager)

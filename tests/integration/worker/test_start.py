@@ -46,6 +46,7 @@ def server(settings: Settings) -> StateServer:
         tls=settings.worker_tls(),
         peers_tls=settings.peers_tls(),
         assignments=nothing,
+        standing=nothing,
     )
 
 

@@ -23,7 +23,7 @@ from streams.core.records import InteractionRecord
 from streams.errors import StoreError
 from streams.genesys.breaker import State
 from streams.settings import Settings
-from streams.wire.stuck import WorkerStanding, read_standing
+from streams.wire.stuck import Drain, WorkerStanding, read_standing
 from streams.worker import http
 from streams.worker.http import FORWARDED, StateServer
 from streams.worker.partitions.assignments import Assignments
@@ -34,8 +34,9 @@ from tests.support.authority import Authority
 PARTITIONS = 4
 CHANGELOG = "shop-interactions-changelog"
 
+IDLE = Drain("t", 0.0, 0, 0.0, 300.0, None, None, None, None, True)
 STANDING = WorkerStanding(
-    "http://a:6066", "1", "0.1.0", "2026-01-05T08:00:00.000Z", None, {"events/0": 7}, 0, ()
+    "http://a:6066", "1", "0.1.0", "2026-01-05T08:00:00.000Z", None, {"events/0": 7}, 0, (), IDLE
 )
 
 # Where Kafka's default partitioner would put every key of these tests.
@@ -55,6 +56,9 @@ class Group:
 
     def _refresh(self) -> None:
         self.refreshed += 1
+
+    def _drained(self, seconds: float, oldest: float) -> None:
+        assert (seconds, oldest) == (0.0, 0.0)
 
     @asynccontextmanager
     async def worker(
@@ -92,14 +96,14 @@ class Group:
             cast(Any, app),
             cast(Any, SimpleNamespace(changelog=CHANGELOG, get=get)),
             cast(Any, monitor),
-            cast(Any, SimpleNamespace(registry=self.registry)),
+            cast(Any, SimpleNamespace(registry=self.registry, drain=self._drained)),
             host=self._settings.worker_host,
             port=self._settings.worker_port,
             api_keys=keys,
             tls=self._settings.worker_tls(),
             peers_tls=self._settings.peers_tls(),
             assignments=assignments,
-            standing=cast(Any, SimpleNamespace(now=lambda: STANDING)),
+            standing=cast(Any, SimpleNamespace(now=lambda: STANDING, drain=lambda: IDLE)),
         )
         await server.start()
         conf.canonical_url = url = http_url(

@@ -96,3 +96,9 @@ def test_every_metric_has_its_prefix_and_a_line_of_help(metrics: WorkerMetrics) 
     assert all(metric.name.startswith("genesys_streams_") for metric in collected)
     assert all(metric.documentation.endswith(".") for metric in collected)
     assert f'version="{__version__}"' in generate_latest(metrics.registry).decode()
+
+
+def test_the_time_to_drain_and_the_age_of_the_oldest(metrics: WorkerMetrics) -> None:
+    metrics.drain(float("inf"), 90.0)
+    assert value(metrics, "drain_seconds") == float("inf")
+    assert value(metrics, "oldest_waiting_seconds") == 90.0

@@ -9,7 +9,7 @@ import pytest
 
 from streams.core.records import Source
 from streams.core.stuck import Cause, Hold, Stage
-from streams.wire.stuck import OpenRecord, encode_standing, read_standing
+from streams.wire.stuck import Drain, OpenRecord, encode_standing, read_standing
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.standing import StandingOf
 from tests.support.desk import Desk
@@ -35,6 +35,7 @@ class Counter:
             hold=lambda: self.hold,
             stopped=lambda: self.desk.dead_letter_limit.passed is not None,
             not_ready=lambda: None,
+            drain=lambda: Drain("t", 0.0, 0, 0.0, 300.0, None, None, None, None, True),
             url=lambda: "http://a:6066",
             clock=self.desk.clock,
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import hypothesis.strategies as st
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -13,15 +15,17 @@ from streams.core.stuck import Cause
 from streams.kafka.positions import GroupView, Member, Position
 from streams.operator.stuck.account import (
     Account,
+    Done,
     FirstRecord,
     NotTakenUp,
     account,
     advertised,
 )
 from streams.operator.stuck.workers import Asked
-from streams.wire.stuck import OpenRecord, WorkerStanding
+from streams.wire.stuck import Drain, OpenRecord, WorkerStanding
 
 EVENTS = "events"
+IDLE = Drain("t", 0.0, 0, 0.0, 300.0, None, None, None, None, True)
 A, B = "http://a:6066", "http://b:6066"
 
 
@@ -33,7 +37,7 @@ def told(url: str, positions: dict[int, int], *since: str) -> Asked:
     )
     named = {f"{EVENTS}/{each}": offset for each, offset in positions.items()}
     return Asked(
-        url, WorkerStanding(url, url, "0.1.0", "now", None, named, len(opened), opened), None
+        url, WorkerStanding(url, url, "0.1.0", "now", None, named, len(opened), opened, IDLE), None
     )
 
 
@@ -131,3 +135,40 @@ def test_whole_is_what_every_member_has_answered(answers: dict[str, bool], asked
     found = of(*spoken, *silent, seen=view(*map(member, urls.values())))
 
     assert found.whole is all(answers.values())
+
+
+def draining(url: str, drain: Drain) -> Asked:
+    one = told(url, {0: 9})
+    assert one.standing is not None
+    return replace(one, standing=msgspec.structs.replace(one.standing, drain=drain))
+
+
+def test_all_is_done_when_the_last_worker_is() -> None:
+    first = Drain("2026-01-05T14:30:00Z", 60.0, 100, 200.0, 300.0, None, None, "o2", 5.0, True)
+    last = Drain("2026-01-05T14:32:00Z", 180.0, 50, 100.0, 300.0, None, None, "o1", 9.0, False)
+
+    done = of(draining(A, first), draining(B, last), seen=None).done
+
+    assert done == Done("2026-01-05T14:32:00Z", 180.0, 150, 300.0, 600.0, (), "o1", False)
+
+
+def test_nobody_knows_when_while_a_worker_can_not_go_on() -> None:
+    first = Drain("2026-01-05T14:30:00Z", 60.0, 100, 200.0, 300.0, None, None, None, None, True)
+    never = Drain(None, None, 7, 14.0, 300.0, None, "the secret is wrong", "o", 9.0, False)
+
+    done = of(draining(A, first), draining(B, never), seen=None).done
+
+    assert done is not None
+    assert (done.at, done.never) == (None, ("the secret is wrong",))
+
+
+def test_what_has_no_worker_is_never_done() -> None:
+    done = of(told(A, {0: 8}), seen=view(member(A, 0), ends={0: 8, 1: 9})).done
+
+    assert done is not None
+    assert (done.at, done.waiting) == (None, 4)
+    assert "no worker" in done.never[0]
+
+
+def test_without_an_answer_nothing_is_said_of_the_end() -> None:
+    assert of(Asked(B, None, "refused"), seen=None).done is None

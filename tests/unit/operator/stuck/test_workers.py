@@ -14,9 +14,12 @@ from aiohttp.test_utils import TestServer
 from streams.api_keys import HEADER
 from streams.operator.stuck import workers
 from streams.operator.stuck.workers import Asked, ask_workers
-from streams.wire.stuck import WorkerStanding, encode_standing
+from streams.wire.stuck import Drain, WorkerStanding, encode_standing
 
-STANDING = WorkerStanding("http://a:6066", "one life", "0.1.0", "now", None, {"events/0": 7}, 0, ())
+IDLE = Drain("t", 0.0, 0, 0.0, 300.0, None, None, None, None, True)
+STANDING = WorkerStanding(
+    "http://a:6066", "one life", "0.1.0", "now", None, {"events/0": 7}, 0, (), IDLE
+)
 
 TLS = ssl.create_default_context()
 
