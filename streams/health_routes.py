@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from aiohttp import hdrs, web
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
 _ROUTES = {
     "GET /healthz": "it is alive",
@@ -45,9 +45,14 @@ def health_routes(
         body = {"status": "not ready", "reason": reason, **also()}
         return web.json_response(body, status=503)
 
-    async def metrics_page(_: web.Request) -> web.Response:
-        exposition = generate_latest(metrics())
-        return web.Response(body=exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics_page(request: web.Request) -> web.Response:
+        # OpenMetrics for a scraper that takes it: exemplars have no place in the other format.
+        accept = ",".join(request.headers.getall("Accept", ()))
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
+        return web.Response(body=encode(metrics()), headers={"Content-Type": content_type})
 
     return [
         web.route(hdrs.METH_ANY, "/", page),

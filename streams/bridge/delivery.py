@@ -106,8 +106,8 @@ class Delivery:
         self, message: Message, sender: Context, accepted: Accepted | None = None
     ) -> Acknowledged:
         with (
-            self._metrics.publish_duration.labels(message.topic).time(),
             publishing(self._tracer, message.topic, accepted, sender) as published,
+            self._metrics.published(message.topic),
         ):
             traced = msgspec.structs.replace(message, headers=[*message.headers, *inject_context()])
             at = await self._publisher.publish(traced)

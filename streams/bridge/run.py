@@ -51,13 +51,14 @@ async def serve(
     link: Link,
     settings: Settings,
     work: Coroutine[Any, Any, object],
+    exporting: Coroutine[Any, Any, None],
 ) -> None:
     """Listen, keep Kafka connected and do ``work`` to its end; then answer the requests in flight
     and flush.
 
     ``work`` begins once the port is bound. It has to watch for the stop itself, and returns when it
-    has drained. Raises SettingsError when the address can't be listened on, and what ``work``
-    raises.
+    has drained. ``exporting`` sends the metrics away until it is cancelled. Raises SettingsError
+    when the address can't be listened on, and what ``work`` raises.
     """
     try:
         tls = settings.bridge_tls()
@@ -70,12 +71,14 @@ async def serve(
         )
     except BaseException:
         work.close()
+        exporting.close()
         raise
     kafka, topic = settings.kafka_bootstrap_servers, settings.topics.events
     url = http_url(*address, tls=tls is not None)
     log.info("bridge listening on %s", url, extra={"kafka": kafka, "topic": topic})
     keeping = asyncio.create_task(link.keep(), name="kafka")
     working = asyncio.create_task(work, name="work")
+    sending = asyncio.create_task(exporting, name="metrics")
     try:
         # The connection is kept for as long as the process lives, so neither ends before it has to.
         await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -84,7 +87,7 @@ async def serve(
                 task.result()
     finally:
         await runner.cleanup()
-        for task in (working, keeping):
+        for task in (working, keeping, sending):
             task.cancel()
-        await asyncio.wait({working, keeping})
+        await asyncio.wait({working, keeping, sending})
         await link.close()

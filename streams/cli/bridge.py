@@ -29,14 +29,15 @@ def http() -> None:
         # Missing settings are reported before anything is started.
         settings = Settings.load(Settings.bridge_api_keys, Settings.bridge_tls, otel.prepare)
         from streams.bridge.http.run import run_http_bridge
-        from streams.telemetry import logging, tracing
+        from streams.telemetry import logging, metering, tracing
 
         logging.configure(settings.log_format, settings.log_level)
-        tracing.configure("genesys-streams-bridge")
+        export = metering.configure(tracing.configure("genesys-streams-bridge").resource)
     try:
-        serve(lambda stop: run_http_bridge(settings, stop))
+        serve(lambda stop: run_http_bridge(settings, stop, export))
     finally:
         tracing.shutdown()
+        export.close()
 
 
 @bridge.command()
@@ -59,14 +60,15 @@ def sqs(queue_url: str | None) -> None:
             Settings.queue_url, Settings.bridge_tls, _check_extra, otel.prepare, **given
         )
         from streams.bridge.sqs.run import run_sqs_bridge
-        from streams.telemetry import logging, tracing
+        from streams.telemetry import logging, metering, tracing
 
         logging.configure(settings.log_format, settings.log_level)
-        tracing.configure("genesys-streams-bridge")
+        export = metering.configure(tracing.configure("genesys-streams-bridge").resource)
     try:
-        serve(lambda stop: run_sqs_bridge(settings, stop))
+        serve(lambda stop: run_sqs_bridge(settings, stop, export))
     finally:
         tracing.shutdown()
+        export.close()
 
 
 def _check_extra(_: object) -> None:

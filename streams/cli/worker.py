@@ -27,20 +27,22 @@ def worker() -> None:
             Settings.peers_tls,
             otel.prepare,
         )
-        from streams.telemetry import logging, tracing
+        from streams.telemetry import logging, metering, tracing
         from streams.worker.garbage import search_rarely
         from streams.worker.http import check_worker_address
         from streams.worker.run import run_worker
 
         logging.configure(settings.log_format, settings.log_level)
-        tracing.configure("genesys-streams-worker", settings.worker_instance_id)
+        traces = tracing.configure("genesys-streams-worker", settings.worker_instance_id)
+        export = metering.configure(traces.resource)
         search_rarely()
 
     async def main(stop: asyncio.Event) -> None:
         await check_worker_address(settings.worker_host, settings.worker_port)
-        await run_worker(settings, stop)
+        await run_worker(settings, stop, export)
 
     try:
         serve(main)
     finally:
         tracing.shutdown()
+        export.close()

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from streams.addresses import is_host
@@ -29,15 +30,25 @@ PLUG_INS = (
     "OTEL_PROPAGATORS",
 )
 
-EXPORTERS = ("otlp", "console", "none")
-ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+# What leaves the process.
+Signal = Literal["TRACES", "METRICS"]
+SIGNALS: tuple[Signal, ...] = ("TRACES", "METRICS")
+
+# Of metrics, `prometheus` asks for the page that is there anyway.
+EXPORTERS: dict[Signal, tuple[str, ...]] = {
+    "TRACES": ("otlp", "console", "none"),
+    "METRICS": ("otlp", "console", "prometheus", "none"),
+}
+NOTHING_TO_BUILD = ("", "none", "prometheus")
 
 # Upper limits: a queue is allocated for the spans, and a longer wait does not fit into a thread's
 # time-out.
 _MOST_SPANS = 1_000_000
 _MOST_MS = 86_400_000
 _MOST_SECONDS = 1_000_000
+
+# Each export reads all metrics on the worker's loop, which takes about a millisecond.
+_LEAST_INTERVAL_MS = 100
 
 _KEY = r"[!#-'*+.0-9A-Z^-z|~-]+"
 _HEADER = re.compile(rf"\s*(?P<name>{_KEY})\s*=(?P<value>[ !#-+\--:<-\[\]-~]*)")
@@ -77,12 +88,25 @@ def prepare(_: object = None) -> None:
     if problems := list(wrong(os.environ)):
         raise SettingsError(*problems)
     if os.environ.pop("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-        # Every outcome still has its trace id, but no span leaves the process.
-        os.environ["OTEL_TRACES_EXPORTER"] = "none"
+        # Every outcome still has its trace id, but nothing leaves the process.
+        for signal in SIGNALS:
+            os.environ[f"OTEL_{signal}_EXPORTER"] = "none"
     if "OTEL_RESOURCE_ATTRIBUTES" in os.environ:
         # The SDK warns of a comma at the end of the list.
         entries = os.environ["OTEL_RESOURCE_ATTRIBUTES"].split(",")
         os.environ["OTEL_RESOURCE_ATTRIBUTES"] = ",".join(filter(str.strip, entries))
+
+
+def not_taken(failure: Exception) -> SettingsError:
+    """The error for variables that passed these checks, and that the SDK refuses all the same: a
+    plug-in may raise anything, in words of its own."""
+    set_here = sorted(
+        name for name in os.environ if name.startswith("OTEL_") and name.isprintable()
+    )
+    return SettingsError(
+        f"{', '.join(set_here) or 'OTEL_*'}: OpenTelemetry does not take one of these: "
+        f"{type(failure).__name__}; correct it, or unset it"
+    )
 
 
 def wrong(environment: Mapping[str, str]) -> Iterator[str]:
@@ -97,19 +121,29 @@ def wrong(environment: Mapping[str, str]) -> Iterator[str]:
     queue, batch = (_number(environment.get(name)) for name in _BATCH)
     if (batch or _USUAL_BATCH) > (queue or _USUAL_QUEUE):
         yield f"{_BATCH[1]}: must be at most {_BATCH[0]}; correct it, or unset it"
-    if "otlp" in exporters(environment):
-        protocol = next((name for name in PROTOCOLS if environment.get(name, "").strip()), None)
+    protocols = (
+        _set_of(environment, signal, "PROTOCOL")
+        for signal in SIGNALS
+        if "otlp" in exporters(environment, signal)
+    )
+    for protocol in dict.fromkeys(protocols):
         if protocol is not None and environment[protocol].strip() != "http/protobuf":
             yield f"{protocol}: only http/protobuf is built in"
 
 
-def exporters(environment: Mapping[str, str]) -> list[str]:
+def exporters(environment: Mapping[str, str], signal: Signal) -> list[str]:
     """The exporters to build: ``otlp``, ``console``. An endpoint alone asks for ``otlp``."""
-    text = environment.get("OTEL_TRACES_EXPORTER", "")
-    if not text.strip() and any(environment.get(name, "").strip() for name in ENDPOINTS):
+    text = environment.get(f"OTEL_{signal}_EXPORTER", "")
+    if not text.strip() and _set_of(environment, signal, "ENDPOINT") is not None:
         text = "otlp"
     names = (name.strip().lower() for name in text.split(","))
-    return [name for name in dict.fromkeys(names) if name not in ("", "none")]
+    return [name for name in dict.fromkeys(names) if name not in NOTHING_TO_BUILD]
+
+
+def _set_of(environment: Mapping[str, str], signal: Signal, what: str) -> str | None:
+    """The OTLP variable that holds for a signal: its own, else that of all; None if none is set."""
+    names = (f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}")
+    return next((name for name in names if environment.get(name, "").strip()), None)
 
 
 def _number(text: str | None) -> int | None:
@@ -150,11 +184,17 @@ def _one_of(*allowed: str) -> Callable[[str], Problem]:
     return check
 
 
-def _exporters(text: str) -> Problem:
-    strange = [name for name in exporters({"OTEL_TRACES_EXPORTER": text}) if name not in EXPORTERS]
-    if strange:
-        return f"be otlp, console or none: {strange[0][:_SHOWN]!r} is not built in"
-    return None
+def _exporters(signal: Signal) -> Callable[[str], Problem]:
+    def check(text: str) -> Problem:
+        built_in = EXPORTERS[signal]
+        asked = exporters({f"OTEL_{signal}_EXPORTER": text}, signal)
+        strange = next((name for name in asked if name not in built_in), None)
+        if strange is None:
+            return None
+        allowed = f"{', '.join(built_in[:-1])} or {built_in[-1]}"
+        return f"be {allowed}: {strange[:_SHOWN]!r} is not built in"
+
+    return check
 
 
 def _endpoint(text: str) -> Problem:
@@ -233,7 +273,13 @@ _LIMITS = (
 
 _CHECKS: dict[str, Callable[[str], Problem]] = {
     "OTEL_SDK_DISABLED": _one_of("true", "false"),
-    "OTEL_TRACES_EXPORTER": _exporters,
+    **{f"OTEL_{signal}_EXPORTER": _exporters(signal) for signal in SIGNALS},
+    "OTEL_METRIC_EXPORT_INTERVAL": _whole(_LEAST_INTERVAL_MS, _MOST_MS),
+    # All that the metrics of this program can be sent as.
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": _one_of("cumulative"),
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": _one_of(
+        "explicit_bucket_histogram"
+    ),
     "OTEL_TRACES_SAMPLER": _one_of(
         *("always_on", "always_off", "traceidratio"),
         *(f"parentbased_{name}" for name in ("always_on", "always_off", "traceidratio")),
@@ -243,12 +289,19 @@ _CHECKS: dict[str, Callable[[str], Problem]] = {
     "OTEL_RESOURCE_ATTRIBUTES": _attributes,
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": _plug_ins("opentelemetry_resource_detector", "*"),
     "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER": _CREDENTIALS,
-    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER": _CREDENTIALS,
+    **{
+        f"OTEL_PYTHON_EXPORTER_OTLP_HTTP_{signal}_CREDENTIAL_PROVIDER": _CREDENTIALS
+        for signal in SIGNALS
+    },
     "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": _one_of("true", "false"),
     "OTEL_BSP_SCHEDULE_DELAY": _whole(1, _MOST_MS),
     "OTEL_BSP_EXPORT_TIMEOUT": _whole(1, _MOST_MS),
     **{name: _whole(1, _MOST_SPANS) for name in _BATCH},
     **{f"OTEL_EXPORTER_OTLP_{name}": check for name, check in _OTLP.items()},
-    **{f"OTEL_EXPORTER_OTLP_TRACES_{name}": check for name, check in _OTLP.items()},
+    **{
+        f"OTEL_EXPORTER_OTLP_{signal}_{name}": check
+        for signal in SIGNALS
+        for name, check in _OTLP.items()
+    },
     **{f"OTEL_{name}_LIMIT": _limit for name in _LIMITS},
 }

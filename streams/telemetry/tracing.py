@@ -18,7 +18,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from streams import __version__
-from streams.errors import SettingsError
 from streams.telemetry import otel
 from streams.telemetry.unexported import UnexportedProvider
 
@@ -42,20 +41,14 @@ def configure(service_name: str, instance_id: str | None = None) -> TracerProvid
     otel.prepare()
     try:
         provider = _provider(service_name, instance_id)
-    except Exception as exc:  # noqa: BLE001 - a plug-in may raise anything, in words of its own
-        set_here = sorted(
-            name for name in os.environ if name.startswith("OTEL_") and name.isprintable()
-        )
-        raise SettingsError(
-            f"{', '.join(set_here) or 'OTEL_*'}: OpenTelemetry does not take one of these: "
-            f"{type(exc).__name__}; correct it, or unset it"
-        ) from None
+    except Exception as exc:  # noqa: BLE001 - see `not_taken`
+        raise otel.not_taken(exc) from None
     trace.set_tracer_provider(provider)
     return provider
 
 
 def _provider(service_name: str, instance_id: str | None) -> TracerProvider:
-    exporters = [_exporter(name) for name in otel.exporters(os.environ)]
+    exporters = [_exporter(name) for name in otel.exporters(os.environ, "TRACES")]
     defaults = {"service.name": service_name, "service.version": __version__}
     if instance_id is not None:
         defaults["service.instance.id"] = instance_id

@@ -275,7 +275,7 @@ class GroupCommit(Generic[R]):
                 self._spans.stored(span, *places[id(message)])
         for span in outgoing.processing:
             span.end()
-        self._outcomes.count(group.decided)
+        self._outcomes.count(group.decided, outgoing.publishing)
 
 
 def _places(runs: Iterable[AcknowledgedRun]) -> dict[int, tuple[int, int]]:

@@ -91,7 +91,7 @@ class StateServer:
                 *health_routes(
                     title=f"genesys-streams {__version__}: worker",
                     not_ready=self._not_ready,
-                    metrics=self._registry,
+                    metrics=self.registry,
                     also=self._breaker,
                     beside={
                         "GET /interactions/ID": "what the table knows of one interaction",
@@ -127,7 +127,8 @@ class StateServer:
         better."""
         return {"breaker": self._monitor.breaker.value}
 
-    def _registry(self) -> CollectorRegistry:
+    def registry(self) -> CollectorRegistry:
+        """The metrics, with the gauges up to date."""
         self._monitor.refresh_gauges()
         drain = self._standing.drain()
         seconds = math.inf if drain.seconds is None else drain.seconds

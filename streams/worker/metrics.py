@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import collections
-import platform
 from collections.abc import Mapping, Sequence
 
 from faust.types import TP
+from opentelemetry.trace import Span
 from prometheus_client import CollectorRegistry, Counter, Enum, Gauge, Histogram
 
-from streams import __version__
 from streams.core.records import Verdict
 from streams.genesys.breaker import State
+from streams.telemetry.exemplars import exemplar, exported
+from streams.telemetry.program import add_program
 
 # Buckets for one call or one record: from a cache hit to a record that waited out a throttle.
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
@@ -25,6 +26,7 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        add_program(registry)
         self._records = Counter(
             "genesys_streams_records",
             "Source records finished, by their outcome's decision and reason.",
@@ -178,21 +180,19 @@ class WorkerMetrics:
             "Times that partitions were assigned to this worker.",
             registry=registry,
         )
-        Gauge(
-            "genesys_streams_build_info",
-            "1, labelled with the versions that run.",
-            ["version", "python"],
-            registry=registry,
-        ).labels(__version__, platform.python_version()).set(1)
 
-    def records_finished(self, verdicts: Sequence[Verdict]) -> None:
-        """The outcomes of the records with these verdicts were published."""
+    def records_finished(self, verdicts: Sequence[Verdict], spans: Sequence[Span]) -> None:
+        """The outcomes of the records with these verdicts were published. ``spans``: one of each
+        record; the slowest of those that are exported is the exemplar."""
         counted = collections.Counter((each.decision, each.reason) for each in verdicts)
         for (decision, reason), number in counted.items():
             self._records.labels(decision.value, reason.value).inc(number)
-        for each in verdicts:
-            self._process_duration.observe(each.latency_ms / 1000)
-            self._end_to_end.observe(each.end_to_end_ms / 1000)
+        traced = [at for at, span in enumerate(spans) if exported(span)]
+        slowest = max(traced, key=lambda at: verdicts[at].latency_ms, default=None)
+        for at, each in enumerate(verdicts):
+            about = exemplar(spans[at]) if at == slowest else None
+            self._process_duration.observe(each.latency_ms / 1000, about)
+            self._end_to_end.observe(each.end_to_end_ms / 1000, about)
 
     def legs_decided(self, verdicts: Sequence[Verdict]) -> None:
         """The outcomes of legs with these verdicts were published."""
@@ -202,7 +202,7 @@ class WorkerMetrics:
     def api_call(self, route: str, method: str, status: int | str, seconds: float) -> None:
         """One request is over (ApiObserver)."""
         self._api_calls.labels(route, method, str(status)).inc()
-        self._api_call_duration.labels(route, method).observe(seconds)
+        self._api_call_duration.labels(route, method).observe(seconds, exemplar())
 
     def throttled(self, seconds: float) -> None:
         """A request waited for its turn (ApiObserver)."""

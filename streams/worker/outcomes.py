@@ -125,10 +125,10 @@ class OutcomePublisher:
         ending = [span for each, span in zip(group, own, strict=True) if each.span is None]
         return Outgoing(messages, publishing, ending)
 
-    def count(self, group: Sequence[Decided[Any]]) -> None:
-        """Count the records of a group, which is published."""
+    def count(self, group: Sequence[Decided[Any]], spans: Sequence[Span]) -> None:
+        """Count the records of a group, which is published. ``spans``: those of publishing them."""
         verdicts = [each.verdict for each in group]
-        self._metrics.records_finished(verdicts)
+        self._metrics.records_finished(verdicts, spans)
         now = self._clock.monotonic()
         for verdict in verdicts:
             self._dead_letter_limit.decided(verdict, now)
@@ -153,7 +153,7 @@ class OutcomePublisher:
             await self.publish_dead_letter(record, verdict)
             await record.assignment.owned()
         await self._publish_outcome(record, outcome, span)
-        self._metrics.records_finished([verdict])
+        self._metrics.records_finished([verdict], [span])
         if verdict.put_off is not None:
             await record.assignment.owned()
             await self.send_back(record, verdict.put_off, verdict.reason)

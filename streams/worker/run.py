@@ -26,6 +26,7 @@ from streams.kafka.topics import VerifiedTopics
 from streams.last_resort import leave_within
 from streams.settings import Settings
 from streams.stopping import unless_stopped
+from streams.telemetry.metering import NOWHERE, MetricsExport
 from streams.worker.app import build_app, declare_agents
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dialect import Dialect, Surroundings
@@ -75,7 +76,9 @@ GONE_SECONDS = 9.0
 HANGS = "Kafka does not answer, or Faust hangs in a rebalance, on its way out"
 
 
-async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+async def run_worker(
+    settings: Settings, stop: asyncio.Event, export: MetricsExport = NOWHERE
+) -> None:
     """Work until ``stop`` is set, then drain and leave the group.
 
     Raises SettingsError, TopicsError or KafkaError before anything is started, and a WorkerError
@@ -124,7 +127,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
             random=random,
             metrics=metrics,
         )
-        await worker.run(stop)
+        await worker.run(stop, export)
 
 
 class Worker:
@@ -263,15 +266,18 @@ class Worker:
         self._clock = clock
         self._ttl_seconds = settings.state_ttl_seconds
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, export: MetricsExport) -> None:
         """Start, work, and release everything in order. Raises WorkerError or SettingsError."""
         self._app.finalize()
         await self._server.start()
         start = start_line(self._settings, port=self._server.port)
         log.info("worker listening on %s", start.pop("url"), extra=start)
+        exporting = asyncio.create_task(export.run(self._server.registry), name="metrics")
         try:
             await self._work(stop)
         finally:
+            exporting.cancel()
+            await asyncio.wait({exporting})
             await self._server.stop()
         log.info("stopped")
 

@@ -22,6 +22,7 @@ from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
     MessagingOperationTypeValues,
     MessagingSystemValues,
 )
+from opentelemetry.semconv.attributes.error_attributes import ERROR_TYPE
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from streams.clock import Clock
@@ -93,6 +94,7 @@ class RecordSpans:
         if verdict.patch_status is not None:
             span.set_attribute("patch.status", verdict.patch_status)
         if verdict.decision is Decision.FAILED:
+            span.set_attribute(ERROR_TYPE, verdict.reason.value)
             span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
 
     def stored(self, span: Span, partition: int, offset: int) -> None:
@@ -147,5 +149,6 @@ def _note(span: Span, failure: BaseException) -> None:
         # Not an error of the record: its partition's next owner decides it.
         span.set_attribute("worker.ownership_lost", True)
         return
+    span.set_attribute(ERROR_TYPE, type(failure).__name__)
     span.record_exception(failure)
     span.set_status(Status(StatusCode.ERROR, type(failure).__name__))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from streams.addresses import http_url
 from streams.health_routes import health_routes
@@ -18,6 +18,7 @@ async def ask(
     path: str,
     *,
     method: str = "GET",
+    accept: str = "*/*",
     why: str | None = None,
     also: Callable[[], Mapping[str, str]] = dict,
     metrics: Callable[[], CollectorRegistry] = CollectorRegistry,
@@ -35,8 +36,11 @@ async def ask(
     runner = Runner(app, on_not_http=lambda: None)
     try:
         url = http_url(*await listen(runner, "127.0.0.1", 0, variables="PORT"))
-        async with ClientSession(url) as session, session.request(method, path) as answer:
-            text = answer.content_type == "text/plain"
+        async with (
+            ClientSession(url) as session,
+            session.request(method, path, headers={"Accept": accept}) as answer,
+        ):
+            text = answer.content_type != "application/json"
             return answer.status, await (answer.text() if text else answer.json())
     finally:
         await runner.cleanup()
@@ -86,3 +90,31 @@ async def test_the_page_names_every_route() -> None:
 async def test_what_is_sent_to_the_page_is_not_taken() -> None:
     """An API destination whose URL lacks its path: an event must not seem to have arrived."""
     assert (await ask("/", method="POST"))[0] == 404
+
+
+def measured() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    took = Histogram("took_seconds", "How long it took.", buckets=(1.0,), registry=registry)
+    took.observe(0.5, {"trace_id": "4bf9"})
+    return registry
+
+
+OPENMETRICS = "application/openmetrics-text"
+
+
+@pytest.mark.parametrize(
+    ("accept", "exemplars"),
+    [
+        # As Prometheus asks.
+        (f"{OPENMETRICS};version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3", True),
+        (OPENMETRICS, True),
+        ("text/plain;version=0.0.4", False),
+        ("*/*", False),
+        (f"{OPENMETRICS};version=latest", False),
+        (f"{OPENMETRICS};version=1.x", False),
+    ],
+)
+async def test_exemplars_are_for_whoever_takes_openmetrics(accept: str, exemplars: bool) -> None:
+    status, page = await ask("/metrics", accept=accept, metrics=measured)
+    assert status == 200
+    assert ('# {trace_id="4bf9"}' in page) == page.endswith("# EOF\n") == exemplars

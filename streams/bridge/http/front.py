@@ -111,7 +111,7 @@ class HttpBridge:
                 *health_routes(
                     title=f"genesys-streams {__version__}: bridge http",
                     not_ready=self._not_ready,
-                    metrics=self._registry,
+                    metrics=self.registry,
                     beside={"POST /events": "one EventBridge event, as JSON"},
                 ),
             ]
@@ -219,7 +219,8 @@ class HttpBridge:
         retry_after = {"Retry-After": str(self._limits.retry_after_seconds)}
         return Answer(name, 503, {"error": f"{why}; send it again"}, retry_after)
 
-    def _registry(self) -> CollectorRegistry:
+    def registry(self) -> CollectorRegistry:
+        """The metrics, with the gauges up to date."""
         self._metrics.ready.set(self._not_ready() is None)
         return self._metrics.registry
 

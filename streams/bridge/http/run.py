@@ -12,6 +12,7 @@ from streams.bridge.run import Road, serve
 from streams.clock import SystemClock
 from streams.listening import Runner
 from streams.settings import Settings
+from streams.telemetry.metering import NOWHERE, MetricsExport
 
 # Every request is answered within 4 s. After that, flushing the records and the last spans takes up
 # to 2 s each. The whole drain has 9.5 s.
@@ -27,7 +28,9 @@ LINGER_SECONDS = 2.0
 IDLE_SECONDS = 75.0
 
 
-async def run_http_bridge(settings: Settings, stop: asyncio.Event) -> None:
+async def run_http_bridge(
+    settings: Settings, stop: asyncio.Event, export: MetricsExport = NOWHERE
+) -> None:
     """Serve until ``stop`` is set, then answer the requests in flight and flush.
 
     Raises SettingsError when a key is needed, or when the address can't be listened on. Kafka may
@@ -41,7 +44,7 @@ async def run_http_bridge(settings: Settings, stop: asyncio.Event) -> None:
     )
     runner = make_runner(bridge)
     metrics.connections.set_function(lambda: runner.connections)
-    await serve(runner, road.link, settings, stop.wait())
+    await serve(runner, road.link, settings, stop.wait(), export.run(bridge.registry))
 
 
 def make_runner(bridge: HttpBridge, *, idle_seconds: float = IDLE_SECONDS) -> Runner:

@@ -90,7 +90,7 @@ class SqsBridge:
             health_routes(
                 title=f"genesys-streams {__version__}: bridge sqs",
                 not_ready=self.not_ready,
-                metrics=self._registry,
+                metrics=self.registry,
             )
         )
         return app
@@ -256,7 +256,8 @@ class SqsBridge:
         if left:
             log.info("messages are given back to the queue", extra={"messages": len(left)})
 
-    def _registry(self) -> CollectorRegistry:
+    def registry(self) -> CollectorRegistry:
+        """The metrics, with the gauges up to date."""
         self._metrics.ready.set(self.not_ready() is None)
         return self._metrics.registry
 

@@ -16,6 +16,7 @@ from streams.clock import SystemClock
 from streams.listening import Runner
 from streams.queue_region import queue_region
 from streams.settings import Settings
+from streams.telemetry.metering import NOWHERE, MetricsExport
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 HTTP_DRAIN_SECONDS = 0.5
 
 
-async def run_sqs_bridge(settings: Settings, stop: asyncio.Event) -> None:
+async def run_sqs_bridge(
+    settings: Settings, stop: asyncio.Event, export: MetricsExport = NOWHERE
+) -> None:
     """Bridge until ``stop`` is set, then let go of the messages in hand and flush.
 
     Raises SettingsError when no client for AWS can be made of the settings, or when the address
@@ -42,7 +45,8 @@ async def run_sqs_bridge(settings: Settings, stop: asyncio.Event) -> None:
             clock=clock,
             random=Random(),
         )
-        await serve(make_runner(bridge), road.link, settings, bridge.run(stop))
+        exporting = export.run(bridge.registry)
+        await serve(make_runner(bridge), road.link, settings, bridge.run(stop), exporting)
 
 
 def make_runner(bridge: SqsBridge) -> Runner:

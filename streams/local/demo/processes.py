@@ -21,8 +21,9 @@ from streams.errors import DemoError
 
 T = TypeVar("T")
 
-# The variables that a process needs from its surroundings. Settings are not among them: the
-# caller's GENESYS_* and KAFKA_* may well point to the real systems.
+# The variables that a process needs from its surroundings, and OTEL_*, so that traces of the demo
+# can be looked at. Settings are not among them: the caller's GENESYS_* and KAFKA_* may well point
+# to the real systems.
 _SURROUNDINGS = (
     "PATH",
     "HOME",
@@ -169,9 +170,13 @@ class Parts:
 
 
 def environment(surroundings: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables of a part: those that any process needs, the path of this very package, and the
-    settings."""
-    kept = {name: surroundings[name] for name in _SURROUNDINGS if name in surroundings}
+    """The variables of a part: those that any process needs, where its telemetry goes, the path of
+    this very package, and the settings."""
+    kept = {
+        name: value
+        for name, value in surroundings.items()
+        if name in _SURROUNDINGS or name.startswith("OTEL_")
+    }
     path = [str(Path(streams.__file__).parents[1]), kept.get("PYTHONPATH", "")]
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, path))} | dict(settings)
 

@@ -61,7 +61,7 @@ class ResultPublisher:
         if verdicts:
             await self._publish_outcomes(record, result, span)
         if result.verdict is not None:
-            self._metrics.records_finished([result.verdict])
+            self._metrics.records_finished([result.verdict], [span])
         self._metrics.legs_decided(list(_of_legs(result.legs)))
         now = self._clock.monotonic()
         for verdict in verdicts:

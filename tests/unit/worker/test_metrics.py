@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from faust.types import TP
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import INVALID_SPAN
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from streams import __version__
 from streams.core.records import Basis, Decision, Reason, Verdict
@@ -33,12 +37,33 @@ def verdict(end_to_end_ms: float) -> Verdict:
 def test_a_finished_record_counts_by_decision_and_reason_and_in_seconds(
     metrics: WorkerMetrics,
 ) -> None:
-    metrics.records_finished([verdict(1500.0)])
-    metrics.records_finished([verdict(500.0)])
+    metrics.records_finished([verdict(1500.0)], [INVALID_SPAN])
+    metrics.records_finished([verdict(500.0)], [INVALID_SPAN])
     assert value(metrics, "records_total", decision="patched", reason="eligible") == 2
     assert value(metrics, "process_duration_seconds_sum") == pytest.approx(0.08)
     assert value(metrics, "end_to_end_latency_seconds_count") == 2
     assert value(metrics, "end_to_end_latency_seconds_sum") == 2.0
+
+
+def test_the_slowest_record_of_a_group_that_is_traced_is_the_exemplar(
+    metrics: WorkerMetrics,
+) -> None:
+    tracer = TracerProvider().get_tracer("test")
+    spans = [tracer.start_span(name) for name in ("quick", "slow", "quick")]
+    spans.append(INVALID_SPAN)  # of a trace that is not sampled
+    latencies = (40.0, 900.0, 41.0, 1200.0)
+    verdicts = [msgspec.structs.replace(verdict(9.0), latency_ms=each) for each in latencies]
+
+    metrics.records_finished(verdicts, spans)
+
+    page = openmetrics(metrics.registry).decode()  # type: ignore[no-untyped-call]
+    traced = [line for line in page.splitlines() if "trace_id" in line]
+    assert {line.partition("{")[0] for line in traced} == {
+        "genesys_streams_process_duration_seconds_bucket",
+        "genesys_streams_end_to_end_latency_seconds_bucket",
+    }
+    slow = spans[1].get_span_context()
+    assert all(f'trace_id="{slow.trace_id:032x}"' in line for line in traced)
 
 
 def test_api_calls_by_route_method_and_status(metrics: WorkerMetrics) -> None:
@@ -93,8 +118,11 @@ def test_what_happened_is_counted(metrics: WorkerMetrics) -> None:
 
 def test_every_metric_has_its_prefix_and_a_line_of_help(metrics: WorkerMetrics) -> None:
     collected = list(metrics.registry.collect())
-    assert all(metric.name.startswith("genesys_streams_") for metric in collected)
-    assert all(metric.documentation.endswith(".") for metric in collected)
+    # Those of the process have the names and texts that they have everywhere.
+    ours = [metric for metric in collected if not metric.name.startswith("process_")]
+    assert len(ours) < len(collected)
+    assert all(metric.name.startswith("genesys_streams_") for metric in ours)
+    assert all(metric.documentation.endswith(".") for metric in ours)
     assert f'version="{__version__}"' in generate_latest(metrics.registry).decode()
 
 

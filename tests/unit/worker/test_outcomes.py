@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NoOpTracer, StatusCode
@@ -267,8 +267,14 @@ class Spans:
         self.tracer = provider.get_tracer("test")
 
     def status(self, name: str) -> StatusCode:
+        return self._span(name).status.status_code
+
+    def error_type(self, name: str) -> object:
+        return (self._span(name).attributes or {}).get("error.type")
+
+    def _span(self, name: str) -> ReadableSpan:
         (span,) = (span for span in self._exporter.get_finished_spans() if span.name == name)
-        return span.status.status_code
+        return span
 
 
 @pytest.mark.parametrize("name", ["patched", "ineligible", "not-found", "conflict", "recovered"])
@@ -305,5 +311,6 @@ async def test_kafka_that_does_not_acknowledge_is_an_error() -> None:
         await Worker(world, tracer=spans.tracer).process(event())
 
     assert spans.status(f"process {EVENTS.topic}") is StatusCode.ERROR
+    assert spans.error_type(f"process {EVENTS.topic}") == "PublishError"
     assert spans.status(f"publish {TOPICS.outcomes}") is StatusCode.ERROR
     assert "finished 0" not in world.journal

@@ -9,18 +9,19 @@ from streams.local.demo.processes import environment
 PACKAGE = str(Path(streams.__file__).parents[1])
 
 
-def test_a_part_sees_its_own_settings_and_none_of_the_callers() -> None:
+def test_a_part_sees_its_own_settings_and_of_the_callers_where_telemetry_goes() -> None:
     caller = {
         "PATH": "/bin",
         "HOME": "/home/me",
         "KAFKA_BOOTSTRAP_SERVERS": "production:9092",
         "GENESYS_CLOUD_CLIENT_SECRET": "real",
         "DRY_RUN": "true",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://production",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector",
     }
     assert environment(caller, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}) == {
         "PATH": "/bin",
         "HOME": "/home/me",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector",
         "PYTHONPATH": PACKAGE,
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
     }
