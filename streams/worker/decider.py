@@ -10,7 +10,7 @@ from streams.core.decision import Policy
 from streams.core.envelope import InteractionEvent
 from streams.core.inquiry import Inquiry
 from streams.core.records import Decision, InteractionRecord, Verdict
-from streams.core.redelivery import of_life
+from streams.core.redelivery import of_life, redelivery_of
 from streams.core.retry_policy import PATCHES, PatchPolicy
 from streams.core.sequence import gaps
 from streams.worker.group_commit import GroupCommit
@@ -47,6 +47,16 @@ class Decider:
         if known is None:
             known = self._table.get(partition, interaction_id)
         return _never_seen(record, event) if known is None else of_life(known, record.life)
+
+    def kept(self, record: SourceRecord) -> bool:
+        """Whether the store, and no group, proves that this event was decided. Raises
+        StoreError."""
+        event = record.event
+        assert isinstance(event, InteractionEvent), "no other is parsed in this dialect"
+        known = self._table.get(record.tp.partition, event.interaction_id)
+        if known is None:
+            return False
+        return redelivery_of(of_life(known, record.life), event, record.appearance) is not None
 
     def unexpired(
         self, record: SourceRecord, event: InteractionEvent, known: InteractionRecord

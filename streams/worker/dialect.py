@@ -13,6 +13,8 @@ from streams.kafka.publisher import Publisher
 from streams.settings import Settings
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
+from streams.worker.invariants import Invariants
+from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.spans import RecordSpans
@@ -50,6 +52,7 @@ class Surroundings:
     outcomes: OutcomePublisher
     spans: RecordSpans
     metrics: WorkerMetrics
+    invariants: Invariants
     dead_letter_limit: DeadLetterLimit
     clock: Clock
     random: Random
@@ -58,11 +61,13 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that know what an event and a record of the table are."""
+    """The parts that know what an event and a record of the table are. ``kept``: whether the store
+    proves that an event was decided; raises StoreError."""
 
     table: InteractionTable[Any]
     commits: GroupCommit[Any]
     way: Way
+    kept: Callable[[SourceRecord], bool]
 
 
 class Dialect(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +13,7 @@ from faust.types import TP
 from faust.types.tuples import Message
 
 from streams.clock import Clock, Resting
+from streams.core.stuck import Where
 from streams.errors import OffsetHole, OwnershipLost
 from streams.kafka.settings import TopicNames
 from streams.worker import incoming
@@ -19,6 +21,7 @@ from streams.worker.consumption import Consumption
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
 from streams.worker.incoming import Incoming
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.lanes import Lanes
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.lanes.waiting_room import WaitingRoom
@@ -83,9 +86,11 @@ class Dispatcher:
         assignments: Assignments,
         partitions: Partitions,
         commits: GroupCommit[Any],
+        invariants: Invariants,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._commits = commits
+        self._invariants = invariants
         self._quick_path = way.quick_path
         self._processor = way.processor
         self._room = way.room
@@ -141,6 +146,11 @@ class Dispatcher:
                 extra={"generation": assignment.generation},
             )
         self._table.disown()
+
+    def committing(self, assignment: Assignment, offsets: Mapping[TP, int]) -> None:
+        behind = (each for each, where in self.lanes.entries() if where is Where.BEHIND)
+        waits = chain(behind, self._commits.unpublished(), self.waiting.records())
+        self._invariants.committing(assignment, offsets, waits)
 
     @property
     def held(self) -> Collection[TP]:

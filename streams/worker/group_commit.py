@@ -114,6 +114,12 @@ class GroupCommit(Generic[R]):
                 return found[0]
         return None
 
+    def unpublished(self) -> Iterator[SourceRecord]:
+        """The records of the groups that are not at their second step."""
+        for group in (self._open, self._writing):
+            if group is not None:
+                yield from (each.source for each in group.decided)
+
     def add(self, decided: Decided[R]) -> None:
         """Put it into the open group; nobody waits for it."""
         self._join(decided)

@@ -82,7 +82,7 @@ class InteractionsDialect:
         )
         quick_path = QuickPath(decider=decider, commits=commits, metrics=around.metrics)
         way = Way(parse, quick_path, processor, RETURNED_SHARE, ROOM, ordinary=ORDINARY)
-        return Parts(table, commits, way)
+        return Parts(table, commits, way, decider.kept)
 
 
 @asynccontextmanager

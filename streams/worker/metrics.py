@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 from faust.types import TP
 from opentelemetry.trace import Span
@@ -13,6 +14,15 @@ from streams.core.records import Verdict
 from streams.genesys.breaker import State
 from streams.telemetry.exemplars import exemplar, exported
 from streams.telemetry.program import add_program
+
+Invariant = Literal[
+    # No commit passes a record that is not finished.
+    "commit",
+    # The outcomes of an interaction are published in the order of its records.
+    "order",
+    # No outcome leaves before the table has its verdict.
+    "record",
+]
 
 # Buckets for one call or one record: from a cache hit to a record that waited out a throttle.
 _WORK_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 180)
@@ -175,6 +185,22 @@ class WorkerMetrics:
             "1 while the worker can do its job, as /readyz says.",
             registry=registry,
         )
+        self._invariant_checks = Counter(
+            "genesys_streams_invariant_checks",
+            "How often it was looked at whether a promise is kept.",
+            ["invariant"],
+            registry=registry,
+        )
+        self._invariant_violations = Counter(
+            "genesys_streams_invariant_violations",
+            "How often a promise was found broken: it must stay 0.",
+            ["invariant"],
+            registry=registry,
+        )
+        # Each counter starts at 0; otherwise an alert on growth never sees the first of a kind.
+        for invariant in get_args(Invariant):
+            self._invariant_checks.labels(invariant)
+            self._invariant_violations.labels(invariant)
         self._rebalances = Counter(
             "genesys_streams_rebalances",
             "Times that partitions were assigned to this worker.",
@@ -272,6 +298,11 @@ class WorkerMetrics:
         """Seconds until all that waits is done, and since the event of the oldest of it."""
         self._drain.set(seconds)
         self._oldest_waiting.set(oldest)
+
+    def invariant_checked(self, invariant: Invariant, checks: int, violations: int) -> None:
+        """It was looked at so often whether a promise is kept, and found broken so often."""
+        self._invariant_checks.labels(invariant).inc(checks)
+        self._invariant_violations.labels(invariant).inc(violations)
 
     def ready(self, ready: bool) -> None:
         """Whether the worker can do its job now."""

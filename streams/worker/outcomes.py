@@ -31,6 +31,7 @@ from streams.wire.dead_letters import DeadLetter, Stage
 from streams.wire.outcomes import Outcome, encode_outcome, outcome_headers, outcome_id
 from streams.wire.retries import retry_headers
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.spans import RecordSpans
@@ -95,6 +96,7 @@ class OutcomePublisher:
         spans: RecordSpans,
         clock: Clock,
         dead_letter_limit: DeadLetterLimit,
+        invariants: Invariants,
     ) -> None:
         self._publisher = publisher
         self._topics = topics
@@ -103,6 +105,7 @@ class OutcomePublisher:
         self._spans = spans
         self._clock = clock
         self._dead_letter_limit = dead_letter_limit
+        self._invariants = invariants
 
     def outgoing(self, group: Sequence[Decided[Any]]) -> Outgoing:
         """The outcomes of these records as they are sent.
@@ -110,6 +113,7 @@ class OutcomePublisher:
         Each step is done for all of them before the next one: Python is faster while it stays in
         the same code (docs/decisions/group-commit.md).
         """
+        self._invariants.publishing(group[-1].source, group[-1].verdict)
         own = [self._spans.begun(each.source) if each.span is None else each.span for each in group]
         made = [
             self.outcome(each.source, each.verdict, span)
@@ -127,6 +131,7 @@ class OutcomePublisher:
 
     def count(self, group: Sequence[Decided[Any]], spans: Sequence[Span]) -> None:
         """Count the records of a group, which is published. ``spans``: those of publishing them."""
+        self._invariants.published([each.source for each in group])
         verdicts = [each.verdict for each in group]
         self._metrics.records_finished(verdicts, spans)
         now = self._clock.monotonic()
@@ -147,12 +152,14 @@ class OutcomePublisher:
             await self.publish_dead_letter(record, verdict)
             self._dead_letter_limit.decided(verdict, self._clock.monotonic())
             return
+        self._invariants.publishing(record, verdict)
         outcome = self.outcome(record, verdict, span)
         self._spans.decided(span, verdict)
         if verdict.decision is Decision.FAILED:
             await self.publish_dead_letter(record, verdict)
             await record.assignment.owned()
         await self._publish_outcome(record, outcome, span)
+        self._invariants.published([record])
         self._metrics.records_finished([verdict], [span])
         if verdict.put_off is not None:
             await record.assignment.owned()

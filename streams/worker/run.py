@@ -41,6 +41,7 @@ from streams.worker.health.monitor import Monitor
 from streams.worker.health.stacks import log_stacks
 from streams.worker.health.watchdog import Watchdog
 from streams.worker.http import StateServer
+from streams.worker.invariants import Invariants
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
@@ -178,6 +179,11 @@ class Worker:
         )
         spans = RecordSpans(trace.get_tracer("streams.worker"), app_id=settings.app_id, clock=clock)
         self._dead_letter_limit = DeadLetterLimit(settings.dead_letter_limit)
+        invariants = Invariants(
+            kept=lambda record: parts.kept(record),  # noqa: PLW0108 - they are made below
+            events=settings.topics.events,
+            metrics=metrics,
+        )
         outcomes = OutcomePublisher(
             publisher=publisher,
             topics=settings.topics,
@@ -186,6 +192,7 @@ class Worker:
             spans=spans,
             clock=clock,
             dead_letter_limit=self._dead_letter_limit,
+            invariants=invariants,
         )
         parts = dialect.build(
             Surroundings(
@@ -195,6 +202,7 @@ class Worker:
                 outcomes=outcomes,
                 spans=spans,
                 metrics=metrics,
+                invariants=invariants,
                 dead_letter_limit=self._dead_letter_limit,
                 clock=clock,
                 random=random,
@@ -215,6 +223,7 @@ class Worker:
             assignments=self._assignments,
             partitions=self._app,
             commits=parts.commits,
+            invariants=invariants,
             on_failure=self._ending.fail,
         )
         self._assignments.add_observer(self._dispatcher)

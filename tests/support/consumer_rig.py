@@ -126,6 +126,7 @@ class Observer:
     def __init__(self) -> None:
         self.begun: list[tuple[int, dict[TP, int]]] = []
         self.ended: list[Assignment] = []
+        self.about_to_commit: list[dict[TP, int]] = []
         self.refusal: SettingsError | None = None
         self.starts: dict[TP, Start] = {}
         self.failures: list[BaseException] = []
@@ -149,6 +150,9 @@ class Observer:
     def begin_assignment(self, assignment: Assignment) -> None:
         offsets = {tp: frontier.committed for tp, frontier in assignment.frontiers.items()}
         self.begun.append((assignment.generation, offsets))
+
+    def committing(self, assignment: Assignment, offsets: Mapping[TP, int]) -> None:
+        self.about_to_commit.append(dict(offsets))
 
     async def end_assignment(self, assignment: Assignment) -> None:
         assert not assignment.revoked

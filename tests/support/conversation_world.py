@@ -31,6 +31,7 @@ from streams.wire.outcomes import Outcome
 from streams.worker.conversations.processor import ConversationProcessor
 from streams.worker.conversations.results import ResultPublisher
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
@@ -160,6 +161,11 @@ class ConversationWorker(Incarnation):
         super().__init__(world, session_alive=session_alive, parse=parse_conversation_event)
         self.world = world
         self.metrics = WorkerMetrics(CollectorRegistry())
+        self.invariants = Invariants(
+            kept=lambda record: self.processor.kept(record),  # noqa: PLW0108 - it is made below
+            events=EVENTS.topic,
+            metrics=self.metrics,
+        )
         self.failures: list[BaseException] = []
         table = table or TableInADict(world)
         publisher = publisher or RecordingPublisher(world)
@@ -175,6 +181,7 @@ class ConversationWorker(Incarnation):
             spans=spans,
             clock=world.clock,
             dead_letter_limit=limit,
+            invariants=self.invariants,
         )
         commits = MortalCommit[ConversationRecord](
             table=table,
@@ -194,6 +201,7 @@ class ConversationWorker(Incarnation):
                 publisher=publisher,
                 topics=TOPICS,
                 metrics=self.metrics,
+                invariants=self.invariants,
                 spans=spans,
                 clock=world.clock,
                 dead_letter_limit=limit,

@@ -19,6 +19,7 @@ from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.dispatcher import Dispatcher
 from streams.worker.group_commit import GroupCommit
 from streams.worker.interactions import RETURNED_SHARE, ROOM
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
@@ -145,6 +146,9 @@ class Desk:
             session_alive=lambda: self.alive,
             fence=lambda: self.fenced.append(self.assignments.begun),
         )
+        self.invariants = Invariants(
+            kept=lambda _: True, events=TOPICS.events, metrics=self.metrics
+        )
         self.dispatcher = Dispatcher(
             way=Way(
                 parse=parse,
@@ -164,6 +168,7 @@ class Desk:
             assignments=self.assignments,
             partitions=self.partitions,
             commits=cast(GroupCommit[Any], self.commits),
+            invariants=self.invariants,
             on_failure=self.failures.append,
         )
         self.assignments.add_observer(self.dispatcher)

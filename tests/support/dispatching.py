@@ -63,6 +63,7 @@ class Dispatching:
             assignments=self.assignments,
             partitions=InTheirPlace(),
             commits=worker.commits,
+            invariants=worker.invariants,
             on_failure=self.failures.append,
         )
         self.assignments.add_observer(self.dispatcher)

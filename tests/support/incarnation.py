@@ -23,6 +23,7 @@ from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.decider import Decider
 from streams.worker.group_commit import GroupCommit
+from streams.worker.invariants import Invariants
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
@@ -193,6 +194,11 @@ class Worker(Incarnation):
         self.failures: list[BaseException] = []
         publisher = publisher or RecordingPublisher(world)
         policy = policy or Policy(code=CODE)
+        self.invariants = Invariants(
+            kept=lambda record: decider.kept(record),  # noqa: PLW0108 - it is made below
+            events=EVENTS.topic,
+            metrics=self.metrics,
+        )
         spans = RecordSpans(
             tracer or TracerProvider().get_tracer("test"), app_id="test-app", clock=world.clock
         )
@@ -204,6 +210,7 @@ class Worker(Incarnation):
             spans=spans,
             clock=world.clock,
             dead_letter_limit=dead_letter_limit or DeadLetterLimit(1.0),
+            invariants=self.invariants,
         )
         self.commits = MortalCommit[InteractionRecord](
             table=self.table,

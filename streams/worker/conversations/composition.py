@@ -79,6 +79,7 @@ class ConversationsDialect:
                 publisher=around.publisher,
                 topics=settings.topics,
                 metrics=around.metrics,
+                invariants=around.invariants,
                 spans=around.spans,
                 clock=around.clock,
                 dead_letter_limit=around.dead_letter_limit,
@@ -103,7 +104,7 @@ class ConversationsDialect:
             ordinary=ORDINARY,
             asks_events=False,
         )
-        return Parts(table, commits, way)
+        return Parts(table, commits, way, processor.kept)
 
 
 @asynccontextmanager

@@ -23,7 +23,13 @@ from streams.core.conversations.arrival import arrive
 from streams.core.conversations.events import ConversationEvent
 from streams.core.conversations.inquiry import Inquiry
 from streams.core.conversations.policy import LookPolicy, WrapUpPolicy
-from streams.core.conversations.record import ConversationRecord, Delivery, Result, of_life
+from streams.core.conversations.record import (
+    ConversationRecord,
+    Delivery,
+    Result,
+    of_life,
+    result_before,
+)
 from streams.core.conversations.steps import Conclude, Write
 from streams.core.conversations.uncarried import uncarried
 from streams.core.faults import too_large, unread
@@ -124,6 +130,12 @@ class ConversationProcessor:
             except Exception as fault:  # noqa: BLE001 - it becomes the record's outcome
                 await self._fail(record, internal_error(record, fault), span)
             record.finish()
+
+    def kept(self, record: SourceRecord) -> bool:
+        """Whether the store has what is published for this delivery. Raises StoreError."""
+        assert isinstance(record.event, ConversationEvent), "no other is parsed in this dialect"
+        known = self._known(record, record.event)
+        return result_before(known, self._delivery(record)) is not None
 
     async def _work(self, record: SourceRecord, resting: Resting, span: Span) -> None:
         await record.assignment.owned()

@@ -17,6 +17,7 @@ from streams.kafka.settings import TopicNames
 from streams.wire.leg_ids import leg_outcome_id
 from streams.wire.outcomes import Outcome
 from streams.worker.dead_letter_limit import DeadLetterLimit
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
@@ -33,6 +34,7 @@ class ResultPublisher:
         publisher: Publisher,
         topics: TopicNames,
         metrics: WorkerMetrics,
+        invariants: Invariants,
         spans: RecordSpans,
         clock: Clock,
         dead_letter_limit: DeadLetterLimit,
@@ -41,6 +43,7 @@ class ResultPublisher:
         self._publisher = publisher
         self._topics = topics
         self._metrics = metrics
+        self._invariants = invariants
         self._spans = spans
         self._clock = clock
         self._dead_letter_limit = dead_letter_limit
@@ -54,12 +57,15 @@ class ResultPublisher:
         ``retries`` does not accept the copy.
         """
         verdicts = [*([result.verdict] if result.verdict else []), *_of_legs(result.legs)]
+        if verdicts:
+            self._invariants.publishing(record, verdicts[0])
         failed = next((each for each in verdicts if each.decision is Decision.FAILED), None)
         if failed is not None:
             await self._outcomes.publish_dead_letter(record, failed)
             await record.assignment.owned()
         if verdicts:
             await self._publish_outcomes(record, result, span)
+            self._invariants.published([record])
         if result.verdict is not None:
             self._metrics.records_finished([result.verdict], [span])
         self._metrics.legs_decided(list(_of_legs(result.legs)))

@@ -30,6 +30,10 @@ class AssignmentObserver(Protocol):
         commit."""
         ...
 
+    def committing(self, assignment: Assignment, offsets: Mapping[TP, int]) -> None:
+        """These offsets are about to be committed."""
+        ...
+
 
 class Assignments:
     """One assignment after the other, of which at most one is in force.
@@ -130,6 +134,11 @@ class Assignments:
                 )
         finally:
             assignment.revoke()
+
+    def committing(self, assignment: Assignment, offsets: Mapping[TP, int]) -> None:
+        """These offsets are about to be committed."""
+        for observer in self._observers:
+            observer.committing(assignment, offsets)
 
     def revoke(self) -> None:
         """From now on nothing of the current assignment may have an effect."""

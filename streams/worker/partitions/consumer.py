@@ -292,7 +292,10 @@ class SourceConsumer(driver.Consumer):
         if assignment is None or assignment.generation != self.app.consumer_generation_id:
             return False
         offsets = assignment.uncommitted()
-        if not offsets or not await self._commit(offsets):
+        if not offsets:
+            return False
+        self.app.assignments.committing(assignment, offsets)
+        if not await self._commit(offsets):
             return False
         assignment.committed(offsets)
         return True

@@ -45,6 +45,11 @@ class Frontier:
         """The lowest unfinished offset, or the next expected when all are finished."""
         return next(iter(self._unfinished), self._expected)
 
+    def lowest_open(self) -> int | None:
+        """The lowest unfinished offset, looked for among them all, whatever their order; None when
+        there is none. ``committable`` takes the first one."""
+        return min(self._unfinished, default=None)
+
     def lag(self, end: int | None = None) -> int:
         """The number of offsets from the committed one to the partition's end, or to the next
         expected one when that is higher or the end is unknown."""

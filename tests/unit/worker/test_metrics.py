@@ -66,6 +66,13 @@ def test_the_slowest_record_of_a_group_that_is_traced_is_the_exemplar(
     assert all(f'trace_id="{slow.trace_id:032x}"' in line for line in traced)
 
 
+def test_promises_are_counted_from_0(metrics: WorkerMetrics) -> None:
+    assert value(metrics, "invariant_violations_total", invariant="order") == 0
+    metrics.invariant_checked("order", 3, 1)
+    assert value(metrics, "invariant_checks_total", invariant="order") == 3
+    assert value(metrics, "invariant_violations_total", invariant="order") == 1
+
+
 def test_api_calls_by_route_method_and_status(metrics: WorkerMetrics) -> None:
     metrics.api_call("/r/{id}", "GET", 200, 0.2)
     metrics.api_call("/r/{id}", "GET", "ApiTimeout", 10.0)

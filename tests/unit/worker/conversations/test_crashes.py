@@ -26,6 +26,7 @@ from tests.support.conversation_world import (
     of_a_conversation,
 )
 from tests.support.disks import Disk, KeptChangelog
+from tests.support.incarnation import samples
 from tests.support.world import EVENTS, Crashed
 from tests.support.wrap_up_model import CONVERSATION, OURS, Rules, Story, events, right, states
 from tests.unit.worker.conversations.calls import STORIES, Log, steps_of, world_of
@@ -65,6 +66,7 @@ def assert_nothing_is_left(worker: ConversationWorker, log: Log) -> None:
     record = worker.processor._table.get(EVENTS.partition, CONVERSATION)
     assert record is not None
     assert not record.pending
+    assert samples(worker.metrics)["genesys_streams_invariant_violations_total"] == 0
 
 
 @pytest.mark.parametrize("name", STORIES)

@@ -24,6 +24,7 @@ from streams.kafka.publisher import Acknowledged, AcknowledgedRun, Publisher
 from streams.wire.outcomes import decode_outcome
 from streams.worker.dead_letter_limit import DeadLetterLimit
 from streams.worker.group_commit import GroupCommit
+from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import Decided, OutcomePublisher, decided
@@ -125,6 +126,9 @@ class Groups:
                 spans=spans,
                 clock=clock,
                 dead_letter_limit=DeadLetterLimit(1.0),
+                invariants=Invariants(
+                    kept=lambda _: True, events=EVENTS.topic, metrics=self.metrics
+                ),
             ),
             spans=spans,
             alone=self._alone,

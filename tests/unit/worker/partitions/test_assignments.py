@@ -44,6 +44,9 @@ class Owner:
         assert not self.assignments.given_up
         self.journal.append(f"{assignment.generation} is drained")
 
+    def committing(self, assignment: Assignment, offsets: Mapping[TP, int]) -> None:
+        self.journal.append(f"about to commit {[*offsets.values()]}")
+
     async def commit(self) -> bool:
         assert self.assignments.current is not None
         assert not self.assignments.current.revoked

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streams.core.records import Decision, Source
 from streams.wire.outcomes import outcome_id
 from tests.support.boundaries import BOUNDARIES, scenarios
-from tests.support.incarnation import Worker
+from tests.support.incarnation import Worker, samples
 from tests.support.world import (
     CODE,
     EVENTS,
@@ -66,6 +66,7 @@ async def survive(world: World, value: bytes, crashes: list[int]) -> None:
     assert worker.frontier.committable == 7
     assert worker.retries.committable == len(world.put_off)
     assert not world.records or not world.record.waits
+    assert samples(worker.metrics)["genesys_streams_invariant_violations_total"] == 0
 
 
 def assert_one_answer(world: World, decision: Decision) -> None:

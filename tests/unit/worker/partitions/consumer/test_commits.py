@@ -25,7 +25,7 @@ async def test_commits_the_frontier_and_nothing_else(rig: Rig) -> None:
 
     assert await rig.consumer.commit()
 
-    assert rig.kafka.commits == [{A: 6}]
+    assert rig.kafka.commits == rig.observer.about_to_commit == [{A: 6}]
     assert frontier.committed == 6
 
 
