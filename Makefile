@@ -15,23 +15,23 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk test-observability storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--chaos")
 	@$(BIN)/genesys-streams demo $(ARGS)
 
 test: JOBS ?= 4
-test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS or Helm
-	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS or what Go builds
+	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm and not promtool" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 coverage: JOBS ?= 3
 coverage: $(READY) ## the share of the program that `make test` runs, processes included
 	@mkdir -p .cache/coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm and not promtool" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -74,6 +74,10 @@ test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
 test-helm: $(READY) ## the chart, rendered and held against Kubernetes' schemas (needs Go)
 	@scripts/helm > /dev/null || [ $$? = 69 ] # a build is no part of a test's time limit
 	@$(BIN)/python -m pytest tests/helm -rfEs $(ARGS)
+
+test-observability: $(READY) ## alert rules and dashboards, tried with promtool (needs it, or Go)
+	@scripts/promtool > /dev/null || [ $$? = 69 ] # a build is no part of a test's time limit
+	@$(BIN)/python -m pytest tests/observability -m promtool -rfEs $(ARGS)
 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7

@@ -79,7 +79,15 @@ INGRESS: Document = {
     }
 }
 
-MONITORED: Document = {"serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}
+MONITORED: Document = {
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {
+        "enabled": True,
+        "labels": {"release": "prometheus"},
+        "runbook": "https://example.com/runbook",
+    },
+    "dashboards": {"enabled": True, "labels": {"folder": "calls"}},
+}
 
 DECLARED: Document = {"topics": {"declaration": {"configMap": "our-topics"}}}
 

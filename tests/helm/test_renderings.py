@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from streams.cli.main import root
@@ -15,7 +17,9 @@ from tests.helm.matrix import AUTOSCALED, EVERYTHING, MATRIX, MONITORED
 from tests.support.chart import RELEASES, Chart, Document, complaints, containers, one, pod_specs
 
 # Kinds of other projects' operators: Kubernetes has no schema for them.
-CUSTOM = {"ScaledObject", "ServiceMonitor"}
+CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
+
+OBSERVABILITY = Path(__file__).resolve().parents[2] / "deploy" / "observability"
 
 
 @pytest.mark.parametrize("values", MATRIX.values(), ids=MATRIX)
@@ -149,6 +153,29 @@ def test_each_program_is_scraped(chart: Chart) -> None:
         (endpoint,) = monitor["spec"]["endpoints"]
         assert endpoint["port"] in {port["name"] for port in service["spec"]["ports"]}
         assert endpoint["path"] == "/metrics"
+
+
+def test_alerts_are_those_of_the_one_file_and_lead_to_the_runbook(chart: Chart) -> None:
+    rule = one(chart.render(MONITORED), "PrometheusRule")
+    assert rule["metadata"]["labels"]["release"] == "prometheus"
+    written = (OBSERVABILITY / "alerts.yaml").read_text()
+    read = written.replace("docs/alerts.md", "https://example.com/runbook")
+    assert rule["spec"] == yaml.safe_load(read)
+    assert one(
+        chart.render(MONITORED, {"prometheusRule": {"runbook": "docs/alerts.md"}}), "PrometheusRule"
+    )["spec"] == yaml.safe_load(written)
+
+
+def test_dashboards_are_those_of_the_one_folder(chart: Chart) -> None:
+    dashboards = one(chart.render(MONITORED), "ConfigMap")
+    assert (
+        dashboards["metadata"]["labels"].items()
+        >= {"grafana_dashboard": "1", "folder": "calls"}.items()
+    )
+    assert {name: json.loads(text) for name, text in dashboards["data"].items()} == {
+        f"genesys-streams-{path.name}": json.loads(path.read_text())
+        for path in (OBSERVABILITY / "dashboards").iterdir()
+    }
 
 
 @pytest.mark.parametrize(

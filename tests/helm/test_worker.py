@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from streams.bridge.http.run import DRAIN_SECONDS as BRIDGE_DRAIN_SECONDS
 from streams.cli.serving import DRAIN_SECONDS
 from streams.worker.health.watchdog import JOIN_SECONDS
@@ -101,4 +103,5 @@ def test_the_topics_are_there_before_the_programs(chart: Chart) -> None:
     spec = job["spec"]["template"]["spec"]
     made = {(each["kind"], each["metadata"]["name"]) for each in documents}
     assert ("ServiceAccount", spec["serviceAccountName"]) not in made
-    assert not any(kind in ("ConfigMap", "Secret") for kind, _ in made)
+    named = json.dumps(spec)
+    assert not any(kind in ("ConfigMap", "Secret") and name in named for kind, name in made)
