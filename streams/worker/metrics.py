@@ -169,6 +169,11 @@ class WorkerMetrics:
             "Records put off that this worker has read and whose time has not come.",
             registry=registry,
         )
+        self._deferred_full = Gauge(
+            "genesys_streams_deferred_full",
+            "1 while this worker holds as many records put off as it may, and reads no further.",
+            registry=registry,
+        )
         self._drain = Gauge(
             "genesys_streams_drain_seconds",
             "Until all that waits is done, at the pace that the API allows; +Inf while somebody "
@@ -290,9 +295,11 @@ class WorkerMetrics:
         """A record is in the retries topic."""
         self._deferred.labels(reason).inc()
 
-    def deferred_waiting(self, records: int) -> None:
-        """The number of records read from the retries topic whose time has not come."""
+    def deferred_waiting(self, records: int, *, full: bool) -> None:
+        """The number of records read from the retries topic whose time has not come. ``full``: no
+        more are read for now."""
         self._deferred_waiting.set(records)
+        self._deferred_full.set(full)
 
     def drain(self, seconds: float, oldest: float) -> None:
         """Seconds until all that waits is done, and since the event of the oldest of it."""

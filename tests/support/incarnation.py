@@ -252,9 +252,10 @@ class Worker(Incarnation):
 
 
 def samples(metrics: WorkerMetrics) -> Mapping[str, float]:
-    """Every sample by its name, summed over its labels."""
+    """Every sample of ours by its name, summed over its labels. The process's own change by
+    themselves."""
     sums: dict[str, float] = {}
     for metric in metrics.registry.collect():
-        for sample in metric.samples:
+        for sample in metric.samples if metric.name.startswith("genesys_streams_") else ():
             sums[sample.name] = sums.get(sample.name, 0) + sample.value
     return sums

@@ -138,7 +138,8 @@ class Monitor:
         self._metrics.gate(
             waiting=self._gate.waiting, breaker=self.breaker, opened=self._gate.breaker.opened
         )
-        self._metrics.deferred_waiting(len(self._dispatcher.waiting))
+        held = bool(self._dispatcher.held)
+        self._metrics.deferred_waiting(len(self._dispatcher.waiting), full=held)
         self._metrics.frontier_lags(self._lags(assignment))
         self._metrics.ready(self.not_ready() is None)
 
