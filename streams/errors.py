@@ -38,6 +38,8 @@ StreamsError
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 ├── AuditError                 an audit can not keep what it reads
+├── ConsoleError               the operator's page can not do its job and ends
+│   └── IndexDamaged           its index can not be read: it is built again
 └── DemoError                  a part of the demo did not come up, or ended in the middle
 
 ``retriable`` says whether the same call may succeed later without anybody changing anything.
@@ -286,6 +288,14 @@ class Stalled(WorkerError):
 
 class AuditError(StreamsError):
     """An audit has no room on the disk for what it reads. The message says what to free."""
+
+
+class ConsoleError(StreamsError):
+    """The operator's page can not do its job: the disk fails, or is another console's."""
+
+
+class IndexDamaged(ConsoleError):
+    """The index on disk can not be read. Nothing is lost, for Kafka has all that it has."""
 
 
 class DemoError(StreamsError):

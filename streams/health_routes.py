@@ -1,5 +1,6 @@
 """The routes for an orchestrator and Prometheus: ``/healthz``, ``/readyz``, ``/metrics``; and a
-page at ``/`` that names all routes. The bridge and the worker both serve them."""
+page at ``/`` that names all routes. The bridge and the worker serve all of them, the console has
+pages of its own."""
 
 from __future__ import annotations
 
@@ -24,16 +25,30 @@ def health_routes(
     also: Callable[[], Mapping[str, str]] = dict,
     beside: Mapping[str, str] | None = None,
 ) -> list[web.RouteDef]:
-    """``title``: the program and its version, for the page. ``not_ready``: returns why the program
-    is not ready, or None when it is. ``metrics``: returns the registry with its gauges up to date.
-    ``also``: further fields of the ``/readyz`` answer, ready or not. ``beside``: the program's
-    other routes and what each does."""
+    """``title``: the program and its version, for the page. ``beside``: the program's other routes
+    and what each does. The others as of ``orchestrator_routes``."""
     shown = _page(title, {**(beside or {}), **_ROUTES})
 
     async def page(request: web.Request) -> web.Response:
         if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             raise web.HTTPNotFound  # an event that was sent to a wrong address, say
         return web.Response(text=shown)
+
+    return [
+        web.route(hdrs.METH_ANY, "/", page),
+        *orchestrator_routes(not_ready=not_ready, metrics=metrics, also=also),
+    ]
+
+
+def orchestrator_routes(
+    *,
+    not_ready: Callable[[], str | None],
+    metrics: Callable[[], CollectorRegistry],
+    also: Callable[[], Mapping[str, str]] = dict,
+) -> list[web.RouteDef]:
+    """``not_ready``: returns why the program is not ready, or None when it is. ``metrics``: returns
+    the registry with its gauges up to date. ``also``: further fields of the ``/readyz`` answer,
+    ready or not."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "alive"})
@@ -55,7 +70,6 @@ def health_routes(
         return web.Response(body=encode(metrics()), headers={"Content-Type": content_type})
 
     return [
-        web.route(hdrs.METH_ANY, "/", page),
         web.get("/healthz", healthz),
         web.get("/readyz", readyz),
         web.get("/metrics", metrics_page),

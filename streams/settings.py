@@ -109,6 +109,11 @@ class Settings(KafkaVariables, GenesysVariables):
     worker_advertised_url: str | None = None
     worker_urls: str | None = None
 
+    console_host: str = Field("127.0.0.1", description=_HOST)
+    console_port: int = Field(8085, ge=0, le=65535)
+    console_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
+    console_workers: str | None = None
+
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -124,7 +129,7 @@ class Settings(KafkaVariables, GenesysVariables):
     def _upper(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
-    @field_validator("bridge_host", "worker_host")
+    @field_validator("bridge_host", "worker_host", "console_host")
     @classmethod
     def _host(cls, value: str) -> str:
         # Only the attempt to bind shows more, and its error line quotes it.
@@ -134,7 +139,7 @@ class Settings(KafkaVariables, GenesysVariables):
 
     @field_validator(
         "genesys_cloud_client_id", "genesys_cloud_client_secret", "bridge_api_key",
-        "worker_api_key",
+        "worker_api_key", "console_api_key",
     )  # fmt: skip
     @classmethod
     def _fits_a_header(cls, value: str | SecretStr | None) -> str | SecretStr | None:
@@ -321,6 +326,22 @@ class Settings(KafkaVariables, GenesysVariables):
         wildcard = self.worker_host in {"0.0.0.0", "::"}
         host = "127.0.0.1" if wildcard else self.worker_host
         return http_url(host, self.worker_port, tls=self.worker_ssl_certfile is not None)
+
+    def console_api_keys(self) -> Sequence[str]:
+        """The keys with which the operator's page may change something, and, beyond loopback, be
+        looked at. Raises SettingsError as above."""
+        host = self.console_host
+        return accepted_keys("CONSOLE", self.console_api_key, host, is_loopback(host))
+
+    def console_worker_urls(self) -> Sequence[str]:
+        """Where the operator's page finds the workers; this machine's own unless they are named.
+        Raises SettingsError."""
+        if not self.console_workers:
+            return (http_url("127.0.0.1", self.worker_port),) if self.worker_port else ()
+        urls = [each.strip() for each in self.console_workers.split(",") if each.strip()]
+        for each in urls:
+            checked_url("CONSOLE_WORKERS", each)
+        return tuple(each.rstrip("/") for each in dict.fromkeys(urls))
 
     def queue_url(self) -> str:
         """The queue that the bridge from SQS reads. Raises SettingsError."""

@@ -27,7 +27,8 @@ from streams.kafka.reader import partitions_of, require_rights
 from streams.operator.redrive import read_letters, read_sent, redrive
 from streams.operator.standing import Standing, Wanted, in_turn, standings
 from streams.settings import Settings
-from streams.wire.dead_letters import REASONS, Letter, Stage
+from streams.wire.dead_letters import NAME_LENGTH, REASONS, Letter, Stage
+from streams.wire.retries import Signed
 
 # A gentle default: records that are redriven compete with live events for the API's budget.
 REDRIVES_PER_SECOND = 20.0
@@ -175,6 +176,13 @@ def _letter_at(place: Place, partition: int | None, settings: Settings) -> tuple
     return place.partition or partition or 0, place.offset
 
 
+def _words(_: click.Context, __: click.Parameter, text: str) -> str:
+    """One printable line that fits a header."""
+    if len(text) > NAME_LENGTH or not text.isprintable():
+        raise click.BadParameter(f"takes one printable line of at most {NAME_LENGTH} characters")
+    return text.strip()
+
+
 @dead_letters.command("redrive")
 @selecting
 @click.option("--dry-run", is_flag=True, help="Say what would be redriven, and send nothing.")
@@ -185,13 +193,16 @@ def _letter_at(place: Place, partition: int | None, settings: Settings) -> tuple
     type=click.FloatRange(0, min_open=True),
     help="Letters a second at most.",
 )
-def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
+@click.option("--by", default="", metavar="NAME", callback=_words, help="Who does so.")
+@click.option("--why", default="", metavar="TEXT", callback=_words, help="What for.")
+def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float, by: str, why: str) -> None:
     """Send dead letters back to be decided anew, in their order; mend the cause first.
 
     One that was redriven and has not died again is left, and so is one that has nowhere to go:
     each is named on stderr, with the reason. Each counts how often it was redriven: list shows it,
-    for what dies again and again.
+    for what dies again and again. NAME and TEXT are kept in each record that goes back.
     """
+    signed = Signed(by, why)
 
     async def send(settings: Settings) -> int:
         command = "dead-letters redrive --dry-run" if dry_run else "dead-letters redrive"
@@ -207,7 +218,9 @@ def redrive_letters(*, wanted: Wanted, dry_run: bool, rate: float) -> None:
         publisher = KafkaPublisher(settings.kafka, client_id=f"{settings.app_id}-redrive")
         await publisher.start()
         try:
-            sending = redrive(chosen, publisher, settings.topics, SystemClock(), per_second=rate)
+            sending = redrive(
+                chosen, publisher, settings.topics, SystemClock(), per_second=rate, signed=signed
+            )
             async with aclosing(sending) as sent:
                 async for letter in sent:
                     click.echo(f"redriven: {_name(letter)} ({letter.reason or '-'})")

@@ -91,6 +91,13 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
             Resource.GROUP: (Operation.DESCRIBE,),
         },
         "stuck": {Resource.EVENTS: _R, Resource.RETRIES: _R, Resource.GROUP: _R},
+        "console": {
+            Resource.EVENTS: _R,
+            Resource.OUTCOMES: _R,
+            Resource.RETRIES: _R,
+            Resource.DEAD_LETTERS: _R,
+            Resource.GROUP: (Operation.DESCRIBE,),
+        },
         "dead-letters list": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},
         "dead-letters show": {Resource.DEAD_LETTERS: _R},
         "dead-letters redrive --dry-run": {Resource.DEAD_LETTERS: _R, Resource.RETRIES: _R},

@@ -20,7 +20,7 @@ from streams.kafka.reader import read_topic
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.operator.standing import by_death
 from streams.wire.dead_letters import Letter, read_letter
-from streams.wire.retries import read_returned, retry_headers
+from streams.wire.retries import UNSIGNED, Signed, read_returned, retry_headers
 
 
 async def read_letters(settings: KafkaSettings, partitions: int) -> list[Letter]:
@@ -59,8 +59,10 @@ async def redrive(
     clock: Clock,
     *,
     per_second: float,
+    signed: Signed = UNSIGNED,
 ) -> AsyncGenerator[Letter]:
     """Send the letters back in their order; each is acknowledged before the next one is sent.
+    ``signed``: who does so, and what for.
 
     Yields each letter once it is sent. Raises PublishError.
     """
@@ -72,7 +74,8 @@ async def redrive(
         if letter.source is None or letter.source.topic != topics.events:
             assert letter.interaction_id is not None, "sorted out before"
             key = letter.interaction_id.encode()
-            await publisher.publish(Message(topics.events, key=key, value=letter.value))
+            headers = signed.headers()
+            await publisher.publish(Message(topics.events, key, letter.value, headers))
         else:
             await redrive_record(
                 publisher,
@@ -82,6 +85,7 @@ async def redrive(
                 value=letter.value,
                 reason=letter.reason,
                 times=letter.redriven + 1,
+                signed=signed,
             )
         yield letter
 
@@ -96,6 +100,7 @@ async def redrive_record(
     reason: str,
     times: int,
     replayed: bool = False,
+    signed: Signed = UNSIGNED,
 ) -> None:
     """Send a record of ``events`` back to its worker, to be decided anew for the ``times``-th time.
     ``replayed``: and with it every leg of its conversation, not only those that have failed.
@@ -107,7 +112,10 @@ async def redrive_record(
         topics.retries,
         key=key,
         value=value,
-        headers=retry_headers(source, PutOff(0, 0), reason, redriven=times, replayed=replayed),
+        headers=[
+            *retry_headers(source, PutOff(0, 0), reason, redriven=times, replayed=replayed),
+            *signed.headers(),
+        ],
         partition=source.partition,
     )
     await publisher.publish(message)

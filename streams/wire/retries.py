@@ -21,6 +21,10 @@ REDRIVEN = "retry.redriven"
 # that have failed. Left out otherwise.
 REPLAYED = "retry.replayed"
 
+# Who has redriven it, and what for, in an operator's words; left out when nobody has said.
+BY = "retry.by"
+WHY = "retry.why"
+
 # What REASON says of a record that a replay has redriven. Of one from the dead letters it says what
 # the letter says.
 BY_REPLAY = "replay"
@@ -42,6 +46,21 @@ class Returned:
     put_off: PutOff
     redriven: int = 0
     replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Who has redriven it, and what for, in an operator's words; empty when nobody has said."""
+
+    by: str = ""
+    why: str = ""
+
+    def headers(self) -> Headers:
+        named = {BY: self.by, WHY: self.why}
+        return [(name, text.encode()) for name, text in named.items() if text]
+
+
+UNSIGNED = Signed()
 
 
 def retry_headers(

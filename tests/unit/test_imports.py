@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "bridge": SHARED | {"kafka", "wire"},
     "worker": SHARED | {"kafka", "genesys", "wire"},
     "operator": SHARED | {"kafka", "genesys", "wire"},
+    "console": SHARED | {"kafka", "operator", "wire"},
     "local": SHARED | {"kafka", "wire"},
 }
 

@@ -22,6 +22,15 @@ _BEFORE_THE_END = (
     *(Reason.LOOK_PLANNED, Reason.LOOK_JOINED, Reason.EVENT_NOT_NEEDED),
 )
 
+# Decisions about one event among others.
+_ABOUT_AN_EVENT = (Decision.DUPLICATE, Decision.STALE)
+
+
+def is_decisive(outcome: Outcome) -> bool:
+    """Whether it says what became of the interaction, and not only of one event of it."""
+    of_an_event = outcome.decision in _ABOUT_AN_EVENT or outcome.reason in _BEFORE_THE_END
+    return outcome.final and not of_an_event
+
 
 def conclude(found: Found, threshold_ms: int) -> Conclusion:
     """``threshold_ms``: the DURATION_THRESHOLD_MS of today."""
@@ -96,8 +105,8 @@ def _decisive(outcomes: Sequence[Outcome]) -> Outcome | None:
     """The final outcome that says most: the latest that is about the interaction and not about one
     event among others."""
     final = [each for each in outcomes if each.final]
-    telling = [each for each in final if each.decision not in (Decision.DUPLICATE, Decision.STALE)]
-    over = [each for each in telling if each.reason not in _BEFORE_THE_END]
+    telling = [each for each in final if each.decision not in _ABOUT_AN_EVENT]
+    over = [each for each in telling if is_decisive(each)]
     noted = [each for each in telling if each.decision is Decision.NOTED]
     ranked = [*reversed(over), *reversed(noted), *reversed(telling), *reversed(final)]
     return next(iter(ranked), None)

@@ -95,6 +95,8 @@ def fields(happening: Happening) -> Fields:
                 "attempt": returned.put_off.attempt,
                 "notBefore": _time(returned.put_off.not_before),
                 "redriven": returned.redriven,
+                "by": copy.by or None,
+                "why": copy.why or None,
                 "source": returned.source,
             }
         case Died(record=died, standing=stands):

@@ -42,10 +42,13 @@ class OutcomeRecord(Record):
 @dataclass(frozen=True, slots=True)
 class ReturnRecord(Record):
     """A record of ``retries``. ``returned``: None when its headers can not be read. ``reason``: why
-    it was put off, or sent back."""
+    it was put off, or had died before it was sent back. ``by``, ``why``: who has sent it back, and
+    what for; empty when nobody has said."""
 
     returned: Returned | None
     reason: str
+    by: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,12 @@ letters are read whole, because their keys are as they came: there are few.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 from aiokafka import ConsumerRecord
-from opentelemetry import trace
 
-from streams.core.event import Event, parse_any
-from streams.core.foreign_text import foreign_text
 from streams.core.records import Source
-from streams.errors import EnvelopeError
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings
@@ -28,13 +24,14 @@ from streams.operator.explain.found import (
     OutcomeRecord,
     ReturnRecord,
 )
-from streams.telemetry.tracing import extract_context
-from streams.timestamps import epoch_ms
-from streams.wire.dead_letters import NAME_LENGTH, AnyHeaders, read_letter
-from streams.wire.events import RECEIVED_AT
-from streams.wire.outcomes import Outcome, read_outcome
-from streams.wire.reading import Unreadable, read_event
-from streams.wire.retries import REASON, Returned, read_returned
+from streams.operator.explain.records import (
+    event_record,
+    letter_record,
+    outcome_record,
+    return_record,
+)
+from streams.wire.outcomes import Outcome
+from streams.wire.reading import Unreadable
 
 
 class InteractionReader:
@@ -88,18 +85,13 @@ class InteractionReader:
         return found, kept
 
     def _event(self, record: ConsumerRecord) -> EventRecord | None:
-        event: Event | Unreadable | None = read_event(record.value, parse_any)
-        if event is None:
-            event = Unreadable("another detail-type, put there by another producer")
+        found = event_record(record)
         is_its = (
             record.key == self._key
-            if isinstance(event, Unreadable)
-            else event.interaction_id == self._id
+            if isinstance(found.event, Unreadable)
+            else found.event.interaction_id == self._id
         )
-        if not is_its:
-            return None
-        received_at = epoch_ms(_text(record.headers, RECEIVED_AT))
-        return EventRecord(_place(record), time_of(record), _trace_id(record), event, received_at)
+        return found if is_its else None
 
     async def _outcomes(self, sources: set[Source]) -> list[OutcomeRecord]:
         topic = self._settings.topics.outcomes
@@ -108,15 +100,14 @@ class InteractionReader:
             async for record in records:
                 if not self._may_be_its(record):
                     continue
-                outcome = read_outcome(record.value)
+                read = outcome_record(record)
+                outcome = read.outcome
                 if isinstance(outcome, Outcome):
                     is_its = outcome.interaction_id == self._id or outcome.source in sources
                 else:
                     is_its = record.key == self._key
                 if is_its:
-                    found.append(
-                        OutcomeRecord(_place(record), time_of(record), _trace_id(record), outcome)
-                    )
+                    found.append(read)
         return found
 
     async def _returns(self, partition: int, sources: set[Source]) -> list[ReturnRecord]:
@@ -127,15 +118,10 @@ class InteractionReader:
             return found  # `topics check` says so: it has fewer partitions than events
         async with aclosing(self._read(topic, [partition])) as records:
             async for record in records:
-                returned = _returned(record.headers)
-                of_its_event = returned is not None and returned.source in sources
+                read = return_record(record)
+                of_its_event = read.returned is not None and read.returned.source in sources
                 if record.key == self._key or of_its_event:
-                    reason = _text(record.headers, REASON)
-                    found.append(
-                        ReturnRecord(
-                            _place(record), time_of(record), _trace_id(record), returned, reason
-                        )
-                    )
+                    found.append(read)
         return found
 
     async def _letters(self, sources: set[Source]) -> list[LetterRecord]:
@@ -144,32 +130,7 @@ class InteractionReader:
         found = []
         async with aclosing(self._read(topic, partitions)) as records:
             async for record in records:
-                letter = read_letter(
-                    record.partition, record.offset, record.key, record.value, record.headers
-                )
-                if letter.is_of(self._id) or letter.source in sources:
-                    found.append(
-                        LetterRecord(_place(record), time_of(record), _trace_id(record), letter)
-                    )
+                read = letter_record(record)
+                if read.letter.is_of(self._id) or read.letter.source in sources:
+                    found.append(read)
         return sorted(found, key=lambda each: (each.place.partition, each.place.offset))
-
-
-def _place(record: ConsumerRecord) -> Source:
-    return Source(record.topic, record.partition, record.offset)
-
-
-def _text(headers: AnyHeaders, name: str) -> str:
-    """The text of a header, fit to be printed; empty when it is missing or null."""
-    return foreign_text(dict(headers).get(name) or b"", NAME_LENGTH)
-
-
-def _returned(headers: Sequence[tuple[str, bytes | None]]) -> Returned | None:
-    try:
-        return read_returned([(name, text) for name, text in headers if text is not None])
-    except EnvelopeError:
-        return None
-
-
-def _trace_id(record: ConsumerRecord) -> str | None:
-    context = trace.get_current_span(extract_context(record.headers)).get_span_context()
-    return f"{context.trace_id:032x}" if context.is_valid else None

@@ -218,8 +218,11 @@ def _returns(returns: Returns) -> str:
         case "replay":
             return f"a replay sent it back to be decided anew, time {returned.redriven}"
         case "redrive":
+            by = f" ({returns.record.by})" if returns.record.by else ""
+            why = f"; why: {returns.record.why}" if returns.record.why else ""
             return (
-                f"an operator sent it back to be decided anew, time {returned.redriven}: {reason}"
+                f"an operator{by} sent it back to be decided anew, time {returned.redriven}: "
+                f"{reason}{why}"
             )
     until = rfc3339(returned.put_off.not_before / 1000)
     if kind_of(returns) == "look":

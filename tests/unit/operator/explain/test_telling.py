@@ -214,6 +214,8 @@ def test_the_fields_of_each_kind() -> None:
         "attempt": 1,
         "notBefore": "2026-01-05T08:00:30.000Z",
         "redriven": 0,
+        "by": None,
+        "why": None,
         "source": deferred.source,
     }
     assert by_kind["dead-letter"] == {

@@ -1,0 +1,99 @@
+"""Asks the workers, every few seconds, how they are."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from streams.clock import Clock
+from streams.console.workers.seen import Called, Seen, read_seen
+
+log = logging.getLogger(__name__)
+
+# A worker's state is fresh enough for a person, and costs the worker a hundredth of a core.
+EVERY_SECONDS = 5.0
+
+# A worker that is busy answers within this; one that does not is shown as silent.
+ANSWER_SECONDS = 4.0
+
+# Rates are of the last minute.
+WINDOW_SECONDS = 60.0
+
+
+@dataclass
+class Worker:
+    """``silent``: why it did not answer the last time, None when it did. ``seen``: what it said in
+    the last minute, the latest last."""
+
+    url: str
+    silent: str | None = "it was not asked yet"
+    seen: deque[Seen] = field(default_factory=deque)
+
+    @property
+    def last(self) -> Seen | None:
+        return self.seen[-1] if self.seen else None
+
+    @property
+    def seconds(self) -> float:
+        """How long the last minute is by now."""
+        return self.seen[-1].at - self.seen[0].at if self.seen else 0.0
+
+    def api(self) -> Called:
+        """Requests to Genesys Cloud in the last minute."""
+        return self.seen[-1].api.since(self.seen[0].api) if self.seen else Called()
+
+    def token(self) -> Called:
+        """Requests for a token in the last minute."""
+        return self.seen[-1].token.since(self.seen[0].token) if self.seen else Called()
+
+    def grown(self, name: str) -> float:
+        """By how much a number that only grows has grown in the last minute."""
+        if not self.seen:
+            return 0.0
+        first, last = (float(getattr(each, name)) for each in (self.seen[0], self.seen[-1]))
+        return last - first if last >= first else last
+
+    def answered(self, seen: Seen) -> None:
+        self.silent = None
+        self.seen.append(seen)
+        while len(self.seen) > 2 and seen.at - self.seen[1].at >= WINDOW_SECONDS:
+            self.seen.popleft()
+
+
+class Watch:
+    """Watches the workers at these URLs."""
+
+    def __init__(self, urls: Sequence[str], clock: Clock) -> None:
+        self.workers = [Worker(url) for url in urls]
+        self.version = 0
+        """Grows each time that they were asked."""
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Never returns."""
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            while True:
+                await asyncio.gather(*(self._ask(session, each) for each in self.workers))
+                self.version += 1
+                await self._clock.sleep(EVERY_SECONDS)
+
+    async def _ask(self, session: aiohttp.ClientSession, worker: Worker) -> None:
+        try:
+            async with session.get(f"{worker.url}/readyz") as answer:
+                ready = await answer.json(content_type=None)
+            async with session.get(f"{worker.url}/metrics") as answer:
+                metrics = await answer.text()
+            if not isinstance(ready, dict):
+                raise ValueError("no worker answers there")
+            worker.answered(read_seen(self._clock.monotonic(), ready, metrics))
+        except (TimeoutError, aiohttp.ClientError, ValueError) as failure:
+            # A ValueError means that another program answers at that address.
+            worker.silent = type(failure).__name__
+            worker.seen.clear()
+            log.debug("no answer from a worker", extra={"url": worker.url, "why": repr(failure)})
