@@ -15,7 +15,7 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk test-observability storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk test-observability test-console console-pictures storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,14 +24,14 @@ demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--
 	@$(BIN)/genesys-streams demo $(ARGS)
 
 test: JOBS ?= 4
-test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS or what Go builds
-	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm and not promtool" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS, what Go builds, or a browser
+	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 coverage: JOBS ?= 3
 coverage: $(READY) ## the share of the program that `make test` runs, processes included
 	@mkdir -p .cache/coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm and not promtool" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -60,6 +60,22 @@ $(SDK):
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
 		--target $(SDK).partial PureCloudPlatformClientV2==$(notdir $(SDK))
 	@mv $(SDK).partial $(SDK)
+
+# Drives the browser of the system. 130 MB with a Node of its own: below .cache, as the SDK.
+PLAYWRIGHT := .cache/browser/playwright-1.65.2
+
+test-console: $(READY) $(PLAYWRIGHT) ## the operator's page in Chromium, axe's rules included (needs npm)
+	@scripts/axe > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
+	@$(BIN)/python -m pytest tests/console -rfEs $(ARGS)
+
+console-pictures: $(READY) $(PLAYWRIGHT) ## the pictures of docs/console.md
+	@CONSOLE_PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest tests/console -k pictures -rfEs
+
+$(PLAYWRIGHT):
+	@mkdir -p $(dir $(PLAYWRIGHT))
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		--target $(PLAYWRIGHT).partial playwright==$(patsubst playwright-%,%,$(notdir $(PLAYWRIGHT)))
+	@mv $(PLAYWRIGHT).partial $(PLAYWRIGHT)
 
 # Most of these tests wait for brokers and sessions, so two share the cores. A file's tests stay
 # together, for they share a cluster.

@@ -40,10 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks what needs Apache Kafka, always or because ``broker`` is one in this run; and what
-    needs Helm."""
+    needs Helm or a browser."""
     directory = item.path.relative_to(Path(__file__).parent).parts[0]
     if directory == "helm":
         item.add_marker("helm")
+    if directory == "console":
+        item.add_marker("browser")
     asks_for_broker = "broker" in getattr(item, "fixturenames", ())
     if directory in ONLY_ON_KAFKA or (asks_for_broker and item.config.getoption("--kafka")):
         item.add_marker("kafka")

@@ -222,7 +222,7 @@ def _simple(land: Field, name: str, decision: Decision, reason: Reason, **more: 
 
 
 def _coded(
-    land: Field, name: str, sequence: int, at: Source, ago: int, before: Sequence[Call] = ()
+    land: Field, name: str, sequence: int, at: Source, ago: int, *, before: Sequence[Call] = ()
 ) -> None:
     """``before``: the requests of its deferrals."""
     land.outcome(
@@ -271,7 +271,7 @@ def _deferred(land: Field) -> Case:
         next_at=rfc3339((land.now_ms - 210 * SECOND) / 1000),
     )
     land.put_off(name, at, 238, 28)
-    _coded(land, name, 4, at, 209, failing)
+    _coded(land, name, 4, at, 209, before=failing)
     return Case(name, name, "coded", "put off: Genesys Cloud failed: GET interaction")
 
 
@@ -323,3 +323,31 @@ def plant_waiting(land: Field) -> str:
     )
     land.put_off(name, at, 18, 58)
     return name
+
+
+def plant_traffic(land: Field, minutes: int) -> None:
+    """What a contact centre does beside them, as a picture needs it: an outage in the middle."""
+    for minute in range(minutes):
+        hard = minutes // 2 <= minute < minutes // 2 + 6
+        for nth in range(14 + (minute * 7) % 11):
+            name = f"{minute:04x}{nth:04x}-5b1c-4a44-9a3e-0c6f2b1e7d55"
+            ago = (minutes - minute) * 60 - nth * 3
+            source = land.event(name, 1, "completed", ago)
+            decided = _TRAFFIC[(minute * 5 + nth * 3) % len(_TRAFFIC)]
+            if hard and nth % 3:
+                decided = (Decision.DEFERRED, Reason.SERVER_ERROR)
+            asked = decided[0] in (Decision.PATCHED, Decision.DEFERRED)
+            calls = [land.call("GET", 503 if hard else 200, ago)] if asked else []
+            land.outcome(name, 1, source, decided, ago, calls=calls)
+            if decided[0] is Decision.DEFERRED:
+                _coded(land, name, 1, source, max(ago - 300, 30), before=calls)
+
+
+_TRAFFIC = (
+    *[(Decision.INELIGIBLE, Reason.NOT_COMPLETED)] * 5,
+    *[(Decision.INELIGIBLE, Reason.NON_VOICE)] * 2,
+    *[(Decision.PATCHED, Reason.ELIGIBLE)] * 3,
+    (Decision.DUPLICATE, Reason.DUPLICATE_SEQUENCE),
+    (Decision.INELIGIBLE, Reason.TOO_SHORT),
+    (Decision.INELIGIBLE, Reason.WRAP_UP_SET),
+)
