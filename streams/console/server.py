@@ -214,8 +214,8 @@ class Console:
             "a dead letter was redriven",
             extra={"letter": letter.place, "by": signed.by, "why": signed.why},
         )
-        to = letter.interaction_id
-        raise web.HTTPSeeOther(f"/interactions/{quote(to)}?redriven" if to else "/dead-letters")
+        assert letter.interaction_id is not None, "what may go back is an event"
+        raise web.HTTPSeeOther(f"/interactions/{quote(letter.interaction_id)}?redriven")
 
     def _letter_of(self, request: web.Request) -> dict[str, object]:
         at = request.match_info

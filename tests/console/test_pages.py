@@ -19,8 +19,9 @@ PICTURES = os.environ.get("CONSOLE_PICTURES")
 
 
 @pytest.fixture(params=SCHEMES)
-def page(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A page in one scheme. Fails when the browser has complained of anything."""
+def page(browser: Any, scene: Scene, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A page in one scheme, closed before the console is. Fails when the browser has complained of
+    anything: what the page's own policy keeps from it, and errors of its script."""
     size = {"width": 1240, "height": 760}
     context = browser.new_context(color_scheme=request.param, viewport=size)
     page = context.new_page()

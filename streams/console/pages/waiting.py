@@ -9,6 +9,7 @@ from aiokafka import TopicPartition
 
 from streams.console.desk import Desk
 from streams.console.index.waiting import deferred, letter_at, letters, lowest_open
+from streams.core.envelope import INTERACTION_ID
 from streams.core.foreign_text import foreign_text
 from streams.operator.explain.records import event_record
 from streams.operator.explain.verdicts import sentence
@@ -118,7 +119,7 @@ def dead_letters(desk: Desk, query: Mapping[str, str]) -> dict[str, object]:
     every = query.get("show") == "all"
     found, more = letters(desk.index, LETTERS_SHOWN, only_open=not every, reason=reason)
     return {
-        "letters": found,
+        "letters": [(letter, stands, _named(letter)) for letter, stands in found],
         "more": more,
         "all": every,
         "reason": foreign_text(reason or "", 100),
@@ -140,15 +141,23 @@ def dead_letter(desk: Desk, partition: int, offset: int) -> dict[str, object] | 
         "key": _text(letter.key),
         "value": _text(letter.value),
         "size": len(letter.value or b""),
+        "name": _named(letter),
         "may_go_back": stands is Standing.OPEN,
         "goes_to": _goes_to(desk, letter),
     }
 
 
+def _named(letter: Letter) -> str | None:
+    """The interaction, by its event or at least by its key."""
+    key = _text(letter.key)
+    is_id = key is not None and INTERACTION_ID.fullmatch(key)
+    return letter.interaction_id or (key if is_id else None)
+
+
 def _goes_to(desk: Desk, letter: Letter) -> str:
     if letter.source is None or letter.source.topic != desk.topics.events:
-        return f"{desk.topics.events}, as an event that never was there"
-    return f"{desk.topics.retries}/{letter.source.partition}, to the worker of its partition"
+        return desk.topics.events
+    return f"{desk.topics.retries}/{letter.source.partition}"
 
 
 def _text(content: bytes | None) -> str | None:
