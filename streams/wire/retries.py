@@ -57,7 +57,7 @@ class Signed:
 
     def headers(self) -> Headers:
         named = {BY: self.by, WHY: self.why}
-        return [(name, text.encode()) for name, text in named.items() if text]
+        return tuple((name, text.encode()) for name, text in named.items() if text)
 
 
 UNSIGNED = Signed()

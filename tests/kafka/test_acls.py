@@ -242,6 +242,34 @@ async def test_a_topic_that_may_not_be_created_is_named(desk: Desk) -> None:
         desk.give_back(right)
 
 
+async def test_a_console_with_exactly_these_shows_all_and_asks_for_nothing_else(
+    desk: Desk, tmp_path: Path
+) -> None:
+    await something_to_read(desk)
+    desk.grant("console")
+    port = free_port()
+    console = WorkerProcess(
+        desk.settings.model_copy(update={"console_port": port}), tmp_path / "console.log"
+    )
+    console.url = f"http://127.0.0.1:{port}"
+    console.start("streams", "console")
+    try:
+        await console.ready(PATIENCE)
+        async with aiohttp.ClientSession(console.url) as session:
+
+            async def shows() -> bool:
+                async with session.get("/interactions/i-1") as answer:
+                    history = await answer.text()
+                async with session.get("/partitions") as answer:
+                    partitions = await answer.text()
+                return "it waits for a redrive" in history and "is not known" not in partitions
+
+            await eventually(shows, PATIENCE, "history and offsets are there")
+        assert desk.asked() == set(desk.needed("console"))
+    finally:
+        console.close()
+
+
 def worker(desk: Desk, tmp_path: Path) -> WorkerProcess:
     return WorkerProcess(desk.settings, tmp_path / "worker.log")
 

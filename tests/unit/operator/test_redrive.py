@@ -9,7 +9,7 @@ from streams.kafka.message import Message
 from streams.kafka.settings import TopicNames
 from streams.operator.redrive import redrive
 from streams.wire.dead_letters import Letter
-from streams.wire.retries import read_returned
+from streams.wire.retries import UNSIGNED, Signed, read_returned
 from tests.support.letters import TOPIC, body, letter
 from tests.support.recording_publisher import Recording
 from tests.support.scripted import LeapingClock
@@ -17,10 +17,11 @@ from tests.support.scripted import LeapingClock
 TOPICS = TopicNames("genesys.interaction.")
 
 
-async def send(*letters: Letter, per_second: float = 1000) -> Recording:
+async def send(*letters: Letter, per_second: float = 1000, signed: Signed = UNSIGNED) -> Recording:
     clock = LeapingClock()
     publisher = Recording(clock)
-    async for _ in redrive(letters, publisher, TOPICS, clock, per_second=per_second):
+    sending = redrive(letters, publisher, TOPICS, clock, per_second=per_second, signed=signed)
+    async for _ in sending:
         pass
     return publisher
 
@@ -40,6 +41,16 @@ async def test_one_of_the_bridge_goes_to_events() -> None:
     publisher = await send(letter(0, of=None, value=body("i-9")))
 
     assert publisher.sent == [Message(TOPICS.events, key=b"i-9", value=body("i-9"))]
+
+
+async def test_who_and_why_are_kept_wherever_it_goes() -> None:
+    publisher = await send(
+        letter(0, of=41), letter(1, of=None), signed=Signed("Ada", "it is mended")
+    )
+
+    for sent in publisher.sent:
+        named = dict(sent.headers)
+        assert (named["retry.by"], named["retry.why"]) == (b"Ada", b"it is mended")
 
 
 async def test_a_strangers_event_from_retries_goes_to_events() -> None:

@@ -14,11 +14,16 @@ from tests.support.authority import Authority
 from tests.support.environments import Environment, refusal
 
 
-@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+@pytest.mark.parametrize("program", ["BRIDGE", "WORKER", "CONSOLE"])
 class TestApiKeys:
     def keys(self, program: str) -> Sequence[str]:
         settings = Settings.load()
-        return settings.bridge_api_keys() if program == "BRIDGE" else settings.worker_api_keys()
+        keys = {
+            "BRIDGE": settings.bridge_api_keys,
+            "WORKER": settings.worker_api_keys,
+            "CONSOLE": settings.console_api_keys,
+        }
+        return keys[program]()
 
     @pytest.mark.parametrize(
         ("text", "keys"),
@@ -45,6 +50,31 @@ class TestApiKeys:
         environment(**{f"{program}_HOST": host, f"{program}_API_KEY": key})
         message = refusal(lambda: self.keys(program))
         assert message.startswith(f"{program}_API_KEY: required because {program}_HOST={host} ")
+
+
+class TestConsoleWorkers:
+    @pytest.mark.parametrize(
+        ("variables", "urls"),
+        [
+            ({}, ("http://127.0.0.1:6066",)),
+            ({"WORKER_PORT": "7000"}, ("http://127.0.0.1:7000",)),
+            ({"WORKER_PORT": "0"}, ()),
+            (
+                {"CONSOLE_WORKERS": " http://a:1/ ,, http://b:2,http://a:1/"},
+                ("http://a:1", "http://b:2"),
+            ),
+        ],
+    )
+    def test_they_are_named_or_this_machine_s_own(
+        self, environment: Environment, variables: dict[str, str], urls: tuple[str, ...]
+    ) -> None:
+        environment(**variables)
+        assert Settings.load().console_worker_urls() == urls
+
+    def test_what_is_no_url_is_refused(self, environment: Environment) -> None:
+        environment(CONSOLE_WORKERS="http://a:1, worker-2:6066")
+        message = refusal(Settings.load().console_worker_urls)
+        assert message.startswith("CONSOLE_WORKERS: must be an http://")
 
 
 class TestQueueUrl:

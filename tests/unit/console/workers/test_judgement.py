@@ -28,8 +28,9 @@ def worker(api: Mapping[str, float] | None = None, **last: Any) -> Worker:
     """As it was a minute ago, and is now."""
     made = Worker("http://worker:6066")
     made.answered(Seen(0.0, breaker="closed"))
-    api = {"200": 100.0} if api is None else api
-    made.answered(Seen(60.0, **{"breaker": "closed", "api": Called(api)} | last))
+    called = Called({"200": 100.0} if api is None else api)
+    values: dict[str, Any] = {"breaker": "closed", "api": called} | last
+    made.answered(Seen(60.0, **values))
     return made
 
 
