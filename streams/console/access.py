@@ -91,11 +91,13 @@ class Access:
         """Whether the request was meant for this console. A page of another site could have its
         name lead to 127.0.0.1, and read what is open there: on loopback, the name has to be
         loopback's. And a form of another site says where it is from."""
-        host = urlsplit(f"//{request.host}").hostname or ""
-        if self._local and not is_loopback(host):
-            return False
         origin = request.headers.get("Origin")
-        return origin is None or urlsplit(origin).netloc == request.host
+        try:
+            host = urlsplit(f"//{request.host}").hostname or ""
+            from_here = origin is None or urlsplit(origin).netloc == request.host
+        except ValueError:  # no name of a host
+            return False
+        return from_here and (is_loopback(host) or not self._local)
 
     def _knows_key(self, request: web.Request) -> bool:
         presented = request.headers.get(HEADER)

@@ -61,13 +61,15 @@ REASON_LENGTH = 300
 class Progress:
     """How far the index is. ``ends``: of each partition, as last heard. ``failure``: why nothing is
     read now, None while all is well. ``unreadable``: partitions that can not be read on, and why.
-    ``caught_up``: it has been at the end of all partitions once."""
+    ``caught_up``: it has been at the end of all partitions once. ``damaged``: a page could not read
+    the index, so it is to be built again."""
 
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
     failure: str | None = "Kafka has not answered yet"
     unreadable: dict[TopicPartition, str] = field(default_factory=dict)
     caught_up: bool = False
+    damaged: bool = False
 
     @property
     def behind(self) -> int:
@@ -149,6 +151,7 @@ class Follower:
             except IndexDamaged as failure:
                 log.warning("the index is built again: %s", failure)
                 self._index.clear()
+                self._progress.caught_up = self._progress.damaged = False
             except (aiokafka.errors.KafkaError, KafkaError) as failure:
                 why = await why_not(self._settings) or foreign_text(repr(failure), REASON_LENGTH)
                 if self._progress.failure != why:
@@ -203,6 +206,8 @@ class Follower:
     async def _read(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
         progress, forgot_at = self._progress, -FORGET_EVERY_SECONDS
         while True:
+            if progress.damaged:
+                raise IndexDamaged("a page could not read it")
             batches = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=MOST_AT_ONCE)
             for at, batch in batches.items():
                 await self._add(at, batch)

@@ -22,7 +22,7 @@ from streams.console.pages.search import asked, search
 from streams.console.pages.waiting import dead_letter, dead_letters, partitions, put_off
 from streams.core.envelope import INTERACTION_ID
 from streams.core.foreign_text import foreign_text
-from streams.errors import ConsoleError, KafkaError
+from streams.errors import ConsoleError, IndexDamaged, KafkaError
 from streams.health_routes import orchestrator_routes
 from streams.wire.dead_letters import NAME_LENGTH, Letter
 from streams.wire.retries import Signed
@@ -144,9 +144,13 @@ class Console:
             if error.status < 400 or request.path in OPEN:
                 raise
             return self._failed(request, error.status, foreign_text(error.reason, 300))
+        except IndexDamaged:
+            self._desk.progress.damaged = True
+            said = "The index is damaged, and is built again from Kafka; ask in a moment"
+            return self._failed(request, 503, said)
         except ConsoleError as error:
-            log.warning("a page could not be made: %s", error)
-            return self._failed(request, 503, f"{error}. It is built again; ask in a moment")
+            log.error("a page could not be made: %s", error)
+            return self._failed(request, 503, str(error))
 
     def _shown(self, name: str, page: Page) -> Handler:
         async def show(request: web.Request) -> web.StreamResponse:

@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 
 from streams.console.index.store import Index
 from streams.console.server import HEADERS
+from streams.errors import IndexDamaged
 from tests.support.console_desk import KEY, Sent, desk_over, serving
 from tests.support.planted import Case, Field, plant_cases, plant_waiting
 
@@ -176,7 +177,13 @@ class TestWhoMayLook:
                 assert answer.headers["Location"] == "/"
 
     @pytest.mark.parametrize(
-        "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}]
+        "headers",
+        [
+            {"Host": "evil.example"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+            {"Origin": "http://[x"},
+        ],
     )
     async def test_what_another_site_sends_is_not_answered(
         self, index: Index, land: Field, headers: Mapping[str, str]
@@ -289,6 +296,19 @@ async def test_what_is_not_there_has_a_page_that_says_so(index: Index, land: Fie
     async with serving(desk_over(index, land)) as url:
         for path in ("/nowhere", "/dead-letters/0/9", "/interactions/%20"):
             assert (await page(url, path))[0] == 404
+
+
+async def test_an_index_that_can_not_be_read_is_to_be_built_again(
+    index: Index, land: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        raise IndexDamaged("a block of it is torn")
+
+    monkeypatch.setattr(index, "scan", damaged)
+    desk = desk_over(index, land)
+    async with serving(desk) as url:
+        status, text = await page(url, "/search")
+    assert (status, "is built again" in text, desk.progress.damaged) == (503, True, True)
 
 
 async def test_an_index_that_is_being_built_is_said_on_each_page(index: Index, land: Field) -> None:
