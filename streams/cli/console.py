@@ -20,7 +20,9 @@ def console() -> None:
         from streams.settings import Settings
 
         # Missing settings are reported before anything is started.
-        settings = Settings.load(Settings.console_api_keys, Settings.console_worker_urls)
+        settings = Settings.load(
+            Settings.console_api_keys, Settings.console_worker_urls, Settings.peers_tls
+        )
         from streams.console.run import run_console
         from streams.telemetry import logging
 

@@ -77,7 +77,7 @@ async def _serve(
 ) -> None:
     progress = Progress()
     follower = Follower(settings.kafka, index, found.partitions, progress, clock)
-    watch = Watch(settings.console_worker_urls(), clock)
+    watch = Watch(settings.console_worker_urls(), clock, settings.peers_tls())
     topics = settings.topics
     taken = {
         topics.events: found.partitions[Topic.EVENTS],

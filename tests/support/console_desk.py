@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -61,7 +62,8 @@ def desk_over(index: Index, land: Field, clock: SystemClock | None = None) -> De
         at = TopicPartition(record.topic, record.partition)
         progress.ends[at] = progress.positions[at] = record.offset + 1
         assert index.name_of(topic) == record.topic
-    watch = Watch(["http://worker-1:6066", "http://worker-2:6066"], clock or SystemClock())
+    urls = ["http://worker-1:6066", "http://worker-2:6066"]
+    watch = Watch(urls, clock or SystemClock(), ssl.create_default_context())
     for number, worker in enumerate(watch.workers):
         for at, done in ((0.0, 0.0), (60.0, 1_840.0 + 37 * number)):
             statuses = {"200": done / 20, "404": done / 300}

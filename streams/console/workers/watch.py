@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,18 +67,21 @@ class Worker:
 
 
 class Watch:
-    """Watches the workers at these URLs."""
+    """Watches the workers at these URLs. ``tls``: checks the certificates of those that are
+    ``https://``."""
 
-    def __init__(self, urls: Sequence[str], clock: Clock) -> None:
+    def __init__(self, urls: Sequence[str], clock: Clock, tls: ssl.SSLContext) -> None:
         self.workers = [Worker(url) for url in urls]
         self.version = 0
         """Grows each time that they were asked."""
         self._clock = clock
+        self._tls = tls
 
     async def run(self) -> None:
         """Never returns."""
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        connector = aiohttp.TCPConnector(ssl=self._tls)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             while True:
                 await asyncio.gather(*(self._ask(session, each) for each in self.workers))
                 self.version += 1

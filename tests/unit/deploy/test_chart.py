@@ -31,6 +31,8 @@ CHARTS_OWN = {
     # Pods speak plain HTTP: to the Ingress, which has TLS, to probes and to Prometheus.
     *("BRIDGE_SSL_CERTFILE", "BRIDGE_SSL_KEYFILE", "WORKER_SSL_CAFILE"),
     *("WORKER_SSL_CERTFILE", "WORKER_SSL_KEYFILE"),
+    # The chart runs no console.
+    *("CONSOLE_API_KEY", "CONSOLE_HOST", "CONSOLE_PORT", "CONSOLE_WORKERS"),
 }
 
 # Read by libraries, not by Settings.

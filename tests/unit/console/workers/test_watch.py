@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -35,7 +36,7 @@ async def answering(ready: str, metrics: str, status: int = 200) -> AsyncIterato
 
 
 async def asked_once(url: str) -> Worker:
-    watch = Watch([url], SystemClock())
+    watch = Watch([url], SystemClock(), ssl.create_default_context())
     watching = asyncio.create_task(watch.run())
     try:
         await eventually(lambda: watch.version, 20, "they were asked")
