@@ -17,8 +17,9 @@ from tests.support.console_desk import KEY, Sent, desk_over, opened, serving_bes
 from tests.support.planted import Field, plant_cases, plant_traffic, plant_waiting
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """One for the module: while it runs, no other loop can in this process."""
     if (why := missing()) is not None:
         assert os.environ.get("CI") != "true", why
         pytest.skip(why)

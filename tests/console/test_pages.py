@@ -52,7 +52,7 @@ def test_pictures_are_taken(page: Any, scene: Scene, tmp_path: Path) -> None:
     sign_in(page, scene.url, KEY)
     for name, path in (("overview", "/"), ("history", "/interactions/through-an-outage")):
         page.goto(scene.url + path)
-        page.wait_for_function("document.getElementById('live').hidden === false")
+        page.wait_for_selector("#live:not([hidden])")
         page.screenshot(path=str(folder / f"console-{name}-{page.scheme}.png"))
         assert (folder / f"console-{name}-{page.scheme}.png").stat().st_size > 10_000
 
@@ -71,12 +71,12 @@ def test_one_search_leads_to_the_right_sentence(page: Any, scene: Scene) -> None
 
 def test_a_page_takes_up_what_is_new_and_keeps_what_was_opened(page: Any, scene: Scene) -> None:
     page.goto(f"{scene.url}/interactions/too-short")
-    page.wait_for_function("document.getElementById('live').hidden === false")
+    page.wait_for_selector("#live:not([hidden])")
     page.click("#e1 summary")
     assert "now-there" not in page.inner_text("main")
     scene.land.event("too-short", 3, "now-there", 1)
     scene.land.into(scene.index)
-    page.wait_for_function("document.body.innerText.includes('now-there')", timeout=60_000)
+    page.wait_for_selector("text=now-there", timeout=60_000)
     assert page.evaluate("document.getElementById('e1').open")
     assert page.evaluate("document.activeElement.closest('details').id") == "e1"
 
@@ -88,7 +88,7 @@ def test_a_reader_who_wants_peace_has_it(page: Any, scene: Scene) -> None:
     scene.land.event("too-short", 3, "now-there", 1)
     scene.land.into(scene.index)
     page.click("#live")  # asked for again: it is there, and so it would have been told before
-    page.wait_for_function("document.body.innerText.includes('now-there')", timeout=60_000)
+    page.wait_for_selector("text=now-there", timeout=60_000)
 
 
 def test_a_letter_is_redriven_by_keyboard_alone(page: Any, scene: Scene) -> None:
