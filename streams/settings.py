@@ -112,7 +112,6 @@ class Settings(KafkaVariables, GenesysVariables):
     console_host: str = Field("127.0.0.1", description=_HOST)
     console_port: int = Field(8085, ge=0, le=65535)
     console_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
-    console_workers: str | None = None
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -336,12 +335,9 @@ class Settings(KafkaVariables, GenesysVariables):
     def console_worker_urls(self) -> Sequence[str]:
         """Where the operator's page finds the workers; this machine's own unless they are named.
         Raises SettingsError."""
-        if not self.console_workers:
-            return (http_url("127.0.0.1", self.worker_port),) if self.worker_port else ()
-        urls = [each.strip() for each in self.console_workers.split(",") if each.strip()]
-        for each in urls:
-            checked_url("CONSOLE_WORKERS", each)
-        return tuple(each.rstrip("/") for each in dict.fromkeys(urls))
+        if (given := self.worker_addresses()) is not None:
+            return tuple(dict.fromkeys(given))
+        return (self.own_worker(),) if self.worker_port else ()
 
     def queue_url(self) -> str:
         """The queue that the bridge from SQS reads. Raises SettingsError."""

@@ -13,7 +13,7 @@ def console() -> None:
     """The operator's page: is it us or Genesys, and what became of this call?
 
     Listens on CONSOLE_HOST and CONSOLE_PORT. It only reads, from Kafka into an index of its own
-    below DATA_DIR, and from the workers of CONSOLE_WORKERS; a redrive takes a key of
+    below DATA_DIR, and from the workers of WORKER_URLS; a redrive takes a key of
     CONSOLE_API_KEY.
     """
     with nothing_begun():

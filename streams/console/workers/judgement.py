@@ -38,7 +38,7 @@ def findings(workers: Sequence[Worker], budget_per_minute: int) -> list[Finding]
         return [
             Finding(
                 Whose.UNKNOWN,
-                "No worker is named in CONSOLE_WORKERS, so gate, breaker and token are not known; "
+                "No worker is named in WORKER_URLS, so gate, breaker and token are not known; "
                 "what was decided is below",
             )
         ]

@@ -32,7 +32,7 @@ CHARTS_OWN = {
     *("BRIDGE_SSL_CERTFILE", "BRIDGE_SSL_KEYFILE", "WORKER_SSL_CAFILE"),
     *("WORKER_SSL_CERTFILE", "WORKER_SSL_KEYFILE"),
     # The chart runs no console.
-    *("CONSOLE_API_KEY", "CONSOLE_HOST", "CONSOLE_PORT", "CONSOLE_WORKERS"),
+    *("CONSOLE_API_KEY", "CONSOLE_HOST", "CONSOLE_PORT"),
 }
 
 # Read by libraries, not by Settings.

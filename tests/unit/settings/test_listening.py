@@ -60,7 +60,7 @@ class TestConsoleWorkers:
             ({"WORKER_PORT": "7000"}, ("http://127.0.0.1:7000",)),
             ({"WORKER_PORT": "0"}, ()),
             (
-                {"CONSOLE_WORKERS": " http://a:1/ ,, http://b:2,http://a:1/"},
+                {"WORKER_URLS": " http://a:1/ ,, http://b:2,http://a:1/"},
                 ("http://a:1", "http://b:2"),
             ),
         ],
@@ -72,9 +72,9 @@ class TestConsoleWorkers:
         assert Settings.load().console_worker_urls() == urls
 
     def test_what_is_no_url_is_refused(self, environment: Environment) -> None:
-        environment(CONSOLE_WORKERS="http://a:1, worker-2:6066")
+        environment(WORKER_URLS="http://a:1, worker-2:6066")
         message = refusal(Settings.load().console_worker_urls)
-        assert message.startswith("CONSOLE_WORKERS: must be an http://")
+        assert message.startswith("WORKER_URLS: must be an http://")
 
 
 class TestQueueUrl:
