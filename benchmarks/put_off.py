@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from benchmarks.failing import event
 from streams.core.records import PutOff, Reason, Source
 from streams.kafka.connection import librdkafka_options
+from streams.kafka.message import Headers
 from streams.settings import Settings
 from streams.wire.retries import retry_headers
 from tests.support.oracle import committed
@@ -70,7 +71,7 @@ class Loader:
             names = ids[first : first + CHUNK]
             for name in names:
                 self._producer.produce(
-                    self._settings.topics.events, _body(name), name, on_delivery=self._source
+                    self._settings.topics.events, self.event(name), name, on_delivery=self._source
                 )
                 self._producer.poll(0)
             self._flush()
@@ -97,19 +98,36 @@ class Loader:
         there = await committed(self._settings, self._settings.topics.events)
         assert there == self._ends, f"committed {there}, not {self._ends}"
 
-    def _put_off(self, name: str, due: float) -> None:
-        partition, offset = self._places[name]
-        source = Source(self._settings.topics.events, partition, offset)
-        put_off = PutOff(ATTEMPT, round(due * 1000))
+    def event(self, name: str) -> bytes:
+        """What was put off."""
+        return _body(name)
+
+    def put_off(self, name: str, source: Source, due: float) -> None:
+        """Write all that a worker writes for it."""
+        self.copy(name, source, PutOff(ATTEMPT, round(due * 1000)), Reason.SERVER_ERROR)
+
+    def copy(self, name: str, source: Source, put_off: PutOff, reason: Reason) -> None:
+        """Write the copy that comes back."""
+        headers = list(retry_headers(source, put_off, reason.value))
+        self.write(self._settings.topics.retries, name, self.event(name), source, headers)
+
+    def write(
+        self, topic: str, name: str, value: bytes, source: Source, headers: Headers = ()
+    ) -> None:
+        """Into the partition of its source."""
         self._producer.produce(
-            self._settings.topics.retries,
-            _body(name),
+            topic,
+            value,
             name,
-            partition,
+            source.partition,
             on_delivery=_acknowledged,
-            headers=list(retry_headers(source, put_off, Reason.SERVER_ERROR.value)),
+            headers=list(headers),
         )
         self._producer.poll(0)
+
+    def _put_off(self, name: str, due: float) -> None:
+        partition, offset = self._places[name]
+        self.put_off(name, Source(self._settings.topics.events, partition, offset), due)
 
     def _source(self, error: KafkaError | None, message: Message) -> None:
         _acknowledged(error, message)
