@@ -266,7 +266,7 @@ class Worker:
                     behind=self._monitor.not_taken_up,
                     never=lambda: self._dead_letter_limit.passed or dialect.client.refused,
                     clock=clock,
-                ).now,
+                ).recent,
                 url=lambda: str(self._app.conf.canonical_url),
                 clock=clock,
             ),

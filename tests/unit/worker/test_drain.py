@@ -9,8 +9,9 @@ from faust.types import TP
 
 from streams.core.records import Call
 from streams.core.stuck import Cause
+from streams.wire.stuck import Drain
 from streams.worker.consumption import ORDINARY_WEIGHT, Consumption
-from streams.worker.drain import DrainOf
+from streams.worker.drain import RARELY, DrainOf
 from streams.worker.lanes.source_record import SourceRecord
 from tests.support.desk import Desk
 from tests.support.event_loop import until_idle
@@ -142,3 +143,23 @@ def test_nine_of_ten_that_take_the_quick_path_cost_nothing() -> None:
         costs.quick += 9
     assert costs.per_laned == 2.0
     assert costs.per_event == pytest.approx(0.2, rel=0.05)
+
+
+async def test_it_is_made_anew_for_a_hundredth_of_the_time(
+    reckoner: Reckoner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is asked for: with 50,000 planned looks it takes its time."""
+    clock, made = reckoner.desk.clock, 0
+    reckon = reckoner.drain.now
+
+    def slow() -> Drain:
+        nonlocal made
+        made += 1
+        clock.now += 0.2
+        return reckon()
+
+    monkeypatch.setattr(reckoner.drain, "now", slow)
+    for _ in range(100):
+        reckoner.drain.recent()
+        clock.now += 1.0
+    assert 100 / (0.2 * RARELY) - 1 <= made <= 100 / (0.2 * RARELY) + 1
