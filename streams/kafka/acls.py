@@ -90,7 +90,11 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
             Resource.DEAD_LETTERS: _READ_ALL,
             Resource.GROUP: (Operation.DESCRIBE,),
         },
-        "stuck": {Resource.EVENTS: _R, Resource.RETRIES: _R, Resource.GROUP: _R},
+        "stuck": {
+            Resource.EVENTS: _R,
+            Resource.RETRIES: _R,
+            Resource.GROUP: (Operation.DESCRIBE,),
+        },
         "console": {
             Resource.EVENTS: _R,
             Resource.OUTCOMES: _R,

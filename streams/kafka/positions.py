@@ -19,7 +19,9 @@ from aiokafka.errors import KafkaError as ClientError
 
 from streams.core.foreign_text import foreign_text
 from streams.errors import KafkaError
+from streams.kafka.acls import Operation
 from streams.kafka.authorization import refusal_of_group
+from streams.kafka.committed import committed_offsets
 from streams.kafka.connection import aiokafka_options
 from streams.kafka.diagnosis import why_not
 from streams.kafka.group import ANSWER_SECONDS
@@ -77,11 +79,12 @@ async def look_at_group(settings: KafkaSettings, partitions: Mapping[str, int]) 
         for topic, count in partitions.items()
         for each in range(count)
     ]
+    # First, for it waits for a coordinator that has to load the group before it answers.
+    committed = await committed_offsets(settings, partitions)
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await admin.start()
             await consumer.start()
-            committed = await admin.list_consumer_group_offsets(settings.app_id, partitions=places)
             begins = await consumer.beginning_offsets(places)
             ends = await consumer.end_offsets(places)
             members = await _members(admin, settings.app_id)
@@ -188,7 +191,7 @@ async def _read(
 async def _in_words(settings: KafkaSettings, failure: BaseException) -> KafkaError:
     # In a thread: the line about a refusal may take a token, which blocks.
     refusal = (
-        await in_daemon_thread(refusal_of_group, settings, failure)
+        await in_daemon_thread(refusal_of_group, settings, failure, Operation.DESCRIBE)
         if isinstance(failure, ClientError)
         else None
     )
