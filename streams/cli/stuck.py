@@ -8,8 +8,9 @@ import msgspec
 from streams.cli.columns import Column, heading_line, row_line
 from streams.cli.printable import json_line, printable
 from streams.cli.serving import complete
-from streams.operator.stuck.account import Account, Done, NotTakenUp, Teller, Waiting
+from streams.operator.stuck.account import Account, NotTakenUp, Waiting
 from streams.operator.stuck.asking import look
+from streams.operator.stuck.telling import done_sentence, place_of, teller_sentence
 from streams.settings import Settings
 from streams.telemetry import logging
 
@@ -56,48 +57,23 @@ def _show(found: Account) -> None:
     for each in found.waiting:
         click.echo(row_line(COLUMNS, _cells(each)))
     for teller in found.tellers:
-        click.echo(printable(_sentence(teller)), err=teller.error is not None)
+        click.echo(printable(teller_sentence(teller)), err=teller.error is not None)
     for gap in found.gaps:
         click.echo(printable(gap.what), err=True)
     if found.done is not None:
-        click.echo(printable(done_line(found.done)))
-
-
-def done_line(done: Done) -> str:
-    """When all will be done, from what, and whether that is within EventBridge's day."""
-    if not done.waiting:
-        return "nothing waits"
-    each = done.requests / done.waiting
-    waits = f"{done.waiting:,} wait, {each:.3g} requests each, {done.per_minute:,.0f} a minute"
-    if done.at is None:
-        return f"not done before somebody acts: {'; '.join(done.never)}; {waits}"
-    day = "within" if done.within_a_day else "NOT within"
-    return f"done at {done.at}; {waits}; {day} 24 hours of each event"
+        click.echo(printable(done_sentence(found.done)))
 
 
 def _cells(each: Waiting | NotTakenUp) -> tuple[object, ...]:
-    place = f"{each.record.topic}/{each.record.partition}/{each.record.offset}"
+    place = place_of(each)
     if isinstance(each, NotTakenUp):
-        if each.records > 1:
-            place += f" and {each.records - 1} more"
         return (each.since, each.cause, None, None, each.interaction_id, place, each.worker)
-    cause = each.cause
     return (
         each.since,
-        cause,
+        each.cause,
         each.next_at,
         each.requests,
         each.interaction_id,
         place,
         each.worker,
     )
-
-
-def _sentence(teller: Teller) -> str:
-    if teller.error is not None:
-        return f"{teller.worker}: {teller.error}"
-    held = ", ".join(map(str, teller.partitions)) or "none"
-    more = (teller.open or 0) - (teller.named or 0)
-    beyond = f", {more} of them not named here" if more else ""
-    unfit = f"; not ready: {teller.not_ready}" if teller.not_ready is not None else ""
-    return f"{teller.worker}: {teller.open} open{beyond}, partitions {held}{unfit}"

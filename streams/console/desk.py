@@ -9,6 +9,7 @@ from streams.clock import Clock
 from streams.console.follower import Progress
 from streams.console.index.store import Index
 from streams.console.offsets import Offsets
+from streams.console.stuck import Stuck
 from streams.console.workers.watch import Watch
 from streams.kafka.settings import TopicNames
 
@@ -22,6 +23,7 @@ class Desk:
     progress: Progress
     watch: Watch
     offsets: Offsets
+    stuck: Stuck
     topics: TopicNames
     partitions: int
     threshold_ms: int
@@ -35,7 +37,7 @@ class Desk:
     @property
     def version(self) -> str:
         """Changes whenever a page may."""
-        return f"{self.index.version}.{self.watch.version}"
+        return f"{self.index.version}.{self.watch.version}.{self.stuck.version}"
 
     def troubles(self) -> Sequence[str]:
         """Why pages may be incomplete."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from streams.addresses import http_url, is_loopback
 from streams.clock import Clock, SystemClock
@@ -17,9 +18,11 @@ from streams.console.index.store import Index
 from streams.console.offsets import Offsets
 from streams.console.redriving import Redriving
 from streams.console.server import Console
+from streams.console.stuck import Stuck
 from streams.console.workers.watch import Watch
 from streams.errors import KafkaError
 from streams.listening import Runner, check_address, listen
+from streams.operator.stuck.asking import look
 from streams.settings import Settings
 from streams.stopping import unless_stopped
 
@@ -84,11 +87,13 @@ async def _serve(
         topics.retries: found.partitions[Topic.RETRIES],
     }
     offsets = Offsets(settings.kafka, taken, clock)
+    stuck = Stuck(partial(look, settings), clock)
     desk = Desk(
         index,
         progress,
         watch,
         offsets,
+        stuck,
         settings.topics,
         partitions=found.events,
         threshold_ms=settings.duration_threshold_ms,
@@ -103,7 +108,7 @@ async def _serve(
         runner, settings.console_host, settings.console_port, variables=VARIABLES
     )
     log.info("console listening on %s", http_url(*address))
-    work = [follower.run(), watch.run(), offsets.run(), stop.wait()]
+    work = [follower.run(), watch.run(), offsets.run(), stuck.run(), stop.wait()]
     tasks = [asyncio.create_task(each) for each in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -19,6 +19,7 @@ from streams.console.pages.history import interaction
 from streams.console.pages.overview import overview
 from streams.console.pages.rendering import STATIC, environment
 from streams.console.pages.search import asked, search
+from streams.console.pages.stuck import stuck
 from streams.console.pages.waiting import dead_letter, dead_letters, partitions, put_off
 from streams.core.envelope import INTERACTION_ID
 from streams.core.foreign_text import foreign_text
@@ -99,6 +100,7 @@ class Console:
                 web.get("/interactions/{id}", self._interaction),
                 web.get("/partitions", self._shown("partitions", partitions)),
                 web.get("/deferred", self._shown("deferred", put_off)),
+                web.get("/stuck", self._shown("stuck", stuck)),
                 web.get("/dead-letters", self._shown("dead-letters", dead_letters)),
                 web.get(r"/dead-letters/{partition:\d{1,9}}/{offset:\d{1,18}}", self._letter),
                 web.get(

@@ -45,6 +45,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     index = opened(tmp_path / "index")
     land.into(index)
     sent = Sent()
-    with serving_beside(desk_over(index, land), keys=[KEY], sent=sent) as url:
-        yield Scene(url, cases, land, index, sent)
+    desk = desk_over(index, land)
+    with serving_beside(desk, keys=[KEY], sent=sent) as url:
+        yield Scene(url, cases, land, index, desk, sent)
     index.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from streams.console.desk import Desk
 from streams.console.index.store import Index
 from tests.support.console_desk import Sent
 from tests.support.planted import Case, Field
@@ -12,6 +13,7 @@ from tests.support.planted import Case, Field
 PAGES = (
     *("/", "/?span=week", "/search", "/search?q=nothing+like+it", "/search?since=yesterday"),
     *("/interactions/through-an-outage", "/interactions/never-sent-at-all", "/partitions"),
+    "/stuck",
     *("/deferred", "/dead-letters?show=all", "/dead-letters/0/0", "/dead-letters/0/0/redrive"),
     "/sign-in",
 )
@@ -25,6 +27,7 @@ class Scene:
     cases: list[Case]
     land: Field
     index: Index
+    desk: Desk
     sent: Sent
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from streams.operator.stuck.account import Account
 from tests.console.scene import PAGES, Scene, sign_in
 from tests.support.console_desk import KEY
+from tests.support.stuck_account import done
 
 SCHEMES = ("light", "dark")
 
@@ -50,7 +52,11 @@ def test_no_page_breaks_a_rule_of_axe(page: Any, scene: Scene, axe: str) -> None
 def test_pictures_are_taken(page: Any, scene: Scene, tmp_path: Path) -> None:
     folder = Path(PICTURES) if PICTURES else tmp_path
     sign_in(page, scene.url, KEY)
-    for name, path in (("overview", "/"), ("history", "/interactions/through-an-outage")):
+    for name, path in (
+        ("overview", "/"),
+        ("history", "/interactions/through-an-outage"),
+        ("stuck", "/stuck"),
+    ):
         page.goto(scene.url + path)
         page.wait_for_selector("#live:not([hidden])")
         page.screenshot(path=str(folder / f"console-{name}-{page.scheme}.png"))
@@ -79,6 +85,19 @@ def test_a_page_takes_up_what_is_new_and_keeps_what_was_opened(page: Any, scene:
     page.wait_for_selector("text=now-there", timeout=60_000)
     assert page.evaluate("document.getElementById('e1').open")
     assert page.evaluate("document.activeElement.closest('details').id") == "e1"
+
+
+def test_what_is_stuck_is_there_and_goes_without_a_reload(page: Any, scene: Scene) -> None:
+    page.goto(scene.url)
+    page.wait_for_selector("#live:not([hidden])")
+    assert "in 12 min" in page.inner_text("#figures")
+    page.click("#figures a")
+    page.wait_for_url("**/stuck")
+    page.wait_for_selector("text=probes alone go out")
+    assert page.locator("#stuck tbody a").first.inner_text() == "call-17"
+    scene.desk.stuck.told(Account((), (), (), done(None, number=0)))
+    page.wait_for_selector("text=Nothing waits.", timeout=60_000)
+    assert page.locator("#stuck table").count() == 0
 
 
 def test_a_reader_who_wants_peace_has_it(page: Any, scene: Scene) -> None:

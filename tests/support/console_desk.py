@@ -20,15 +20,18 @@ from streams.console.follower import Progress
 from streams.console.index.store import Index, Origin
 from streams.console.offsets import Offsets
 from streams.console.server import Console
+from streams.console.stuck import Stuck
 from streams.console.workers.seen import Called, Seen
 from streams.console.workers.watch import Watch
 from streams.errors import PublishError
 from streams.kafka.settings import KafkaSettings, TopicNames
 from streams.listening import Runner, listen
+from streams.operator.stuck.account import Account
 from streams.settings import Settings
 from streams.wire.dead_letters import Letter
 from streams.wire.retries import Signed
 from tests.support.planted import Field
+from tests.support.stuck_account import an_account
 
 KEY = "a key of the console"
 
@@ -44,6 +47,10 @@ class Sent:
         if self.refuses:
             raise PublishError("no broker answers")
         self.letters.append((letter, signed))
+
+
+async def nobody_looks() -> Account:
+    raise AssertionError("a test tells what is stuck")
 
 
 def kafka_settings() -> KafkaSettings:
@@ -81,11 +88,14 @@ def desk_over(index: Index, land: Field, clock: SystemClock | None = None) -> De
     offsets = Offsets(kafka_settings(), {}, clock or SystemClock())
     offsets.failure = None
     offsets.committed = {at: max(0, end - 3) for at, end in progress.ends.items()}
+    stuck = Stuck(nobody_looks, clock or SystemClock())
+    stuck.told(an_account(land.now_ms))
     return Desk(
         index,
         progress,
         watch,
         offsets,
+        stuck,
         land.names,
         partitions=land.partitions,
         threshold_ms=30_000,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from streams.console.desk import Desk
 from streams.console.index.counts import Bucket, percentiles
 from streams.console.index.figures import SPANS, Figures, Span, figures
+from streams.console.pages.stuck import when_done
 from streams.console.pages.tones import TONES, of_decision
 from streams.console.workers.judgement import findings, requests_per_minute, together
 
@@ -77,6 +78,7 @@ def overview(desk: Desk, query: Mapping[str, str]) -> dict[str, object]:
         "budget": desk.budget,
         "budget_share": min(100.0, 100 * used / desk.budget),
         "lag": sum(each.lag for each in last),
+        "done": when_done(desk.stuck.account, desk.now_ms),
     }
 
 

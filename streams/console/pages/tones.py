@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from streams.core.records import Decision
+from streams.core.stuck import Cause
 from streams.operator.explain.state import State
 
 # Few enough to be told apart in a chart.
@@ -49,6 +50,18 @@ _OF_KIND = {
 }
 
 
+# What waits for Genesys Cloud or a time, and what waits for somebody. The others wait for a turn.
+_OF_CAUSE = {
+    Cause.GATE: "put off",
+    Cause.BREAKER: "put off",
+    Cause.RETRY: "put off",
+    Cause.PUT_OFF: "put off",
+    Cause.FAILURES: "failed",
+    Cause.NO_WORKER: "failed",
+    Cause.UNKNOWN: "failed",
+}
+
+
 def of_decision(decision: str) -> str:
     """A decision of a later release is not known here."""
     return _OF_DECISION.get(decision, "nothing new")
@@ -56,6 +69,10 @@ def of_decision(decision: str) -> str:
 
 def of_state(state: State) -> str:
     return _OF_STATE[state]
+
+
+def of_cause(cause: Cause) -> str:
+    return _OF_CAUSE.get(cause, "nothing new")
 
 
 def of_kind(kind: str) -> str:

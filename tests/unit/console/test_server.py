@@ -15,10 +15,11 @@ from streams.console.server import HEADERS
 from streams.errors import IndexDamaged
 from tests.support.console_desk import KEY, Sent, desk_over, serving
 from tests.support.planted import Case, Field, plant_cases, plant_waiting
+from tests.support.stuck_account import an_account
 
 HTML = {"Accept": "text/html"}
 
-PAGES = ("/", "/?span=week", "/search", "/partitions", "/deferred", "/dead-letters")
+PAGES = ("/", "/?span=week", "/search", "/stuck", "/partitions", "/deferred", "/dead-letters")
 
 
 async def page(url: str, path: str, **headers: str) -> tuple[int, str]:
@@ -136,6 +137,24 @@ async def test_what_others_wrote_is_never_markup(index: Index, land: Field) -> N
             assert "alert(" in text
         _, text = await page(url, f"/search?q={wicked}")
         assert "<script>" not in text
+
+
+async def test_what_is_stuck_and_when_all_is_done_are_shown(index: Index, land: Field) -> None:
+    desk = desk_over(index, land)
+    desk.stuck.told(an_account(desk.now_ms, gap="a worker of the group has not answered"))
+    async with serving(desk) as url:
+        _, html = await page(url, "/stuck")
+        text = told(html)
+        assert 'href="/interactions/call-17"' in html
+        assert "This is not all: a worker of the group has not answered" in text
+        assert "Genesys Cloud, which fails: probes alone go out" in text
+        assert "events/7/90 and 311 more" in text
+        assert "within 24 hours of each event." in text
+        assert "in 12 min, 1,875 wait, not all answered" in told((await page(url, "/"))[1])
+        desk.stuck.failure = "WORKER_SSL_CAFILE: cannot read it"
+        assert "is not known: WORKER_SSL_CAFILE" in told((await page(url, "/stuck"))[1])
+        desk.stuck.account = None
+        assert "are being asked what waits" in told((await page(url, "/stuck"))[1])
 
 
 class TestWhoMayLook:
