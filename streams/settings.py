@@ -112,6 +112,8 @@ class Settings(KafkaVariables, GenesysVariables):
     console_host: str = Field("127.0.0.1", description=_HOST)
     console_port: int = Field(8085, ge=0, le=65535)
     console_api_key: SecretStr | None = Field(None, description=HEADER_TEXT)
+    console_ssl_certfile: Path | None = Field(None, description=PATH)
+    console_ssl_keyfile: Path | None = Field(None, description=PATH)
 
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -149,6 +151,7 @@ class Settings(KafkaVariables, GenesysVariables):
     @field_validator(
         "bridge_ssl_certfile", "bridge_ssl_keyfile", "worker_ssl_cafile",
         "worker_ssl_certfile", "worker_ssl_keyfile", "data_dir",
+        "console_ssl_certfile", "console_ssl_keyfile",
         "kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile",
         "kafka_sasl_username", "kafka_sasl_password", "kafka_sasl_password_file",
         "kafka_sasl_oauth_client_id", "kafka_sasl_oauth_client_secret",
@@ -296,6 +299,10 @@ class Settings(KafkaVariables, GenesysVariables):
     def worker_tls(self) -> RenewedContext | None:
         """TLS for the worker's port, if it has any. Raises SettingsError."""
         return port_tls("WORKER_SSL", self.worker_ssl_certfile, self.worker_ssl_keyfile)
+
+    def console_tls(self) -> RenewedContext | None:
+        """TLS for the port of the operator's page, if it has any. Raises SettingsError."""
+        return port_tls("CONSOLE_SSL", self.console_ssl_certfile, self.console_ssl_keyfile)
 
     def peers_tls(self) -> RenewedContext:
         """Checks the other workers' certificates when this one asks them. Raises SettingsError."""

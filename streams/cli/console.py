@@ -21,7 +21,10 @@ def console() -> None:
 
         # Missing settings are reported before anything is started.
         settings = Settings.load(
-            Settings.console_api_keys, Settings.console_worker_urls, Settings.peers_tls
+            Settings.console_api_keys,
+            Settings.console_tls,
+            Settings.console_worker_urls,
+            Settings.peers_tls,
         )
         from streams.console.run import run_console
         from streams.telemetry import logging

@@ -40,11 +40,15 @@ class Session:
 
 
 class Access:
-    """``keys``: those accepted; none: nothing can be changed. ``local``: it listens on loopback."""
+    """``keys``: those accepted; none: nothing can be changed. ``local``: it listens on loopback.
+    ``over_tls``: then no browser sends the cookie in clear."""
 
-    def __init__(self, keys: Sequence[str], *, local: bool, clock: Clock) -> None:
+    def __init__(
+        self, keys: Sequence[str], *, local: bool, over_tls: bool = False, clock: Clock
+    ) -> None:
         self.keys = keys
         self._local = local
+        self._over_tls = over_tls
         self._clock = clock
         self._sessions: dict[str, Session] = {}
 
@@ -79,7 +83,13 @@ class Access:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[name] = Session(secrets.token_urlsafe(32), ends)
         answer.set_cookie(
-            COOKIE, name, max_age=SESSION_SECONDS, httponly=True, samesite="Strict", path="/"
+            COOKIE,
+            name,
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=self._over_tls,
+            path="/",
         )
         return True
 

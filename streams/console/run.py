@@ -41,7 +41,8 @@ async def run_console(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set.
 
     Kafka may come later, or go away: pages then show what the index has, and say so. Raises
-    SettingsError when a key is needed or the address can't be listened on, ConsoleError when the
+    SettingsError when a key is needed, the files of TLS can't be used or the address can't be
+    listened on, ConsoleError when the
     disk fails.
     """
     await check_address(settings.console_host, settings.console_port, variables=VARIABLES)
@@ -101,13 +102,15 @@ async def _serve(
         clock=clock,
     )
     local = is_loopback(settings.console_host)
-    access = Access(settings.console_api_keys(), local=local, clock=clock)
+    tls = settings.console_tls()
+    keys = settings.console_api_keys()
+    access = Access(keys, local=local, over_tls=tls is not None, clock=clock)
     console = Console(desk, access, Redriving(settings.kafka, clock), clock)
     runner = Runner(console.application(), on_not_http=_not_http, shutdown_timeout=DRAIN_SECONDS)
     address = await listen(
-        runner, settings.console_host, settings.console_port, variables=VARIABLES
+        runner, settings.console_host, settings.console_port, variables=VARIABLES, tls=tls
     )
-    log.info("console listening on %s", http_url(*address))
+    log.info("console listening on %s", http_url(*address, tls=tls is not None))
     work = [follower.run(), watch.run(), offsets.run(), stuck.run(), stop.wait()]
     tasks = [asyncio.create_task(each) for each in work]
     try:

@@ -106,14 +106,20 @@ def desk_over(index: Index, land: Field, clock: SystemClock | None = None) -> De
 
 @asynccontextmanager
 async def serving(
-    desk: Desk, *, keys: Sequence[str] = (), local: bool = True, sent: Sent | None = None
+    desk: Desk,
+    *,
+    keys: Sequence[str] = (),
+    local: bool = True,
+    sent: Sent | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Its URL."""
-    access = Access(keys, local=local, clock=SystemClock())
+    access = Access(keys, local=local, over_tls=tls is not None, clock=SystemClock())
     console = Console(desk, access, sent or Sent(), SystemClock())
     runner = Runner(console.application(), on_not_http=lambda: None, shutdown_timeout=1.0)
     try:
-        yield http_url(*await listen(runner, "127.0.0.1", 0, variables="CONSOLE_PORT"))
+        at = await listen(runner, "127.0.0.1", 0, variables="CONSOLE_PORT", tls=tls)
+        yield http_url(*at, tls=tls is not None)
     finally:
         console.stop()
         await runner.cleanup()

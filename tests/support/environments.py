@@ -56,6 +56,8 @@ WRONG = [
     ("WORKER_SSL_CERTFILE", "a\x1b[31m"),
     ("WORKER_SSL_KEYFILE", "a\tb"),
     ("WORKER_SSL_CAFILE", "a\nb"),
+    ("CONSOLE_SSL_CERTFILE", "a\nb"),
+    ("CONSOLE_SSL_KEYFILE", "a\tb"),
     ("DATA_DIR", "a\nb"),
     ("DATA_DIR", "a" * 1025),
     ("KAFKA_SESSION_TIMEOUT_SECONDS", "1e300"),

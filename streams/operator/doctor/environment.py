@@ -74,6 +74,8 @@ def _of_listening(settings: Settings) -> Iterator[Check]:
         ("look-up", settings.worker_api_keys),
         ("look-up", settings.worker_tls),
         ("look-up", settings.peers_tls),
+        ("console", settings.console_api_keys),
+        ("console", settings.console_tls),
     )
     for name, each in needed:
         yield from (failed(name, problem) for problem in _problems(each))

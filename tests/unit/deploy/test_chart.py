@@ -33,6 +33,7 @@ CHARTS_OWN = {
     *("WORKER_SSL_CERTFILE", "WORKER_SSL_KEYFILE"),
     # The chart runs no console.
     *("CONSOLE_API_KEY", "CONSOLE_HOST", "CONSOLE_PORT"),
+    *("CONSOLE_SSL_CERTFILE", "CONSOLE_SSL_KEYFILE"),
 }
 
 # Read by libraries, not by Settings.

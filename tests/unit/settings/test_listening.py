@@ -130,11 +130,16 @@ class TestAdvertisedUrl:
         assert refusal(Settings.load().advertised_url).startswith("WORKER_ADVERTISED_URL: ")
 
 
-@pytest.mark.parametrize("program", ["BRIDGE", "WORKER"])
+@pytest.mark.parametrize("program", ["BRIDGE", "CONSOLE", "WORKER"])
 class TestTls:
     def tls(self, program: str) -> RenewedContext | None:
         settings = Settings.load()
-        return settings.bridge_tls() if program == "BRIDGE" else settings.worker_tls()
+        made = {
+            "BRIDGE": settings.bridge_tls,
+            "CONSOLE": settings.console_tls,
+            "WORKER": settings.worker_tls,
+        }
+        return made[program]()
 
     def test_there_is_none_without_a_certificate(
         self, environment: Environment, program: str

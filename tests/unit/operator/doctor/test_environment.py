@@ -60,6 +60,7 @@ def test_each_setting_that_is_missing_is_a_line_of_its_own() -> None:
         ("bridge", "bridge_ssl_certfile"),
         ("look-up", "worker_ssl_certfile"),
         ("look-up", "worker_ssl_cafile"),
+        ("console", "console_ssl_certfile"),
     ],
 )
 def test_a_certificate_that_is_not_there_is_told(name: str, variable: str) -> None:
@@ -93,7 +94,10 @@ def test_scopes_of_the_other_dialect_are_told() -> None:
     assert results(check_settings(settings(**scopes))) == {"settings": Result.OK}
 
 
-@pytest.mark.parametrize(("host", "name"), [("bridge_host", "bridge"), ("worker_host", "look-up")])
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("bridge_host", "bridge"), ("worker_host", "look-up"), ("console_host", "console")],
+)
 def test_an_open_port_without_a_key_is_told(host: str, name: str) -> None:
     assert one(name, check_settings(settings(**{host: "0.0.0.0"}))).result is Result.FAILED
 
