@@ -49,8 +49,9 @@ CHAINS = 4
 # An agent whose time ran out long before.
 RUN_OUT_MS, LONG_AGO_MS = 30_000, 600_000
 
-# All of them take twice as long, and `make test` tries them all with doubles for Kafka and the API.
-EVERY = int(os.environ.get("EVERY", "2"))
+# All of them take four times as long, and `make test` tries them all with doubles for Kafka and the
+# API.
+EVERY = int(os.environ.get("EVERY", "4"))
 
 # A road has some fifty steps; with fewer, the worker was not killed where it can be.
 LEAST_STEPS = 44 // EVERY
@@ -162,7 +163,7 @@ def told_of_the_events(published: list[Json]) -> set[tuple[str, str, str]]:
     }
 
 
-# Some sixty lives, each of them a start: two to three minutes on two busy cores.
+# Some thirty lives, each of them a start: a minute or two on two busy cores.
 @pytest.mark.timeout(600)
 async def test_one_write_one_id_and_one_decision(
     kafka: RunningKafka, make_settings: Callable[..., Settings], tmp_path: Path
