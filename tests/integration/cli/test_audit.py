@@ -21,6 +21,7 @@ from streams.kafka.connection import aiokafka_options
 from streams.kafka.declaration import declared_directory
 from streams.kafka.message import Headers, Message
 from streams.kafka.publisher import KafkaPublisher
+from streams.kafka.reader import partitions_of
 from streams.operator.audit.violation import Kind
 from streams.settings import Settings
 from streams.wire.dead_letters import DeadLetter, Stage
@@ -74,8 +75,11 @@ async def audit(settings: Settings, cwd: Path, *words: str) -> Done:
 
 
 async def all_committed(settings: Settings, sent: int) -> None:
+    events = settings.topics.events
+    partitions = await partitions_of(settings.kafka, events)
+
     async def at_the_end() -> bool:
-        found = await committed_offsets(settings.kafka, {settings.topics.events: 4})
+        found = await committed_offsets(settings.kafka, {events: partitions})
         return sum(each.offset for each in found.values()) == sent
 
     await eventually(at_the_end, 30, "everything is committed", every=0.5)
