@@ -78,11 +78,13 @@ $(PLAYWRIGHT):
 	@mv $(PLAYWRIGHT).partial $(PLAYWRIGHT)
 
 # Most of these tests wait for brokers and sessions, so two share the cores. A file's tests stay
-# together, for they share a cluster.
+# together, for they share a cluster. The files come in their own order: that of chaos have few tests
+# and take longest, so at the end one of the two would have nothing to do.
 test-kafka: JOBS ?= 2
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
-	@$(BIN)/python -m pytest --kafka -m kafka -rfEs --durations=20 -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --kafka -m kafka -rfEs --durations=20 -n $(JOBS) --dist loadfile \
+		--no-loadscope-reorder $(ARGS)
 
 test-sqs: $(READY) ## events over EventBridge and SQS into Kafka, on moto's AWS
 	@$(BIN)/python -m pytest -m "sqs and not kafka" -rfEs $(ARGS)
