@@ -75,8 +75,9 @@ PLAYED: Mapping[str, Callable[[Plan], Played]] = {
 
 @dataclass(frozen=True)
 class Seen:
-    """All that is known of a storm once it is over. ``drained``: as in the report. ``audited``:
-    what the program's own judge has found."""
+    """All that is known of a storm once it is over. ``drained``: as in the report. ``judged``: what
+    was found before the program's own judge asked the API, too: its requests are no worker's.
+    ``audited``: what that judge has found."""
 
     plan: Plan
     played: Played
@@ -86,6 +87,7 @@ class Seen:
     struck: Mapping[str, int]
     ends: Mapping[str, int]
     drained: float
+    judged: dict[Wrong, list[str]]
     audited: Sequence[str]
 
 
@@ -149,6 +151,7 @@ async def storm(
                 await _until_quiet(watch, played, plan.quiet_seconds)
                 drained = time.monotonic() - over
                 await _until_committed(watch)
+                judged = played.judge(simulator)
                 # The textbook agent promises nothing that could be audited.
                 own = await audited(settings, home, plan.seed) if plan.program is OURS else []
             return _report(
@@ -161,6 +164,7 @@ async def storm(
                     dict(sorted(field.struck.items())),
                     field.ends,
                     drained,
+                    judged,
                     own,
                 )
             )
@@ -192,7 +196,7 @@ async def _rage(
 
 def _report(seen: Seen) -> Report:
     plan, watch, played, ledger = seen.plan, seen.watch, seen.played, seen.watch.ledger
-    findings = played.judge(seen.simulator)
+    findings = seen.judged
     findings[Wrong.NOT_STORED] += seen.delivery.refusals
     findings[Wrong.FRONTIER] += [*watch.lies.values(), *watch.return_lies.values()]
     findings[Wrong.AUDIT] += seen.audited
