@@ -5,9 +5,9 @@
 Each of those that wait has been looked at once: the call is over, its agent is at work for an hour
 more, and the next look is planned for then. They are in Kafka as a worker leaves them, made by the
 core itself: the event, committed; the record in the table's changelog; its copy in `retries`. A
-worker that has none of it on its disk takes it over. Then come the ends of other calls, whose
-agents have let their time run out: a GET, a PATCH, and a GET that sees the code. Once without those
-that wait, and once with them. Exit 1 unless
+worker that has none of it on its disk takes it over. Once it has, the ends of other calls come,
+whose agents have let their time run out: a GET, a PATCH, and a GET that sees the code. Once without
+looks, the same conversations known, and once with them. Exit 1 unless
 
 * the rate is at least GOAL of that without them (medians of the rounds),
 * the resident size is at most MEMORY above that without them, at its highest,
@@ -57,7 +57,7 @@ from streams.settings import Settings
 from streams.worker.state.table import changelog
 from tests.support.ended_call import ended, told
 from tests.support.journey import UNLIMITED
-from tests.support.workers import free_port
+from tests.support.workers import eventually, free_port
 
 GOAL = 0.95
 
@@ -80,6 +80,7 @@ LATENCY_MS = 20.0
 
 # No slower on a slow machine, once the table is restored.
 CODED_PER_SECOND = 20
+TAKEN_OVER_PER_SECOND = 500
 START_SECONDS = 120.0
 
 # Not the secret of the client: whatever an answer repeats of that is made unreadable.
@@ -89,12 +90,13 @@ CODE = "code"
 @dataclass(frozen=True, slots=True)
 class Measured:
     """``rate``: legs coded a second. ``memory``: the highest resident size, bytes.
-    ``waiting``: the most looks in memory. ``gets``:
-    requests for each that waits. ``writes``: to each conversation."""
+    ``waiting``: the most looks in the waiting room. ``taken_over``: seconds from the start until it
+    had them. ``gets``: requests for each that waits. ``writes``: to each conversation."""
 
     rate: float
     memory: int
     waiting: float
+    taken_over: float
     rebalances: float
     gets: Counter[str]
     writes: Counter[str]
@@ -113,10 +115,12 @@ class _Outcome(msgspec.Struct):
 
 
 class Planner(Loader):
-    """Writes what a worker has left of conversations whose next look is planned."""
+    """Writes what a worker has left of conversations whose next look is ``planned``, or that wait
+    for none."""
 
-    def __init__(self, settings: Settings, life: str) -> None:
+    def __init__(self, settings: Settings, life: str, *, planned: bool) -> None:
         super().__init__(settings)
+        self._planned = planned
         self._changelog = changelog(settings.app_id)
         self._life = life
         self._now_ms = round(time.time() * 1000)
@@ -129,8 +133,11 @@ class Planner(Loader):
         record = self._looked_at(name, source.offset, round(due * 1000))
         assert record.look is not None
         assert record.open
+        if self._planned:
+            self.copy(name, source, PutOff(2, record.look.at), Reason.LOOK_PLANNED)
+        else:
+            record = msgspec.structs.replace(record, look=None, waiting=())
         self.write(self._changelog, name, encode_record(record), source)
-        self.copy(name, source, PutOff(2, record.look.at), Reason.LOOK_PLANNED)
 
     def _looked_at(self, name: str, offset: int, due_ms: int) -> ConversationRecord:
         """The record once the event has planned a look, and that one has planned the next."""
@@ -197,8 +204,8 @@ async def coded(settings: Settings, records: int) -> Rate:
     return Rate(records, (max(stamps.values()) - min(stamps.values())) / 1000)
 
 
-async def one(servers: str, planned: int, records: int) -> Measured:
-    """A run with so many that wait, or none."""
+async def one(servers: str, known: int, records: int, *, planned: bool) -> Measured:
+    """A run with so many conversations in the table, which wait for a look or do not."""
     simulator = Simulator((), latency=Latency(LATENCY_MS, 0.2), requests_per_minute=UNLIMITED)
     store = simulator.conversations.store
     now_ms = round(time.time() * 1000)
@@ -223,16 +230,22 @@ async def one(servers: str, planned: int, records: int) -> Measured:
                 _env_file=None, **{name.lower(): value for name, value in named.items()}
             )
             await asyncio.to_thread(apply_topics, settings.kafka)
-            if planned:
-                due = time.time() + AN_HOUR
-                batch = Batch(WAITING, planned, (due, due + AN_HOUR))
-                planner = Planner(settings, life_of(settings))
-                await asyncio.to_thread(planner.put, batch)
-                await planner.commit()
+            due = time.time() + AN_HOUR
+            batch = Batch(WAITING, known, (due, due + AN_HOUR))
+            planner = Planner(settings, life_of(settings), planned=planned)
+            await asyncio.to_thread(planner.put, batch)
+            await planner.commit()
             env = {**os.environ, **named, "PYTHONPATH": str(ROOT)}
             with process(sys.executable, "-m", "streams", "worker", env=env, cwd=Path(home)) as it:
                 worker = Running(settings, it.pid, {})
+                began, waiting = time.monotonic(), known if planned else 0
                 watching = asyncio.create_task(worker.watch())
+                await eventually(
+                    lambda: bool(worker.looks) and worker.looks[-1].waiting >= waiting,
+                    START_SECONDS + known / TAKEN_OVER_PER_SECOND,
+                    "the worker has those that wait",
+                )
+                taken_over = time.monotonic() - began
                 await send(settings, (f"{CALL}{n}" for n in range(records)))
                 rate = await coded(settings, records)
                 watching.cancel()
@@ -244,6 +257,7 @@ async def one(servers: str, planned: int, records: int) -> Measured:
         seen.rate,
         seen.memory,
         seen.waiting,
+        taken_over,
         seen.rebalances,
         Counter({name: each["gets"] for name, each in counted if name.startswith(WAITING)}),
         Counter(each.conversation_id for each in store.writes),
@@ -253,14 +267,14 @@ async def one(servers: str, planned: int, records: int) -> Measured:
 async def rounds(planned: int, records: int, number: int) -> bool:
     pairs: list[tuple[Measured, Measured]] = []
     with tempfile.TemporaryDirectory() as home, broker(True, Path(home)) as servers:
-        print("planned looks     legs coded/s   highest resident size   in memory   assignments")
+        print("planned looks   taken over in   legs coded/s   highest resident size   assignments")
         for _ in range(number):
             both = []
             for many in (0, planned):
-                got = await one(servers, many, records)
+                got = await one(servers, planned, records, planned=many > 0)
                 print(
-                    f"{many:>13,}     {got.rate:12.1f}   {got.memory / MIB:17.1f} MiB   "
-                    f"{got.waiting:9,.0f}   {got.rebalances:11.0f}",
+                    f"{many:>13,}   {got.taken_over:11.1f} s   {got.rate:12.1f}   "
+                    f"{got.memory / MIB:17.1f} MiB   {got.rebalances:11.0f}",
                     flush=True,
                 )
                 both.append(got)

@@ -24,6 +24,7 @@ from streams.worker.incoming import Incoming
 from streams.worker.invariants import Invariants
 from streams.worker.lanes.lanes import Lanes
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill, Spilled
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
@@ -82,6 +83,7 @@ class Dispatcher:
         dead_letter_limit: DeadLetterLimit,
         topics: TopicNames,
         skipped: incoming.Skipped,
+        spill: Spill,
         in_flight: int,
         assignments: Assignments,
         partitions: Partitions,
@@ -94,6 +96,7 @@ class Dispatcher:
         self._quick_path = way.quick_path
         self._processor = way.processor
         self._room = way.room
+        self._spill = spill
         self._planned = way.planned
         self.consumption = Consumption(way.ordinary, asks_events=way.asks_events)
         self._returned_at_once = max(1, round(in_flight * way.returned_share))
@@ -271,6 +274,16 @@ class Dispatcher:
             replayed=read.replayed,
         )
 
+    def _read_again(self, spilled: Spilled) -> SourceRecord:
+        """The record that has waited on the disk, as it was."""
+        assignment = self._assignments.current
+        assert assignment is not None, "the spill is thrown away when the partitions go"
+        tp = TP(self._retries, spilled.partition)
+        read = self._incoming(tp, spilled, self._clock.time())
+        record = self._source_record(assignment, tp, spilled.offset, read)
+        self._invariants.waited(record)
+        return msgspec.structs.replace(record, taken_up_at=spilled.taken_up_at)
+
     async def _admit(self, record: SourceRecord) -> None:
         """Hand a record whose ``not_before`` has passed to its lane."""
         await self.lanes.put(msgspec.structs.replace(record, taken_up_at=self._clock.monotonic()))
@@ -298,6 +311,8 @@ class Dispatcher:
             self._clock,
             at_once=self._returned_at_once,
             room=self._room,
+            spill=self._spill,
+            read_again=self._read_again,
             admit=self._admit,
             hold=self._hold_retries,
             on_failure=self._on_failure,

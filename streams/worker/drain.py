@@ -9,19 +9,15 @@ from faust.types import TP
 
 from streams.clock import Clock, rfc3339
 from streams.core.drain import Due, drained_after, within_a_day
-from streams.core.records import Reason
 from streams.genesys.gate import Gate
-from streams.wire.retries import REASON
 from streams.wire.stuck import Drain
 from streams.worker.dispatcher import Dispatcher
-from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import is_planned
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
 
-_PLANNED = Reason.LOOK_PLANNED.value.encode()
-
-# It is made anew after this many times what it took. Each record that waits is looked at, and of
-# planned looks there may be 50,000: Prometheus, who asks every few seconds, has a hundredth of the
+# It is made anew after this many times what it took. Each record that waits in memory is looked at:
+# Prometheus, who asks every few seconds, has a hundredth of the
 # worker's time for it at most.
 RARELY = 100
 
@@ -93,6 +89,9 @@ class DrainOf:
             yield lanes, Due(lanes * costs.per_laned)
         for record in self._dispatcher.waiting.records():
             yield 1, Due(costs.per_asked, max(0.0, record.not_before - now))
+        for minute in self._dispatcher.waiting.spill.minutes():
+            after = max(0.0, minute.due - now)
+            yield minute.records, Due(minute.records * costs.per_asked, after)
         for tp in assignment.frontiers:
             if (behind := self._behind(tp)) > 0:
                 each = costs.per_asked if tp.topic == self._retries else costs.per_event
@@ -102,11 +101,15 @@ class DrainOf:
         """The event's time of the oldest that waits, without looks whose time has not come."""
         if assignment is None:
             return None
-        return min((record.occurred_at for record in self._overdue()), default=None)
+        return min(self._overdue(), default=None)
 
-    def _overdue(self) -> Iterator[SourceRecord]:
-        now = self._clock.time()
-        for record in self._dispatcher.waiting.records():
-            if record.not_before <= now or (REASON, _PLANNED) not in record.headers:
-                yield record
-        yield from (record for record, _ in self._dispatcher.lanes.entries())
+    def _overdue(self) -> Iterator[float]:
+        now, waiting = self._clock.time(), self._dispatcher.waiting
+        for record in waiting.records():
+            if record.not_before <= now or not is_planned(record):
+                yield record.occurred_at
+        for minute in waiting.spill.minutes():
+            oldest = minute.oldest if minute.due <= now else minute.oldest_unplanned
+            if math.isfinite(oldest):
+                yield oldest
+        yield from (record.occurred_at for record, _ in self._dispatcher.lanes.entries())

@@ -42,6 +42,7 @@ from streams.worker.health.stacks import log_stacks
 from streams.worker.health.watchdog import Watchdog
 from streams.worker.http import StateServer
 from streams.worker.invariants import Invariants
+from streams.worker.lanes.spill import Spill
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import OutcomePublisher
 from streams.worker.partitions.assignment import Assignment
@@ -219,6 +220,7 @@ class Worker:
             dead_letter_limit=self._dead_letter_limit,
             topics=settings.topics,
             skipped=settings.skipped_records(),
+            spill=Spill(stores.with_name("waiting"), most=parts.way.spilled),
             in_flight=settings.max_in_flight,
             assignments=self._assignments,
             partitions=self._app,
@@ -255,6 +257,7 @@ class Worker:
             standing=StandingOf(
                 dispatcher=self._dispatcher,
                 assignments=self._assignments,
+                retries=settings.topics.retries,
                 hold=dialect.client.gate.hold,
                 stopped=lambda: self._dead_letter_limit.passed is not None,
                 not_ready=self._monitor.not_ready,

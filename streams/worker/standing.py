@@ -45,6 +45,7 @@ class StandingOf:
         *,
         dispatcher: Dispatcher,
         assignments: Assignments,
+        retries: str,
         hold: Callable[[], Hold | None],
         stopped: Callable[[], bool],
         not_ready: Callable[[], str | None],
@@ -54,6 +55,7 @@ class StandingOf:
     ) -> None:
         self._dispatcher = dispatcher
         self._assignments = assignments
+        self._retries = retries
         self._hold = hold
         self._stopped = stopped
         self._not_ready = not_ready
@@ -65,8 +67,10 @@ class StandingOf:
     def now(self, most: int = MOST_NAMED) -> WorkerStanding:
         """What is open now, with at most so many records by name."""
         assignment = self._assignments.in_force
-        found = {} if assignment is None else _found(self._dispatcher)
-        nowhere = [] if assignment is None else _nowhere(assignment, found)
+        found = {} if assignment is None else _found(self._dispatcher) | self._due_next(most)
+        # On the disk, and not among those that are due next.
+        others = 0 if assignment is None else len(self._dispatcher.waiting) - _in_room(found)
+        nowhere = [] if assignment is None else self._nowhere(assignment, found, others)
         oldest = nsmallest(most, found.values(), key=lambda each: each.record.occurred_at)
         hold, stopped = self._hold(), self._stopped()
         # Those that are nowhere come first: nobody knows how old they are.
@@ -82,7 +86,7 @@ class StandingOf:
             positions={
                 f"{tp.topic}/{tp.partition}": each.expected for tp, each in frontiers.items()
             },
-            open=len(found) + len(nowhere),
+            open=len(found) + others + len(nowhere),
             records=tuple(named),
             drain=self.drain(),
         )
@@ -98,7 +102,7 @@ class StandingOf:
         sent_at = asked.sent_at if asked is not None and stage is Stage.SENT else None
         reason = dict(record.headers).get(REASON)
         return OpenRecord(
-            record=Source(record.tp.topic, record.tp.partition, record.offset),
+            record=_place(record),
             source=record.source,
             interaction_id=record.interaction_id,
             since=rfc3339(record.occurred_at),
@@ -112,6 +116,34 @@ class StandingOf:
             if record.returned_at is None or reason is None
             else foreign_text(reason, NAME_LENGTH),
         )
+
+    def _due_next(self, most: int) -> dict[Source, _Open]:
+        """Of the records that wait on the disk, those that are due next."""
+        try:
+            return {
+                _place(record): _Open(record, Where.ROOM)
+                for record in self._dispatcher.waiting.spilled(most)
+            }
+        except StoreError:
+            return {}  # the worker ends of it when the first of them is due
+
+    def _nowhere(
+        self, assignment: Assignment, found: dict[Source, _Open], others: int
+    ) -> list[Source]:
+        """Unfinished records that nothing works on: what is begun no more once too many have
+        failed. ``others``: how many more than those found wait on the disk."""
+        unfinished = sum(frontier.unfinished for frontier in assignment.frontiers.values())
+        if others and unfinished <= len(found) + others:
+            return []  # a million that wait need not be looked at one by one
+        waiting = self._dispatcher.waiting.spill.places()
+        on_disk = {(place.partition, place.offset) for place in waiting}
+        places = (
+            Source(tp.topic, tp.partition, offset)
+            for tp, frontier in assignment.frontiers.items()
+            for offset in frontier.open()
+            if tp.topic != self._retries or (tp.partition, offset) not in on_disk
+        )
+        return [place for place in places if place not in found]
 
     def _is_planned(self, record: SourceRecord) -> bool:
         try:
@@ -127,10 +159,11 @@ class StandingOf:
 def _found(dispatcher: Dispatcher) -> dict[Source, _Open]:
     """Each open record once. One that waits for its group is in its lane, too: the group says
     more."""
-    return {
-        Source(record.tp.topic, record.tp.partition, record.offset): _Open(record, where)
-        for record, where in _all(dispatcher)
-    }
+    return {_place(record): _Open(record, where) for record, where in _all(dispatcher)}
+
+
+def _place(record: SourceRecord) -> Source:
+    return Source(record.tp.topic, record.tp.partition, record.offset)
 
 
 def _all(dispatcher: Dispatcher) -> Iterator[tuple[SourceRecord, Where]]:
@@ -141,11 +174,5 @@ def _all(dispatcher: Dispatcher) -> Iterator[tuple[SourceRecord, Where]]:
         yield record, Where.GROUP
 
 
-def _nowhere(assignment: Assignment, found: dict[Source, _Open]) -> list[Source]:
-    """Unfinished records that nothing works on: what is begun no more once too many have failed."""
-    places = (
-        Source(tp.topic, tp.partition, offset)
-        for tp, frontier in assignment.frontiers.items()
-        for offset in frontier.open()
-    )
-    return [place for place in places if place not in found]
+def _in_room(found: dict[Source, _Open]) -> int:
+    return sum(1 for each in found.values() if each.where is Where.ROOM)

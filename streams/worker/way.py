@@ -33,16 +33,17 @@ class Processor(Protocol):
 class Way:
     """``parse``: reads an event; None for one of another detail-type; raises EnvelopeError.
     ``returned_share``: part of MAX_IN_FLIGHT for records that come back from ``retries``.
-    ``room``: the most of them that wait in memory. ``planned``: whether one that waits is there
-    because a look is planned, and not because something has failed; raises StoreError.
-    ``ordinary``: requests of a record that is asked about; ``asks_events``: whether that is an
-    event in its lane, or only a record that comes back."""
+    ``room``: the most of them that wait in memory; ``spilled``: the most that wait on the disk.
+    ``planned``: whether one that waits is there because a look is planned, and not because
+    something has failed; raises StoreError. ``ordinary``: requests of a record that is asked about;
+    ``asks_events``: whether that is an event in its lane, or only a record that comes back."""
 
     parse: Callable[[bytes], Event | None]
     quick_path: QuickWay
     processor: Processor
     returned_share: float
     room: int
+    spilled: int = 0
     planned: Callable[[SourceRecord], bool] = lambda _: False
     ordinary: float = 2.0
     asks_events: bool = True

@@ -11,6 +11,17 @@ TESTS = "tests/unit/worker/conversations"
 
 MUTANTS = (
     Mutant(
+        "let those in memory go before those on the disk that are due sooner",
+        1,
+        "streams/worker/lanes/waiting_room.py",
+        "if spilled is not None and (not self._waiting or spilled < self._waiting[0][0]):",
+        "if spilled is not None and not self._waiting:",
+        (
+            "tests/unit/worker/lanes/test_waiting_room.py"
+            "::test_those_on_the_disk_leave_in_the_same_order",
+        ),
+    ),
+    Mutant(
         "send a leg's code without an intent",
         4,
         PROCESSOR,

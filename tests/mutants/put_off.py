@@ -96,7 +96,7 @@ MUTANTS = (
         "take all that waits into memory",
         11,
         "streams/worker/lanes/waiting_room.py",
-        "        if self._fills(1.0):\n",
+        "        if self._fills(1.0) and self.spill.fills(1.0):\n",
         "        if False:\n",
         (f"{TEST_DISPATCHER}/test_coming_back.py::test_too_many_that_wait_are_read_no_further",),
     ),

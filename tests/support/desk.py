@@ -21,6 +21,7 @@ from streams.worker.group_commit import GroupCommit
 from streams.worker.interactions import RETURNED_SHARE, ROOM
 from streams.worker.invariants import Invariants
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.assignments import Assignments
@@ -30,6 +31,7 @@ from streams.worker.state.table import InteractionTable
 from streams.worker.way import Way
 from tests.support.fetched import Fetched, in_one_run
 from tests.support.scripted import LeapingClock
+from tests.support.spills import NO_SPILL
 from tests.support.world import EVENTS, RETRIES, TOPICS, event
 
 OTHER = TP(EVENTS.topic, 4)
@@ -128,7 +130,13 @@ class StandInPartitions:
 class Desk:
     """A dispatcher with stand-ins all around."""
 
-    def __init__(self, clock: LeapingClock | None = None, *, room: int = ROOM) -> None:
+    def __init__(
+        self,
+        clock: LeapingClock | None = None,
+        *,
+        room: int = ROOM,
+        spill: Spill | None = None,
+    ) -> None:
         self.quick_path = StandInQuickPath()
         self.processor = StandInProcessor()
         self.commits = StandInCommits()
@@ -164,6 +172,7 @@ class Desk:
             dead_letter_limit=self.dead_letter_limit,
             topics=TOPICS,
             skipped=frozenset(),
+            spill=NO_SPILL if spill is None else spill,
             in_flight=2,
             assignments=self.assignments,
             partitions=self.partitions,

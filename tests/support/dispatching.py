@@ -16,6 +16,7 @@ from streams.worker.partitions.offset_probe import First
 from streams.worker.partitions.starting_point import Start
 from streams.worker.way import Way
 from tests.support.incarnation import Worker
+from tests.support.spills import NO_SPILL
 from tests.support.world import EVENTS, RETRIES, TOPICS
 
 
@@ -59,6 +60,7 @@ class Dispatching:
             dead_letter_limit=DeadLetterLimit(1.0),
             topics=TOPICS,
             skipped=frozenset(),
+            spill=NO_SPILL,
             in_flight=4,
             assignments=self.assignments,
             partitions=InTheirPlace(),

@@ -31,9 +31,13 @@ LOOKS_SHARE = 0.5
 # (docs/limits.md).
 ORDINARY = 1.5
 
-# Looks that wait in memory: those of an hour of a thousand agents, with the longest patience there
-# is by default. Beyond it a look in Kafka would be late. The bytes of the room bound them too.
-ROOM = 50_000
+# Looks that wait in memory: those of an hour of a hundred agents. One takes 4 KiB there, so further
+# ones wait on the disk.
+ROOM = 5_000
+
+# Looks that wait on the disk. Those beyond would wait in Kafka, and be late. Of each some 180 bytes
+# stay in memory, in the order of what is due and in the frontier.
+SPILLED = 1_000_000
 
 
 class NoQuickPath:
@@ -100,6 +104,7 @@ class ConversationsDialect:
             processor,
             LOOKS_SHARE,
             ROOM,
+            SPILLED,
             planned=processor.is_planned,
             ordinary=ORDINARY,
             asks_events=False,

@@ -1,7 +1,8 @@
 """Holds records that were put off until their time has come, in no lane and no slot.
 
 Then it admits a few at a time. Otherwise records that the API fails for good would take its time
-from all others.
+from all others. What the memory has no room for waits on the disk, and what that has none for waits
+in Kafka.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterator
+from math import inf
 
 from streams.clock import Clock
+from streams.core.due_order import Place
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill, Spilled, due_place
 
 # The most bytes of these records: an event usually has a kilobyte, but may have a thousand.
 ROOM_BYTES = 64 << 20
@@ -29,9 +33,10 @@ class WaitingRoom:
     partition and offset.
 
     At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one. At
-    most ``room`` wait in memory: when they are reached, the partitions of `retries` are read no
-    further, and later records wait in Kafka, where a million of them cost no more.
-    ``hold`` is called with True while no more may come, and with False when they may again.
+    most ``room`` wait in memory, and further ones in ``spill``, out of which ``read_again`` makes
+    them anew. When both are full the partitions of `retries` are read no further, and later records
+    wait in Kafka: ``hold`` is called with True while no more may come, and with False when they may
+    again.
     """
 
     def __init__(
@@ -40,6 +45,8 @@ class WaitingRoom:
         *,
         at_once: int,
         room: int,
+        spill: Spill,
+        read_again: Callable[[Spilled], SourceRecord],
         admit: Callable[[SourceRecord], Awaitable[None]],
         hold: Callable[[bool], None],
         on_failure: Callable[[BaseException], None],
@@ -47,20 +54,26 @@ class WaitingRoom:
         self._clock = clock
         self._doors = asyncio.Semaphore(at_once)
         self._room = room
+        self.spill = spill
+        self._read_again = read_again
         self._admit = admit
         self._hold = hold
         self._on_failure = on_failure
-        self._waiting: list[tuple[float, int, int, SourceRecord]] = []
+        self._waiting: list[tuple[Place, SourceRecord]] = []
         self._bytes = 0
         self._full = False
         self._looking: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self.spill)
 
     def records(self) -> Iterator[SourceRecord]:
-        """All that wait, in no order."""
-        return (entry[-1] for entry in self._waiting)
+        """All that wait in memory, in no order."""
+        return (record for _, record in self._waiting)
+
+    def spilled(self, most: int) -> Iterator[SourceRecord]:
+        """Those of the disk that are due next, at most so many. Raises StoreError."""
+        return map(self._read_again, self.spill.next(most))
 
     @property
     def full(self) -> bool:
@@ -68,11 +81,13 @@ class WaitingRoom:
 
     def put(self, record: SourceRecord) -> None:
         """Never blocks. When full it holds the partitions back, but still accepts records already
-        fetched."""
-        entry = (record.not_before, record.tp.partition, record.offset, record)
-        heapq.heappush(self._waiting, entry)
-        self._bytes += record.size
-        if self._fills(1.0):
+        fetched. Raises StoreError."""
+        if self._fills(1.0) and not self.spill.fills(1.0):
+            self.spill.put(record)
+        else:
+            heapq.heappush(self._waiting, (due_place(record), record))
+            self._bytes += record.size
+        if self._fills(1.0) and self.spill.fills(1.0):
             self._full = True
             # Repeated each time: Faust goes on reading by itself once its own queue is empty
             # (test_faust_consumer.py).
@@ -87,22 +102,36 @@ class WaitingRoom:
 
     def close(self) -> None:
         """Admit no more. Records that wait are left to the partition's next owner."""
-        self._waiting.clear()
-        self._bytes = 0
         if self._looking is not None:
             self._looking.cancel()
+        self._waiting.clear()
+        self._bytes = 0
+        self.spill.clear()
 
     async def _look(self) -> None:
         while True:
-            while self._waiting and self._waiting[0][0] <= self._clock.time():
+            while self._first_due() <= self._clock.time() * 1000:
                 await self._doors.acquire()
-                record = heapq.heappop(self._waiting)[-1]
-                self._bytes -= record.size
-                if self._full and not self._fills(ROOM_AGAIN):
+                record = self._take_first()
+                if self._full and not (self._fills(ROOM_AGAIN) and self.spill.fills(ROOM_AGAIN)):
                     self._full = False
                     self._hold(False)
                 await self._admit(record)
             await self._clock.sleep(LOOK_SECONDS)
+
+    def _first_due(self) -> float:
+        """When the next one is due, epoch milliseconds; inf when none waits."""
+        spilled = self.spill.first()
+        first = spilled.due_ms if spilled is not None else inf
+        return min(first, self._waiting[0][0].due_ms) if self._waiting else first
+
+    def _take_first(self) -> SourceRecord:
+        spilled = self.spill.first()
+        if spilled is not None and (not self._waiting or spilled < self._waiting[0][0]):
+            return self._read_again(self.spill.pop())
+        _, record = heapq.heappop(self._waiting)
+        self._bytes -= record.size
+        return record
 
     def _fills(self, share: float) -> bool:
         return len(self._waiting) >= share * self._room or self._bytes >= share * ROOM_BYTES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from faust.types import TP
@@ -13,6 +14,7 @@ from streams.wire.stuck import Drain
 from streams.worker.consumption import ORDINARY_WEIGHT, Consumption
 from streams.worker.drain import RARELY, DrainOf
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill
 from tests.support.desk import Desk
 from tests.support.event_loop import until_idle
 from tests.support.scripted import SteppedClock, gate_of
@@ -22,8 +24,8 @@ from tests.support.world import EVENTS, RETRIES, TOPICS, event
 class Reckoner:
     """A desk whose records stay in their lanes, and who reckons when they are done."""
 
-    def __init__(self) -> None:
-        self.desk = Desk(SteppedClock())
+    def __init__(self, spill: Spill | None = None) -> None:
+        self.desk = Desk(SteppedClock(), room=5_000 if spill is None else 0, spill=spill)
         self.over = asyncio.Event()
         self.calls: list[Call] = []
         self.behind: dict[TP, int] = {}
@@ -77,6 +79,20 @@ async def test_lanes_partitions_and_the_waiting_room(reckoner: Reckoner) -> None
     assert told.seconds == pytest.approx(102), "not before its time"
     assert told.oldest == "2025-12-12T15:15:00.000Z"
     assert told.oldest_seconds == pytest.approx(7)
+
+
+async def test_what_waits_on_the_disk_is_reckoned_by_the_minute(tmp_path: Path) -> None:
+    reckoner = Reckoner(Spill(tmp_path / "waiting", most=100))
+    reckoner.desk.begin()
+    for offset in range(40):
+        await reckoner.desk.comes_back(offset, of=offset, seconds=600 + offset / 1000)
+
+    told = reckoner.drain.now()
+
+    assert told.waiting == 40
+    assert told.requests == pytest.approx(80, abs=0.1)
+    assert 540 + 80 <= (told.seconds or 0) <= 601 + 80
+    assert told.oldest == "2025-12-12T15:15:00.000Z", "what has failed waits, due or not"
 
 
 async def test_what_holds_requests_back_comes_first(reckoner: Reckoner) -> None:
@@ -148,7 +164,7 @@ def test_nine_of_ten_that_take_the_quick_path_cost_nothing() -> None:
 async def test_it_is_made_anew_for_a_hundredth_of_the_time(
     reckoner: Reckoner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often it is asked for: with 50,000 planned looks it takes its time."""
+    """However often it is asked for: with a room full of records it takes its time."""
     clock, made = reckoner.desk.clock, 0
     reckon = reckoner.drain.now
 

@@ -240,3 +240,50 @@ async def test_a_commit_past_a_record_that_waits_in_memory() -> None:
     dispatching.assignments.committing(assignment, assignment.uncommitted())
     assert counted(worker, "commit") == (1, 1)
     assert await worker.commits.drain(20)
+
+
+async def test_a_commit_past_a_record_that_waits_on_the_disk() -> None:
+    """No commit looks for it there: it says so itself when its time has come."""
+    worker = Worker(World())
+    dispatching = Dispatching(worker)
+    assignment = dispatching.begin(0)
+    await dispatching.dispatcher.take_up(in_one_run(EVENTS, Fetched(0, event(0))))
+    (record,) = (record for record, _ in dispatching.dispatcher.lanes.entries())
+
+    worker.invariants.waited(record)
+    assert counted(worker, "commit") == (1, 0)
+    assignment.frontiers[EVENTS].committed = 1
+    worker.invariants.waited(record)
+    assert counted(worker, "commit") == (2, 1)
+    assert await worker.commits.drain(20)
+
+
+def test_of_a_million_that_are_open_not_every_commit_looks_at_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Counting(Frontier):
+        looked = 0
+
+        def lowest_open(self) -> int | None:
+            self.looked += 1
+            return super().lowest_open()
+
+    monkeypatch.setattr(invariants, "LOOKED_AT", 10)
+    worker = Worker(World())
+    frontier = Counting(0)
+    for offset in range(35):
+        frontier.take_up(offset)
+    assignment = Assignment(1, {EVENTS: 0})
+    assignment.frontiers[EVENTS] = frontier
+
+    for _ in range(8):
+        worker.invariants.committing(assignment, {EVENTS: 0}, ())
+    assert frontier.looked == 2, "40 looks were saved up twice"
+
+    for offset in range(26):
+        frontier.finish(offset)
+    for _ in range(3):
+        worker.invariants.committing(assignment, {EVENTS: 26}, ())
+    assert frontier.looked == 5
+    worker.invariants.committing(assignment, {EVENTS: 27}, ())
+    assert counted(worker, "commit") == (12, 1)

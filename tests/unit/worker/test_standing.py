@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +12,12 @@ from streams.core.records import Source
 from streams.core.stuck import Cause, Hold, Stage
 from streams.wire.stuck import Drain, OpenRecord, encode_standing, read_standing
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill
 from streams.worker.standing import StandingOf
 from tests.support.desk import Desk
 from tests.support.event_loop import until_idle
 from tests.support.scripted import SteppedClock
-from tests.support.world import EVENTS, RETRIES, event
+from tests.support.world import EVENTS, RETRIES, TOPICS, event
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Counter:
         self.standing = StandingOf(
             dispatcher=self.desk.dispatcher,
             assignments=self.desk.assignments,
+            retries=TOPICS.retries,
             hold=lambda: self.hold,
             stopped=lambda: self.desk.dead_letter_limit.passed is not None,
             not_ready=lambda: None,
@@ -180,6 +183,41 @@ async def test_what_nothing_works_on_any_more_comes_first(counter: Counter) -> N
 
     (each,) = counter.open
     assert (each.record.offset, each.since, each.cause) == (5, None, Cause.FAILURES)
+
+
+async def test_of_those_on_the_disk_the_next_are_named_and_all_are_counted(tmp_path: Path) -> None:
+    desk = Desk(SteppedClock(), room=1, spill=Spill(tmp_path / "waiting", most=1_000))
+    counter = Counter(desk)
+    desk.begin()
+    for offset in range(200):
+        await desk.comes_back(offset, of=offset, seconds=500 - offset)
+
+    told = counter.standing.now(most=3)
+
+    assert told.open == 200
+    # The one in memory, and of the others those that are due first: oldest first.
+    assert {each.record.offset for each in told.records} <= {0, 199, 198, 197}
+    assert all(each.cause is Cause.PUT_OFF for each in told.records)
+
+    assignment = desk.assignments.in_force
+    assert assignment is not None
+    assignment.frontiers[EVENTS].take_up(5)
+    told = counter.standing.now(most=3)
+    assert told.open == 201
+    assert told.records[0].record == Source(EVENTS.topic, EVENTS.partition, 5)
+
+
+async def test_a_disk_that_fails_takes_the_names_and_not_the_number(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "waiting", most=10)
+    desk = Desk(SteppedClock(), room=0, spill=spill)
+    counter = Counter(desk)
+    desk.begin()
+    await desk.comes_back(0, of=1, seconds=500)
+    spill._opened().close()
+
+    told = counter.standing.now()
+
+    assert (told.open, told.records) == (1, ())
 
 
 async def test_it_is_read_as_it_was_written(counter: Counter) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
+import msgspec
 import pytest
 from faust.types import TP
 
@@ -11,8 +13,10 @@ from streams.core.records import Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
 from streams.errors import EnvelopeError, OwnershipLost
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill
 from tests.support.desk import OTHER, Desk
 from tests.support.scripted import SteppedClock, until
+from tests.support.spills import nothing_in
 from tests.support.world import EVENTS, RETRIES
 
 
@@ -101,6 +105,53 @@ async def test_what_comes_back_takes_a_share_of_the_slots_and_no_more(desk: Desk
 
     ends.set()
     await until(lambda: len(desk.processor.records) == 6)
+
+
+async def test_one_that_has_waited_on_the_disk_is_the_one_it_was(tmp_path: Path) -> None:
+    clock = SteppedClock()
+    desk = Desk(clock, room=1, spill=Spill(tmp_path / "waiting", most=5))
+    assignment = desk.begin()
+    await desk.comes_back(0, of=3, seconds=10)
+    await desk.comes_back(1, of=4, seconds=5)
+    (spilled,) = desk.dispatcher.waiting.spilled(2)
+    assert (len(desk.dispatcher.waiting), spilled.offset) == (2, 1)
+    await until(lambda: bool(clock.slept))
+    clock.advance(5)
+    await until(lambda: len(desk.offsets) == 1)
+    assert assignment.frontiers[RETRIES].committable == 0
+    clock.advance(5)
+    await until(lambda: len(desk.offsets) == 2)
+
+    from_disk, from_memory = desk.processor.records
+    assert (from_disk.offset, from_memory.offset) == (1, 0)
+    changed = {
+        "offset": 0,
+        "source": from_memory.source,
+        "not_before": from_memory.not_before,
+        "taken_up_at": from_memory.taken_up_at,
+        "value": from_memory.value,
+        "event": from_memory.event,
+        "headers": from_memory.headers,
+        "asked": from_memory.asked,
+    }
+    assert msgspec.structs.replace(from_disk, **changed) == from_memory
+    assert from_disk.source == Source(EVENTS.topic, EVENTS.partition, 4)
+    assert spilled.not_before == pytest.approx(from_memory.not_before - 5)
+    assert dict(from_disk.headers)["retry.source.offset"] == b"4"
+    assert from_disk.interaction_id == "i-1"
+    assert assignment.frontiers[RETRIES].committable == 2
+
+
+async def test_what_waits_on_the_disk_is_left_to_the_next_owner_too(tmp_path: Path) -> None:
+    desk = Desk(room=0, spill=Spill(tmp_path / "waiting", most=5))
+    assignment = desk.begin()
+    await desk.comes_back(0, of=3, seconds=1e9)
+
+    await desk.dispatcher.end_assignment(assignment)
+    desk.begin(generation=2)
+
+    assert (desk.processor.records, len(desk.dispatcher.waiting)) == ([], 0)
+    assert (nothing_in(tmp_path), assignment.uncommitted()) == (True, {})
 
 
 async def test_what_waits_is_left_to_the_next_owner(desk: Desk) -> None:

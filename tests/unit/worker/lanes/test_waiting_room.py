@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from streams.core.records import Source
+from streams.errors import StoreError
 from streams.worker.lanes import waiting_room as waiting_module
 from streams.worker.lanes.source_record import SourceRecord
+from streams.worker.lanes.spill import Spill, Spilled
 from streams.worker.lanes.waiting_room import WaitingRoom
 from streams.worker.partitions.assignment import Assignment
 from tests.support.event_loop import until_idle
 from tests.support.scripted import SteppedClock, until
+from tests.support.spills import NO_SPILL, nothing_in
 from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, RETRIES, event
 
@@ -22,7 +26,7 @@ AT_ONCE = 5
 class Scene:
     """A waiting room, and who was let out of it."""
 
-    def __init__(self, room: int = 5_000) -> None:
+    def __init__(self, room: int = 5_000, spill: Spill = NO_SPILL) -> None:
         self.clock = SteppedClock()
         self.admitted: list[int] = []
         self.held: list[bool] = []
@@ -32,11 +36,16 @@ class Scene:
             self.clock,
             at_once=AT_ONCE,
             room=room,
+            spill=spill,
+            read_again=self._read_again,
             admit=self._admit,
             hold=self.held.append,
             on_failure=self.failures.append,
         )
         self._assignment = Assignment(1, {})
+
+    def _read_again(self, spilled: Spilled) -> SourceRecord:
+        return self._record(spilled.offset, 0.0, spilled.value or b"")
 
     async def _admit(self, record: SourceRecord) -> None:
         if self.error is not None:
@@ -44,21 +53,22 @@ class Scene:
         self.admitted.append(record.offset)
 
     def put(self, offset: int, *, seconds: float, value: bytes = event()) -> None:
-        self.room.put(
-            SourceRecord(
-                assignment=self._assignment,
-                tp=RETRIES,
-                offset=offset,
-                key=b"i-1",
-                value=value,
-                headers=(),
-                timestamp=0,
-                taken_up_at=0,
-                event=parsed(event()),
-                source=Source(EVENTS.topic, EVENTS.partition, offset),
-                attempt=1,
-                not_before=self.clock.time() + seconds,
-            )
+        self.room.put(self._record(offset, self.clock.time() + seconds, value))
+
+    def _record(self, offset: int, not_before: float, value: bytes) -> SourceRecord:
+        return SourceRecord(
+            assignment=self._assignment,
+            tp=RETRIES,
+            offset=offset,
+            key=b"i-1",
+            value=value,
+            headers=(),
+            timestamp=0,
+            taken_up_at=0,
+            event=parsed(event()),
+            source=Source(EVENTS.topic, EVENTS.partition, offset),
+            attempt=1,
+            not_before=not_before,
         )
 
     async def after(self, seconds: float) -> None:
@@ -128,6 +138,68 @@ async def test_large_ones_fill_it_sooner(scene: Scene, monkeypatch: pytest.Monke
 
     await scene.after(12)
     assert (len(scene.room), scene.held) == (1, [True, False])
+
+
+async def test_those_on_the_disk_leave_in_the_same_order(tmp_path: Path) -> None:
+    scene = Scene(room=2, spill=Spill(tmp_path / "waiting", most=100))
+    for offset, seconds in enumerate([50, 10, 40, 20, 30, 20]):
+        scene.put(offset, seconds=seconds)
+    assert (len(scene.room), len(scene.room.spill), scene.held) == (6, 4, [])
+    assert {record.offset for record in scene.room.records()} == {0, 1}
+    assert [record.offset for record in scene.room.spilled(2)] == [3, 5]
+
+    await scene.after(30)
+    assert scene.admitted == [1, 3, 5, 4]
+    for _ in scene.admitted:
+        scene.room.ended()
+
+    scene.put(6, seconds=5)  # there is room in memory again
+    assert {record.offset for record in scene.room.records()} == {0, 6}
+    await scene.after(100)
+    assert scene.admitted == [1, 3, 5, 4, 6, 2, 0]
+    assert len(scene.room) == 0
+
+
+async def test_partitions_are_held_back_once_the_disk_is_full_too(tmp_path: Path) -> None:
+    scene = Scene(room=1, spill=Spill(tmp_path / "waiting", most=4))
+    for offset in range(4):
+        scene.put(offset, seconds=10 + offset)
+    assert not scene.room.full
+
+    scene.put(4, seconds=14)
+    scene.put(5, seconds=15)  # it was fetched already
+    assert scene.held == [True, True]
+
+    await scene.after(12)
+    assert (scene.admitted, scene.held) == ([0, 1, 2], [True, True])
+    await scene.after(1)
+    assert (scene.admitted, scene.held) == ([0, 1, 2, 3], [True, True, False])
+    for _ in scene.admitted:
+        scene.room.ended()
+    await scene.after(12)
+    assert scene.admitted == [0, 1, 2, 3, 4, 5]
+
+
+async def test_closed_it_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    scene = Scene(room=1, spill=Spill(tmp_path / "waiting", most=4))
+    for offset in range(3):
+        scene.put(offset, seconds=10)
+    scene.room.close()
+    assert (len(scene.room), nothing_in(tmp_path)) == (0, True)
+
+
+async def test_a_disk_that_fails_ends_the_worker(tmp_path: Path) -> None:
+    spill = Spill(tmp_path / "waiting", most=4)
+    scene = Scene(room=1, spill=spill)
+    for offset in range(2):
+        scene.put(offset, seconds=10)
+    spill._opened().close()
+    await until(lambda: bool(scene.clock.slept))
+    scene.clock.advance(10)
+
+    await until(lambda: bool(scene.failures))
+    assert isinstance(scene.failures[0], StoreError)
+    assert scene.admitted == [0]
 
 
 async def test_a_few_are_let_out_at_a_time(scene: Scene) -> None:
