@@ -77,7 +77,9 @@ def explain(interaction_id: str, *, since: int | None, asks: bool, as_json: bool
 
 async def _find(settings: Settings, interaction_id: str, since: int | None) -> Found:
     await require_rights(settings.kafka, "explain")
-    return await InteractionReader(settings.kafka, interaction_id, since).find()
+    return await InteractionReader(
+        settings.kafka, interaction_id, since, clock=SystemClock()
+    ).find()
 
 
 async def _ask(settings: Settings, found: Found) -> Answer | LegsAnswer:

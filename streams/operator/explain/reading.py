@@ -1,17 +1,19 @@
 """Reads from Kafka what it has of one interaction. Joins no group and commits nothing.
 
 Events and outcomes lie in the partition that follows from the interaction's id, and what was put
-off in the partition of ``retries`` with the number of its event's. Only those are read. The dead
-letters are read whole, because their keys are as they came: there are few.
+off in the partition of ``retries`` with the number of its event's. Only those are read, and of what
+came of its events only what is not older than they are. Of the dead letters all partitions are
+read, because their keys are as they came: there are few.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 
 from aiokafka import ConsumerRecord
 
+from streams.clock import Clock
 from streams.core.records import Source
 from streams.kafka.partitioner import partition_of
 from streams.kafka.reader import partitions_of, read_topic, time_of
@@ -33,14 +35,28 @@ from streams.operator.explain.records import (
 from streams.wire.outcomes import Outcome
 from streams.wire.reading import Unreadable
 
+# How far the clocks of bridge and worker may be apart. What came of an event is read from so long
+# before it on.
+CLOCKS_APART_MS = 3_600_000
+
+# How long an interaction may go without an event. One whose first event is no younger than the
+# partition by more than that may have had an older one, which is no longer kept.
+SILENT_MS = 24 * 3_600_000
+
 
 class InteractionReader:
     """``since``: read only records from that time on, epoch milliseconds of their time in Kafka;
     None for all."""
 
     def __init__(
-        self, settings: KafkaSettings, interaction_id: str, since: int | None = None
+        self,
+        settings: KafkaSettings,
+        interaction_id: str,
+        since: int | None = None,
+        *,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._id = interaction_id
         self._key = interaction_id.encode()
@@ -51,13 +67,14 @@ class InteractionReader:
         topics = self._settings.topics
         home = await self._home(topics.events)
         events, kept = await self._events(home)
+        since = self._came_of_them_since(events, kept)
         sources = {each.place for each in events}
         return Found(
             self._id,
             events,
-            await self._outcomes(sources),
-            await self._returns(home, sources),
-            await self._letters(sources),
+            await self._outcomes(sources, since),
+            await self._returns(home, sources, since),
+            await self._letters(sources, since),
             kept,
             self._since,
         )
@@ -65,8 +82,20 @@ class InteractionReader:
     async def _home(self, topic: str) -> int:
         return partition_of(self._key, await partitions_of(self._settings, topic))
 
-    def _read(self, topic: str, partitions: Iterable[int]) -> AsyncGenerator[ConsumerRecord]:
-        return read_topic(self._settings, topic, partitions, since=self._since)
+    def _came_of_them_since(self, events: Sequence[EventRecord], kept: Kept) -> int | None:
+        """The time in Kafka before which nothing came of its events; None when nobody knows."""
+        now = round(self._clock.time() * 1000)
+        # Any producer may have written it, with a time before 1970 or far ahead.
+        first = min((each.at for each in events), default=0)
+        begins = kept.at or 0
+        if first <= 0 or begins <= 0 or first - begins < SILENT_MS:
+            return self._since
+        return max(min(first, now) - CLOCKS_APART_MS, self._since or 0)
+
+    def _read(
+        self, topic: str, partitions: Iterable[int], since: int | None
+    ) -> AsyncGenerator[ConsumerRecord]:
+        return read_topic(self._settings, topic, partitions, since=since)
 
     def _may_be_its(self, record: ConsumerRecord) -> bool:
         """Whether it is worth parsing. Most records are of other interactions."""
@@ -76,7 +105,7 @@ class InteractionReader:
         topic = self._settings.topics.events
         found: list[EventRecord] = []
         kept = Kept(topic, partition, None, None)
-        async with aclosing(self._read(topic, [partition])) as records:
+        async with aclosing(self._read(topic, [partition], self._since)) as records:
             async for record in records:
                 if kept.offset is None:
                     kept = Kept(topic, partition, record.offset, time_of(record))
@@ -93,10 +122,10 @@ class InteractionReader:
         )
         return found if is_its else None
 
-    async def _outcomes(self, sources: set[Source]) -> list[OutcomeRecord]:
+    async def _outcomes(self, sources: set[Source], since: int | None) -> list[OutcomeRecord]:
         topic = self._settings.topics.outcomes
         found = []
-        async with aclosing(self._read(topic, [await self._home(topic)])) as records:
+        async with aclosing(self._read(topic, [await self._home(topic)], since)) as records:
             async for record in records:
                 if not self._may_be_its(record):
                     continue
@@ -110,13 +139,15 @@ class InteractionReader:
                     found.append(read)
         return found
 
-    async def _returns(self, partition: int, sources: set[Source]) -> list[ReturnRecord]:
+    async def _returns(
+        self, partition: int, sources: set[Source], since: int | None
+    ) -> list[ReturnRecord]:
         topic = self._settings.topics.retries
         partitions = range(await partitions_of(self._settings, topic))
         found: list[ReturnRecord] = []
         if partition not in partitions:
             return found  # `topics check` says so: it has fewer partitions than events
-        async with aclosing(self._read(topic, [partition])) as records:
+        async with aclosing(self._read(topic, [partition], since)) as records:
             async for record in records:
                 read = return_record(record)
                 of_its_event = read.returned is not None and read.returned.source in sources
@@ -124,11 +155,11 @@ class InteractionReader:
                     found.append(read)
         return found
 
-    async def _letters(self, sources: set[Source]) -> list[LetterRecord]:
+    async def _letters(self, sources: set[Source], since: int | None) -> list[LetterRecord]:
         topic = self._settings.topics.dead_letters
         partitions = range(await partitions_of(self._settings, topic))
         found = []
-        async with aclosing(self._read(topic, partitions)) as records:
+        async with aclosing(self._read(topic, partitions, since)) as records:
             async for record in records:
                 read = letter_record(record)
                 if read.letter.is_of(self._id) or read.letter.source in sources:

@@ -22,6 +22,7 @@ from streams.wire.outcomes import encode_outcome
 from streams.wire.reading import Unreadable
 from streams.wire.retries import retry_headers
 from tests.support.conversation_events import raw
+from tests.support.scripted import LeapingClock
 from tests.unit.operator.explain.records import ID, NOON, TRACE, outcome
 
 TOPICS = TopicNames("shop.")
@@ -29,15 +30,19 @@ SETTINGS = KafkaSettings("127.0.0.1:1", TOPICS, "shop", 60.0)
 NUMBERS = {TOPICS.events: 12, TOPICS.outcomes: 7, TOPICS.retries: 12, TOPICS.dead_letters: 2}
 HOME = partition_of(ID.encode(), NUMBERS[TOPICS.events])
 
+HOUR, DAY = 3_600_000, 24 * 3_600_000
+LATER, NOW_MS = NOON + DAY, NOON + 40 * DAY
+
 Log = Mapping[str, Sequence[tuple[bytes | None, bytes | None, Any]]]
 
 
 class Kafka:
     """Topics that have these records, in the partition that is read first."""
 
-    def __init__(self, logs: Log, begins_at: int = 0) -> None:
+    def __init__(self, logs: Log, begins_at: int = 0, times: Sequence[int] = ()) -> None:
         self._logs = logs
         self._begins_at = begins_at
+        self._times = iter(times)
         self.read: dict[str, tuple[list[int], int | None]] = {}
 
     async def partitions_of(self, settings: KafkaSettings, topic: str) -> int:
@@ -55,14 +60,26 @@ class Kafka:
         self.read[topic] = (numbers, since)
         for offset, (key, value, headers) in enumerate(self._logs.get(topic, ()), self._begins_at):
             yield ConsumerRecord(
-                topic, numbers[0], offset, NOON, 0, key, value, None, 0, 0, tuple(headers)
+                topic,
+                numbers[0],
+                offset,
+                next(self._times, NOON),
+                0,
+                key,
+                value,
+                None,
+                0,
+                0,
+                tuple(headers),
             )
 
 
 async def find(monkeypatch: pytest.MonkeyPatch, kafka: Kafka, since: int | None = None) -> Found:
     monkeypatch.setattr(reading, "read_topic", kafka.read_topic)
     monkeypatch.setattr(reading, "partitions_of", kafka.partitions_of)
-    return await InteractionReader(SETTINGS, ID, since).find()
+    clock = LeapingClock()
+    clock.now += NOW_MS / 1000 - clock.time()
+    return await InteractionReader(SETTINGS, ID, since, clock=clock).find()
 
 
 def event(name: str, sequence: int = 1) -> bytes:
@@ -100,6 +117,33 @@ async def test_only_the_partitions_are_read_in_which_it_can_lie(
     }
     assert found.kept == Kept(TOPICS.events, HOME, None, None)
     assert found.since == since
+
+
+@pytest.mark.parametrize(
+    ("times", "since", "read_since"),
+    [
+        ([NOON, LATER + 5, LATER], None, LATER - HOUR),
+        ([NOON, LATER, LATER], LATER - 5, LATER - 5),
+        ([NOON, LATER - 1, LATER], None, None),
+        ([NOON, LATER - 1, LATER], NOON - 7, NOON - 7),
+        ([NOON, NOW_MS + 9 * DAY, NOW_MS + 9 * DAY], None, NOW_MS - HOUR),
+        ([NOON, -1, LATER], None, None),
+        ([-1, LATER, LATER], None, None),
+    ],
+    ids=[
+        *("younger", "since-wins", "perhaps-not-the-first", "perhaps-not-the-first-since"),
+        *("from-the-future", "without-a-time", "a-log-without-times"),
+    ],
+)
+async def test_what_came_of_its_events_is_not_looked_for_before_them(
+    monkeypatch: pytest.MonkeyPatch, times: list[int], since: int | None, read_since: int | None
+) -> None:
+    log = [(b"another", event("another"), ()), *((ID.encode(), event(ID, n), ()) for n in (1, 2))]
+    kafka = Kafka({TOPICS.events: log}, times=times)
+    await find(monkeypatch, kafka, since)
+
+    assert kafka.read[TOPICS.events][1] == since
+    assert {kafka.read[topic][1] for topic in NUMBERS if topic != TOPICS.events} == {read_since}
 
 
 async def test_its_events_are_those_that_name_it_and_what_lies_under_its_key(
