@@ -74,6 +74,21 @@ class Identity:
     topics: Mapping[str, str]
 
 
+class LastError:
+    """What librdkafka has last said of a broker. It is called back with it.
+
+    An object of its own: a client that called back who holds it would live until somebody searches
+    for garbage, and the end of the program may come before, with librdkafka's threads at work.
+    """
+
+    def __init__(self) -> None:
+        self.error: BrokerError | None = None
+
+    def __call__(self, error: BrokerError) -> None:
+        if error.code() != BrokerError._ALL_BROKERS_DOWN:
+            self.error = error
+
+
 class TopicsAdmin:
     """One connection to a cluster, to look at its topics and create those that are missing.
 
@@ -86,7 +101,7 @@ class TopicsAdmin:
         self._settings = settings
         self._make = make
         self._servers = settings.bootstrap_servers
-        self._last_error: BrokerError | None = None
+        self._last = LastError()
         self._made: AdminClient | None = None
         self._made_with: object = None
 
@@ -96,13 +111,9 @@ class TopicsAdmin:
         reads each only once. Raises KafkaError."""
         stamp = stamps(self._settings.files)
         if self._made is None or self._made_with != stamp:
-            options = librdkafka_options(self._settings) | {"error_cb": self._remember}
+            options = librdkafka_options(self._settings) | {"error_cb": self._last}
             self._made, self._made_with = self._make(options), stamp
         return self._made
-
-    def _remember(self, error: BrokerError) -> None:
-        if error.code() != BrokerError._ALL_BROKERS_DOWN:
-            self._last_error = error
 
     def cluster(self, timeout: float = ANSWER_TIMEOUT_SECONDS) -> Cluster:
         """Brokers and topics, without their configuration. Creates nothing.
@@ -262,10 +273,10 @@ class TopicsAdmin:
                 return client.list_topics(timeout=timeout)
             return client.list_topics(topic, timeout=timeout)
         except KafkaException as exc:
-            client.poll(0)  # calls _remember with the errors of each broker
+            client.poll(0)  # calls LastError with the errors of each broker
             # librdkafka does not say what is wrong with a certificate.
             if (reason := look_why_not(self._settings)) is None:
-                text = self._last_error.str() if self._last_error else _reason(exc)
+                text = self._last.error.str() if self._last.error else _reason(exc)
                 reason = f"{text}; check KAFKA_BOOTSTRAP_SERVERS and the KAFKA_* security settings"
             raise KafkaError(
                 f"no Kafka broker answered at {self._servers} within {timeout:g} s: {reason}"

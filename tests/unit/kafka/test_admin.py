@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -40,3 +42,32 @@ def test_a_cluster_without_brokers_is_waited_for(make_settings: MakeSettings) ->
 def test_a_cluster_that_stays_without_brokers_is_named(make_settings: MakeSettings) -> None:
     with pytest.raises(KafkaError, match="no broker has been in its cluster for 0 s"):
         admin_of(make_settings, 0).cluster(timeout=0.0)
+
+
+def test_a_client_ends_with_its_admin(make_settings: MakeSettings) -> None:
+    """And not when somebody searches for garbage: the program may be at its end by then, and
+    librdkafka's threads at work."""
+
+    class Client:
+        def __init__(self, options: dict[str, Any]) -> None:
+            self.called_back = options["error_cb"]
+
+        def list_topics(self, timeout: float) -> Any:
+            return SimpleNamespace(brokers={1: None}, topics={}, cluster_id="it")
+
+    made: list[weakref.ref[Client]] = []
+
+    def make(options: dict[str, Any]) -> AdminClient:
+        client = Client(options)
+        made.append(weakref.ref(client))
+        return cast(AdminClient, client)
+
+    gc.disable()
+    try:
+        admin = TopicsAdmin(make_settings().kafka, make)
+        admin.cluster()
+        assert made[0]() is not None
+        del admin
+        assert made[0]() is None
+    finally:
+        gc.enable()
