@@ -290,6 +290,14 @@ class AuditError(StreamsError):
     """An audit has no room on the disk for what it reads. The message says what to free."""
 
 
+class SupportError(StreamsError):
+    """The support bundle can not be written. The message names what to do."""
+
+
+class WorkerSilent(StreamsError):
+    """A worker that was asked for a page does not answer."""
+
+
 class ConsoleError(StreamsError):
     """The operator's page can not do its job: the disk fails, or is another console's."""
 

@@ -46,6 +46,7 @@ COMMANDS = {
     "explain": Target("streams.cli.explain:explain", "All that happened to one interaction."),
     "audit": Target("streams.cli.audit:audit", "The promises held against the topics."),
     "stuck": Target("streams.cli.stuck:stuck", "What waits longest, why, and until when."),
+    "support": Target("streams.cli.support:support", "One file for whoever helps you."),
     "console": Target("streams.cli.console:console", "The operator's page."),
     "dead-letters": Target(
         "streams.cli.dead_letters:dead_letters", "What could not be handled; send it back."

@@ -95,6 +95,7 @@ ACLS: Mapping[str, Needed] = MappingProxyType(
             Resource.RETRIES: _R,
             Resource.GROUP: (Operation.DESCRIBE,),
         },
+        "support": dict.fromkeys(TOPICS, _LOOK) | {Resource.GROUP: (Operation.DESCRIBE,)},
         "console": {
             Resource.EVENTS: _R,
             Resource.OUTCOMES: _R,

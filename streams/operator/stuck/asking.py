@@ -38,7 +38,7 @@ async def look(settings: Settings) -> Account:
     except KafkaError as failure:
         kafka_error = str(failure)
     tls = settings.peers_tls()
-    asked = await ask_workers(_urls(settings, view), settings.look_up_keys(), tls)
+    asked = await ask_workers(worker_urls(settings, view), settings.look_up_keys(), tls)
     if view is not None:
         try:
             firsts = await _firsts(settings, view, asked)
@@ -47,7 +47,7 @@ async def look(settings: Settings) -> Account:
     return account(asked, view, firsts, events=topics.events, kafka_error=kafka_error)
 
 
-def _urls(settings: Settings, view: GroupView | None) -> Sequence[str]:
+def worker_urls(settings: Settings, view: GroupView | None) -> Sequence[str]:
     """Where to ask: what is set, or else what the members of the group tell one another, or else
     this machine."""
     if (given := settings.worker_addresses()) is not None:

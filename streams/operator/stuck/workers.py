@@ -14,6 +14,7 @@ from yarl import URL
 
 from streams.api_keys import HEADER
 from streams.core.foreign_text import foreign_text
+from streams.errors import WorkerSilent
 from streams.wire.stuck import WorkerStanding, read_standing
 
 # How long a worker may take to answer. It answers within milliseconds unless it hangs.
@@ -50,6 +51,25 @@ async def ask_workers(urls: Iterable[str], keys: Sequence[str], tls: ssl.SSLCont
     for number, each in enumerate(asked):
         by_life.setdefault(each.standing.life if each.standing else str(number), each)
     return list(by_life.values())
+
+
+async def fetch_page(url: str, page: str, tls: ssl.SSLContext) -> str:
+    """The text of one of a worker's pages that need no key. Raises WorkerSilent."""
+    try:
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=tls),
+                timeout=aiohttp.ClientTimeout(total=ASK_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            ) as peers,
+            peers.get(URL(url) / page, allow_redirects=False) as answer,
+        ):
+            return (await _bounded(answer)).decode(errors="replace")
+    except TimeoutError:
+        raise WorkerSilent(f"no answer of {url} within {ASK_SECONDS:g} s") from None
+    except (aiohttp.ClientError, OSError, UnicodeError) as failure:
+        why = foreign_text(str(failure), REASON_LENGTH)
+        raise WorkerSilent(f"no answer of {url}: {why}") from failure
 
 
 async def _addresses(text: str) -> list[tuple[str, str]]:
