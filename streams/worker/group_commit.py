@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +25,7 @@ from opentelemetry.trace import Span
 
 from streams.core.records import Remembered, encode_record
 from streams.errors import OwnershipLost
-from streams.kafka.publisher import AcknowledgedRun, Publisher
+from streams.kafka.publisher import Publisher
 from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.outcomes import Decided, OutcomePublisher, Outgoing
 from streams.worker.partitions.assignment import Assignment
@@ -275,19 +275,7 @@ class GroupCommit(Generic[R]):
         stored = await asyncio.gather(*runs)
         for each in group.decided:
             each.source.finish()
-        if any(span.is_recording() for span in outgoing.publishing):
-            places = _places(stored)
-            for message, span in zip(outgoing.messages, outgoing.publishing, strict=True):
-                self._spans.stored(span, *places[id(message)])
+        self._spans.all_stored(outgoing.publishing, outgoing.messages, stored)
         for span in outgoing.processing:
             span.end()
         self._outcomes.count(group.decided, outgoing.publishing)
-
-
-def _places(runs: Iterable[AcknowledgedRun]) -> dict[int, tuple[int, int]]:
-    """The partition and the offset of each record, by the id of its message."""
-    return {
-        id(message): (run.partition, offset)
-        for run in runs
-        for offset, message in enumerate(run.messages, run.offset)
-    }

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from streams.clock import Clock, rfc3339
@@ -24,7 +23,7 @@ from streams.core.records import (
 )
 from streams.errors import RecordError, RecordTooLarge
 from streams.kafka.message import Message
-from streams.kafka.publisher import Publisher
+from streams.kafka.publisher import Acknowledged, Publisher
 from streams.kafka.settings import TopicNames
 from streams.telemetry.tracing import inject_context, trace_headers
 from streams.wire.dead_letters import DeadLetter, Stage
@@ -149,14 +148,14 @@ class OutcomePublisher:
         if record.source.topic == self._topics.retries:
             # Another producer wrote this record to `retries`: it belongs to no event, so it has no
             # outcome.
-            await self.publish_dead_letter(record, verdict)
+            await self.publish_dead_letter(record, verdict, span)
             self._dead_letter_limit.decided(verdict, self._clock.monotonic())
             return
         self._invariants.publishing(record, verdict)
         outcome = self.outcome(record, verdict, span)
         self._spans.decided(span, verdict)
         if verdict.decision is Decision.FAILED:
-            await self.publish_dead_letter(record, verdict)
+            await self.publish_dead_letter(record, verdict, span)
             await record.assignment.owned()
         await self._publish_outcome(record, outcome, span)
         self._invariants.published([record])
@@ -180,8 +179,10 @@ class OutcomePublisher:
         await self._publisher.publish(message)
         self._metrics.deferred(reason.value)
 
-    async def publish_dead_letter(self, record: SourceRecord, verdict: Verdict) -> None:
-        """Publish the record's own bytes, with the reason of a failed verdict."""
+    async def publish_dead_letter(self, record: SourceRecord, verdict: Verdict, span: Span) -> None:
+        """Publish the record's own bytes, with the reason of a failed verdict: on the record, or on
+        a leg that it was about. ``span``: the record's own."""
+        self._spans.died(span, verdict)
         letter = DeadLetter(
             key=record.key,
             value=record.value,
@@ -234,15 +235,20 @@ class OutcomePublisher:
 
     async def _publish_outcome(self, record: SourceRecord, outcome: Outcome, span: Span) -> None:
         publishing = self._spans.publish(self._topics.outcomes, span)
-        with trace.use_span(publishing, end_on_exit=True):
-            message = self.message(record, outcome, publishing)
-            try:
-                at = await self._publisher.publish(message)
-            except RecordTooLarge:
-                # The record's own key is larger than Kafka accepts from us. ``source`` still names
-                # the record.
-                at = await self._publisher.publish(msgspec.structs.replace(message, key=None))
-            self._spans.stored(publishing, at.partition, at.offset)
+        try:
+            at = await self._stored(self.message(record, outcome, publishing))
+        except BaseException as failure:
+            self._spans.failed(publishing, failure)
+            raise
+        self._spans.stored(publishing, at.partition, at.offset)
+
+    async def _stored(self, message: Message) -> Acknowledged:
+        try:
+            return await self._publisher.publish(message)
+        except RecordTooLarge:
+            # The record's own key is larger than Kafka accepts from us. ``source`` still names the
+            # record.
+            return await self._publisher.publish(msgspec.structs.replace(message, key=None))
 
     def message(self, record: SourceRecord, outcome: Outcome, span: Span) -> Message:
         """The record in ``outcomes``. ``span``: that of publishing it."""

@@ -6,7 +6,7 @@ child, and so are the calls to the API.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
@@ -28,6 +28,8 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from streams.clock import Clock
 from streams.core.records import Decision, Reason, Verdict
 from streams.errors import OwnershipLost, RecordError
+from streams.kafka.message import Message
+from streams.kafka.publisher import AcknowledgedRun
 from streams.telemetry.tracing import extract_context
 from streams.worker.lanes.source_record import SourceRecord
 
@@ -93,9 +95,11 @@ class RecordSpans:
         )
         if verdict.patch_status is not None:
             span.set_attribute("patch.status", verdict.patch_status)
-        if verdict.decision is Decision.FAILED:
-            span.set_attribute(ERROR_TYPE, verdict.reason.value)
-            span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
+
+    def died(self, span: Span, verdict: Verdict) -> None:
+        """Note on the record's own span why there is a dead letter."""
+        span.set_attribute(ERROR_TYPE, verdict.reason.value)
+        span.set_status(Status(StatusCode.ERROR, verdict.reason.value))
 
     def stored(self, span: Span, partition: int, offset: int) -> None:
         """Note on a ``publish`` span where Kafka has stored the outcome, and end it."""
@@ -103,6 +107,20 @@ class RecordSpans:
             span.set_attribute(MESSAGING_DESTINATION_PARTITION_ID, str(partition))
             span.set_attribute(MESSAGING_KAFKA_OFFSET, offset)
         span.end()
+
+    def all_stored(
+        self, spans: Sequence[Span], messages: Sequence[Message], runs: Iterable[AcknowledgedRun]
+    ) -> None:
+        """The same of outcomes that were published together, each with its span."""
+        if not any(span.is_recording() for span in spans):
+            return
+        places = {
+            id(message): (run.partition, offset)
+            for run in runs
+            for offset, message in enumerate(run.messages, run.offset)
+        }
+        for message, span in zip(messages, spans, strict=True):
+            self.stored(span, *places[id(message)])
 
     def failed(self, span: Span, failure: BaseException) -> None:
         """Note on a span why its work came to nothing, and end it."""

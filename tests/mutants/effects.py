@@ -229,7 +229,7 @@ MUTANTS = (
         7,
         "streams/worker/outcomes.py",
         """\
-            await self.publish_dead_letter(record, verdict)
+            await self.publish_dead_letter(record, verdict, span)
             await record.assignment.owned()
 """,
         "            await record.assignment.owned()\n",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
@@ -157,6 +158,7 @@ class ConversationWorker(Incarnation):
         dead_letter_limit: DeadLetterLimit | None = None,
         session_alive: Callable[[], bool] = lambda: True,
         seed: int = 7,
+        tracer: trace.Tracer | None = None,
     ) -> None:
         super().__init__(world, session_alive=session_alive, parse=parse_conversation_event)
         self.world = world
@@ -171,7 +173,7 @@ class ConversationWorker(Incarnation):
         publisher = publisher or RecordingPublisher(world)
         limit = dead_letter_limit or DeadLetterLimit(1.0)
         spans = RecordSpans(
-            TracerProvider().get_tracer("test"), app_id="test-app", clock=world.clock
+            tracer or TracerProvider().get_tracer("test"), app_id="test-app", clock=world.clock
         )
         outcomes = OutcomePublisher(
             publisher=publisher,

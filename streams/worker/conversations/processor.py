@@ -277,7 +277,7 @@ class ConversationProcessor:
             after, result = uncarried(known, delivery, dead, self._now_ms())
             await self._write(record, after)
             if result.verdict is None:
-                await self._outcomes.publish_dead_letter(record, dead)
+                await self._outcomes.publish_dead_letter(record, dead, span)
             await self._results.publish(record, result, span)
 
     async def _give_up(self, record: SourceRecord, error: InternalError, span: Span) -> None:
@@ -285,7 +285,7 @@ class ConversationProcessor:
         await record.assignment.owned()
         if self._has_its_outcome(record):
             dead = record.timed(unread(error, dry_run=self._policy.dry_run), self._clock)
-            await self._outcomes.publish_dead_letter(record, dead)
+            await self._outcomes.publish_dead_letter(record, dead, span)
         else:
             await self._fail(record, error, span)
         record.finish()

@@ -61,7 +61,7 @@ class ResultPublisher:
             self._invariants.publishing(record, verdicts[0])
         failed = next((each for each in verdicts if each.decision is Decision.FAILED), None)
         if failed is not None:
-            await self._outcomes.publish_dead_letter(record, failed)
+            await self._outcomes.publish_dead_letter(record, failed, span)
             await record.assignment.owned()
         if verdicts:
             await self._publish_outcomes(record, result, span)
@@ -90,10 +90,12 @@ class ResultPublisher:
             for outcome, own in zip(outcomes, publishing, strict=True)
         ]
         try:
-            await asyncio.gather(*await self._publisher.enqueue_all(messages))
-        finally:
+            stored = await asyncio.gather(*await self._publisher.enqueue_all(messages))
+        except BaseException as failure:
             for own in publishing:
-                own.end()
+                self._spans.failed(own, failure)
+            raise
+        self._spans.all_stored(publishing, messages, stored)
 
     def _of_leg(
         self, record: SourceRecord, each: LegVerdict, made: Sequence[Call], span: Span

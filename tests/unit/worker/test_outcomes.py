@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -19,7 +20,16 @@ from streams.timestamps import epoch_ms
 from streams.wire.outcomes import outcome_id
 from tests.support.incarnation import Worker, samples
 from tests.support.schemas import validator
-from tests.support.world import CODE, EVENTS, TOPICS, World, event, lost_once_applied, raising
+from tests.support.world import (
+    CODE,
+    EVENTS,
+    RETRIES,
+    TOPICS,
+    World,
+    event,
+    lost_once_applied,
+    raising,
+)
 
 PARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -314,3 +324,42 @@ async def test_kafka_that_does_not_acknowledge_is_an_error() -> None:
     assert spans.error_type(f"process {EVENTS.topic}") == "PublishError"
     assert spans.status(f"publish {TOPICS.outcomes}") is StatusCode.ERROR
     assert "finished 0" not in world.journal
+
+
+async def test_an_outcome_of_its_own_that_is_not_acknowledged_is_an_error() -> None:
+    world, spans = World(), Spans()
+
+    def refuse(_: int, step: str) -> None:
+        if step == "outcome leaves":
+            raise PublishError("no in-sync replicas")
+
+    world.at_step = refuse
+
+    with pytest.raises(PublishError):
+        await Worker(world, tracer=spans.tracer).process(b"no event")
+
+    assert spans.error_type(f"publish {TOPICS.outcomes}") == "PublishError"
+
+
+async def test_the_span_of_an_outcome_of_its_own_ends_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    spans = Spans()
+    await Worker(World(), tracer=spans.tracer).process(b"no event")
+    assert spans.status(f"publish {TOPICS.outcomes}") is StatusCode.UNSET
+    # The SDK would warn of each one.
+    assert [each for each in caplog.records if each.name.startswith("opentelemetry")] == []
+
+
+async def test_a_dead_letter_without_an_outcome_is_an_error() -> None:
+    """Another producer has put into ``retries`` what is no event."""
+    world, spans = World(), Spans()
+    worker = Worker(world, tracer=spans.tracer)
+    worker.retries.take_up(0)
+    record = replace(
+        worker.take_up(b"no event"), tp=RETRIES, source=Source(RETRIES.topic, RETRIES.partition, 0)
+    )
+    await worker.processor.process(record)
+    assert [each.topic for each in world.sent] == [TOPICS.dead_letters]
+    assert spans.status(f"process {RETRIES.topic}") is StatusCode.ERROR
+    assert spans.error_type(f"process {RETRIES.topic}") == "malformed-event"
