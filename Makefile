@@ -15,7 +15,7 @@ SCRIPTS := scripts/acls scripts/kafka scripts/compose-check scripts/compose/aws
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk test-observability test-console console-pictures storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
+.PHONY: help demo test coverage coverage-unit test-kafka test-sqs test-helm test-sdk test-observability test-traces test-console console-pictures storm lint format bench bench-sweeps mutants compose-check lint-workflows lock release
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,13 +25,13 @@ demo: $(READY) ## the whole job on the embedded broker, under a minute (ARGS="--
 
 test: JOBS ?= 4
 test: $(READY) ## all tests but those that need Apache Kafka, moto's AWS, what Go builds, or a browser
-	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser and not traces" -rfEs -n $(JOBS) --dist worksteal $(ARGS)
 
 coverage: JOBS ?= 3
 coverage: $(READY) ## the share of the program that `make test` runs, processes included
 	@mkdir -p .cache/coverage
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not kafka and not sqs and not helm and not promtool and not browser and not traces" -n $(JOBS) --dist worksteal $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -96,6 +96,10 @@ test-helm: $(READY) ## the chart, rendered and held against Kubernetes' schemas 
 test-observability: $(READY) ## alert rules and dashboards, tried with promtool (needs it, or Go)
 	@scripts/promtool > /dev/null || [ $$? = 69 ] # a build is no part of a test's time limit
 	@$(BIN)/python -m pytest tests/observability -m promtool -rfEs $(ARGS)
+
+test-traces: $(READY) ## whole traces, read back out of a real store (needs Go, which builds Jaeger)
+	@scripts/jaeger > /dev/null || [ $$? = 69 ] # a build is no part of a test's time limit
+	@$(BIN)/python -m pytest tests/traces -rfEs $(ARGS)
 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7

@@ -24,6 +24,9 @@ KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 # What is in these directories can not be tried on the embedded broker.
 ONLY_ON_KAFKA = ("kafka", "chaos")
 
+# What is in these needs a program that takes minutes to build, or a browser, and is run by itself.
+BY_THEMSELVES = {"helm": "helm", "console": "browser", "traces": "traces"}
+
 # How long one example takes tells of the machine, and what else runs on it: there is no deadline.
 # Each run draws other examples, so a quick one that is run often sees as much as a long one:
 # make test ARGS="--hypothesis-profile=thorough --timeout=3600"
@@ -39,13 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks what needs Apache Kafka, always or because ``broker`` is one in this run; and what
-    needs Helm or a browser."""
+    """Marks what needs Apache Kafka, always or because ``broker`` is one in this run; and what is
+    run by itself, which on either broker is no part of another target."""
     directory = item.path.relative_to(Path(__file__).parent).parts[0]
-    if directory == "helm":
-        item.add_marker("helm")
-    if directory == "console":
-        item.add_marker("browser")
+    if (own := BY_THEMSELVES.get(directory)) is not None:
+        item.add_marker(own)
+        return
     asks_for_broker = "broker" in getattr(item, "fixturenames", ())
     if directory in ONLY_ON_KAFKA or (asks_for_broker and item.config.getoption("--kafka")):
         item.add_marker("kafka")
