@@ -38,6 +38,8 @@ StreamsError
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 ├── AuditError                 an audit can not keep what it reads
+├── SupportError               the support bundle can not be written
+├── WorkerSilent               a worker does not answer who asks for a page of it
 ├── ConsoleError               the operator's page can not do its job and ends
 │   └── IndexDamaged           its index can not be read: it is built again
 └── DemoError                  a part of the demo did not come up, or ended in the middle
