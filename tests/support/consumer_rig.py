@@ -167,10 +167,18 @@ class Table(faust.Table[bytes, bytes]):
     """RestoredTable with a changelog applied as far as a test says."""
 
     applied: Mapping[TP, int] = {}
+    lacking: Mapping[TP, int] = {}
+    buffered: tuple[Any, ...] = ()
 
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
         assert kept == {CHANGELOG: KEPT}
         return self.applied
+
+    def unrestored(self, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+        return {tp: offset for tp, offset in self.lacking.items() if tp in ends}
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        self.buffered = (*self.buffered, *batch)
 
 
 class Rig:

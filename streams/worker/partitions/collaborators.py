@@ -41,3 +41,8 @@ class RestoredTable(Protocol):
         """The offset up to which each changelog is applied, -1 for none. ``kept``: what the broker
         has of it. Raises StoreError."""
         ...
+
+    def unrestored(self, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Of these changelogs, each with its end, those that are not applied to there, and the
+        offset up to which they are. Raises StoreError."""
+        ...

@@ -32,7 +32,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Mutabl
 from typing import Any
 
 import aiokafka.errors
-from faust.tables.manager import TableManager
 from faust.tables.recovery import ServiceStopped
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -46,10 +45,10 @@ from streams.telemetry.logging import FAUST_LOG
 from streams.worker.health.broker_probe import BrokerProbe
 from streams.worker.partitions.assignments import Assignments
 from streams.worker.partitions.bookkeeping import GentleFlowControl, NoReadOffsets
-from streams.worker.partitions.collaborators import JoinedGroup, RestoredTable, SourceLogs
+from streams.worker.partitions.collaborators import JoinedGroup, SourceLogs
 from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.membership import Membership
-from streams.worker.partitions.offset_range import OffsetRange
+from streams.worker.partitions.restoration import Restoration
 from streams.worker.partitions.runs import as_message, follows, runs
 from streams.worker.partitions.source_thread import RANGE_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
@@ -143,6 +142,9 @@ class SourceConsumer(driver.Consumer):
             # Another rebalance came meanwhile: these partitions are out of date, and the seek for
             # the new ones is yet to come.
             return
+        if not self._restored():
+            # The restoration begins anew, and comes back here.
+            return
         self.app.assignments.begin(generation, starts)
         self._awaiting_seek = False
 
@@ -160,6 +162,12 @@ class SourceConsumer(driver.Consumer):
         self._thread.lives = {tp: start.life for tp, start in starts.items()}
         return starts
 
+    def _restored(self) -> bool:
+        try:
+            return self.app.restoration.has_ended()
+        except StoreError:
+            raise ServiceStopped from None  # as in seek_wait
+
     async def _sign(self, starts: Mapping[TP, Start]) -> None:
         async with self._committing:
             await self._thread.sign({tp: start.offset for tp, start in starts.items()})
@@ -172,7 +180,7 @@ class SourceConsumer(driver.Consumer):
         """
         async with self._fetching:
             try:
-                applied = self.app.begin_restoration(await self._thread.kept(partitions))
+                applied = self.app.restoration.begin(await self._thread.kept(partitions))
             except StoreError:
                 # The watchdog sees the failure too, and reports it better than a crash of Faust
                 # would.
@@ -324,6 +332,7 @@ class StreamsApp(MemberApp):
         self.group = group
         self._on_failure = on_failure
         self._gentle_flow = GentleFlowControl()
+        self.restoration = Restoration(self)
         super().__init__(app_id, membership=membership, probe=probe, **options)
 
     def _new_transport(self) -> TransportT:
@@ -349,18 +358,6 @@ class StreamsApp(MemberApp):
     @property
     def flow_control(self) -> GentleFlowControl:
         return self._gentle_flow
-
-    def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
-        """Set the offsets of Faust's recovery to those that the stores have applied. Raises
-        StoreError."""
-        tables = self.tables
-        assert isinstance(tables, TableManager)
-        (table,) = tables.values()
-        assert isinstance(table, RestoredTable), "the app makes other tables than StoredTables"
-        applied = table.begin_restoration(kept)
-        for tp, offset in applied.items():
-            tables.recovery.active_offsets[tp] = offset
-        return applied
 
     def fail(self, failure: BaseException) -> None:
         """End the worker, with this reason."""

@@ -112,6 +112,16 @@ class InteractionStore(Store):
             raise self.failure
         return applied
 
+    def unrestored(self, ends: Mapping[TP, int]) -> dict[TP, int]:
+        """Which of these changelogs, each with its end, are not applied to there; and the offset up
+        to which each is, -1 for none. Raises StoreError."""
+        applied = {}
+        for tp in ends:
+            with self.using(tp.partition):
+                offset = self.persisted_offset(tp)
+            applied[tp] = -1 if offset is None else offset
+        return {tp: offset for tp, offset in applied.items() if offset + 1 < ends[tp]}
+
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
         """Called by Faust in a recovery, which goes on whatever this raises. So a disk error is
         kept as ``failure``, and every later use raises it."""
@@ -202,6 +212,10 @@ class StoredTable(faust.Table[bytes, bytes]):
     def begin_restoration(self, kept: Mapping[TP, OffsetRange]) -> Mapping[TP, int]:
         """See InteractionStore."""
         return self.stores.begin_restoration(kept)
+
+    def unrestored(self, ends: Mapping[TP, int]) -> Mapping[TP, int]:
+        """See InteractionStore."""
+        return self.stores.unrestored(ends)
 
     def _new_store(self) -> StoreT[bytes, bytes]:
         return InteractionStore(

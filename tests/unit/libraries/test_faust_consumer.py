@@ -265,6 +265,41 @@ async def test_an_error_in_a_recovery_is_only_logged(
     assert "no space left" in caplog.text
 
 
+async def test_what_is_restored_counts_before_it_is_written(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes while no recovery is said to be under way, between two that follow one another
+    closely: the next one finds nothing to do, and the table goes to work without it."""
+    recovery = stage.recovery
+    queue: FlowControlQueue[Any] = FlowControlQueue(flow_control=stage.app.flow_control)
+    stage.app.flow_control.resume()
+
+    class Patient:
+        recovery_buffer_size = 8
+
+        async def on_changelog_event(self, event: Any) -> None:
+            recovery._stopped.set()
+
+        def apply_changelog_batch(self, batch: Any) -> None:
+            stage.calls.append("written")
+
+    table = cast(Any, Patient())
+    monkeypatch.setattr(type(recovery.tables), "changelog_queue", queue, raising=False)
+    recovery.active_tps.add(CHANGELOG)
+    recovery.active_highwaters[CHANGELOG] = 5
+    recovery.active_offsets[CHANGELOG] = 4
+    recovery.tp_to_table[CHANGELOG] = table
+    queue.put_nowait(SimpleNamespace(message=SimpleNamespace(tp=CHANGELOG, offset=5)))
+    assert recovery.need_recovery()
+
+    await asyncio.wait_for(Recovery._slurp_changelogs.fun(recovery), 5)
+
+    assert not recovery.need_recovery()
+    assert (len(recovery.buffers[table]), stage.calls) == (1, [])
+    recovery.flush_buffers()
+    assert (len(recovery.buffers[table]), stage.calls) == (0, ["written"])
+
+
 async def test_offsets_are_committed_without_metadata(stage: Stage) -> None:
     committed: dict[Any, Any] = {}
 

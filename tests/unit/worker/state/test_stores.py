@@ -258,3 +258,22 @@ def test_a_changelog_that_lost_what_the_store_has_stops_the_worker(
     assert said.endswith(f"rm -r {path}")
     assert store.failure is refused.value
     assert f"{B.topic}/1" not in said
+
+
+def test_it_says_which_changelogs_it_does_not_have_to_their_ends(tmp_path: Path) -> None:
+    filled(tmp_path)  # up to offset 40
+    store = opened(tmp_path)
+    assert store.unrestored({A: 41}) == {}
+    assert store.unrestored({A: 42}) == {A: 40}
+    another = TP(A.topic, 1)
+    assert store.unrestored({A: 41, another: 0}) == {}
+    assert store.unrestored({A: 45, another: 1}) == {A: 40, another: -1}
+
+
+def test_a_store_that_has_failed_does_not_pass_for_restored(tmp_path: Path) -> None:
+    filled(tmp_path)
+    store = opened(tmp_path)
+    with pytest.raises(StoreError), store.using(0):
+        raise Exception("IO error: No space left on device: While appending to file")
+    with pytest.raises(StoreError):
+        store.unrestored({A: 41})
