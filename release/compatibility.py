@@ -19,15 +19,22 @@ PUBLISHED = Path(__file__).parent / "published"
 
 class Use(Flag):
     """``READ``: the program reads it, so what others wrote before has to do. ``PROMISED``: others
-    read it, so what they found before has to be there."""
+    read it, so what they found before has to be there. ``SHARED``: workers of the last release read
+    it too, while both share a group or after a downgrade: it has no value that they do not know."""
 
     READ = auto()
     PROMISED = auto()
+    SHARED = auto()
 
 
 # An event is EventBridge's and not ours to promise. Records of `retries` are read by a worker that
 # may be newer than the one that wrote them. What is not named here is both.
-USES = {"events": Use.READ, "retries": Use.READ, "outcomes": Use.PROMISED}
+USES = {
+    "events": Use.READ,
+    "retries": Use.READ,
+    "outcomes": Use.PROMISED,
+    "interactionsChangelog": Use.READ | Use.PROMISED | Use.SHARED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,8 @@ def broken_shape(before: Shape, now: Shape, use: Use, at: str) -> Iterator[str]:
     if before.values is not None and now.values is not None:
         if lost := before.values - now.values:
             yield f"{at}: no longer knows {_listed(lost)}"
+        if Use.SHARED in use and (unknown := now.values - before.values):
+            yield f"{at}: the last release does not know {_listed(unknown)}"
     elif now.values is not None and Use.READ in use:
         yield f"{at}: now takes nothing but {_listed(now.values)}"
     if Use.READ in use:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,38 @@ def test_a_change(change: Change, read: list[str], promised: list[str]) -> None:
     assert list(broken_shape(old, new, Use.READ, "v")) == read
     assert list(broken_shape(old, new, Use.PROMISED, "v")) == promised
     assert set(broken_shape(old, new, Use.READ | Use.PROMISED, "v")) == {*read, *promised}
+
+
+def test_what_both_releases_read_has_no_value_that_the_last_one_does_not_know() -> None:
+    now = copy.deepcopy(BEFORE)
+    now["properties"]["kind"]["enum"].append("three")
+    old, new = (shape_of(each, lambda _: pytest.fail("no reference")) for each in (BEFORE, now))
+    assert list(broken_shape(old, new, Use.READ | Use.PROMISED, "v")) == []
+    line = 'v.kind: the last release does not know "three"'
+    assert list(broken_shape(old, new, Use.SHARED, "v")) == [line]
+
+
+def test_a_new_reason_in_the_table_is_noticed_and_in_an_outcome_it_is_none(topics: Path) -> None:
+    for name in ("interaction-record", "conversation-record", "outcome"):
+        path = topics / "schemas" / f"{name}.schema.json"
+        path.write_text(path.read_text().replace('"timeout"', '"timeout", "new-reason"'))
+    lines = after(topics)
+    assert lines != []
+    assert all(each.startswith("interactionsChangelog ") for each in lines)
+    assert all(each.endswith(': the last release does not know "new-reason"') for each in lines)
+
+
+def test_the_last_release_has_its_commit() -> None:
+    """Where the history is, what is published is what that commit has."""
+    folder = last_release()
+    commit = (folder / "commit").read_text().strip()
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    root = PUBLISHED.parents[1]
+    if subprocess.run(["git", "cat-file", "-e", commit], cwd=root, check=False).returncode:
+        pytest.skip(f"commit {commit} is not here")
+    for path in ("asyncapi.yaml", *(f"schemas/{each.name}" for each in folder.glob("schemas/*"))):
+        held = subprocess.check_output(["git", "show", f"{commit}:topics/{path}"], cwd=root)
+        assert (folder / path).read_bytes() == held
 
 
 def test_the_last_release_is_the_highest_version(
