@@ -4,6 +4,7 @@ StreamsError
 ├── SettingsError              a variable is missing or wrong; exit 2
 ├── RecordError                why a record is not handled as an event
 │   ├── EnvelopeError          bytes that are no event
+│   │   └── NewerRecord        its headers are of a newer release
 │   ├── RecordSkipped          named in SKIP_RECORDS: not even read
 │   └── InternalError          a fault of this program in the work on one record
 ├── KafkaError
@@ -35,6 +36,7 @@ StreamsError
 │   ├── MembershipLost         out of the consumer group for good
 │   ├── KafkaUnfit             brokers, topics or partitions are not what the work needs
 │   ├── UnreadableRecords      bytes that no program can read: an operator decides
+│   ├── NewerRelease           a newer release has written what this one can not read
 │   ├── StoreError             the disk fails, or the changelog lacks what the disk has
 │   └── Stalled                records wait, the frontier stands still, no cause can be named
 ├── AuditError                 an audit can not keep what it reads
@@ -80,6 +82,10 @@ class EnvelopeError(RecordError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class NewerRecord(EnvelopeError):
+    """The record is of a newer release, in a version that this one does not know."""
 
 
 class RecordSkipped(RecordError):
@@ -278,6 +284,11 @@ class KafkaUnfit(WorkerError):
 class UnreadableRecords(WorkerError):
     """A partition has records that can not be read. It goes on behind them only after an operator
     has named them in SKIP_RECORDS."""
+
+
+class NewerRelease(WorkerError):
+    """A newer release has written what this one can not read: it leaves that alone, and ends. The
+    message says what it met, and which release to start."""
 
 
 class StoreError(WorkerError):

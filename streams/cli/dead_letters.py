@@ -49,6 +49,7 @@ COLUMNS = (
 WHY_LEFT = {
     Standing.NO_EVENT: "its bytes are no event",
     Standing.NO_SOURCE: "its headers name no record that can be in events",
+    Standing.NEWER: "a newer release has written it, and has to redrive it",
     Standing.REDRIVEN: "redriven already, and not dead again",
 }
 

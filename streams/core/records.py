@@ -13,6 +13,8 @@ from typing import Protocol
 
 import msgspec
 
+from streams.core.state_version import STATE_VERSION
+
 # Separates, in the life of a log that was cut, the topic's id from the time of the cut.
 CUT = "@"
 
@@ -224,8 +226,15 @@ class Seen(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     opaque: tuple[str, ...] = ()
 
 
-class InteractionRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One interaction as the table keeps it.
+class InteractionRecord(
+    msgspec.Struct,
+    frozen=True,
+    rename="camel",
+    omit_defaults=True,
+    tag_field="schemaVersion",
+    tag=STATE_VERSION,
+):
+    """One interaction as the table keeps it. As JSON it says its version first.
 
     ``last_offset``: offset of the source record that was decided last; ``verdict`` is its verdict.
     ``unpublished``: the verdicts before that one whose outcomes were not known to be published when

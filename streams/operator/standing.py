@@ -37,7 +37,8 @@ class Standing(StrEnum):
 
     ``OPEN``: it waits for a redrive. ``NO_EVENT``: its bytes are not an event, so no redrive takes
     it, and nothing else ends that. ``NO_SOURCE``: the same, because its place in ``events``
-    can not be read or does not exist. ``REDRIVEN``: it was redriven, and has not died again.
+    can not be read or does not exist. ``NEWER``: a newer release has written it, and may redrive
+    it. ``REDRIVEN``: it was redriven, and has not died again.
     ``REPLACED``: a later letter is of the same record, which was written again after a crash, or
     was redriven and died once more.
     """
@@ -45,12 +46,13 @@ class Standing(StrEnum):
     OPEN = "open"
     NO_EVENT = "no event"
     NO_SOURCE = "no source"
+    NEWER = "newer"
     REDRIVEN = "redriven"
     REPLACED = "replaced"
 
     @property
     def open(self) -> bool:
-        return self in (Standing.OPEN, Standing.NO_EVENT, Standing.NO_SOURCE)
+        return self in (Standing.OPEN, Standing.NO_EVENT, Standing.NO_SOURCE, Standing.NEWER)
 
 
 def standings(
@@ -72,6 +74,8 @@ def standings(
     def standing(letter: Letter) -> Standing:
         if latest.get(letter.source, letter) is not letter:
             return Standing.REPLACED
+        if letter.newer:
+            return Standing.NEWER
         if letter.event is None:
             return Standing.NO_EVENT
         if letter.source_unreadable or (letter.source is not None and is_absent(letter.source)):

@@ -22,6 +22,7 @@ from streams.errors import EnvelopeError
 from streams.kafka.message import Headers
 from streams.timestamps import epoch_ms
 
+VERSION = "dlq.schema-version"
 REASON = "dlq.reason"
 MESSAGE = "dlq.message"
 STAGE = "dlq.stage"
@@ -32,6 +33,10 @@ PARTITION = "dlq.source.partition"
 OFFSET = "dlq.source.offset"
 # How often an operator had sent the record back when it died; left out when never.
 REDRIVEN = "dlq.redriven"
+
+# Goes up when a release changes the headers so that the one before it would read them wrongly or
+# not at all. What has no version is of 0.1.0, and as version 1.
+LETTER_VERSION = 1
 
 # These headers together say which record a letter is of.
 SOURCE = (TOPIC, PARTITION, OFFSET)
@@ -94,6 +99,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     def headers(self) -> Headers:
         """The ``dlq.*`` headers."""
         named: dict[str, int | str] = {
+            VERSION: LETTER_VERSION,
             REASON: self.reason,
             MESSAGE: self.message,
             STAGE: self.stage.value,
@@ -116,8 +122,9 @@ class Letter:
 
     ``headers``: all of them, in their order; None for a null value. ``source``: the record in
     ``events`` that the letter is of; None for a letter from the bridge. ``source_unreadable``: the
-    letter says that it is of a record, but its source can not be read. ``event``: the event that is
-    read from its bytes today, None when they are not an event. ``redriven``: how often the record
+    letter says that it is of a record, but its source can not be read. ``newer``: its headers are
+    of a version that this release does not know. ``event``: the event that is read from its bytes
+    today, None when they are not an event. ``redriven``: how often the record
     had been redriven when it died. ``failed_at``: epoch milliseconds, None when the letter does
     not say. ``reason``, ``message``, ``stage``: empty when the letter does not say.
     """
@@ -133,6 +140,7 @@ class Letter:
     failed_at: int | None
     source: Source | None
     source_unreadable: bool
+    newer: bool
     redriven: int
     event: Event | None
 
@@ -171,6 +179,7 @@ def read_letter(
         failed_at=epoch_ms(texts.get(FAILED_AT)),
         source=source,
         source_unreadable=source is None and any(name in SOURCE for name in texts),
+        newer=(_number(texts.get(VERSION), _LARGEST_PARTITION) or 0) > LETTER_VERSION,
         redriven=_number(texts.get(REDRIVEN), _LARGEST_PARTITION) or 0,
         event=_event(value),
     )

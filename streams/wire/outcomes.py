@@ -108,7 +108,7 @@ def read_outcome(value: bytes | None) -> Outcome | Unreadable:
         return NO_VALUE
     try:
         value.decode()  # the decoder passes over fields that it does not need, UTF-8 or not
-        return decode_outcome(value)
+        outcome = decode_outcome(value)
     except UnicodeDecodeError as exc:
         return Unreadable(f"not UTF-8: {exc.reason} at byte {exc.start}")
     except RecursionError:
@@ -117,3 +117,9 @@ def read_outcome(value: bytes | None) -> Outcome | Unreadable:
         return Unreadable(foreign_text(f"JSON of another shape: {exc}", WHY_LENGTH))
     except msgspec.DecodeError as exc:
         return Unreadable(foreign_text(f"not JSON: {exc}", WHY_LENGTH))
+    if outcome.schema_version > SCHEMA_VERSION:
+        return Unreadable(
+            f"of a newer release: schemaVersion {outcome.schema_version}, and this one reads "
+            f"{SCHEMA_VERSION}"
+        )
+    return outcome

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.core.records import PutOff, Source
-from streams.errors import EnvelopeError
+from streams.errors import EnvelopeError, NewerRecord
 from streams.kafka.message import Headers
 
+VERSION = "retry.schema-version"
 ATTEMPT = "retry.attempt"
 NOT_BEFORE = "retry.not-before"
 REASON = "retry.reason"
@@ -28,6 +29,10 @@ WHY = "retry.why"
 # What REASON says of a record that a replay has redriven. Of one from the dead letters it says what
 # the letter says.
 BY_REPLAY = "replay"
+
+# Goes up when a release changes the headers so that the one before it would read them wrongly or
+# not at all. What has no version is of 0.1.0, and as version 1.
+RETRY_VERSION = 1
 
 # Kafka's offsets and times have 64 bits. A larger number could not be written where it has to go.
 _LARGEST = 2**63 - 1
@@ -68,6 +73,7 @@ def retry_headers(
 ) -> Headers:
     """The ``retry.*`` headers."""
     named: dict[str, int | str] = {
+        VERSION: RETRY_VERSION,
         ATTEMPT: put_off.attempt,
         NOT_BEFORE: put_off.not_before,
         REASON: reason,
@@ -83,8 +89,14 @@ def retry_headers(
 
 
 def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
-    """Read the ``retry.*`` headers. Raises EnvelopeError when one is missing or not valid."""
+    """Read the ``retry.*`` headers. Raises EnvelopeError when one is missing or not valid, and
+    NewerRecord when they are of a version that is not known here."""
     named = dict(headers)
+    version = _number(named, VERSION) if VERSION in named else RETRY_VERSION
+    if version > RETRY_VERSION:
+        raise NewerRecord(
+            f"its headers are of version {version}, and this release knows {RETRY_VERSION}", VERSION
+        )
     return Returned(
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
         put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),

@@ -18,7 +18,7 @@ from streams import __version__
 from streams.api_keys import HEADER, is_authorized
 from streams.core.envelope import INTERACTION_ID
 from streams.core.records import Remembered
-from streams.errors import StoreError
+from streams.errors import NewerRelease, StoreError
 from streams.health_routes import health_routes
 from streams.listening import Runner, check_address, listen
 from streams.wire.stuck import encode_standing
@@ -156,7 +156,7 @@ class StateServer:
         looked_in = sorted(assignment.partitions, key=lambda held: held != partition)
         try:
             record = self._look_up(looked_in, interaction_id)
-        except StoreError as failure:
+        except (NewerRelease, StoreError) as failure:
             return _problem(503, str(failure))
         if record is not None:
             return web.Response(body=encode_shown(record), content_type="application/json")
@@ -165,7 +165,8 @@ class StateServer:
         return await self._ask_others(interaction_id, set(looked_in))
 
     def _look_up(self, partitions: Iterable[int], interaction_id: str) -> Remembered | None:
-        """The record, from the first of these partitions that has it. Raises StoreError."""
+        """The record, from the first of these partitions that has it. Raises StoreError, and
+        NewerRelease."""
         found = (self._table.get(partition, interaction_id) for partition in partitions)
         return next((record for record in found if record is not None), None)
 

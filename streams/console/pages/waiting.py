@@ -28,6 +28,7 @@ WHAT_BECAME = {
     Standing.OPEN: "it waits for a redrive",
     Standing.NO_EVENT: "its bytes are no event, so no redrive takes it",
     Standing.NO_SOURCE: "its place in events is not known, so no redrive takes it",
+    Standing.NEWER: "a newer release has written it, and has to redrive it",
     Standing.REDRIVEN: "it was redriven, and has not died again",
     Standing.REPLACED: "a later letter is of the same record",
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from streams.core.records import Call, Decision, Leg, Verdict
+from streams.core.state_version import STATE_VERSION
 
 # Bounds of a record's parts; `tests/unit/core/conversations/test_bounds.py` holds the whole.
 # Identities of events, two each. An older event that comes again joins or plans a look: harmless.
@@ -148,8 +149,15 @@ class Result(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
         return mine == (delivery.offset, delivery.returned_at, delivery.redriven)
 
 
-class ConversationRecord(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One conversation as the table keeps it.
+class ConversationRecord(
+    msgspec.Struct,
+    frozen=True,
+    rename="camel",
+    omit_defaults=True,
+    tag_field="schemaVersion",
+    tag=STATE_VERSION,
+):
+    """One conversation as the table keeps it. As JSON it says its version first.
 
     ``life``, ``decided_before``, ``last_offset``: as in the record of an interaction. ``seen``:
     identities of events. ``campaign``: an event said so. ``wanted``: an event of a medium that is

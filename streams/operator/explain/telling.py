@@ -239,6 +239,7 @@ def _died(died: Died) -> str:
         LetterStanding.OPEN: "it waits for a redrive",
         LetterStanding.NO_EVENT: "its bytes are no event, so no redrive takes it",
         LetterStanding.NO_SOURCE: "its place in events is not known, so no redrive takes it",
+        LetterStanding.NEWER: "a newer release has written it, and has to redrive it",
         LetterStanding.REDRIVEN: "it was redriven since",
         LetterStanding.REPLACED: "a later letter is of the same record",
     }[died.standing]

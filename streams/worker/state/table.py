@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import faust
+import msgspec
 import rocksdict
 from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.clock import Clock
 from streams.core.records import Remembered
-from streams.errors import StoreError
+from streams.core.state_version import STATE_VERSION, newer_version
+from streams.errors import NewerRelease, StoreError
 from streams.kafka.message import Message
 from streams.kafka.publisher import AcknowledgedRun, Publisher
 from streams.worker.partitions.assignment import Assignment
@@ -112,10 +114,11 @@ class InteractionTable(Generic[R]):
         return self._stores.failure
 
     def get(self, partition: int, interaction_id: str) -> R | None:
-        """The record, or None. The caller must own the partition, or Faust would open its store."""
+        """The record, or None. The caller must own the partition, or Faust would open its store.
+        Raises StoreError, and NewerRelease."""
         with self._stores.using(partition) as store:
             value = store.get(interaction_id.encode())
-        return None if value is None else self._decode(value)
+        return None if value is None else self._read(value)
 
     def expired(self, record: R) -> bool:
         """Whether the record is past its TTL. It never is while a source record is put off, for
@@ -149,7 +152,8 @@ class InteractionTable(Generic[R]):
         await asyncio.shield(asyncio.gather(*applying))
 
     async def sweep(self, assignment: Assignment, partition: int) -> int:
-        """Forget the interactions past their TTL. Returns how many. Raises OwnershipLost.
+        """Forget the interactions past their TTL. Returns how many. Raises OwnershipLost, and
+        NewerRelease.
 
         They are forgotten in the store alone: the changelog topic forgets by its own retention,
         which is the TTL too. Nothing is awaited between looking at a record and deleting it, so a
@@ -163,7 +167,7 @@ class InteractionTable(Generic[R]):
             if not chunk:
                 break
             for key, value in chunk:
-                if self.expired(self._decode(value)):
+                if self.expired(self._read(value)):
                     with self._stores.using(partition) as store:
                         store.delete(key)
                     forgotten += 1
@@ -177,6 +181,19 @@ class InteractionTable(Generic[R]):
     def disown(self) -> None:
         """The partitions were revoked: their sizes are no longer ours to report."""
         self._sizes.clear()
+
+    def _read(self, value: bytes) -> R:
+        try:
+            return self._decode(value)
+        except msgspec.ValidationError as error:
+            version = newer_version(value)
+            if version is None:
+                raise
+            raise NewerRelease(
+                f"{self.changelog}: the table has records of version {version}, and this release "
+                f"knows {STATE_VERSION}: a newer release of this program has written them; what "
+                "they are about is left alone: start the newer release again"
+            ) from error
 
     async def _apply_run(
         self, assignment: Assignment, acknowledged: asyncio.Future[AcknowledgedRun]

@@ -21,6 +21,7 @@ from streams.core.records import (
     decode_record,
     encode_record,
 )
+from streams.core.state_version import STATE_VERSION, newer_version
 
 SCHEMAS = Path(__file__).parents[3] / "topics" / "schemas"
 
@@ -95,6 +96,7 @@ class TestInteractionRecord:
             first_seen_at=1,
         )
         assert json.loads(encode_record(record)) == {
+            "schemaVersion": STATE_VERSION,
             "interactionId": "i-1",
             "seen": {"ranges": [[1, 3], [5, 10**30]], "opaque": ["x"]},
             "interactionType": "voice",
@@ -118,7 +120,33 @@ class TestInteractionRecord:
         with pytest.raises(AttributeError):
             InteractionRecord("i-1").events = 1  # type: ignore[misc]  # what is tested
 
+    def test_what_the_last_release_wrote_has_no_version_and_is_read(self) -> None:
+        record = InteractionRecord("i-1", events=3)
+        written = json.loads(encode_record(record))
+        assert written.pop("schemaVersion") == STATE_VERSION
+        assert decode_record(json.dumps(written).encode()) == record
+
+    def test_of_a_newer_version_is_refused(self) -> None:
+        newer = json.dumps({"interactionId": "i-1", "schemaVersion": STATE_VERSION + 1}).encode()
+        with pytest.raises(msgspec.ValidationError, match="schemaVersion"):
+            decode_record(newer)
+        assert newer_version(newer) == STATE_VERSION + 1
+
+    @pytest.mark.parametrize(
+        "record",
+        [
+            encode_record(InteractionRecord("i-1")),
+            b'{"interactionId":"i-1"}',
+            b'{"schemaVersion":"2"}',
+            b'{"schemaVersion":-1}',
+            b"\xff",
+            b"[" * 10**5,
+        ],
+    )
+    def test_of_no_newer_version(self, record: bytes) -> None:
+        assert newer_version(record) is None
+
     def test_the_schema_says_the_same(self) -> None:
         declared = json.loads((SCHEMAS / "interaction-record.schema.json").read_text())
         names = [field.encode_name for field in msgspec.structs.fields(InteractionRecord)]
-        assert sorted(declared["properties"]) == sorted(names)
+        assert sorted(declared["properties"]) == sorted(["schemaVersion", *names])

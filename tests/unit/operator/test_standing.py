@@ -65,6 +65,11 @@ def test_what_died_is_open() -> None:
     assert Standing.OPEN.open
 
 
+def test_what_a_newer_release_wrote_is_open_and_left_to_it() -> None:
+    assert stand(replace(letter(0), newer=True)) == [Standing.NEWER]
+    assert Standing.NEWER.open
+
+
 def test_what_is_no_event_is_open_for_as_long_as_it_lies_there() -> None:
     assert stand(letter(0, of=None, value=b"\xff")) == [Standing.NO_EVENT]
     assert Standing.NO_EVENT.open

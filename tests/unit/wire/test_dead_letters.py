@@ -39,6 +39,7 @@ class TestDeadLetter:
     def test_says_why_in_its_headers(self) -> None:
         headers = self.LETTER.headers()
         assert dict(headers) == {
+            "dlq.schema-version": b"1",
             "dlq.reason": b"malformed-event",
             "dlq.message": "not JSON: é".encode(),
             "dlq.stage": b"worker",
@@ -150,6 +151,15 @@ def test_the_largest_source_that_kafka_has_is_read() -> None:
     largest = source_headers(TOPIC.encode(), str(2**31 - 1).encode(), str(2**63 - 1).encode())
 
     assert read(largest).source == Source(TOPIC, 2**31 - 1, 2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "newer"),
+    [(b"1", False), (b"2", True), (b"two", False), (b"9" * 5000, False), (None, False)],
+)
+def test_a_letter_says_whether_a_newer_release_wrote_it(said: bytes | None, newer: bool) -> None:
+    assert read([("dlq.schema-version", said)]).newer is newer
+    assert not read([]).newer, "the last release wrote no version"
 
 
 def test_of_a_reason_that_is_said_twice_the_last_counts() -> None:

@@ -234,6 +234,7 @@ def test_an_outcome_is_read() -> None:
         (example(note="X").replace(b'"X"', b'"\xff"'), "not UTF-8: invalid start byte"),
         (example()[:-1], "not JSON: Input data was truncated"),
         (example(interactionId="\ud83d"), "not JSON: JSON is malformed"),
+        (example(schemaVersion=2), "of a newer release: schemaVersion 2, and this one reads 1"),
         (b"[]", "JSON of another shape: Expected `object`"),
         (b"{}", "JSON of another shape: Object missing required field"),
         (example(decision="undecided"), "JSON of another shape: Invalid enum value"),

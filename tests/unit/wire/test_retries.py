@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from streams.core.records import PutOff, Reason, Source
-from streams.errors import EnvelopeError
+from streams.errors import EnvelopeError, NewerRecord
 from streams.wire.retries import (
     ATTEMPT,
     NOT_BEFORE,
     OFFSET,
     PARTITION,
     REASON,
+    RETRY_VERSION,
     TOPIC,
+    VERSION,
     Returned,
     read_returned,
     retry_headers,
@@ -24,6 +26,7 @@ HEADERS = retry_headers(SOURCE, PutOff(2, 1_765_552_507_657), Reason.TIMEOUT.val
 
 def test_the_names_are_the_contracts() -> None:
     assert dict(HEADERS) == {
+        "retry.schema-version": b"1",
         "retry.attempt": b"2",
         "retry.not-before": b"1765552507657",
         "retry.reason": b"timeout",
@@ -37,6 +40,17 @@ def test_what_is_written_is_read() -> None:
     assert read_returned(HEADERS) == Returned(SOURCE, PutOff(2, 1_765_552_507_657))
     replayed = retry_headers(SOURCE, PutOff(0, 0), "replay", redriven=3, replayed=True)
     assert read_returned(replayed) == Returned(SOURCE, PutOff(0, 0), 3, replayed=True)
+
+
+def test_what_the_last_release_wrote_has_no_version_and_is_read() -> None:
+    old = [each for each in HEADERS if each[0] != VERSION]
+    assert read_returned(old) == read_returned(HEADERS)
+
+
+def test_headers_of_a_newer_version_are_not_read() -> None:
+    newer = [*HEADERS, (VERSION, str(RETRY_VERSION + 1).encode())]
+    with pytest.raises(NewerRecord, match="version 2, and this release knows 1"):
+        read_returned(newer)
 
 
 @pytest.mark.parametrize("missing", [ATTEMPT, NOT_BEFORE, TOPIC, PARTITION, OFFSET])

@@ -15,8 +15,14 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
-from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
-from streams.wire.retries import retry_headers
+from streams.errors import (
+    EnvelopeError,
+    InternalError,
+    NewerRelease,
+    RecordError,
+    RecordSkipped,
+)
+from streams.wire.retries import VERSION, retry_headers
 from streams.worker import incoming
 from tests.support.fetched import Fetched
 from tests.support.world import EVENTS, RETRIES, TOPICS, event
@@ -26,7 +32,11 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 NAMES = st.text(st.characters(codec=None), max_size=30)
 VALUES = st.none() | st.binary(max_size=60)
 RETRY_NAMES = st.sampled_from(
-    [name for name, _ in retry_headers(Source("t", 1, 2), PutOff(1, 2), "r", redriven=1)]
+    [
+        name
+        for name, _ in retry_headers(Source("t", 1, 2), PutOff(1, 2), "r", redriven=1)
+        if name != VERSION
+    ]
 )
 
 
@@ -85,13 +95,31 @@ def test_a_record_that_a_replay_has_redriven_says_so() -> None:
     assert (handed_out.redriven, handed_out.replayed) == (2, True)
 
 
+def test_a_record_that_a_newer_release_put_off_ends_the_worker() -> None:
+    newer = message(event(7), tp=RETRIES, headers=put_off_headers({VERSION: b"2"}))
+    with pytest.raises(NewerRelease) as ended:
+        read(newer)
+    line = str(ended.value)
+    assert line.startswith(f"{RETRIES.topic}/{RETRIES.partition}/5 was put off by a newer release")
+    assert "\n" not in line
+
+    skipped = read(newer, (RETRIES.topic, RETRIES.partition, 5))
+    assert isinstance(skipped.event, RecordSkipped)
+
+
+@pytest.mark.parametrize("said", [b"two", b"", b"-1", b"9" * 5000])
+def test_a_version_that_is_no_number_makes_it_a_stranger(said: bytes) -> None:
+    handed_out = read(message(event(7), tp=RETRIES, headers=put_off_headers({VERSION: said})))
+    assert isinstance(handed_out.event, EnvelopeError)
+
+
 @pytest.mark.parametrize("name", dict(put_off_headers()))
 def test_a_null_header_of_a_record_put_off_makes_it_a_stranger(name: str) -> None:
     """It ended every worker with an AttributeError."""
     headers = [(each, None if each == name else value) for each, value in put_off_headers()]
     handed_out = read(message(event(7), tp=RETRIES, headers=headers))
-    if name == "retry.reason":
-        assert handed_out.put_off.attempt == 2, "nobody reads the reason"
+    if name in ("retry.reason", VERSION):
+        assert handed_out.put_off.attempt == 2, "nobody reads the reason; 0.1.0 wrote no version"
         return
     assert isinstance(handed_out.event, EnvelopeError)
     assert name in str(handed_out.event)

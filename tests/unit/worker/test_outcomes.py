@@ -234,6 +234,7 @@ async def test_dead_letter_headers() -> None:
     named = letter.named
     assert named.pop("traceparent").split("-")[1] == "4bf92f3577b34da6a3ce929d0e0e4736"
     assert named == {
+        "dlq.schema-version": "1",
         "dlq.reason": "forbidden",
         "dlq.message": "give it the scope",
         "dlq.stage": "worker",

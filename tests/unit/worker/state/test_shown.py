@@ -64,6 +64,7 @@ def test_every_time_is_rfc_3339_and_every_other_number_stays() -> None:
         "putOff": put_off,
     }
     assert json.loads(encode_shown(RECORD)) == {
+        "schemaVersion": 1,
         "interactionId": "i-1",
         "seen": {"ranges": [[1, AT_MS]]},
         "verdict": verdict,
@@ -92,6 +93,7 @@ def test_a_conversations_times_are_shown_alike() -> None:
     )
     sent = {"code": "code", "at": AT, "acceptedAt": AT}
     assert json.loads(encode_shown(known)) == {
+        "schemaVersion": 1,
         "conversationId": "c-1",
         "lastOffset": AT_MS,
         "told": [{"participantId": "p-1", "endedAt": AT, "talkedMs": AT_MS, "acwAt": AT}],
