@@ -8,11 +8,14 @@ import ssl
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import aiohttp
+from yarl import URL
 
 from streams.clock import Clock
 from streams.console.workers.seen import Called, Seen, read_seen
+from streams.operator.stuck.workers import addresses_of
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +70,14 @@ class Worker:
 
 
 class Watch:
-    """Watches the workers at these URLs. ``tls``: checks the certificates of those that are
-    ``https://``."""
+    """Watches the workers at these URLs, and at each address that a name stands for: those of a
+    headless Service come and go. ``tls``: checks the certificates of those that are ``https://``.
+    """
 
     def __init__(self, urls: Sequence[str], clock: Clock, tls: ssl.SSLContext) -> None:
         self.workers = [Worker(url) for url in urls]
+        self._urls = urls
+        self._known: dict[tuple[str, str], Worker] = {}
         self.version = 0
         """Grows each time that they were asked."""
         self._clock = clock
@@ -83,15 +89,34 @@ class Watch:
         connector = aiohttp.TCPConnector(ssl=self._tls)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             while True:
-                await asyncio.gather(*(self._ask(session, each) for each in self.workers))
+                await self._find()
+                await asyncio.gather(
+                    *(self._ask(session, *place, each) for place, each in self._known.items())
+                )
                 self.version += 1
                 await self._clock.sleep(EVERY_SECONDS)
 
-    async def _ask(self, session: aiohttp.ClientSession, worker: Worker) -> None:
+    async def _find(self) -> None:
+        """Find the workers that there are now; one that was there before is the one that it was."""
+        known, self._known = self._known, {}
+        for places in await asyncio.gather(*(addresses_of(url) for url in self._urls)):
+            for place in places:
+                url, address = place
+                worker = self._known[place] = known.get(place) or Worker(url)
+                worker.url = url if len(places) == 1 else f"{url} ({address})"
+        self.workers = list(self._known.values())
+
+    async def _ask(
+        self, session: aiohttp.ClientSession, url: str, address: str, worker: Worker
+    ) -> None:
+        named = URL(url)
+        at = named.with_host(address)
+        host = named.host if named.scheme == "https" else None
+        asking = partial(session.get, headers={"Host": named.raw_authority}, server_hostname=host)
         try:
-            async with session.get(f"{worker.url}/readyz") as answer:
+            async with asking(at.joinpath("readyz")) as answer:
                 ready = await answer.json(content_type=None)
-            async with session.get(f"{worker.url}/metrics") as answer:
+            async with asking(at.joinpath("metrics")) as answer:
                 metrics = await answer.text()
             if not isinstance(ready, dict):
                 raise ValueError("no worker answers there")

@@ -43,7 +43,7 @@ async def ask_workers(urls: Iterable[str], keys: Sequence[str], tls: ssl.SSLCont
         timeout=aiohttp.ClientTimeout(total=ASK_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
     ) as peers:
-        places = await asyncio.gather(*(_addresses(url) for url in dict.fromkeys(urls)))
+        places = await asyncio.gather(*(addresses_of(url) for url in dict.fromkeys(urls)))
         asked = await asyncio.gather(
             *(_ask(peers, url, address, keys) for each in places for url, address in each)
         )
@@ -72,7 +72,7 @@ async def fetch_page(url: str, page: str, tls: ssl.SSLContext) -> str:
         raise WorkerSilent(f"no answer of {url}: {why}") from failure
 
 
-async def _addresses(text: str) -> list[tuple[str, str]]:
+async def addresses_of(text: str) -> list[tuple[str, str]]:
     """The URL with each address of its host. IPv6 only where there is no other: a worker that
     listens on all addresses of one kind would be missed at the other."""
     url = URL(text)

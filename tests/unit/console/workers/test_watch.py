@@ -12,6 +12,7 @@ from aiohttp import web
 
 from streams.addresses import http_url
 from streams.clock import SystemClock
+from streams.console.workers import watch as watch_module
 from streams.console.workers.seen import Called, Seen
 from streams.console.workers.watch import Watch, Worker
 from streams.listening import Runner, listen
@@ -68,6 +69,36 @@ async def test_one_that_is_not_ready_says_why() -> None:
 async def test_another_program_at_that_address_is_silent(ready: str, metrics: str) -> None:
     async with answering(ready, metrics) as url:
         assert (await asked_once(url)).silent is not None
+
+
+async def test_each_address_of_a_name_is_a_worker_and_one_that_goes_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A headless Service of Kubernetes has an address for each pod."""
+    addresses = ["127.0.0.1", "127.0.0.2"]
+
+    async def addresses_of(url: str) -> list[tuple[str, str]]:
+        return [(url, address) for address in addresses]
+
+    monkeypatch.setattr(watch_module, "addresses_of", addresses_of)
+    monkeypatch.setattr(watch_module, "EVERY_SECONDS", 0.01)
+    async with answering('{"status": "ready"}', "") as url:
+        by_name = url.replace("127.0.0.1", "workers.example.com")
+        watch = Watch([by_name], SystemClock(), ssl.create_default_context())
+        watching = asyncio.create_task(watch.run())
+        try:
+            await eventually(lambda: watch.version, 20, "they were asked")
+            one, other = watch.workers
+            assert (one.url, one.silent) == (f"{by_name} (127.0.0.1)", None)
+            assert other.url == f"{by_name} (127.0.0.2)"
+            assert other.silent == "ClientConnectorError", "each is asked at its own address"
+
+            addresses.pop()
+            await eventually(lambda: watch.workers == [one], 20, "the other one is gone")
+            assert one.url == by_name
+            await eventually(lambda: len(one.seen) > 2, 20, "it is the one that it was")
+        finally:
+            watching.cancel()
 
 
 async def test_nobody_there_is_silent() -> None:
