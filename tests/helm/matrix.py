@@ -37,6 +37,34 @@ SQS: Document = {
     }
 }
 
+CONSOLE: Document = {
+    "console": {
+        "enabled": True,
+        "secrets": {"CONSOLE_API_KEY": {"name": "genesys-streams-console", "key": "api-key"}},
+    }
+}
+
+CONSOLE_KEPT: Document = {
+    "console": {
+        **CONSOLE["console"],
+        "persistence": {"enabled": True, "storageClassName": "fast", "size": "20Gi"},
+        "podDisruptionBudget": {"enabled": True},
+        "topologySpread": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+            }
+        ],
+        "service": {"annotations": {"example.com/a": "b"}},
+    },
+    "networkPolicy": {
+        "consoleFrom": [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "i"}}}
+        ]
+    },
+}
+
 AUTOSCALED: Document = {
     "worker": {
         "autoscaling": {
@@ -111,17 +139,20 @@ OFF: dict[str, Document] = {
     "no policy": {"networkPolicy": {"enabled": False}},
     "no budget": {"worker": {"podDisruptionBudget": {"enabled": False}}},
     "no spread": {"worker": {"topologySpread": []}},
-    "no wait": {"bridge": {"http": {"preStopSeconds": 0}}},
+    "no wait": {"bridge": {"http": {"preStopSeconds": 0}}, "console": {"preStopSeconds": 0}},
     "no metrics": {"networkPolicy": {"metricsFrom": []}},
     "accounts that are there": {
         "worker": {"serviceAccount": OWN_ACCOUNT},
         "bridge": {"http": {"serviceAccount": OWN_ACCOUNT}},
+        "console": {"serviceAccount": OWN_ACCOUNT},
     },
 }
 
 # What is switched off by itself, switched on.
 ON: dict[str, Document] = {
     "sqs": SQS,
+    "console": CONSOLE,
+    "console kept": CONSOLE_KEPT,
     "autoscaled": AUTOSCALED,
     "kafka over TLS": KAFKA_TLS,
     "kafka locked": KAFKA_LOCKED,
@@ -140,7 +171,7 @@ ON: dict[str, Document] = {
         "image": {"digest": f"sha256:{'0' * 64}", "pullPolicy": "Always"},
         "imagePullSecrets": [{"name": "registry"}],
     },
-    "pods": {"worker": POD, "topics": POD, "bridge": {"http": POD, "sqs": POD}},
+    "pods": {"worker": POD, "topics": POD, "bridge": {"http": POD, "sqs": POD}, "console": POD},
     "storage": {
         "worker": {
             "persistence": {"storageClassName": "fast", "whenDeleted": "Delete", "size": "20Gi"}

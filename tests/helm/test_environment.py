@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from streams.kafka.secret import Secret
 from streams.settings import Settings
-from tests.helm.matrix import EVERYTHING, KAFKA_LOCKED, KAFKA_TLS, MATRIX, SQS
+from tests.helm.matrix import CONSOLE, EVERYTHING, KAFKA_LOCKED, KAFKA_TLS, MATRIX, SQS
 from tests.support.chart import Chart, Document, Refused, containers, one
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
@@ -125,6 +125,49 @@ def started(workload: Document, monkeypatch: pytest.MonkeyPatch) -> Settings:
             known[name] = f"from {value['secretKeyRef']['name']}/{value['secretKeyRef']['key']}"
         monkeypatch.setenv(name, known[name])
     return Settings.load(_env_file=None)
+
+
+def test_the_console_has_in_common_with_the_workers_what_it_must(
+    chart: Chart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared: Document = {
+        "APP_ID": "calls",
+        "TOPIC_PREFIX": "calls.",
+        "DURATION_THRESHOLD_MS": 45_000,
+        "GENESYS_REQUESTS_PER_MINUTE": 1_000,
+    }
+    documents = chart.render(KAFKA_LOCKED, CONSOLE, {"worker": {"settings": shared}})
+    deployment = one(documents, "Deployment", "console")
+    settings = started(deployment, monkeypatch)
+    assert {name: getattr(settings, name.lower()) for name in shared} == shared
+    assert settings.console_api_keys() == ("from genesys-streams-console/api-key",)
+    assert settings.look_up_keys() == ("from genesys-streams-worker/api-key",)
+    service = one(documents, "Service", "worker")
+    (port,) = service["spec"]["ports"]
+    host = f"{service['metadata']['name']}.calls.svc"
+    assert settings.console_worker_urls() == (f"http://{host}:{port['port']}",)
+    assert (settings.console_host, str(settings.data_dir)) == ("0.0.0.0", "/data")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": settings.console_port}]
+
+    given = {"settings": {"DURATION_THRESHOLD_MS": 1, "WORKER_URLS": "http://other:6066"}}
+    own = one(
+        chart.render(CONSOLE, {"worker": {"settings": shared}, "console": given}),
+        "Deployment",
+        "console",
+    )
+    settings = started(own, monkeypatch)
+    assert settings.duration_threshold_ms == 1
+    assert settings.console_worker_urls() == ("http://other:6066",)
+
+
+def test_the_console_knows_no_secret_of_genesys_cloud(chart: Chart) -> None:
+    (console,) = [each for each in containers(chart.render(CONSOLE)) if each["name"] == "console"]
+    assert not variables(console).keys() & {
+        "GENESYS_CLOUD_CLIENT_ID",
+        "GENESYS_CLOUD_CLIENT_SECRET",
+        "BRIDGE_API_KEY",
+    }
 
 
 def test_a_bridge_knows_nothing_of_genesys_cloud(chart: Chart) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.cli.main import root
 from streams.worker.metrics import WorkerMetrics
-from tests.helm.matrix import AUTOSCALED, EVERYTHING, MATRIX, MONITORED
+from tests.helm.matrix import AUTOSCALED, CONSOLE, EVERYTHING, MATRIX, MONITORED
 from tests.support.chart import RELEASES, Chart, Document, complaints, containers, one, pod_specs
 
 # Kinds of other projects' operators: Kubernetes has no schema for them.
@@ -98,8 +98,8 @@ def test_no_pod_has_more_rights_than_it_needs(chart: Chart, values: tuple[Docume
 def test_what_the_containers_run_is_there(
     chart: Chart, values: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run = {each["name"]: each["args"] for each in containers(chart.render(values))}
-    assert run.keys() == {"worker", "bridge", "topics"}
+    run = {each["name"]: each["args"] for each in containers(chart.render(CONSOLE, values))}
+    assert run.keys() == {"worker", "bridge", "topics", "console"}
     (declaration := tmp_path / "topics.yaml").touch()
     # Nothing is run: a group only looks for its command.
     monkeypatch.setattr(click.Command, "invoke", lambda *_: None)
@@ -124,7 +124,8 @@ def test_the_autoscaling_asks_for_a_metric_that_the_worker_has(chart: Chart) -> 
     WorkerMetrics(registry)
     assert metric in {each.name for each in registry.collect()}
     assert 'topic="genesys.interaction.events"' in query
-    assert trigger["metadata"]["threshold"] == "22200"
+    assert query.endswith("}) / 370"), "seconds of one worker's work"
+    assert trigger["metadata"]["threshold"] == "60"
 
 
 @pytest.mark.parametrize(("wanted", "partitions", "most"), [(12, 12, 12), (40, 12, 12), (5, 12, 5)])
@@ -145,7 +146,7 @@ def test_each_program_is_scraped(chart: Chart) -> None:
     documents = chart.render(EVERYTHING, MONITORED)
     monitors = [each for each in documents if each["kind"] == "ServiceMonitor"]
     services = [each for each in documents if each["kind"] == "Service"]
-    assert len(monitors) == 3
+    assert len(monitors) == 4
     for monitor in monitors:
         assert monitor["metadata"]["labels"]["release"] == "prometheus"
         wanted = monitor["spec"]["selector"]["matchLabels"].items()

@@ -6,6 +6,7 @@ import json
 
 from streams.bridge.http.run import DRAIN_SECONDS as BRIDGE_DRAIN_SECONDS
 from streams.cli.serving import DRAIN_SECONDS
+from streams.console.run import DRAIN_SECONDS as CONSOLE_DRAIN_SECONDS
 from streams.worker.health.watchdog import JOIN_SECONDS
 from tests.helm.matrix import AUTOSCALED, EVERYTHING
 from tests.support.chart import Chart, Document, containers, one
@@ -61,7 +62,8 @@ def test_nobody_is_killed_while_it_drains(chart: Chart) -> None:
     worker = one(documents, "StatefulSet")
     assert worker["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > DRAIN_SECONDS + 5
     assert BRIDGE_DRAIN_SECONDS < DRAIN_SECONDS
-    for name, waits in (("bridge-http", 5), ("bridge-sqs", 0)):
+    assert CONSOLE_DRAIN_SECONDS < DRAIN_SECONDS
+    for name, waits in (("bridge-http", 5), ("bridge-sqs", 0), ("console", 5)):
         bridge = one(documents, "Deployment", name)
         hook = container(bridge).get("lifecycle", {}).get("preStop", {})
         assert hook.get("sleep", {}).get("seconds", 0) == waits
@@ -73,7 +75,7 @@ def test_only_a_process_that_answers_nothing_is_killed(chart: Chart) -> None:
     """A worker that restores, or whose Kafka or API is away, answers /healthz; what it is not able
     to do it says at /readyz."""
     probed = [each for each in containers(chart.render(EVERYTHING)) if each["name"] != "topics"]
-    assert len(probed) == 3
+    assert len(probed) == 4
     for each in probed:
         paths = {
             kind: each[kind]["httpGet"]["path"]

@@ -26,13 +26,12 @@ VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 # What the chart sets itself, for it has to fit the pods.
 CHARTS_OWN = {
     *("BRIDGE_HOST", "BRIDGE_PORT", "BRIDGE_QUEUE_URL", "DATA_DIR", "WORKER_HOST", "WORKER_PORT"),
+    *("CONSOLE_HOST", "CONSOLE_PORT"),
     *("WORKER_ADVERTISED_URL", "WORKER_INSTANCE_ID"),
     *("KAFKA_SSL_CAFILE", "KAFKA_SSL_CERTFILE", "KAFKA_SSL_KEYFILE"),
     # Pods speak plain HTTP: to the Ingress, which has TLS, to probes and to Prometheus.
     *("BRIDGE_SSL_CERTFILE", "BRIDGE_SSL_KEYFILE", "WORKER_SSL_CAFILE"),
     *("WORKER_SSL_CERTFILE", "WORKER_SSL_KEYFILE"),
-    # The chart runs no console.
-    *("CONSOLE_API_KEY", "CONSOLE_HOST", "CONSOLE_PORT"),
     *("CONSOLE_SSL_CERTFILE", "CONSOLE_SSL_KEYFILE"),
 }
 
