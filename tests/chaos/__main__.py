@@ -1,6 +1,6 @@
 """The long storm, from the command line.
 
-python -m tests.chaos --seconds 1800 --seed 7 [--program textbook | --api conversations]
+python -m tests.chaos --seconds 1800 --seed 7 [--program textbook | --api conversations] [--mixed]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tests.chaos.schedule import draw
 from tests.chaos.storm import PLAYED, storm
 from tests.support.clusters import kafka_cluster
 from tests.support.locked_kafka import locked_kafka
+from tests.support.releases import THIS, built_last_release
 
 HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 
@@ -35,6 +36,7 @@ HOME = Path(__file__).resolve().parents[2] / ".cache" / "storm"
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures here, as JSON.")
 @click.option("--home", type=click.Path(path_type=Path), help="Logs and disks of the processes.")
 @click.option("--locked", is_flag=True, help="SASL_SSL with ACLs for workers and bridge.")
+@click.option("--mixed", is_flag=True, help="Workers and bridge of the last release among them.")
 @click.option("--schedule", is_flag=True, help="Only print what would be done and when.")
 def main(
     *,
@@ -47,6 +49,7 @@ def main(
     report: Path | None,
     home: Path | None,
     locked: bool,
+    mixed: bool,
     schedule: bool,
 ) -> None:
     """Strike workers, bridge and three brokers for so long; exit 1 if any promise was broken."""
@@ -54,7 +57,18 @@ def main(
         raise click.UsageError(f"--locked: {program} comes to an open Kafka alone")
     if api != "interactions" and program != OURS.name:
         raise click.UsageError(f"--api {api}: {program} knows interactions alone")
-    plan = Plan(seed, seconds, PROGRAMS[program], rate, quiet, locked=locked, api=api)
+    if mixed and program != OURS.name:
+        raise click.UsageError(f"--mixed: {program} has no releases")
+    plan = Plan(
+        seed,
+        seconds,
+        PROGRAMS[program],
+        rate,
+        quiet,
+        locked=locked,
+        api=api,
+        releases=(built_last_release(), THIS) if mixed else (THIS,),
+    )
     if schedule:
         for strike in draw(seed, seconds, plan.weather):
             click.echo(str(strike))
@@ -62,7 +76,8 @@ def main(
     logging.basicConfig(level="INFO", format="%(asctime)s %(message)s", stream=sys.stderr)
     for name in ("aiokafka", "aiohttp", "streams.bridge"):
         logging.getLogger(name).setLevel("CRITICAL")
-    home = (home or HOME / f"{program}-{api}-{seed}").resolve()
+    name = f"{program}{'-mixed' if mixed else ''}-{api}-{seed}"
+    home = (home or HOME / name).resolve()
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     settings = Settings.load(_env_file=None, topic_prefix="storm.", app_id="storm")

@@ -25,7 +25,7 @@ from streams.timestamps import epoch_ms
 from tests.chaos.judge import Wrong
 from tests.chaos.leg_judge import judge_legs
 from tests.chaos.leg_ledger import LegLedger
-from tests.chaos.plan import Plan
+from tests.chaos.plan import SENDER_PATIENCE_SECONDS, Plan
 from tests.chaos.poison import OF_CONVERSATIONS
 
 # What the generator makes of one conversation, those that the bridge skips included.
@@ -94,7 +94,7 @@ class PlayedConversations:
     async def send(self, url: str, simulator: Simulator) -> DeliveryReport:
         arrivals = self.arrivals(simulator.conversations.store)
         async with aiohttp.ClientSession() as session:
-            delivery = Delivery(session, url, self._clock)
+            delivery = Delivery(session, url, self._clock, patience=SENDER_PATIENCE_SECONDS)
             return await delivery.deliver_at(arrivals, asyncio.Event())
 
     def judge(self, simulator: Simulator) -> dict[Wrong, list[str]]:

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient
 from streams.kafka.connection import librdkafka_options
 from streams.local.simulator.faults import Fault as ApiFault
 from streams.settings import Settings
+from tests.chaos.releases import Drawn, added
 from tests.chaos.schedule import BROKER_FAULTS, BROKERS, Fault, Strike
 from tests.support.clusters import KafkaCluster
 from tests.support.workers import WorkerProcess, eventually, free_port
@@ -82,8 +83,11 @@ NOBODY_ELSE: Access = MappingProxyType({})
 class Post:
     """One process that is to be up: struck by one fault at a time, put up again when it ends."""
 
-    def __init__(self, name: str, program: Program, settings: Settings, log_file: Path) -> None:
+    def __init__(
+        self, name: str, program: Program, settings: Settings, log_file: Path, releases: Drawn
+    ) -> None:
         self.name = name
+        self.releases = releases
         self._program = program
         self._process = WorkerProcess(settings, log_file)
         self._disk = settings.data_dir
@@ -99,7 +103,7 @@ class Post:
 
     def start(self) -> None:
         self._wanted = True
-        self._process.start(*self._program.module)
+        self._process.start(*self._program.module, python=self.releases.next().python)
 
     async def ready(self) -> None:
         if self._program.probed:
@@ -170,6 +174,7 @@ class Field:
         *,
         most: int,
         outage: Callable[[ApiFault | None], None],
+        releases: Callable[[str], Drawn],
         access: Access = NOBODY_ELSE,
     ) -> None:
         self.settings = settings
@@ -183,7 +188,7 @@ class Field:
         bridging = settings.model_copy(
             update={"bridge_port": port, "worker_port": port, **access.get("bridge", {})}
         )
-        self.bridge = Post("bridge", BRIDGE, bridging, home / "bridge.log")
+        self.bridge = Post("bridge", BRIDGE, bridging, home / "bridge.log", releases("bridge"))
         self.workers = {
             number: Post(
                 f"worker {number}",
@@ -196,6 +201,7 @@ class Field:
                     }
                 ),
                 home / f"worker-{number}.log",
+                releases(f"worker {number}"),
             )
             for number in range(1, most + 1)
         }
@@ -217,6 +223,11 @@ class Field:
     @property
     def ends(self) -> Mapping[str, int]:
         return sum((each.ends for each in self._posts), Counter[str]())
+
+    @property
+    def starts(self) -> Mapping[str, int]:
+        """Of bridge and workers, by release."""
+        return added([each.releases for each in self._posts])
 
     async def start(self, workers: int) -> None:
         """Put up the bridge and so many workers, and wait until they can do their job."""

@@ -17,7 +17,7 @@ from streams.local.generator.stream import stream
 from streams.local.simulator.api import Simulator
 from tests.chaos.judge import Wrong, judge, modelled
 from tests.chaos.ledger import InteractionLedger
-from tests.chaos.plan import Plan
+from tests.chaos.plan import SENDER_PATIENCE_SECONDS, Plan
 from tests.chaos.poison import OF_INTERACTIONS
 
 # What the generator makes of one interaction, its duplicates included.
@@ -51,7 +51,13 @@ class PlayedInteractions:
     async def send(self, url: str, simulator: Simulator) -> DeliveryReport:
         count = sum(1 for _ in stream(self._people, self._plan.seed))
         async with aiohttp.ClientSession() as session:
-            delivery = Delivery(session, url, SystemClock(), rate=count / self._plan.seconds)
+            delivery = Delivery(
+                session,
+                url,
+                SystemClock(),
+                rate=count / self._plan.seconds,
+                patience=SENDER_PATIENCE_SECONDS,
+            )
             return await delivery.deliver(self._noted(), asyncio.Event())
 
     def judge(self, simulator: Simulator) -> dict[Wrong, list[str]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from tests.chaos.field import OURS, Program
+from tests.chaos.releases import Drawn
 from tests.chaos.schedule import Weather
+from tests.support.releases import THIS, Release
 
 Api: TypeAlias = Literal["interactions", "conversations"]
 
@@ -17,11 +19,16 @@ EVENTS_PER_SECOND = 111.2
 # waits for its time, a stalled partition is noticed by the worker after two.
 QUIET_SECONDS = 150.0
 
+# EventBridge tries for a day. A bridge that is killed every half minute is hardly up on a machine
+# with other work, and an event that the sender gives up would pass for one that the bridge lost.
+SENDER_PATIENCE_SECONDS = 1800.0
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``events_per_second``: sent over its ``seconds``. ``locked``: worker and bridge come in
-    through SASL_SSL, each as a user of its own. ``api``: the dialect."""
+    through SASL_SSL, each as a user of its own. ``api``: the dialect. ``releases``: those that
+    workers and bridge are of, another draw for each start."""
 
     seed: int
     seconds: float
@@ -31,6 +38,11 @@ class Plan:
     weather: Weather = field(default_factory=Weather)
     locked: bool = False
     api: Api = "interactions"
+    releases: tuple[Release, ...] = (THIS,)
+
+    def drawn(self, name: str) -> Drawn:
+        """The releases of one process."""
+        return Drawn(self.releases, self.seed, name)
 
     @property
     def replay(self) -> str:
@@ -40,6 +52,8 @@ class Plan:
         options = ["--locked"] if self.locked else []
         if self.api != "interactions":
             options.append(f"--api {self.api}")
+        if len(self.releases) > 1:
+            options.append("--mixed")
         if self.events_per_second != EVENTS_PER_SECOND:
             options.append(f"--rate {self.events_per_second:g}")
         if options:

@@ -43,6 +43,7 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
     blind: int
     kills: int
     faults: Mapping[str, int]
+    starts: Mapping[str, int]
     ends: Mapping[str, int]
     api: Mapping[str, int]
     decisions: Mapping[str, int]
@@ -83,6 +84,9 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
             "",
             "faults",
             *_rows(self.faults),
+            "",
+            "starts of workers and bridge",
+            *_rows(self.starts),
             "",
             "answers of the API",
             *_rows(self.api),

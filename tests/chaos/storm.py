@@ -85,6 +85,7 @@ class Seen:
     delivery: DeliveryReport
     watch: Watch
     struck: Mapping[str, int]
+    starts: Mapping[str, int]
     ends: Mapping[str, int]
     drained: float
     judged: dict[Wrong, list[str]]
@@ -140,6 +141,7 @@ async def storm(
                 home,
                 most=plan.weather.most,
                 outage=simulator.fail,
+                releases=plan.drawn,
                 access=access,
             ) as field,
         ):
@@ -162,6 +164,7 @@ async def storm(
                     delivery,
                     watch,
                     dict(sorted(field.struck.items())),
+                    field.starts,
                     field.ends,
                     drained,
                     judged,
@@ -197,7 +200,8 @@ async def _rage(
 def _report(seen: Seen) -> Report:
     plan, watch, played, ledger = seen.plan, seen.watch, seen.played, seen.watch.ledger
     findings = seen.judged
-    findings[Wrong.NOT_STORED] += seen.delivery.refusals
+    # First, for they say why.
+    findings[Wrong.NOT_STORED][:0] = seen.delivery.refusals
     findings[Wrong.FRONTIER] += [*watch.lies.values(), *watch.return_lies.values()]
     findings[Wrong.AUDIT] += seen.audited
     if not findings[Wrong.LOST]:
@@ -223,6 +227,7 @@ def _report(seen: Seen) -> Report:
         blind=watch.blind,
         kills=sum(seen.struck.get(fault, 0) for fault in KILLS),
         faults=seen.struck,
+        starts=seen.starts,
         ends=seen.ends,
         api={
             f"{route} {status}": number

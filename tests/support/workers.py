@@ -83,15 +83,19 @@ class WorkerProcess:
         """None while it runs."""
         return self._running().poll()
 
-    def start(self, *module: str) -> None:
-        """``module``: what ``python -m`` runs, with its arguments, in the place of the worker."""
+    def start(self, *module: str, python: Path | None = None) -> None:
+        """``module``: what ``python -m`` runs, with its arguments, in the place of the worker.
+        ``python``: that of an environment in which another release is installed."""
+        variables = dict(self._environment)
+        if python is not None:
+            del variables["PYTHONPATH"]  # it leads to this checkout
         self.starts += 1
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *(module or ("streams", "worker"))],
+                [python or sys.executable, "-m", *(module or ("streams", "worker"))],
                 cwd=self._log.parent,
-                env=self._environment,
+                env=variables,
                 stdout=log,
                 stderr=log,
             )

@@ -96,10 +96,10 @@ class Delivery:
     order.
 
     An event that the bridge refuses (4xx) is given up at once. Without an answer, or while the
-    bridge can not take it (5xx, 408, 429), it is tried again for two minutes. A bridge is back in
-    seconds. A Kafka behind it that is started with it, or elects new leaders, is back in less than
-    a minute. A longer trouble waits for a person. EventBridge goes on for a day, but nobody watches
-    it.
+    bridge can not take it (5xx, 408, 429), it is tried again for ``patience`` seconds. A bridge is
+    back in seconds. A Kafka behind it that is started with it, or elects new leaders, is back in
+    less than a minute. A longer trouble waits for a person. EventBridge goes on for a day, but
+    nobody watches it.
 
     ``rate``: events a second, or None for as fast as the bridge takes them. ``firm``: the first
     event given up ends the delivery, because the next ones would fail the same way; otherwise it is
@@ -116,6 +116,7 @@ class Delivery:
         api_key: str | None = None,
         rate: float | None = None,
         firm: bool = False,
+        patience: float = PATIENCE_SECONDS,
         say: Callable[[str], None] | None = None,
     ) -> None:
         self._session = session
@@ -123,6 +124,7 @@ class Delivery:
         self._clock = clock
         self._rate = rate
         self._firm = firm
+        self._patience = patience
         self._say = say
         self._next_said = clock.monotonic()
         self._headers = {"Content-Type": "application/json; charset=utf-8"}
@@ -180,7 +182,7 @@ class Delivery:
             await self._send(body, stop)
 
     async def _send(self, body: bytes, stop: asyncio.Event) -> None:
-        until = self._clock.monotonic() + PATIENCE_SECONDS
+        until = self._clock.monotonic() + self._patience
         wait = _FIRST_WAIT_SECONDS
         while not stop.is_set():
             answer = await self._post(body)
@@ -194,7 +196,7 @@ class Delivery:
             if answer.retry_after is not None:
                 pause = min(answer.retry_after, _LONGEST_WAIT_SECONDS)
             if self._clock.monotonic() + pause > until:
-                self._refuse(f"{answer.why}, and so for {PATIENCE_SECONDS:.0f} s")
+                self._refuse(f"{answer.why}, and so for {self._patience:.0f} s")
                 return
             self._report.retries += 1
             self._report_try(answer.why)
@@ -225,7 +227,7 @@ class Delivery:
         now = self._clock.monotonic()
         if self._say is not None and now >= self._next_said:
             self._next_said = now + SAID_EVERY
-            self._say(f"{self._url}: {why}; trying again for up to {PATIENCE_SECONDS:.0f} s")
+            self._say(f"{self._url}: {why}; trying again for up to {self._patience:.0f} s")
 
     def _accept(self, text: str) -> None:
         if '"skipped"' in text:
