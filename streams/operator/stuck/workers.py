@@ -67,7 +67,7 @@ async def fetch_page(url: str, page: str, tls: ssl.SSLContext) -> str:
             return (await _bounded(answer)).decode(errors="replace")
     except TimeoutError:
         raise WorkerSilent(f"no answer of {url} within {ASK_SECONDS:g} s") from None
-    except (aiohttp.ClientError, OSError, UnicodeError) as failure:
+    except (aiohttp.ClientError, OSError, ValueError) as failure:  # a member says any URL
         why = foreign_text(str(failure), REASON_LENGTH)
         raise WorkerSilent(f"no answer of {url}: {why}") from failure
 
