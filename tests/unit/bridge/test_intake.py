@@ -106,6 +106,7 @@ def test_a_dead_letter_has_the_bytes_untouched_and_the_contracts_headers() -> No
     letter = Malformed("not JSON", None).dead_letter(b"\x00raw", 1765552507.657)
     assert (letter.key, letter.value) == (None, b"\x00raw")
     assert dict(letter.headers()) == {
+        "dlq.schema-version": b"1",
         "dlq.reason": b"malformed-event",
         "dlq.message": b"not JSON",
         "dlq.stage": b"bridge",
