@@ -4,7 +4,6 @@ StreamsError
 ├── SettingsError              a variable is missing or wrong; exit 2
 ├── RecordError                why a record is not handled as an event
 │   ├── EnvelopeError          bytes that are no event
-│   │   └── NewerRecord        its headers are of a newer release
 │   ├── RecordSkipped          named in SKIP_RECORDS: not even read
 │   └── InternalError          a fault of this program in the work on one record
 ├── KafkaError
@@ -82,10 +81,6 @@ class EnvelopeError(RecordError):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
-
-
-class NewerRecord(EnvelopeError):
-    """The record is of a newer release, in a version that this one does not know."""
 
 
 class RecordSkipped(RecordError):

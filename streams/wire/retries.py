@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.core.records import PutOff, Source
-from streams.errors import EnvelopeError, NewerRecord
+from streams.errors import EnvelopeError
 from streams.kafka.message import Headers
 
 VERSION = "retry.schema-version"
@@ -89,13 +89,15 @@ def retry_headers(
 
 
 def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
-    """Read the ``retry.*`` headers. Raises EnvelopeError when one is missing or not valid, and
-    NewerRecord when they are of a version that is not known here."""
+    """Read the ``retry.*`` headers. Raises EnvelopeError when one is missing or not valid, or
+    when they are of a version that is not known here."""
     named = dict(headers)
     version = _number(named, VERSION) if VERSION in named else RETRY_VERSION
     if version > RETRY_VERSION:
-        raise NewerRecord(
-            f"its headers are of version {version}, and this release knows {RETRY_VERSION}", VERSION
+        raise EnvelopeError(
+            f"its headers are of version {version}, of a newer release; this one knows "
+            f"{RETRY_VERSION}",
+            VERSION,
         )
     return Returned(
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),

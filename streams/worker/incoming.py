@@ -1,7 +1,7 @@
 """Converts a record, as Kafka delivers it, into our own values.
 
 Any producer may have written it: its key, its value, its headers and its time may be anything that
-Kafka stores. What they mean is decided here, once. Only what a newer release has written raises.
+Kafka stores. What they mean is decided here, once. Nothing here raises.
 """
 
 from __future__ import annotations
@@ -16,14 +16,7 @@ from faust.types import TP
 from streams.core.event import Event
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
-from streams.errors import (
-    EnvelopeError,
-    InternalError,
-    NewerRecord,
-    NewerRelease,
-    RecordError,
-    RecordSkipped,
-)
+from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
 from streams.wire.retries import read_returned
 from streams.worker.partitions.runs import Record
 
@@ -73,8 +66,7 @@ def read(
     retries: str,
     skipped: Skipped,
 ) -> Incoming:
-    """Convert a record. ``events``, ``retries``: the topics' names. ``now``: epoch seconds. Raises
-    NewerRelease."""
+    """Convert a record. ``events``, ``retries``: the topics' names. ``now``: epoch seconds."""
     source = Source(tp.topic, tp.partition, record.offset)
     key, value = _bytes(record.key), _bytes(record.value)
     headers = _headers(record.headers)
@@ -89,13 +81,6 @@ def read(
         returned = read_returned(headers)
         if (returned.source.topic, returned.source.partition) != (events, tp.partition):
             raise EnvelopeError(f"it is of no record of this partition of {events}")
-    except NewerRecord as newer:
-        place = f"{tp.topic}/{tp.partition}/{record.offset}"
-        raise NewerRelease(
-            f"{place} was put off by a newer release of this program: {newer}; nothing of it was "
-            "decided: start the newer release again, or name the record in SKIP_RECORDS to have "
-            "it among the dead letters"
-        ) from newer
     except EnvelopeError as stranger:
         return Incoming(key, value, headers, timestamp, stranger, source)
     return Incoming(

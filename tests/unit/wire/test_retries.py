@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from streams.core.records import PutOff, Reason, Source
-from streams.errors import EnvelopeError, NewerRecord
+from streams.errors import EnvelopeError
 from streams.wire.retries import (
     ATTEMPT,
     NOT_BEFORE,
@@ -49,7 +49,7 @@ def test_what_the_last_release_wrote_has_no_version_and_is_read() -> None:
 
 def test_headers_of_a_newer_version_are_not_read() -> None:
     newer = [*HEADERS, (VERSION, str(RETRY_VERSION + 1).encode())]
-    with pytest.raises(NewerRecord, match="version 2, and this release knows 1"):
+    with pytest.raises(EnvelopeError, match="version 2, of a newer release; this one knows 1"):
         read_returned(newer)
 
 

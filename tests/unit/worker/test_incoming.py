@@ -15,13 +15,7 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent, parse
 from streams.core.records import PutOff, Source
 from streams.core.retry_policy import LONGEST_RETRY_AFTER
-from streams.errors import (
-    EnvelopeError,
-    InternalError,
-    NewerRelease,
-    RecordError,
-    RecordSkipped,
-)
+from streams.errors import EnvelopeError, InternalError, RecordError, RecordSkipped
 from streams.wire.retries import VERSION, retry_headers
 from streams.worker import incoming
 from tests.support.fetched import Fetched
@@ -95,16 +89,12 @@ def test_a_record_that_a_replay_has_redriven_says_so() -> None:
     assert (handed_out.redriven, handed_out.replayed) == (2, True)
 
 
-def test_a_record_that_a_newer_release_put_off_ends_the_worker() -> None:
-    newer = message(event(7), tp=RETRIES, headers=put_off_headers({VERSION: b"2"}))
-    with pytest.raises(NewerRelease) as ended:
-        read(newer)
-    line = str(ended.value)
-    assert line.startswith(f"{RETRIES.topic}/{RETRIES.partition}/5 was put off by a newer release")
-    assert "\n" not in line
-
-    skipped = read(newer, (RETRIES.topic, RETRIES.partition, 5))
-    assert isinstance(skipped.event, RecordSkipped)
+def test_a_record_that_a_newer_release_put_off_is_no_copy_here() -> None:
+    """No input stops a worker: it is dead with its bytes, and the reason says who wrote it."""
+    handed_out = read(message(event(7), tp=RETRIES, headers=put_off_headers({VERSION: b"2"})))
+    assert isinstance(handed_out.event, EnvelopeError)
+    assert "version 2, of a newer release" in str(handed_out.event)
+    assert handed_out.source == Source(RETRIES.topic, RETRIES.partition, 5)
 
 
 @pytest.mark.parametrize("said", [b"two", b"", b"-1", b"9" * 5000])
