@@ -281,11 +281,11 @@ class Dispatcher:
         tp = TP(self._retries, spilled.partition)
         read = self._incoming(tp, spilled, self._clock.time())
         record = self._source_record(assignment, tp, spilled.offset, read)
-        self._invariants.waited(record)
         return msgspec.structs.replace(record, taken_up_at=spilled.taken_up_at)
 
     async def _admit(self, record: SourceRecord) -> None:
         """Hand a record whose ``not_before`` has passed to its lane."""
+        self._invariants.waited(record)
         await self.lanes.put(msgspec.structs.replace(record, taken_up_at=self._clock.monotonic()))
 
     async def _process(self, record: SourceRecord, resting: Resting) -> None:

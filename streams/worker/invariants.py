@@ -72,8 +72,8 @@ class Invariants:
             )
 
     def waited(self, record: SourceRecord) -> None:
-        """No commit has passed a record that has waited on the disk, where the commits did not look
-        for it (promise 2)."""
+        """No commit has passed a record whose time has come, wherever it has waited: where that was
+        the disk, the commits did not look for it (promise 2)."""
         committed = record.assignment.frontiers[record.tp].committed
         self._metrics.invariant_checked("commit", 1, int(record.offset < committed))
         if record.offset < committed:

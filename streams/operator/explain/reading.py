@@ -2,8 +2,9 @@
 
 Events and outcomes lie in the partition that follows from the interaction's id, and what was put
 off in the partition of ``retries`` with the number of its event's. Only those are read, and of what
-came of its events only what is not older than they are. Of the dead letters all partitions are
-read, because their keys are as they came: there are few.
+came of its events only what is not older than they are. The dead letters are read whole, because
+their keys are as they came, and the bridge may have refused one before it let the first event in:
+there are few.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class InteractionReader:
             events,
             await self._outcomes(sources, since),
             await self._returns(home, sources, since),
-            await self._letters(sources, since),
+            await self._letters(sources),
             kept,
             self._since,
         )
@@ -155,11 +156,11 @@ class InteractionReader:
                     found.append(read)
         return found
 
-    async def _letters(self, sources: set[Source], since: int | None) -> list[LetterRecord]:
+    async def _letters(self, sources: set[Source]) -> list[LetterRecord]:
         topic = self._settings.topics.dead_letters
         partitions = range(await partitions_of(self._settings, topic))
         found = []
-        async with aclosing(self._read(topic, partitions, since)) as records:
+        async with aclosing(self._read(topic, partitions, self._since)) as records:
             async for record in records:
                 read = letter_record(record)
                 if read.letter.is_of(self._id) or read.letter.source in sources:

@@ -75,7 +75,10 @@ async def fetch_page(url: str, page: str, tls: ssl.SSLContext) -> str:
 async def addresses_of(text: str) -> list[tuple[str, str]]:
     """The URL with each address of its host. IPv6 only where there is no other: a worker that
     listens on all addresses of one kind would be missed at the other."""
-    url = URL(text)
+    try:
+        url = URL(text)
+    except ValueError:  # a member of the group says any text
+        return [(text, "")]  # asking it says what is wrong
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
@@ -88,7 +91,10 @@ async def addresses_of(text: str) -> list[tuple[str, str]]:
 
 
 async def _ask(peers: aiohttp.ClientSession, text: str, address: str, keys: Sequence[str]) -> Asked:
-    url = URL(text)
+    try:
+        url = URL(text)
+    except ValueError as failure:
+        return Asked(text, None, foreign_text(f"it is no URL: {failure}", REASON_LENGTH))
     shown = text if address == url.host else f"{text} ({address})"
     at = url.with_host(address) / "stuck"
     host = url.host if url.scheme == "https" else None

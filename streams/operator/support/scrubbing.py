@@ -49,7 +49,8 @@ class Scrubber:
     """Takes these secrets out of texts."""
 
     def __init__(self, secrets: Iterator[str]) -> None:
-        self._blotter = Blotter(*dict.fromkeys(each for each in secrets if each))
+        # A shorter one may be a part of a longer one, and would leave the rest of it.
+        self._blotter = Blotter(*sorted(set(secrets), key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """The text, line by line: a line is written by one program at once."""
@@ -124,7 +125,7 @@ def _in_file(path: Path) -> Iterator[str]:
 def _logins(text: str) -> Iterator[str]:
     """Of URLs, separated by commas: passwords, queries, and what in a path may be a key."""
     for url in filter(None, map(_url, text.split(","))):
-        yield from (url.password or "", url.query_string)
+        yield from (url.password or "", *url.query.values())
         yield from (part for part in url.parts if len(part) >= KEY_LENGTH)
 
 

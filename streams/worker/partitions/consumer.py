@@ -164,7 +164,7 @@ class SourceConsumer(driver.Consumer):
 
     def _restored(self) -> bool:
         try:
-            return self.app.restoration.has_ended()
+            return self.app.restoration.finish()
         except StoreError:
             raise ServiceStopped from None  # as in seek_wait
 

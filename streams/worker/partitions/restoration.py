@@ -39,9 +39,9 @@ class Restoration:
         self._ends = {tp: each.end for tp, each in kept.items()}
         return applied
 
-    def has_ended(self) -> bool:
-        """Whether the stores have all that their changelogs had when it began, once what was read
-        is written. If not, Faust's recovery begins anew, as after a rebalance. Raises
+    def finish(self) -> bool:
+        """Write what was read. Returns whether the stores have all then that their changelogs had
+        when it began; if not, Faust's recovery begins anew, as after a rebalance. Raises
         StoreError."""
         self._recovery.flush_buffers()
         behind = self._table.unrestored(self._ends)

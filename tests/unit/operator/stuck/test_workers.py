@@ -96,3 +96,11 @@ async def test_one_that_is_not_there_has_a_reason(url: str) -> None:
     (asked,) = await ask_workers([url], [], TLS)
     assert asked.url == url
     assert asked.error
+
+
+@pytest.mark.parametrize("said", ["http://[::1", "http://a:port", "http://a:99999999"])
+async def test_a_member_may_say_any_text(said: str) -> None:
+    """What it tells the others of the group is its program's to say, whichever that is."""
+    (asked,) = await ask_workers([said], [], TLS)
+    assert asked.standing is None
+    assert asked.error is not None
