@@ -6,6 +6,7 @@ TEST_KAFKA_BOOTSTRAP_SERVERS   an Apache Kafka that runs already, used instead
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from streams.local.broker import EmbeddedBroker
 from streams.settings import Settings
+from streams.telemetry.logging import QUIET_LOGGERS, SECRETIVE_LOGGERS
 from tests.support.clusters import KafkaCluster, RunningKafka, kafka_cluster
 
 KAFKA_UNDER_TEST = "TEST_KAFKA_BOOTSTRAP_SERVERS"
@@ -51,6 +53,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     asks_for_broker = "broker" in getattr(item, "fixturenames", ())
     if directory in ONLY_ON_KAFKA or (asks_for_broker and item.config.getoption("--kafka")):
         item.add_marker("kafka")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """A command that runs in the test's own process sets the process's log up."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in (*QUIET_LOGGERS, *SECRETIVE_LOGGERS)}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from pydantic import SecretStr
 
-from streams.telemetry.logging import QUIET_LOGGERS, LogHandler, configure
+from streams.telemetry.logging import LogHandler, configure
 from streams.telemetry.repeats import (
     BURST,
     NOISY_LOGGERS,
@@ -22,17 +21,6 @@ from streams.telemetry.repeats import (
     REPEAT_SECONDS,
     RepeatFilter,
 )
-
-
-@pytest.fixture(autouse=True)
-def root_logger_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 class Terminal(io.StringIO):

@@ -60,12 +60,12 @@ class Broker:
 
 
 @pytest.fixture
-def broker() -> Broker:
+def scripted() -> Broker:
     return Broker()
 
 
 @pytest.fixture
-async def thread(rig: Rig, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> SourceThread:
+async def thread(rig: Rig, scripted: Broker, monkeypatch: pytest.MonkeyPatch) -> SourceThread:
     """The consumer's thread, started, in the thread of the test."""
 
     async def here(call: Callable[..., Awaitable[object]], *args: object) -> object:
@@ -75,7 +75,7 @@ async def thread(rig: Rig, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> S
         pass
 
     thread = rig.thread
-    thread._consumer = cast(Any, broker)
+    thread._consumer = cast(Any, scripted)
     monkeypatch.setattr(thread, "call_thread", here)
     # All of it but what SourceThread adds needs a broker.
     monkeypatch.setattr("streams.worker.partitions.group_thread.GroupThread.on_start", started)
@@ -84,17 +84,17 @@ async def thread(rig: Rig, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 async def test_committed_offsets_come_with_their_life_and_what_the_broker_has(
-    thread: SourceThread, broker: Broker
+    thread: SourceThread, scripted: Broker
 ) -> None:
-    broker.committed = {A: (5, "life")}
-    broker.ranges = {A: (2, 9), B: (0, 3)}
+    scripted.committed = {A: (5, "life")}
+    scripted.ranges = {A: (2, 9), B: (0, 3)}
 
     assert await thread.found([A, B]) == {A: Found(5, "life", 2, 9), B: Found(None, "", 0, 3)}
 
 
-async def test_an_offset_of_zero_was_committed(thread: SourceThread, broker: Broker) -> None:
-    broker.committed = {A: (0, "life")}
-    broker.ranges = {A: (0, 9)}
+async def test_an_offset_of_zero_was_committed(thread: SourceThread, scripted: Broker) -> None:
+    scripted.committed = {A: (0, "life")}
+    scripted.ranges = {A: (0, 9)}
 
     assert await thread.found([A]) == {A: Found(0, "life", 0, 9)}
 
@@ -103,7 +103,7 @@ async def test_an_offset_of_zero_was_committed(thread: SourceThread, broker: Bro
 async def test_a_partition_without_a_leader_keeps_no_other_from_being_read(
     *,
     thread: SourceThread,
-    broker: Broker,
+    scripted: Broker,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     hangs: bool,
@@ -111,9 +111,9 @@ async def test_a_partition_without_a_leader_keeps_no_other_from_being_read(
     """Where committed offsets can not be judged, they are taken as they are; where there is none,
     the broker has to tell where the partition begins."""
     monkeypatch.setattr(source_thread, "RANGE_SECONDS", 0.05)
-    broker.committed = {A: (5, "life")}
-    broker.ranges = {A: (7, 9), B: (2, 3)}
-    broker.leaderless, broker.hangs = {A}, hangs
+    scripted.committed = {A: (5, "life")}
+    scripted.ranges = {A: (7, 9), B: (2, 3)}
+    scripted.leaderless, scripted.hangs = {A}, hangs
 
     found = await asyncio.wait_for(thread.found([A, B]), 5)
 
@@ -121,10 +121,12 @@ async def test_a_partition_without_a_leader_keeps_no_other_from_being_read(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-async def test_each_commit_has_the_lives_of_its_logs(thread: SourceThread, broker: Broker) -> None:
+async def test_each_commit_has_the_lives_of_its_logs(
+    thread: SourceThread, scripted: Broker
+) -> None:
     """Faust hands over offsets with nothing beside them."""
     thread.lives = {A: "life"}
-    consumer: Any = broker
+    consumer: Any = scripted
 
     await consumer.commit(
         {
@@ -133,38 +135,40 @@ async def test_each_commit_has_the_lives_of_its_logs(thread: SourceThread, broke
         }
     )
 
-    assert broker.commits == [{A: (6, "life"), B: (1, "")}]
+    assert scripted.commits == [{A: (6, "life"), B: (1, "")}]
 
 
 async def test_what_was_put_right_is_committed_with_its_life(
-    thread: SourceThread, broker: Broker
+    thread: SourceThread, scripted: Broker
 ) -> None:
     thread.lives = {A: "life@2", B: "another"}
 
     await thread.sign({A: 2})
 
-    assert broker.commits == [{A: (2, "life@2")}]
+    assert scripted.commits == [{A: (2, "life@2")}]
 
 
-async def test_nothing_put_right_is_nothing_committed(thread: SourceThread, broker: Broker) -> None:
+async def test_nothing_put_right_is_nothing_committed(
+    thread: SourceThread, scripted: Broker
+) -> None:
     """A commit of nothing would be a request to the coordinator all the same."""
     await thread.sign({})
-    assert broker.commits == []
+    assert scripted.commits == []
 
 
 @pytest.mark.parametrize("failure", [CommitFailedError(), None])
 async def test_a_commit_that_fails_or_hangs_holds_no_assignment_back(
     thread: SourceThread,
-    broker: Broker,
+    scripted: Broker,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     failure: Exception | None,
 ) -> None:
     """The next start puts them right again."""
     monkeypatch.setattr(source_thread, "SIGN_SECONDS", 0.05)
-    broker.failure, broker.hangs = failure, failure is None
+    scripted.failure, scripted.hangs = failure, failure is None
 
     await asyncio.wait_for(thread.sign({A: 2}), 5)
 
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert broker.commits == []
+    assert scripted.commits == []
