@@ -6,8 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -20,6 +19,7 @@ from streams.kafka.topics import apply_topics
 from streams.settings import Settings
 from streams.worker.state.table import changelog
 from tests.support.clusters import KafkaCluster, kafka_cluster
+from tests.support.link import Link
 from tests.support.workers import WorkerProcess, eventually, free_port, worker_settings, workers
 
 # A broker that is killed and started again, and a worker that takes a minute to give up.
@@ -170,43 +170,6 @@ async def test_a_topic_is_deleted(settings: Settings, tmp_path: Path, which: str
         assert f"no topic {name} at" in worker.output.splitlines()[-1]
 
 
-class Relay:
-    """The address that stays: passes connections on to wherever a broker is now."""
-
-    def __init__(self, target: int) -> None:
-        self.target = target
-        self.port = 0
-
-    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
-            await asyncio.gather(copy(reader, back), copy(there, writer))
-        except OSError:
-            pass  # the broker is down; the client sees its connection closed
-        finally:
-            writer.close()
-
-
-async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while some := await reader.read(65536):
-            writer.write(some)
-            await writer.drain()
-    finally:
-        writer.close()
-
-
-@asynccontextmanager
-async def relay(target: int) -> AsyncIterator[Relay]:
-    made = Relay(target)
-    server = await asyncio.start_server(made.pass_on, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-
-
 def moved(cluster: KafkaCluster) -> int:
     """Kill the one broker and bring it back, with its data, at another port."""
     port, home = free_port(), cluster.home
@@ -226,19 +189,20 @@ async def test_all_brokers_come_back_at_other_addresses(
     own: KafkaCluster, settings: Settings, tmp_path: Path
 ) -> None:
     """Consumer and producer find them through the bootstrap address, which stays."""
-    async with relay(int(own.bootstrap_servers.rpartition(":")[2])) as stays:
-        through = settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{stays.port}"})
+    link = Link(("127.0.0.1", 0), ("127.0.0.1", int(own.bootstrap_servers.rpartition(":")[2])))
+    async with link.open() as (host, port):
+        through = settings.model_copy(update={"kafka_bootstrap_servers": f"{host}:{port}"})
         with workers({"alone": through}, tmp_path) as started:
             worker = started["alone"]
             worker.start()
             await worker.ready()
-            stays.target = await asyncio.to_thread(moved, own)
+            link.leads_to = ("127.0.0.1", await asyncio.to_thread(moved, own))
             await send_chats(own.bootstrap_servers, settings, 20)
 
             async def all_decided() -> bool:
                 outcomes = settings.topics.outcomes
                 try:
-                    # In a thread: the relay lives in this loop.
+                    # In a thread: the link lives in this loop.
                     return await asyncio.to_thread(ends_of, own.bootstrap_servers, outcomes) == 20
                 except KafkaException:  # a leader that has just come back
                     return False

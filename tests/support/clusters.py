@@ -41,25 +41,34 @@ class RunningKafka:
 
 
 class KafkaCluster(RunningKafka):
-    """A cluster of the test run's own, in its own directory. Nodes are numbered from 1."""
+    """A cluster of the test run's own, in its own directory, up once it was told ``up``. Nodes are
+    numbered from 1. Arguments: see ``kafka_cluster``; ``advertised``: of listeners, the host that
+    others are told to come to, on the node's port."""
 
     def __init__(
         self,
         home: Path,
         nodes: int,
         listeners: Mapping[str, str],
-        values: Mapping[str, str],
-        options: str,
+        values: Mapping[str, str] = MappingProxyType({}),
+        options: str = "",
+        *,
+        advertised: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.home, self.nodes = home, nodes
         self._options = options
         more = [f"--listener={name}={protocol}" for name, protocol in listeners.items()]
+        more += [f"--advertise={name}={host}" for name, host in advertised.items()]
         more += [f"--set={name}={value}" for name, value in values.items()]
-        up = self._run("up", "--nodes", str(nodes), *more)
-        super().__init__(up.partition("=")[2].strip())
+        prepared = self._run("prepare", "--nodes", str(nodes), *more)
+        super().__init__(prepared.partition("=")[2].strip())
+
+    def up(self) -> None:
+        """Start the nodes that do not run, and wait for all of them."""
+        self._run("up")
 
     def listener(self, name: str) -> str:
-        """``HOST:PORT,...`` of a listener that was added."""
+        """``HOST:PORT,...`` of a listener, as the nodes listen."""
         return self._run("bootstrap", "--listener", name).strip()
 
     def kill(self, node: int) -> None:
@@ -92,7 +101,7 @@ class KafkaCluster(RunningKafka):
         ``scripts/kafka`` waits only for nodes that it starts itself. A node that a test has frozen
         runs as soon as it is thawed, whether or not it answers yet.
         """
-        self._run("up")
+        self.up()
         deadline = time.monotonic() + ANSWER_SECONDS
         while trouble := self._trouble():
             if time.monotonic() > deadline:
@@ -156,6 +165,7 @@ def kafka_cluster(
     """
     cluster = KafkaCluster(home, nodes, listeners, values, options)
     try:
+        cluster.up()
         yield cluster
     finally:
         cluster.delete()
