@@ -3,7 +3,8 @@
 aiokafka sends queued records whenever it can. After a worker was frozen, or has abandoned a lane,
 that may be long after its partitions were assigned to another worker. So each produce request asks
 ``may_send`` at the moment it goes out, and nothing is awaited between the answer and the write to
-the socket.
+the socket. And once that answer turns to no, a request that is under way is taken back as far as it
+can be: a network that was cut would else deliver it when it is mended, behind the next owner's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from aiokafka.protocol.produce import ProduceRequest
 from streams.kafka.bootstrap import return_to_bootstrap
 from streams.kafka.message import Message
 from streams.kafka.partitioner import partition_of
+from streams.sockets import forget_on_close
 
-# How often a request that waits asks ``may_send`` again.
+# How often ``may_send`` is asked for a request that waits, and for those under way. The group gives
+# our partitions to another worker over several round trips, so it has written nothing by then.
 LEAVE_POLL_SECONDS = 0.05
 
 # Stands for a key that is null. aiokafka's ``send`` refuses a record without key and value, and its
@@ -37,12 +40,14 @@ class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
 
 class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
     """``may_send`` says whether a produce request may go out now. The request waits while it
-    returns False."""
+    returns False, and those that are under way are taken back."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
         super().__init__(key_serializer=_written_key, **options)
         self.fenced = False
         self._may_send = may_send
+        self._under_way = 0
+        self._watching: asyncio.Task[None] | None = None
         client: Any = self.client
         return_to_bootstrap(client)
         self._send_request = client.send
@@ -52,6 +57,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         """Fail all queued records; no produce request leaves from now on. Afterwards only ``stop``
         may be called."""
         self.fenced = True
+        self._take_back()
         accumulator = self._message_accumulator
         accumulator.fail_all(Fenced())
         for batches in (*accumulator._batches.values(), accumulator._pending_batches):
@@ -135,12 +141,35 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         if isinstance(request, ProduceRequest):
             # Connect before asking: the answer would be out of date after connecting.
             await self.client.ready(node_id, group=group)
+            connection = self.client._conns.get((node_id, group))
+            if connection is not None and connection._writer is not None:
+                forget_on_close(connection._writer.get_extra_info("socket"))
             while not self.fenced and not self._may_send():  # noqa: ASYNC110
                 # Another thread changes the answer of may_send, so there is no event to await.
                 await asyncio.sleep(LEAVE_POLL_SECONDS)
             if self.fenced:
                 raise Fenced
+            self._under_way += 1
+            if self._watching is None or self._watching.done():
+                self._watching = asyncio.create_task(self._watch())
+            try:
+                return await self._send_request(node_id, request, group=group)
+            finally:
+                self._under_way -= 1
         return await self._send_request(node_id, request, group=group)
+
+    async def _watch(self) -> None:
+        while self._under_way:
+            await asyncio.sleep(LEAVE_POLL_SECONDS)
+            if self._under_way and not self._may_send():
+                self._take_back()
+
+    def _take_back(self) -> None:
+        """Reset all connections. aiokafka sends what is not acknowledged again, once it may, and
+        brokers know a batch that did arrive by its number."""
+        for connection in self.client._conns.values():
+            if connection._writer is not None:
+                connection._writer.transport.abort()
 
 
 def _written_key(key: bytes) -> bytes | None:

@@ -145,7 +145,7 @@ class KafkaPublisher:
     def fence(self) -> None:
         """Stop all records that Kafka has not acknowledged yet; their futures raise OwnershipLost.
 
-        A record that is on the wire already may still arrive. Later records go through a new
+        A record that has left this machine may still arrive. Later records go through a new
         producer.
         """
         producer = self._producer

@@ -79,6 +79,25 @@ MUTANTS = (
         ("tests/integration/kafka/test_publisher.py::test_nothing_leaves_while_it_may_not",),
     ),
     Mutant(
+        "leave a produce request under way when the session is over",
+        8,
+        "streams/kafka/fence.py",
+        "            if self._under_way and not self._may_send():",
+        "            if self._under_way and not self._may_send:",
+        (
+            "tests/unit/kafka/test_fence.py"
+            "::test_a_request_under_way_is_taken_back_when_it_might_not_have_left",
+        ),
+    ),
+    Mutant(
+        "have the system send on what was given up",
+        5,
+        "streams/sockets.py",
+        "    connected.setsockopt(",
+        "    (lambda *_: None)(",
+        ("tests/unit/test_sockets.py::test_what_was_given_up_in_a_cut_network_never_arrives",),
+    ),
+    Mutant(
         "believe in a session without heartbeats",
         8,
         MEMBERSHIP,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,10 +16,14 @@ from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.fence import FenceableProducer, Fenced
 from streams.kafka.message import Message
+from tests.support.link import CUT, Link
 from tests.support.scripted import until
 
 PRODUCE = ProduceRequest(transactional_id=None, required_acks=-1, timeout=1000, topics=[])
 METADATA = MetadataRequest([])
+
+HELLO = b"hello"
+REQUEST = bytes(300_000)
 
 
 class Sending:
@@ -137,6 +143,86 @@ async def test_a_fence_fails_all_that_is_queued_for_good(sending: Sending) -> No
 
     assert [type(each.exception()) for each in queued] == [Fenced] * 3
     assert not Fenced.retriable
+
+
+class CutOff:
+    """A producer that is connected to a broker over a link, which is cut as its request leaves.
+    ``arrived``: what the broker got."""
+
+    def __init__(self, sending: Sending) -> None:
+        self.sending = sending
+        self.arrived = bytearray()
+        self.ended = asyncio.Event()
+
+    @asynccontextmanager
+    async def request_under_way(self) -> AsyncIterator[None]:
+        """The cable is put back in with the end of the block."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        link = Link(("127.0.0.1", 0), server.sockets[0].getsockname())
+        async with server, link.open() as there:
+            reader, writer = await asyncio.open_connection(*there)
+            connection = SimpleNamespace(_writer=writer)
+            self.sending.producer.client._conns[(3, ConnectionGroup.DEFAULT)] = connection
+            writer.write(HELLO)
+            await until(lambda: self.arrived == HELLO)
+
+            async def leaves(*_: Any, group: Any) -> bytes:
+                self.sending.log.append("leaves")
+                writer.write(REQUEST)
+                return await reader.read()
+
+            self.sending.producer._send_request = leaves
+            under_way = asyncio.create_task(self.sending.send(PRODUCE))
+            try:
+                with link.broken(CUT):
+                    await until(lambda: "leaves" in self.sending.log)
+                    yield
+            finally:
+                self.sending.producer.client._conns.clear()
+                writer.transport.close()
+                await asyncio.wait({under_way})
+            await asyncio.wait_for(self.ended.wait(), 5)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while some := await reader.read(65_536):
+            self.arrived += some
+        self.ended.set()
+        writer.close()
+
+
+async def test_a_request_under_way_is_taken_back_when_it_might_not_have_left(
+    sending: Sending,
+) -> None:
+    """Else it would arrive once the cable is back in, behind what the next owner wrote."""
+    cut_off = CutOff(sending)
+
+    async with cut_off.request_under_way():
+        sending.may_send = False
+        await asyncio.wait_for(cut_off.ended.wait(), 5)
+
+    assert cut_off.arrived == HELLO
+
+
+async def test_a_fence_takes_back_what_is_under_way(sending: Sending) -> None:
+    cut_off = CutOff(sending)
+
+    async with cut_off.request_under_way():
+        sending.producer.fence()
+        await asyncio.wait_for(cut_off.ended.wait(), 5)
+
+    assert cut_off.arrived == HELLO
+
+
+async def test_a_request_under_way_arrives_however_late_while_we_are_the_owner(
+    sending: Sending,
+) -> None:
+    cut_off = CutOff(sending)
+
+    async with cut_off.request_under_way():
+        asked = len(sending.log)
+        await until(lambda: len(sending.log) > asked + 2)
+
+    assert cut_off.arrived == HELLO + REQUEST
 
 
 @pytest.mark.parametrize(
