@@ -19,6 +19,7 @@ from streams.local.generator.population import population
 from streams.local.generator.stream import stream
 from streams.local.model import Expected, Rules, expected
 from streams.local.simulator.api import Simulator
+from streams.local.simulator.latency import Latency
 from streams.local.simulator.server import serving
 from streams.settings import Settings
 from tests.support.oracle import (
@@ -170,11 +171,15 @@ async def journey(
     interactions: int,
     seed: int,
     requests_per_minute: int = UNLIMITED,
+    latency: Latency | None = None,
 ) -> AsyncIterator[tuple[Journey, list[dict[str, Any]]]]:
     """A centre with its topics and its API, and the events it will send."""
     people = population(seed, interactions)
     simulator = Simulator(
-        [one.truth for one in people], seed=seed, requests_per_minute=requests_per_minute
+        [one.truth for one in people],
+        seed=seed,
+        requests_per_minute=requests_per_minute,
+        latency=latency,
     )
     async with serving(simulator) as url:
         pointed = settings.model_copy(
