@@ -84,6 +84,7 @@ test-kafka: JOBS ?= 2
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
 	@scripts/last-release > /dev/null || [ $$? = 69 ] # nor is a build
+	@scripts/faketime > /dev/null || [ $$? = 69 ]
 	@$(BIN)/python -m pytest --kafka -m kafka -rfEs --durations=20 -n $(JOBS) --dist loadfile \
 		--no-loadscope-reorder $(ARGS)
 
@@ -105,7 +106,7 @@ test-traces: $(READY) ## whole traces, read back out of a real store (needs Go, 
 storm: SECONDS ?= 1800
 storm: SEED ?= 7
 storm: PROGRAM ?= genesys-streams
-storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook, or ARGS="--api conversations --mixed")
+storm: $(READY) ## kill and freeze everything, and judge (SECONDS=1800 SEED=7 PROGRAM=textbook, or ARGS="--api conversations --mixed --network")
 	@scripts/kafka-jars > /dev/null
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED) --program $(PROGRAM) $(ARGS)
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any
+from types import TracebackType
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient
@@ -21,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from streams.kafka.connection import librdkafka_options
 from streams.local.simulator.faults import Fault as ApiFault
 from streams.settings import Settings
+from tests.chaos.reach import BRIDGE_NAME, Reach, Reaches, as_the_judge, worker_name
 from tests.chaos.releases import Drawn, added
 from tests.chaos.schedule import BROKER_FAULTS, BROKERS, Fault, Strike
 from tests.support.clusters import KafkaCluster
@@ -75,21 +75,24 @@ PROGRAMS = {each.name: each for each in (OURS, TEXTBOOK)}
 BRIDGE = Program("bridge", ("streams", "bridge", "http"), probed=True, fenced=False)
 
 
-# With which settings a command comes to Kafka, where that is not as the judge does.
-Access = Mapping[str, Mapping[str, Any]]
-NOBODY_ELSE: Access = MappingProxyType({})
-
-
 class Post:
     """One process that is to be up: struck by one fault at a time, put up again when it ends."""
 
     def __init__(
-        self, name: str, program: Program, settings: Settings, log_file: Path, releases: Drawn
+        self,
+        name: str,
+        program: Program,
+        settings: Settings,
+        log_file: Path,
+        *,
+        releases: Drawn,
+        reach: Reach,
     ) -> None:
         self.name = name
         self.releases = releases
         self._program = program
-        self._process = WorkerProcess(settings, log_file)
+        settings = settings.model_copy(update=dict(reach.settings))
+        self._process = WorkerProcess(settings, log_file, reach.variables)
         self._disk = settings.data_dir
         self._log_file = log_file
         self._lock = asyncio.Lock()
@@ -100,6 +103,10 @@ class Post:
     @property
     def url(self) -> str:
         return self._process.url
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
 
     def start(self) -> None:
         self._wanted = True
@@ -175,7 +182,7 @@ class Field:
         most: int,
         outage: Callable[[ApiFault | None], None],
         releases: Callable[[str], Drawn],
-        access: Access = NOBODY_ELSE,
+        reaches: Reaches = as_the_judge,
     ) -> None:
         self.settings = settings
         self.struck: Counter[str] = Counter()
@@ -185,23 +192,24 @@ class Field:
         self._brokers = asyncio.Lock()
         port = free_port()
         # A worker's port is where readiness is asked for; the bridge answers on its own.
-        bridging = settings.model_copy(
-            update={"bridge_port": port, "worker_port": port, **access.get("bridge", {})}
+        self.bridge = Post(
+            BRIDGE_NAME,
+            BRIDGE,
+            settings.model_copy(update={"bridge_port": port, "worker_port": port}),
+            home / "bridge.log",
+            releases=releases(BRIDGE_NAME),
+            reach=reaches(BRIDGE_NAME),
         )
-        self.bridge = Post("bridge", BRIDGE, bridging, home / "bridge.log", releases("bridge"))
         self.workers = {
             number: Post(
-                f"worker {number}",
+                worker_name(number),
                 program,
                 settings.model_copy(
-                    update={
-                        "data_dir": home / f"data-{number}",
-                        "worker_port": free_port(),
-                        **access.get("worker", {}),
-                    }
+                    update={"data_dir": home / f"data-{number}", "worker_port": free_port()}
                 ),
                 home / f"worker-{number}.log",
-                releases(f"worker {number}"),
+                releases=releases(worker_name(number)),
+                reach=reaches(worker_name(number)),
             )
             for number in range(1, most + 1)
         }
@@ -219,6 +227,10 @@ class Field:
         traceback: TracebackType | None,
     ) -> None:
         self._closing.close()
+
+    def pid(self, name: str) -> int | None:
+        """Of a worker or the bridge; None when it is down."""
+        return next(each.pid for each in self._posts if each.name == name)
 
     @property
     def ends(self) -> Mapping[str, int]:

@@ -23,12 +23,21 @@ QUIET_SECONDS = 150.0
 # with other work, and an event that the sender gives up would pass for one that the bridge lost.
 SENDER_PATIENCE_SECONDS = 1800.0
 
+# Where the network breaks as well, processes have to be up for longer to meet it.
+CALMER = Weather(
+    worker_pause=(12.0, 30.0),
+    bridge_pause=(25.0, 60.0),
+    broker_pause=(40.0, 90.0),
+    api_pause=(30.0, 90.0),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``events_per_second``: sent over its ``seconds``. ``locked``: worker and bridge come in
     through SASL_SSL, each as a user of its own. ``api``: the dialect. ``releases``: those that
-    workers and bridge are of, another draw for each start."""
+    workers and bridge are of, another draw for each start. ``network``: what lies between the
+    processes breaks too, and so do clocks and disks."""
 
     seed: int
     seconds: float
@@ -39,6 +48,7 @@ class Plan:
     locked: bool = False
     api: Api = "interactions"
     releases: tuple[Release, ...] = (THIS,)
+    network: bool = False
 
     def drawn(self, name: str) -> Drawn:
         """The releases of one process."""
@@ -54,6 +64,8 @@ class Plan:
             options.append(f"--api {self.api}")
         if len(self.releases) > 1:
             options.append("--mixed")
+        if self.network:
+            options.append("--network")
         if self.events_per_second != EVENTS_PER_SECOND:
             options.append(f"--rate {self.events_per_second:g}")
         if options:

@@ -23,13 +23,15 @@ from streams.worker.state.table import changelog
 from tests.chaos.audited import audited
 from tests.chaos.conversations import PlayedConversations
 from tests.chaos.dialect import Played
-from tests.chaos.field import NOBODY_ELSE, OURS, Access, Field
+from tests.chaos.field import OURS, Field
 from tests.chaos.interactions import PlayedInteractions
 from tests.chaos.judge import Wrong
 from tests.chaos.plan import Plan
 from tests.chaos.poison import spread_poison
+from tests.chaos.reach import BRIDGE_NAME, Reach, Reaches, as_the_judge
 from tests.chaos.report import Report, counted, examples
 from tests.chaos.schedule import KILLS, draw
+from tests.chaos.surroundings import Surroundings
 from tests.chaos.watch import LOOK_SECONDS, Watch
 from tests.support.clusters import KafkaCluster
 from tests.support.locked_kafka import LockedKafka
@@ -97,11 +99,14 @@ async def storm(
     settings: Settings,
     cluster: KafkaCluster,
     home: Path,
+    *,
     locked: LockedKafka | None = None,
+    around: Surroundings | None = None,
 ) -> Report:
     """Let it rage and judge. ``settings``: topics and group of its own; the API is added here.
 
     ``home``: where logs and workers' disks go. ``locked``: the cluster's locks, if it has any.
+    ``around``: the processes, where that is to break, too.
     """
     played = PLAYED[plan.api](plan)
     simulator = Simulator(
@@ -128,9 +133,12 @@ async def storm(
             }
         )
         await asyncio.to_thread(apply_topics, settings.kafka)
-        access = NOBODY_ELSE
+        reaches: Reaches = as_the_judge
         if locked is not None:
-            access = await asyncio.to_thread(_let_in, locked, settings)
+            reaches = await asyncio.to_thread(_let_in, locked, settings)
+        if around is not None:
+            await around.lead_to(api)
+            reaches = around.reach
         written = changelog(settings.app_id) if plan.program.fenced else None
         with (
             closing(Watch(settings, played.ledger, changelog=written)) as watch,
@@ -142,12 +150,14 @@ async def storm(
                 most=plan.weather.most,
                 outage=simulator.fail,
                 releases=plan.drawn,
-                access=access,
+                reaches=reaches,
             ) as field,
         ):
             await field.start(plan.weather.workers)
             async with _going_on(field.supervise()), _going_on(watch.keep()):
-                delivery = await _rage(plan, settings, field, played, simulator)
+                delivery = await _rage(
+                    plan, settings, field, played, simulator=simulator, around=around
+                )
                 over = time.monotonic()
                 log.info("the storm is over")
                 await _until_quiet(watch, played, plan.quiet_seconds)
@@ -163,7 +173,7 @@ async def storm(
                     simulator,
                     delivery,
                     watch,
-                    dict(sorted(field.struck.items())),
+                    _struck(field, around),
                     field.starts,
                     field.ends,
                     drained,
@@ -173,16 +183,27 @@ async def storm(
             )
 
 
-def _let_in(locked: LockedKafka, settings: Settings) -> Access:
+def _let_in(locked: LockedKafka, settings: Settings) -> Reaches:
     """Users for worker and bridge, each with the rights that it needs and no other."""
-    for name in ("worker", "bridge"):
-        locked.add_user(name)
-        locked.grant_command(name, name, settings)
-    return {name: locked.access(name) for name in ("worker", "bridge")}
+    for command in ("worker", "bridge"):
+        locked.add_user(command)
+        locked.grant_command(command, command, settings)
+    return lambda name: Reach(locked.access("bridge" if name == BRIDGE_NAME else "worker"))
+
+
+def _struck(field: Field, around: Surroundings | None) -> dict[str, int]:
+    broken = around.struck if around is not None else {}
+    return dict(sorted({**field.struck, **broken}.items()))
 
 
 async def _rage(
-    plan: Plan, settings: Settings, field: Field, played: Played, simulator: Simulator
+    plan: Plan,
+    settings: Settings,
+    field: Field,
+    played: Played,
+    *,
+    simulator: Simulator,
+    around: Surroundings | None,
 ) -> DeliveryReport:
     """Events, poison and strikes, until all have been sent and all that was down is up again."""
     strikes = draw(plan.seed, plan.seconds, plan.weather)
@@ -190,9 +211,13 @@ async def _rage(
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as going:
         going.create_task(spread_poison(settings, plan.seed, played.malformed, stop))
-        raging = going.create_task(field.rage(strikes))
-        delivery = await played.send(field.bridge.url, simulator)
-        await raging
+        raging = [going.create_task(field.rage(strikes))]
+        url = field.bridge.url
+        if around is not None:
+            url = around.bridge_url
+            raging.append(going.create_task(around.rage(field.pid)))
+        delivery = await played.send(url, simulator)
+        await asyncio.gather(*raging)
         stop.set()
     return delivery
 

@@ -1,4 +1,4 @@
-"""A short storm on three brokers: everything that `make storm` does, for a minute."""
+"""A short storm on three brokers, of either kind: all that `make storm` does, for a minute."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from streams.settings import Settings
-from tests.chaos.plan import Plan
+from tests.chaos.disk import needs_strace
+from tests.chaos.plan import CALMER, Plan
+from tests.chaos.report import Report
 from tests.chaos.storm import storm
+from tests.chaos.surroundings import surroundings
 from tests.support.clusters import KafkaCluster
 
 log = logging.getLogger(__name__)
@@ -24,13 +27,33 @@ SECONDS = 60.0
 EVENTS_PER_SECOND = 40.0
 
 
+# Breaks in each way there is within the minute.
+BROKEN_SEED = 31
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [SEED])
 async def test_nothing_lost_nothing_done_twice(
     seed: int, kafka3: KafkaCluster, make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     plan = Plan(seed, SECONDS, events_per_second=EVENTS_PER_SECOND)
-    report = await storm(plan, make_settings(), kafka3, tmp_path)
+    judged(await storm(plan, make_settings(), kafka3, tmp_path))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", [BROKEN_SEED])
+async def test_nor_where_network_clocks_and_disks_break(
+    seed: int, make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    needs_strace()
+    plan = Plan(seed, SECONDS, events_per_second=EVENTS_PER_SECOND, weather=CALMER, network=True)
+    async with surroundings(plan, tmp_path) as around:
+        report = await storm(plan, make_settings(), around.network.cluster, tmp_path, around=around)
+    judged(report)
+    assert around.network.carried > 0
+
+
+def judged(report: Report) -> None:
     log.info("%s", report.table())
     assert report.total == 0, report.table()
     assert report.records > 0.9 * SECONDS * EVENTS_PER_SECOND

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 from pydantic import SecretStr
@@ -64,11 +65,14 @@ def worker_settings(
 
 
 class WorkerProcess:
-    """One worker and its restarts. Ended by its pid, never by name."""
+    """One worker and its restarts. Ended by its pid, never by name. ``variables``: of its
+    environment, besides its settings."""
 
-    def __init__(self, settings: Settings, log: Path) -> None:
+    def __init__(
+        self, settings: Settings, log: Path, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.url = f"http://127.0.0.1:{settings.worker_port}"
-        self._environment = environment(settings)
+        self._environment = environment(settings) | dict(variables)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
@@ -77,6 +81,13 @@ class WorkerProcess:
     def output(self) -> str:
         """Everything that its lives so far have logged."""
         return self._log.read_text() if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int | None:
+        """None when it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            return None
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
