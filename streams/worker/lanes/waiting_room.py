@@ -24,6 +24,12 @@ ROOM_BYTES = 64 << 20
 # would hold the partitions back and let them go again with every single record.
 ROOM_AGAIN = 0.5
 
+# How much of the room those may fill that are not due soon. Without it a million looks of the hour
+# to come would fill it, and each call that ends now would have its own looks, due within seconds,
+# written to the disk and read again: a quarter of the rate (python -m benchmarks.looks).
+DISTANT_SHARE = 0.5
+SOON_SECONDS = 5.0
+
 # Longest sleep before the clock is looked at again: an earlier record may have come.
 LOOK_SECONDS = 0.25
 
@@ -33,10 +39,10 @@ class WaitingRoom:
     partition and offset.
 
     At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one. At
-    most ``room`` wait in memory, and further ones in ``spill``, out of which ``read_again`` makes
-    them anew. When both are full the partitions of `retries` are read no further, and later records
-    wait in Kafka: ``hold`` is called with True while no more may come, and with False when they may
-    again.
+    most ``room`` wait in memory, half of them such as are not due within seconds. Further ones wait
+    in ``spill``, out of which ``read_again`` makes them anew. When both are full the partitions of
+    `retries` are read no further, and later records wait in Kafka: ``hold`` is called with True
+    while no more may come, and with False when they may again.
     """
 
     def __init__(
@@ -82,10 +88,12 @@ class WaitingRoom:
     def put(self, record: SourceRecord) -> None:
         """Never blocks. When full it holds the partitions back, but still accepts records already
         fetched. Raises StoreError."""
-        if self._fills(1.0) and not self.spill.fills(1.0):
+        place = due_place(record)
+        soon = place.due_ms <= (self._clock.time() + SOON_SECONDS) * 1000
+        if self._fills(1.0 if soon else DISTANT_SHARE) and not self.spill.fills(1.0):
             self.spill.put(record)
         else:
-            heapq.heappush(self._waiting, (due_place(record), record))
+            heapq.heappush(self._waiting, (place, record))
             self._bytes += record.size
         if self._fills(1.0) and self.spill.fills(1.0):
             self._full = True

@@ -141,7 +141,7 @@ async def test_large_ones_fill_it_sooner(scene: Scene, monkeypatch: pytest.Monke
 
 
 async def test_those_on_the_disk_leave_in_the_same_order(tmp_path: Path) -> None:
-    scene = Scene(room=2, spill=Spill(tmp_path / "waiting", most=100))
+    scene = Scene(room=4, spill=Spill(tmp_path / "waiting", most=100))
     for offset, seconds in enumerate([50, 10, 40, 20, 30, 20]):
         scene.put(offset, seconds=seconds)
     assert (len(scene.room), len(scene.room.spill), scene.held) == (6, 4, [])
@@ -178,6 +178,22 @@ async def test_partitions_are_held_back_once_the_disk_is_full_too(tmp_path: Path
         scene.room.ended()
     await scene.after(12)
     assert scene.admitted == [0, 1, 2, 3, 4, 5]
+
+
+async def test_what_is_due_soon_stays_in_memory_beside_what_is_not(tmp_path: Path) -> None:
+    """However many are due later, those of the calls that end now go over no disk."""
+    scene = Scene(room=4, spill=Spill(tmp_path / "waiting", most=100))
+    for offset in range(4):
+        scene.put(offset, seconds=3_600)
+    assert {record.offset for record in scene.room.records()} == {0, 1}
+
+    for offset in range(4, 8):
+        scene.put(offset, seconds=3 + offset / 10)
+    assert {record.offset for record in scene.room.records()} == {0, 1, 4, 5}
+    assert (len(scene.room.spill), scene.room.full) == (4, False)
+
+    await scene.after(4)
+    assert scene.admitted == [4, 5, 6, 7]
 
 
 async def test_closed_it_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
