@@ -155,8 +155,10 @@ async def _ended_after(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
 
 async def _reset(writer: asyncio.StreamWriter) -> None:
     """Until the connection is reset; another end of it is carried."""
-    # Shielded: there is one future for all that wait for it.
-    await asyncio.shield(writer.wait_closed())
+    # A task of its own: a wait that is cancelled would cancel the one future that all wait for.
+    closed = asyncio.ensure_future(writer.wait_closed())
+    closed.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    await asyncio.wait({closed})
 
 
 async def _first(*ways: Coroutine[Any, Any, object]) -> None:

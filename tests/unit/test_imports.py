@@ -33,7 +33,7 @@ TRIALS = modules("tests", "benchmarks", "release")
 GROUND = {
     *("addresses", "api_keys", "clock", "environment", "errors", "health_routes", "last_resort"),
     *("lengths", "listening", "queue_region", "refusal", "rolling_window", "skipping"),
-    *("stopping", "timestamps", "tls_files", "variables"),
+    *("sockets", "stopping", "timestamps", "tls_files", "variables"),
 }
 SHARED = GROUND | {"core", "settings", "telemetry"}
 

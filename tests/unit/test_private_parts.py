@@ -23,6 +23,7 @@ import aiohttp.web_protocol
 import aiokafka.client
 import aiokafka.cluster
 import aiokafka.codec
+import aiokafka.conn
 import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.consumer.subscription_state
@@ -52,6 +53,7 @@ KafkaConsumer = aiokafka.AIOKafkaConsumer
 KafkaProducer = aiokafka.AIOKafkaProducer
 Accumulator = aiokafka.producer.message_accumulator.MessageAccumulator
 MessageBatch = aiokafka.producer.message_accumulator.MessageBatch
+AIOKafkaConnection = aiokafka.conn.AIOKafkaConnection
 AIOKafkaClient = aiokafka.client.AIOKafkaClient
 Consumer = faust.transport.consumer.Consumer
 Driver = faust.transport.drivers.aiokafka.Consumer
@@ -166,6 +168,8 @@ PARTS = (
     Part(Accumulator, "_append_batch", "a group is not sent", (FENCE,)),
     Part(Accumulator, "_batches", "each fence is logged as an error of asyncio's", (FENCE,)),
     Part(Accumulator, "_pending_batches", "the same", (FENCE,)),
+    Part(AIOKafkaClient, "_conns", "a write is sent behind the next owner's", (FENCE,)),
+    Part(AIOKafkaConnection, "_writer", "the same (promise 8)", (FENCE,)),
     Part(MessageBatch, "_drain_waiter", "the same", (FENCE,)),
     Part(Accumulator, "_closed", "a group is queued that nobody sends", (FENCE,)),
     Part(Accumulator, "_exception", "a fenced producer takes a group (promise 8)", (FENCE,)),
