@@ -65,6 +65,9 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
                 # Marks it as retrieved: nobody waits until the batch has left, and asyncio must not
                 # complain of each.
                 batch._drain_waiter.exception()
+        # Those that have failed must not be drained once more: aiokafka's sender would end on it
+        # with a traceback in the log.
+        accumulator._batches.clear()
 
     async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers

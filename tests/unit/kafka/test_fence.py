@@ -142,6 +142,7 @@ async def test_a_fence_fails_all_that_is_queued_for_good(sending: Sending) -> No
     sending.producer.fence()
 
     assert [type(each.exception()) for each in queued] == [Fenced] * 3
+    assert not any(queue._batches.values()), "the sender would take them up again"
     assert not Fenced.retriable
 
 
