@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import threading
+
+# What the thread has before the watchdog ends the process: it says why, which the watchdog can not.
+WATCHDOG_SECONDS = 0.3
 
 
 def leave_within(seconds: float, why: str, code: int = 1) -> None:
     """End the process with exit code ``code`` after ``seconds``, unless it has ended by then.
 
     It uses a thread, because the event loop may be what hangs. The thread is never cancelled,
-    because the interpreter may hang too, when it waits at its end for another thread.
+    because the interpreter may hang too, when it waits at its end for another thread. At the very
+    end no thread of Python's runs any more, and librdkafka, which is closed then, waits for its own
+    by the wall clock: one that was set back keeps it for as long. Then a watchdog in C ends the
+    process, with exit code 1 and the stack of what hangs.
     """
+    faulthandler.dump_traceback_later(seconds + WATCHDOG_SECONDS, exit=True, file=2)
     timer = threading.Timer(seconds, leave_now, [why, code])
     timer.daemon = True
     timer.start()

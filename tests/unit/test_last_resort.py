@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -39,3 +40,33 @@ def test_a_thread_ends_it_although_the_main_one_hangs() -> None:
     )
 
     assert ended.returncode == 3
+
+
+HANGS_AT_ITS_END = """
+import ctypes, sys
+from streams.last_resort import leave_within
+
+class Hangs:
+    def __del__(self):
+        ctypes.CDLL(None).sleep(25)
+
+hangs = Hangs()
+hangs.itself = hangs
+leave_within({seconds}, "stuck", 3)
+"""
+
+
+def test_it_ends_although_no_thread_of_pythons_runs_any_more() -> None:
+    """As where a client of librdkafka is closed with the interpreter, and its threads wait."""
+    began = time.monotonic()
+    ended = end(HANGS_AT_ITS_END.format(seconds=0.5))
+
+    assert ended.returncode == 1
+    assert time.monotonic() - began < 15
+    assert b"Timeout" in ended.stderr
+
+
+def test_one_that_ends_in_time_is_left_alone() -> None:
+    ended = end("from streams.last_resort import leave_within; leave_within(20, 'stuck', 3)")
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
