@@ -77,10 +77,11 @@ $(PLAYWRIGHT):
 		--target $(PLAYWRIGHT).partial playwright==$(patsubst playwright-%,%,$(notdir $(PLAYWRIGHT)))
 	@mv $(PLAYWRIGHT).partial $(PLAYWRIGHT)
 
-# Most of these tests wait for brokers and sessions, so three share two cores. A file's tests stay
-# together, for they share a cluster. The files come in their own order: those of chaos have few tests
-# and take longest, so at the end all but one of the three would have nothing to do.
-test-kafka: JOBS ?= 3
+# Most of these tests wait for brokers and sessions, so two share the cores; of three, the storms and
+# crash points beside one another take longer than a test may. A file's tests stay together, for they
+# share a cluster. The files come in their own order: those of chaos have few tests and take longest,
+# so at the end one of the two would have nothing to do.
+test-kafka: JOBS ?= 2
 test-kafka: $(READY) ## integration and chaos tests on Apache Kafka (needs Java 17 and Maven)
 	@scripts/kafka-jars > /dev/null || [ $$? = 69 ] # a download is no part of a test's time limit
 	@scripts/last-release > /dev/null || [ $$? = 69 ] # nor is a build
