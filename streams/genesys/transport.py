@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from yarl import URL
 
 from streams import __version__
@@ -249,19 +251,33 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _forgetful(info: aiohttp.AddrInfoType) -> socket.socket:
-    """Sends nothing once its request was given up: a PATCH that timed out in a network that was cut
-    must not arrive when that is mended, minutes later (promise 5)."""
+    """A socket that is reset when it is closed."""
     family, kind, protocol, _, _ = info
     made = socket.socket(family, kind, protocol)
     forget_on_close(made)
     return made
 
 
+class _ForgetfulConnector(aiohttp.TCPConnector):
+    """Sends nothing more of a request that was given up: a PATCH that timed out in a network that
+    was cut must not arrive once it is back (promise 5). aiohttp only closes the connection. Over
+    TLS that waits for the other side for as long as half a minute, in which the system goes on
+    sending."""
+
+    def _release(
+        self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False
+    ) -> None:
+        closes = should_close or protocol.should_close
+        if closes:
+            protocol.abort()
+        super()._release(key, protocol, should_close=closes)
+
+
 def pooled_session(in_flight: int) -> aiohttp.ClientSession:
     """A session with a connection for every lane, so that no request waits for a connection once it
     has passed the gate. The caller closes it."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_ForgetfulConnector(
             limit=in_flight + _EXTRA_CONNECTIONS,
             keepalive_timeout=_KEEP_ALIVE,
             socket_factory=_forgetful,

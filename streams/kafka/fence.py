@@ -3,8 +3,9 @@
 aiokafka sends queued records whenever it can. After a worker was frozen, or has abandoned a lane,
 that may be long after its partitions were assigned to another worker. So each produce request asks
 ``may_send`` at the moment it goes out, and nothing is awaited between the answer and the write to
-the socket. And once that answer turns to no, a request that is under way is taken back as far as it
-can be: a network that was cut would else deliver it when it is mended, behind the next owner's.
+the socket. And once that answer turns to no, the connection of a request under way is reset: what
+has not left this machine never does. A network that was cut would otherwise deliver it once it is
+back, behind what the next owner wrote.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
 import aiokafka
 from aiokafka.client import ConnectionGroup
-from aiokafka.errors import KafkaError, ProducerClosed
+from aiokafka.errors import KafkaError, NodeNotReadyError, ProducerClosed
 from aiokafka.protocol.produce import ProduceRequest
 
 from streams.kafka.bootstrap import return_to_bootstrap
@@ -25,7 +27,7 @@ from streams.kafka.partitioner import partition_of
 from streams.sockets import forget_on_close
 
 # How often ``may_send`` is asked for a request that waits, and for those under way. The group gives
-# our partitions to another worker over several round trips, so it has written nothing by then.
+# our partitions to another worker over several round trips, so usually it has written nothing yet.
 LEAVE_POLL_SECONDS = 0.05
 
 # Stands for a key that is null. aiokafka's ``send`` refuses a record without key and value, and its
@@ -40,7 +42,7 @@ class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
 
 class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the same
     """``may_send`` says whether a produce request may go out now. The request waits while it
-    returns False, and those that are under way are taken back."""
+    returns False, and those that are under way are reset."""
 
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
         super().__init__(key_serializer=_written_key, **options)
@@ -48,26 +50,30 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         self._may_send = may_send
         self._under_way = 0
         self._watching: asyncio.Task[None] | None = None
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
         client: Any = self.client
         return_to_bootstrap(client)
         self._send_request = client.send
         client.send = self._send_with_leave
 
     def fence(self) -> None:
-        """Fail all queued records; no produce request leaves from now on. Afterwards only ``stop``
-        may be called."""
+        """Fail all that is not acknowledged; no produce request leaves from now on, and those under
+        way are reset. Afterwards only ``stop`` may be called."""
         self.fenced = True
-        self._take_back()
+        self._reset()
         accumulator = self._message_accumulator
-        accumulator.fail_all(Fenced())
-        for batches in (*accumulator._batches.values(), accumulator._pending_batches):
-            for batch in batches:
-                # Marks it as retrieved: nobody waits until the batch has left, and asyncio must not
-                # complain of each.
-                batch._drain_waiter.exception()
-        # Those that have failed must not be drained once more: aiokafka's sender would end on it
-        # with a traceback in the log.
+        # What is queued counts as sent, so that aiokafka's sender does not take it up. A batch that
+        # was queued again after an error expects to be found there, too.
+        for batches in accumulator._batches.values():
+            accumulator._pending_batches.update(batches)
         accumulator._batches.clear()
+        # And what fails now, or waits after an error, is not queued again: it has failed for good.
+        accumulator.reenqueue = _not_again
+        accumulator.fail_all(Fenced())
+        for batch in accumulator._pending_batches:
+            # Marks it as retrieved: nobody waits until the batch has left, and asyncio must not
+            # complain of each.
+            batch._drain_waiter.exception()
 
     async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers
@@ -141,38 +147,55 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
     async def _send_with_leave(
         self, node_id: int, request: Any, *, group: Any = ConnectionGroup.DEFAULT
     ) -> Any:
-        if isinstance(request, ProduceRequest):
-            # Connect before asking: the answer would be out of date after connecting.
-            await self.client.ready(node_id, group=group)
-            connection = self.client._conns.get((node_id, group))
-            if connection is not None and connection._writer is not None:
-                forget_on_close(connection._writer.get_extra_info("socket"))
-            while not self.fenced and not self._may_send():  # noqa: ASYNC110
-                # Another thread changes the answer of may_send, so there is no event to await.
-                await asyncio.sleep(LEAVE_POLL_SECONDS)
-            if self.fenced:
-                raise Fenced
-            self._under_way += 1
-            if self._watching is None or self._watching.done():
-                self._watching = asyncio.create_task(self._watch())
-            try:
-                return await self._send_request(node_id, request, group=group)
-            finally:
-                self._under_way -= 1
-        return await self._send_request(node_id, request, group=group)
+        if not isinstance(request, ProduceRequest):
+            return await self._send_request(node_id, request, group=group)
+        # Connect before asking: the answer would be out of date after connecting.
+        await self.client.ready(node_id, group=group)
+        connection = self.client._conns.get((node_id, group))
+        while not self.fenced and not self._may_send():  # noqa: ASYNC110
+            # Another thread changes the answer of may_send, so there is no event to await.
+            await asyncio.sleep(LEAVE_POLL_SECONDS)
+        if self.fenced:
+            raise Fenced
+        if not _is_open(connection) or self.client._conns.get((node_id, group)) is not connection:
+            # It would be connected anew, which takes as long as it takes.
+            raise NodeNotReadyError(f"the connection to broker {node_id} has ended")
+        transport = connection._writer.transport
+        forget_on_close(transport.get_extra_info("socket"))
+        self._transports.add(transport)
+        self._under_way += 1
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        try:
+            return await self._send_request(node_id, request, group=group)
+        finally:
+            self._under_way -= 1
 
     async def _watch(self) -> None:
         while self._under_way:
             await asyncio.sleep(LEAVE_POLL_SECONDS)
             if self._under_way and not self._may_send():
-                self._take_back()
+                self._reset()
 
-    def _take_back(self) -> None:
-        """Reset all connections. aiokafka sends what is not acknowledged again, once it may, and
-        brokers know a batch that did arrive by its number."""
-        for connection in self.client._conns.values():
-            if connection._writer is not None:
-                connection._writer.transport.abort()
+    def _reset(self) -> None:
+        """Reset the connections of produce requests, those included that aiokafka has closed
+        itself. It sends what is not acknowledged again, once it may, and brokers know a batch that
+        did arrive by its number."""
+        for transport in list(self._transports):
+            transport.abort()
+
+
+def _is_open(connection: Any) -> bool:
+    """aiokafka notices the end of a connection some turns of the loop after asyncio."""
+    return (
+        connection is not None
+        and connection.connected()
+        and not connection._writer.transport.is_closing()
+    )
+
+
+def _not_again(batch: Any) -> None:
+    """In the place of ``MessageAccumulator.reenqueue``."""
 
 
 def _written_key(key: bytes) -> bytes | None:

@@ -64,8 +64,8 @@ def main(
         raise click.UsageError(f"--api {api}: {program} knows interactions alone")
     if mixed and program != OURS.name:
         raise click.UsageError(f"--mixed: {program} has no releases")
-    if network and (locked or program != OURS.name):
-        raise click.UsageError("--network: not with --locked, and with no other program")
+    if network and (locked or mixed or program != OURS.name):
+        raise click.UsageError("--network: this release alone, and not with --locked")
     plan = Plan(
         seed,
         seconds,

@@ -99,9 +99,9 @@ BROKERS_PAUSE: Span = (20.0, 50.0)
 CLOCKS_PAUSE: Span = (10.0, 30.0)
 DISKS_PAUSE: Span = (10.0, 30.0)
 
-# What a producer, a table or a look goes on after without anybody's ownership being open.
+# Short enough that no session ends.
 SHORT: Span = (0.3, 2.5)
-# Longer than any time-out there is, the session's but for a worker's brokers.
+# Longer than the API's time-out and a broker's session; aiokafka gives a request up after 40 s.
 LONG: Span = (3.0, 10.0)
 CLOCK_LASTS: Span = (5.0, 25.0)
 
@@ -121,7 +121,7 @@ def draw_breaks(seed: int, seconds: float, weather: Weather) -> tuple[Broken, ..
         lasting = (SHORT, long)
         return _one_at_a_time(random, seconds, _OF_LINKS, ends, pause=pause, lasting=lasting)
 
-    def selves(
+    def of_one_process(
         name: str, pause: Span, kinds: Mapping[Break, int], of: list[str], lasts: Span
     ) -> Iterator[Broken]:
         def ends(random: Random) -> tuple[str, str]:
@@ -130,7 +130,7 @@ def draw_breaks(seed: int, seconds: float, weather: Weather) -> tuple[Broken, ..
         random = Random(f"{name} {seed}")
         return _one_at_a_time(random, seconds, kinds, ends, pause=pause, lasting=(lasts,))
 
-    spheres = (
+    schedules = (
         links(
             "workers to brokers",
             WORKERS_PAUSE,
@@ -143,17 +143,17 @@ def draw_breaks(seed: int, seconds: float, weather: Weather) -> tuple[Broken, ..
             BRIDGE_PAUSE,
             lambda random: random.choice([(SENDER, BRIDGE), (BRIDGE, some_broker(random))]),
         ),
-        # From other brokers alone it stays the leader and can have nothing copied; from everyone it
-        # can be reached by nobody, and goes on telling the controller that it is there.
+        # Not reached by other brokers, it stays the leader and can have nothing copied. Not reached
+        # by anyone, it goes on telling the controller that it is there, unless it is that itself.
         links(
             "brokers",
             BROKERS_PAUSE,
             lambda random: (random.choice([ANY_BROKER, ANYONE]), random.choice(brokers)),
         ),
-        selves("clocks", CLOCKS_PAUSE, _OF_CLOCKS, [*workers, BRIDGE], CLOCK_LASTS),
-        selves("disks", DISKS_PAUSE, _OF_DISKS, workers, SHORT),
+        of_one_process("clocks", CLOCKS_PAUSE, _OF_CLOCKS, [*workers, BRIDGE], CLOCK_LASTS),
+        of_one_process("disks", DISKS_PAUSE, _OF_DISKS, workers, SHORT),
     )
-    return tuple(sorted((each for one in spheres for each in one), key=lambda each: each.at))
+    return tuple(sorted((each for one in schedules for each in one), key=lambda each: each.at))
 
 
 def _one_at_a_time(

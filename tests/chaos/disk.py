@@ -42,15 +42,23 @@ def needs_strace() -> None:
 
 @asynccontextmanager
 async def _traced(pid: int, injected: str) -> AsyncIterator[None]:
-    """The process may end meanwhile, and strace with it."""
-    options = ("-f", "-q", "-o", os.devnull, "-e", f"trace={WRITING}")
+    """From the moment on in which strace has the process, which may end meanwhile. Raises
+    ProcessLookupError when it has ended by then."""
+    options = ("-f", "-o", os.devnull, "-e", f"trace={WRITING}")
+    inject = f"inject={WRITING}:{injected}"
     strace = await asyncio.create_subprocess_exec(
-        "strace", *options, "-e", f"inject={WRITING}:{injected}", "-p", str(pid)
+        "strace", *options, "-e", inject, "-p", str(pid), stderr=asyncio.subprocess.PIPE
     )
     try:
+        assert strace.stderr is not None
+        said = (await strace.stderr.readline()).decode()
+        if "No such process" in said:
+            raise ProcessLookupError(said)
+        if " attached" not in said:
+            raise RuntimeError(f"strace does not trace {pid}: {said or 'it ended'}")
         yield
     finally:
         # It lets go of the process, which goes on.
         with suppress(ProcessLookupError):
             strace.terminate()
-        await strace.wait()
+        await strace.communicate()

@@ -69,10 +69,9 @@ class Network:
                 broken.enter_context(link.broken(trouble))
             yield
 
-    @property
-    def carried(self) -> int:
-        """Bytes, on all of its ways."""
-        return sum(link.carried for _, _, link in self._links)
+    def carried(self, source: str) -> int:
+        """Bytes, on all ways of a process or of those of a kind."""
+        return sum(link.carried for one, _, link in self._links if one.startswith(source))
 
     def _addresses(self, listener: str) -> Iterator[Address]:
         for server in self.cluster.listener(listener).split(","):

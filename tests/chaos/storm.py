@@ -106,7 +106,7 @@ async def storm(
     """Let it rage and judge. ``settings``: topics and group of its own; the API is added here.
 
     ``home``: where logs and workers' disks go. ``locked``: the cluster's locks, if it has any.
-    ``around``: the processes, where that is to break, too.
+    ``around``: network, clocks and disks, where they are to break.
     """
     played = PLAYED[plan.api](plan)
     simulator = Simulator(

@@ -28,6 +28,9 @@ from tests.support.workers import free_port
 
 log = logging.getLogger(__name__)
 
+# Behind the kind of what broke around a process that was not there.
+DOWN = ", it was down"
+
 _DISKS = frozenset({Break.SLOW_DISK, Break.FAILING_DISK})
 
 
@@ -71,16 +74,21 @@ class Surroundings:
                 breaking.create_task(self._keep_broken(each, pid_of))
 
     async def _keep_broken(self, broken: Broken, pid_of: Callable[[str], int | None]) -> None:
+        pid = pid_of(broken.source) if broken.source in _processes(self._plan) else 0
         async with AsyncExitStack() as stack:
-            if broken.what not in _DISKS:
-                stack.enter_context(self._broken(broken))
-            elif (pid := pid_of(broken.source)) is not None:
-                await stack.enter_async_context(_broken_disk(broken, pid))
-            else:
-                self.struck[f"{broken.kind}: left out, it was down"] += 1
-                return
-            self.struck[broken.kind] += 1
+            try:
+                await self._begin(broken, pid, stack)
+            except ProcessLookupError:
+                pid = None
+            # Whoever is down may come up while its links and its clock are broken.
+            self.struck[broken.kind if pid is not None else f"{broken.kind}{DOWN}"] += 1
             await asyncio.sleep(broken.seconds)
+
+    async def _begin(self, broken: Broken, pid: int | None, stack: AsyncExitStack) -> None:
+        if broken.what not in _DISKS:
+            stack.enter_context(self._broken(broken))
+        elif pid is not None:
+            await stack.enter_async_context(_broken_disk(broken, pid))
 
     def _broken(self, broken: Broken) -> AbstractContextManager[None]:
         match broken.what:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from streams.settings import Settings
+from tests.chaos.breaks import Break, draw_breaks
 from tests.chaos.disk import needs_strace
 from tests.chaos.plan import CALMER, Plan
 from tests.chaos.report import Report
 from tests.chaos.storm import storm
-from tests.chaos.surroundings import surroundings
+from tests.chaos.surroundings import DOWN, surroundings
 from tests.support.clusters import KafkaCluster
 
 log = logging.getLogger(__name__)
@@ -50,7 +52,12 @@ async def test_nor_where_network_clocks_and_disks_break(
     async with surroundings(plan, tmp_path) as around:
         report = await storm(plan, make_settings(), around.network.cluster, tmp_path, around=around)
     judged(report)
-    assert around.network.carried > 0
+    drawn = Counter(each.kind for each in draw_breaks(seed, SECONDS, CALMER))
+    assert {each.what for each in draw_breaks(seed, SECONDS, CALMER)} == set(Break)
+    struck = [kind.removesuffix(DOWN) for kind in around.struck.elements()]
+    assert Counter(struck) == drawn
+    for source in ("worker 1", "worker 2", "worker 3", "bridge", "sender", "broker"):
+        assert around.network.carried(source) > 0, source
 
 
 def judged(report: Report) -> None:

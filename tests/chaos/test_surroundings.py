@@ -51,7 +51,7 @@ class Said(msgspec.Struct):
 
 @dataclass
 class Asked:
-    pid: int
+    process: subprocess.Popen[bytes]
     socket: socket.socket
 
     def says(self) -> Said:
@@ -70,7 +70,7 @@ def asked(tmp_path: Path, variables: Mapping[str, str] | None = None) -> Iterato
         process = subprocess.Popen(arguments, pass_fds=[its.fileno()], env=variables)
         its.close()
         try:
-            yield Asked(process.pid, ours)
+            yield Asked(process, ours)
         finally:
             process.kill()
             process.wait()
@@ -93,9 +93,9 @@ async def test_a_slow_disk_and_one_that_refuses(tmp_path: Path) -> None:
     with asked(tmp_path) as process:
         said = process.says()
         assert (said.took < 0.2, said.error) == (True, 0)
-        async with slow_disk(process.pid, 0.2):
+        async with slow_disk(process.process.pid, 0.2):
             await eventually(lambda: process.says().took >= 0.2, SECONDS, "the disk is slow")
-        async with failing_disk(process.pid):
+        async with failing_disk(process.process.pid):
             await eventually(lambda: process.says().error == errno.EIO, SECONDS, "the disk refuses")
         said = process.says()
         assert (said.took < 0.2, said.error) == (True, 0)
@@ -104,7 +104,12 @@ async def test_a_slow_disk_and_one_that_refuses(tmp_path: Path) -> None:
 async def test_a_process_may_end_while_its_disk_is_broken(tmp_path: Path) -> None:
     needs_strace()
     with asked(tmp_path) as process:
-        async with failing_disk(process.pid):
+        async with failing_disk(process.process.pid):
             await eventually(lambda: process.says().error == errno.EIO, SECONDS, "the disk refuses")
             process.socket.close()
-            await asyncio.sleep(0.1)
+            await asyncio.to_thread(process.process.wait, SECONDS)
+    with asked(tmp_path) as ended:
+        pass
+    with pytest.raises(ProcessLookupError):
+        async with failing_disk(ended.process.pid):
+            """It is not there any more."""

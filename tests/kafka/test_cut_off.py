@@ -27,6 +27,9 @@ SESSION_SECONDS = 6.0
 # A call that was on its way when the session ended has its answer by then.
 LAST_CALL_SECONDS = SESSION_SECONDS + 3.0
 
+# Some twenty calls with their answers: token, GETs and PATCHes of the worker that is cut off.
+MANY_CALLS_BYTES = 20_000
+
 # So long that many calls of each worker are on their way at any moment.
 LATENCY = Latency(median_ms=400)
 
@@ -94,9 +97,12 @@ async def test_it_stops_with_its_session_and_no_call_is_repeated(
                 await asyncio.gather(*(worker.ready() for worker in started.values()))
                 sending = asyncio.create_task(centre.send(events, seconds=30))
                 await eventually(
-                    lambda: centre.simulator.store.patches_applied > 20,
+                    lambda: (
+                        to_api.carried > MANY_CALLS_BYTES
+                        and centre.simulator.store.patches_applied > 20
+                    ),
                     30,
-                    "calls are on their way",
+                    "calls of both are on their way",
                 )
                 with to_kafka.broken(trouble):
                     await asyncio.sleep(LAST_CALL_SECONDS)

@@ -74,8 +74,8 @@ MUTANTS = (
         "let a produce request out while frozen",
         8,
         "streams/kafka/fence.py",
-        "            while not self.fenced and not self._may_send():",
-        "            while not self.fenced and not self._may_send:",
+        "        while not self.fenced and not self._may_send():",
+        "        while not self.fenced and not self._may_send:",
         ("tests/integration/kafka/test_publisher.py::test_nothing_leaves_while_it_may_not",),
     ),
     Mutant(
@@ -86,7 +86,7 @@ MUTANTS = (
         "            if self._under_way and not self._may_send:",
         (
             "tests/unit/kafka/test_fence.py"
-            "::test_a_request_under_way_is_taken_back_when_it_might_not_have_left",
+            "::test_a_request_under_way_is_reset_when_it_might_not_have_left",
         ),
     ),
     Mutant(
@@ -96,6 +96,25 @@ MUTANTS = (
         "    connected.setsockopt(",
         "    (lambda *_: None)(",
         ("tests/unit/test_sockets.py::test_what_was_given_up_in_a_cut_network_never_arrives",),
+    ),
+    Mutant(
+        "close a connection politely whose request was given up",
+        5,
+        "streams/genesys/transport.py",
+        "            protocol.abort()\n",
+        "            protocol.close()\n",
+        ("tests/unit/test_sockets.py::test_what_was_given_up_in_a_cut_network_never_arrives",),
+    ),
+    Mutant(
+        "queue again what a fence has failed",
+        8,
+        "streams/kafka/fence.py",
+        "        accumulator.reenqueue = _not_again\n",
+        "",
+        (
+            "tests/integration/kafka/test_publisher.py"
+            "::test_a_fence_ends_all_of_a_producer_whose_request_is_under_way",
+        ),
     ),
     Mutant(
         "believe in a session without heartbeats",

@@ -9,7 +9,7 @@ with all that it had to send.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -73,8 +73,12 @@ class Link:
         self._connections: set[asyncio.Task[None]] = set()
         self._forgotten = asyncio.Event()
         self._troubles: list[Trouble] = []
+        self.trouble = WHOLE
+        """What all of them come to."""
         self.changed = asyncio.Event()
         """Set, and replaced, when the trouble changes."""
+        self.ended = 0
+        """Connections that are over, as far as the link has heard."""
         self.carried = 0
         """Bytes that got through, both ways."""
 
@@ -92,8 +96,9 @@ class Link:
 
     @contextmanager
     def broken(self, trouble: Trouble) -> Iterator[None]:
-        """For the connections that there are and for new ones. Of several troubles the last one
-        counts; what is held goes on when none is left. Nobody ever tells those that are half open.
+        """For the connections that there are and for new ones. Of several troubles the worst of
+        each kind counts; what is held goes on when none holds it. Nobody ever tells those that are
+        half open.
         """
         this = replace(trouble)  # two may be equal, and each is to end by itself
         self._troubles.append(this)
@@ -107,18 +112,22 @@ class Link:
             self._troubles = [each for each in self._troubles if each is not this]
             self._change()
 
-    @property
-    def trouble(self) -> Trouble:
-        return self._troubles[-1] if self._troubles else WHOLE
-
     def _change(self) -> None:
+        self.trouble = Trouble(
+            _worst([each.there for each in self._troubles]),
+            _worst([each.back for each in self._troubles]),
+        )
         self.changed.set()
         self.changed = asyncio.Event()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(serving)
-        serving.add_done_callback(self._connections.discard)
+        serving.add_done_callback(self._end)
+
+    def _end(self, serving: asyncio.Task[None]) -> None:
+        self._connections.discard(serving)
+        self.ended += 1
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = _Way(self, "there"), _Way(self, "back")
@@ -136,6 +145,12 @@ class Link:
             if forgotten.is_set():
                 while await reader.read(CHUNK_BYTES):
                     """Into nowhere, until its sender gives up."""
+
+
+def _worst(flows: Sequence[Flow]) -> Flow:
+    """The least that passes, and the longest delay."""
+    passes = [each.passes for each in flows if each.passes is not None]
+    return Flow(min(passes, default=None), max((each.delay for each in flows), default=0.0))
 
 
 @asynccontextmanager

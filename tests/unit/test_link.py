@@ -20,6 +20,7 @@ from tests.support.link import (
     UNHEARD,
     WHOLE,
     Address,
+    Flow,
     Link,
     Trouble,
     slow,
@@ -131,7 +132,7 @@ async def test_a_request_is_done_whose_answer_does_not_come(world: World) -> Non
 
 async def test_a_request_does_not_arrive_while_answers_do(world: World) -> None:
     link, echo, client = world
-    with link.broken(UNANSWERED):
+    with link.broken(Trouble(back=Flow(delay=0.2))):
         client.send(b"1")
         await eventually(lambda: echo.received == b"hello1", SECONDS, "it arrived")
         with link.broken(UNHEARD):
@@ -232,6 +233,25 @@ async def test_a_trouble_ends_by_itself_and_not_with_another(world: World) -> No
     assert await client.hears_nothing()
     second.close()
     assert await client.gets(b"later")
+
+
+async def test_of_several_troubles_the_worst_counts(world: World) -> None:
+    """A cut stays one, whatever else breaks meanwhile."""
+    link, echo, client = world
+    with link.broken(CUT):
+        client.send(b"later")
+        for other in (slow(0.01), starved(3), UNANSWERED):
+            with link.broken(other):
+                assert await client.hears_nothing()
+        assert echo.received == b"hello"
+    assert await client.gets(b"later")
+    with link.broken(slow(0.2)), link.broken(starved(2)):
+        began = asyncio.get_running_loop().time()
+        client.send(b"late")
+        assert await client.gets(b"la")
+        assert asyncio.get_running_loop().time() - began >= 0.4
+        assert await client.hears_nothing()
+    assert await client.gets(b"te")
 
 
 async def test_where_nobody_listens_the_connection_ends() -> None:

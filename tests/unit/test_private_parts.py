@@ -79,7 +79,7 @@ GROUP_THREAD, SEAM, STORES = (
     "worker/partitions/consumer.py",
     "worker/state/stores.py",
 )
-FENCE = "kafka/fence.py"
+FENCE, TRANSPORT = "kafka/fence.py", "genesys/transport.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
 CONNECTION = "kafka/connection.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
@@ -170,6 +170,7 @@ PARTS = (
     Part(Accumulator, "_pending_batches", "the same", (FENCE,)),
     Part(AIOKafkaClient, "_conns", "a write is sent behind the next owner's", (FENCE,)),
     Part(AIOKafkaConnection, "_writer", "the same (promise 8)", (FENCE,)),
+    Part(aiohttp.TCPConnector, "_release", "a PATCH given up arrives (5)", (TRANSPORT,)),
     Part(MessageBatch, "_drain_waiter", "the same", (FENCE,)),
     Part(Accumulator, "_closed", "a group is queued that nobody sends", (FENCE,)),
     Part(Accumulator, "_exception", "a fenced producer takes a group (promise 8)", (FENCE,)),

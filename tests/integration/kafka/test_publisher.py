@@ -6,7 +6,9 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
+import aiokafka.client
 import pytest
 from msgspec import structs
 
@@ -15,6 +17,7 @@ from streams.kafka.message import Message
 from streams.kafka.publisher import KafkaPublisher
 from streams.kafka.topics import apply_topics
 from streams.settings import Settings
+from tests.support.link import CUT, Link
 from tests.support.oracle import read_all
 from tests.support.workers import eventually
 
@@ -154,6 +157,62 @@ async def test_what_is_queued_at_the_fence_never_leaves(
     assert await rig.values() == [b"four", b"five"]
     await rig.publisher.stop()
     gc.collect()  # asyncio complains of a failure that nobody looks at when it is thrown away
+    assert complaints == []
+
+
+@pytest.fixture
+async def to_kafka(
+    make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Link]:
+    """The way of all connections that are made from now on."""
+    host, _, port = make_settings().kafka_bootstrap_servers.rpartition(":")
+    link = Link(("127.0.0.1", 0), (host, int(port)))
+    connect = aiokafka.client.create_conn
+    async with link.open() as there:
+        monkeypatch.setattr(
+            aiokafka.client, "create_conn", lambda *_, **options: connect(*there, **options)
+        )
+        yield link
+
+
+@pytest.mark.parametrize("state", ["under way", "reset with its session", "about to leave again"])
+async def test_a_fence_ends_all_of_a_producer_whose_request_is_under_way(
+    to_kafka: Link, rig: Rig, state: str
+) -> None:
+    """Its connections and its tasks, and nobody is left to complain."""
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: complaints.append(context["message"])
+    )
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"zero", partition=0))
+    producer: Any = rig.publisher._producer
+    ended = to_kafka.ended
+    with to_kafka.broken(CUT):
+        acknowledged = await rig.publisher.enqueue(
+            Message(rig.topic, key=b"i-1", value=b"one", partition=0)
+        )
+        await eventually(lambda: producer._under_way == 1, 5, "it is under way", every=0.001)
+        if state != "under way":
+            rig.may_send = False
+            await eventually(lambda: producer._under_way == 0, 5, "it is reset", every=0.001)
+        if state != "about to leave again":
+            rig.publisher.fence()
+        await eventually(lambda: to_kafka.ended > ended, 5, "the link has heard of it")
+    if state == "about to leave again":
+        await rig.held()
+        rig.publisher.fence()
+    rig.may_send = True
+
+    with pytest.raises(OwnershipLost, match="not sent"):
+        await acknowledged
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"two", partition=0))
+    assert await rig.values() == [b"zero", b"two"]
+    await eventually(
+        lambda: not rig.publisher._retiring, 5, "the producer behind the fence has ended"
+    )
+    assert producer._sender.sender_task.done()
+    assert producer.client._sync_task is None, "its client is closed"
+    gc.collect()
     assert complaints == []
 
 

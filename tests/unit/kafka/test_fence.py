@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
+from aiokafka.errors import NodeNotReadyError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
 
@@ -24,6 +27,43 @@ METADATA = MetadataRequest([])
 
 HELLO = b"hello"
 REQUEST = bytes(300_000)
+WHOLE = len(HELLO + REQUEST)
+
+
+class Transport:
+    """Of a connection to nobody, and its socket. ``options``: those that were set."""
+
+    def __init__(self) -> None:
+        self.closing = False
+        self.aborted = 0
+        self.options: list[tuple[object, ...]] = []
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_extra_info(self, name: str) -> Transport:
+        assert name == "socket"
+        assert not self.closing
+        return self
+
+    def setsockopt(self, *option: object) -> None:
+        self.options.append(option)
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+class Connection:
+    """aiokafka's, once it is connected."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer = writer
+
+    def connected(self) -> bool:
+        return True
+
+    async def close(self, reason: object) -> None:
+        """With the client."""
 
 
 class Sending:
@@ -37,6 +77,11 @@ class Sending:
         )
         self.producer._send_request = self._leaves
         self.producer.client.ready = self._ready
+        self.transport = Transport()
+        self.connect(SimpleNamespace(transport=self.transport))
+
+    def connect(self, writer: Any) -> None:
+        self.producer.client._conns[(3, ConnectionGroup.DEFAULT)] = Connection(writer)
 
     def _may_send(self) -> bool:
         self.log.append("asked")
@@ -111,6 +156,44 @@ async def test_requests_that_write_nothing_ask_nobody(sending: Sending) -> None:
     assert [line.endswith("leaves") for line in sending.log] == [True]
 
 
+async def test_what_leaves_is_thrown_away_with_its_connection(sending: Sending) -> None:
+    await sending.send(PRODUCE)
+
+    for_no_time = struct.pack("ii", 1, 0)
+    assert sending.transport.options == [(socket.SOL_SOCKET, socket.SO_LINGER, for_no_time)]
+
+
+@pytest.mark.parametrize("ending", ["closing", "replaced", "gone"])
+async def test_a_connection_that_ended_while_it_waited_is_not_made_anew_behind_the_answer(
+    sending: Sending, ending: str
+) -> None:
+    """Connecting takes as long as it takes, and the answer would be out of date."""
+    waiting = await sending.held()
+    match ending:
+        case "closing":
+            sending.transport.closing = True
+        case "replaced":
+            sending.connect(SimpleNamespace(transport=Transport()))
+        case _:
+            sending.producer.client._conns.clear()
+    sending.may_send = True
+
+    with pytest.raises(NodeNotReadyError):
+        await asyncio.wait_for(waiting, 5)
+    assert NodeNotReadyError.retriable
+    assert "ProduceRequest leaves" not in sending.log
+
+
+async def test_one_that_aiokafka_has_closed_is_reset_as_well(sending: Sending) -> None:
+    """It may still have something to send, and so may the system."""
+    await sending.send(PRODUCE)
+    sending.producer.client._conns.clear()
+
+    sending.producer.fence()
+
+    assert sending.transport.aborted == 1
+
+
 async def test_a_request_that_waits_at_the_fence_never_leaves(sending: Sending) -> None:
     waiting = await sending.held()
 
@@ -162,8 +245,7 @@ class CutOff:
         link = Link(("127.0.0.1", 0), server.sockets[0].getsockname())
         async with server, link.open() as there:
             reader, writer = await asyncio.open_connection(*there)
-            connection = SimpleNamespace(_writer=writer)
-            self.sending.producer.client._conns[(3, ConnectionGroup.DEFAULT)] = connection
+            self.sending.connect(writer)
             writer.write(HELLO)
             await until(lambda: self.arrived == HELLO)
 
@@ -178,11 +260,10 @@ class CutOff:
                 with link.broken(CUT):
                     await until(lambda: "leaves" in self.sending.log)
                     yield
+                await until(lambda: self.ended.is_set() or len(self.arrived) == WHOLE)
             finally:
-                self.sending.producer.client._conns.clear()
                 writer.transport.close()
                 await asyncio.wait({under_way})
-            await asyncio.wait_for(self.ended.wait(), 5)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while some := await reader.read(65_536):
@@ -191,7 +272,7 @@ class CutOff:
         writer.close()
 
 
-async def test_a_request_under_way_is_taken_back_when_it_might_not_have_left(
+async def test_a_request_under_way_is_reset_when_it_might_not_have_left(
     sending: Sending,
 ) -> None:
     """Else it would arrive once the cable is back in, behind what the next owner wrote."""
@@ -204,7 +285,7 @@ async def test_a_request_under_way_is_taken_back_when_it_might_not_have_left(
     assert cut_off.arrived == HELLO
 
 
-async def test_a_fence_takes_back_what_is_under_way(sending: Sending) -> None:
+async def test_a_fence_resets_what_is_under_way(sending: Sending) -> None:
     cut_off = CutOff(sending)
 
     async with cut_off.request_under_way():
