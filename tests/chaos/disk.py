@@ -1,7 +1,7 @@
 """A process' disk, made slow or made to fail: strace delays what is written, or has it refused.
 
-Sockets are written to by other calls, so they go on as they did. A log that the process writes to a
-file is struck, too.
+The files that it has open are struck, but not its log. Nor are pipes: where one that a signal
+handler writes to failed, which no disk makes it do, the signal would be lost.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ import pytest
 WRITING = "write,pwrite64,fdatasync,fsync"
 
 MICROSECONDS = 1_000_000
+
+STDERR = 2
 
 
 @asynccontextmanager
@@ -43,15 +47,20 @@ def needs_strace() -> None:
 @asynccontextmanager
 async def _traced(pid: int, injected: str) -> AsyncIterator[None]:
     """From the moment on in which strace has the process, which may end meanwhile. Raises
-    ProcessLookupError when it has ended by then."""
-    options = ("-f", "-o", os.devnull, "-e", f"trace={WRITING}")
+    ProcessLookupError when it has ended by then, or has no file to be struck."""
+    struck = [f"--trace-path={each}" for each in _open_files(pid)]
+    if not struck:
+        raise ProcessLookupError(f"{pid} has no file open")
+    options = ("-f", "-o", os.devnull, *struck, "-e", f"trace={WRITING}")
     inject = f"inject={WRITING}:{injected}"
     strace = await asyncio.create_subprocess_exec(
         "strace", *options, "-e", inject, "-p", str(pid), stderr=asyncio.subprocess.PIPE
     )
     try:
         assert strace.stderr is not None
-        said = (await strace.stderr.readline()).decode()
+        said = "Requested path"  # has a link in it, and is traced all the same
+        while "Requested path" in said:
+            said = (await strace.stderr.readline()).decode()
         if "No such process" in said:
             raise ProcessLookupError(said)
         if " attached" not in said:
@@ -62,3 +71,14 @@ async def _traced(pid: int, injected: str) -> AsyncIterator[None]:
         with suppress(ProcessLookupError):
             strace.terminate()
         await strace.communicate()
+
+
+def _open_files(pid: int) -> set[str]:
+    """Files that a process has open, but for what it was started with."""
+    found = set()
+    with suppress(FileNotFoundError):  # it has ended
+        for each in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if int(each.name) > STDERR and stat.S_ISREG(each.stat().st_mode):
+                    found.add(str(each.readlink()))
+    return found

@@ -104,6 +104,7 @@ async def test_a_slow_disk_and_one_that_refuses(tmp_path: Path) -> None:
 async def test_a_process_may_end_while_its_disk_is_broken(tmp_path: Path) -> None:
     needs_strace()
     with asked(tmp_path) as process:
+        assert process.says().error == 0
         async with failing_disk(process.process.pid):
             await eventually(lambda: process.says().error == errno.EIO, SECONDS, "the disk refuses")
             process.socket.close()
