@@ -39,10 +39,10 @@ class WaitingRoom:
     partition and offset.
 
     At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one. At
-    most ``room`` wait in memory, half of them such as are not due within seconds. Further ones wait
-    in ``spill``, out of which ``read_again`` makes them anew. When both are full the partitions of
-    `retries` are read no further, and later records wait in Kafka: ``hold`` is called with True
-    while no more may come, and with False when they may again.
+    most ``room`` wait in memory, and no more than half of it are such as are not due within
+    seconds. Others wait in ``spill``, out of which ``read_again`` makes them anew. When both are
+    full the partitions of `retries` are read no further, and later records wait in Kafka: ``hold``
+    is called with True while no more may come, and with False when they may again.
     """
 
     def __init__(
