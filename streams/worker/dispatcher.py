@@ -122,6 +122,7 @@ class Dispatcher:
 
     def begin_assignment(self, assignment: Assignment) -> None:
         self.waiting.close()
+        self._commits.abandon()
         self.lanes, self.waiting = self._new_lanes(), self._new_waiting_room()
         self._metrics.rebalanced()
         log.info(
@@ -221,12 +222,16 @@ class Dispatcher:
             await self._commits.room()
 
     async def _inspect_hole(self, assignment: Assignment, tp: TP, offset: int) -> None:
-        """Skip offsets only where the broker has no record (design, promise 2). Raises OffsetHole
-        where it has one."""
+        """Skip offsets only where the broker has no record (design, promise 2), and none once the
+        partitions are to be given up. Raises OffsetHole where it has one."""
         frontier = assignment.frontiers[tp]
         expected = frontier.expected
         self._metrics.hole(tp.partition)
         first = await self._holes.first_at_or_after(tp, expected)
+        if assignment.ending.is_set():
+            # The broker was asked for so long that the partitions were given up. The lanes may be
+            # those of the next assignment by now, which reads these records itself.
+            return
         if first.offset < offset:
             raise OffsetHole(
                 f"{tp.topic}/{tp.partition}: offset {expected} was expected, "

@@ -163,29 +163,34 @@ class GroupCommit(Generic[R]):
         while self._tasks and not late:
             left = deadline - asyncio.get_running_loop().time()
             _, late = await asyncio.wait(set(self._tasks), timeout=max(0.0, left))
-        for task in late:
+        self.abandon()
+        return not late
+
+    def abandon(self) -> None:
+        """Leave all groups as they are, to their partitions' next owner, and begin anew."""
+        for task in self._tasks:
             task.cancel()
-        lost = OwnershipLost("its partition was given up before its group was committed")
-        self._fail(lost, self._publishing)
+        self._fail(_given_up(), self._publishing)
         self._failure = None
         self._of_lane.clear()
-        return not late
 
     def _join(self, decided: Decided[R]) -> _Group[R]:
         source, group = decided.source, self._group(decided.source.assignment)
         if decided.state is not None:
             group.states[(source.tp.partition, decided.state[0].interaction_id)] = decided.state
         group.decided.append(decided)
-        self._of_lane[source.lane] = group
         if group.failure is not None:
             self._give_up(group, group.failure)
+        else:
+            self._of_lane[source.lane] = group
         return group
 
     def _group(self, assignment: Assignment) -> _Group[R]:
         """The open group; a new one, and a task that commits it, where there is none."""
-        if self._failure is not None:
+        failure = _given_up() if assignment.revoked else self._failure
+        if failure is not None:
             failed = _Group[R](assignment)
-            failed.fail(self._failure)
+            failed.fail(failure)
             return failed
         if self._open is None:
             self._open = _Group(assignment)
@@ -279,3 +284,7 @@ class GroupCommit(Generic[R]):
         for span in outgoing.processing:
             span.end()
         self._outcomes.count(group.decided, outgoing.publishing)
+
+
+def _given_up() -> OwnershipLost:
+    return OwnershipLost("its partition was given up before its group was committed")

@@ -120,6 +120,39 @@ MUTANTS = (
     ),
     # 8 Ownership
     Mutant(
+        "take up what belongs to partitions given up while the broker was asked",
+        8,
+        DISPATCHER,
+        "        if assignment.ending.is_set():\n            # The broker was asked",
+        "        if False:\n            # The broker was asked",
+        (
+            "tests/unit/worker/dispatcher/test_holes.py"
+            "::test_nothing_of_partitions_that_are_given_up_while_the_broker_is_asked_is_taken_up",
+        ),
+    ),
+    Mutant(
+        "let a record of an assignment given up into a group of the next",
+        8,
+        GROUP,
+        "failure = _given_up() if assignment.revoked else self._failure",
+        "failure = self._failure",
+        (
+            f"{TEST_FAILURES}"
+            "::test_what_comes_late_of_an_assignment_given_up_touches_no_group_of_the_next",
+        ),
+    ),
+    Mutant(
+        "begin an assignment with the groups of the one before",
+        8,
+        DISPATCHER,
+        "        self._commits.abandon()\n",
+        "",
+        (
+            "tests/unit/worker/dispatcher/test_giving_back.py"
+            "::test_the_next_assignment_has_lanes_and_groups_of_its_own",
+        ),
+    ),
+    Mutant(
         "write after a revocation: a group's outcomes",
         8,
         GROUP,

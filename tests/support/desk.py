@@ -75,6 +75,7 @@ class StandInCommits:
         self.in_group: dict[Hashable, asyncio.Future[None]] = {}
         self.drains: list[float] = []
         self.drained = True
+        self.abandoned = 0
         self.decided: list[SourceRecord] = []
 
     async def room(self) -> None:
@@ -90,6 +91,9 @@ class StandInCommits:
     async def drain(self, seconds: float) -> bool:
         self.drains.append(seconds)
         return self.drained
+
+    def abandon(self) -> None:
+        self.abandoned += 1
 
 
 class StandInTable:
@@ -107,9 +111,12 @@ class StandInBroker:
 
     def __init__(self) -> None:
         self.asked: list[tuple[TP, int]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def first_at_or_after(self, tp: TP, offset: int) -> First:
         self.asked.append((tp, offset))
+        await self.answers.wait()
         return First(self.first, self.beginning)
 
 

@@ -112,12 +112,14 @@ async def test_what_an_abandoned_lane_has_queued_is_fenced(desk: Desk) -> None:
     assert desk.fenced == [1]
 
 
-async def test_the_next_assignment_has_lanes_of_its_own(desk: Desk) -> None:
+async def test_the_next_assignment_has_lanes_and_groups_of_its_own(desk: Desk) -> None:
     assignment = desk.begin()
     await desk.dispatcher.end_assignment(assignment)
     assignment.revoke()
 
+    abandoned = desk.commits.abandoned
     desk.begin(generation=2)
+    assert desk.commits.abandoned == abandoned + 1
     await desk.take_up(5, generation=2)
 
     assert desk.offsets == [5]

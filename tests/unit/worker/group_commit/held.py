@@ -29,8 +29,10 @@ from streams.worker.lanes.source_record import SourceRecord
 from streams.worker.metrics import WorkerMetrics
 from streams.worker.outcomes import Decided, OutcomePublisher, decided
 from streams.worker.partitions.assignment import Assignment
+from streams.worker.partitions.frontier import Frontier
 from streams.worker.spans import RecordSpans
 from streams.worker.state.table import InteractionTable
+from tests.support.event_loop import until_idle
 from tests.support.scripted import LeapingClock
 from tests.support.taken_up import parsed
 from tests.support.world import EVENTS, TOPICS, event
@@ -109,7 +111,6 @@ class Groups:
         self.failures: list[BaseException] = []
         self.metrics = WorkerMetrics(CollectorRegistry())
         self.assignment = Assignment(1, {EVENTS: 0})
-        self.frontier = self.assignment.frontiers[EVENTS]
         self._exporter = InMemorySpanExporter()
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
@@ -161,9 +162,20 @@ class Groups:
     def add(self, offset: int, interaction_id: str = "i-1", *, stored: bool = False) -> None:
         self.commits.add(self.decided(offset, interaction_id, stored=stored))
 
+    async def end_all(self) -> None:
+        """Let all groups end."""
+        await until_idle()
+        while self.held.steps:
+            self.held.end()
+            await until_idle()
+
     def finished(self, name: str) -> list[Any]:
         """The spans of this name that have ended."""
         return [span for span in self._exporter.get_finished_spans() if span.name == name]
+
+    @property
+    def frontier(self) -> Frontier:
+        return self.assignment.frontiers[EVENTS]
 
     @property
     def open(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 
 import pytest
 from opentelemetry.semconv._incubating.attributes.messaging_attributes import (
@@ -12,6 +13,7 @@ from opentelemetry.trace import StatusCode
 
 from streams.errors import OwnershipLost, PublishError, StoreError
 from streams.worker import group_commit
+from streams.worker.partitions.assignment import Assignment
 from tests.support.event_loop import until_idle
 from tests.support.incarnation import samples
 from tests.support.world import EVENTS, TOPICS
@@ -230,3 +232,49 @@ async def test_a_drain_after_a_lost_partition_begins_anew(groups: Groups) -> Non
     assert await groups.commits.drain(1.0)
 
     await asyncio.wait_for(groups.commits.released((EVENTS.partition, "i-1")), 5)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 2], ids=["none", "being written", "open behind it"])
+async def test_what_comes_late_of_an_assignment_given_up_touches_no_group_of_the_next(
+    groups: Groups, ahead: int
+) -> None:
+    """``ahead``: the groups of the next assignment by then."""
+    late = groups.decided(7, "i-late")
+    groups.assignment.revoke()
+    groups.commits.abandon()
+    groups.assignment = Assignment(2, {EVENTS: 0})
+    for offset in range(ahead):
+        groups.add(offset)
+        await until_idle()
+
+    with pytest.raises(OwnershipLost):
+        await asyncio.wait_for(groups.commits.commit(late), 5)
+    groups.add(ahead, "i-late")
+    await groups.end_all()
+
+    assert groups.open == []
+    assert list(chain(*groups.held.published)) == list(range(ahead + 1))
+    assert list(chain(*groups.held.written)).count("i-late") == 1
+    await asyncio.wait_for(groups.commits.released(late.source.lane), 5)
+    assert groups.failures == []
+
+
+async def test_groups_left_behind_by_an_assignment_are_none_of_the_next(groups: Groups) -> None:
+    """Partitions may be lost in such a way that nothing drains the groups."""
+    groups.add(0)
+    await until_idle()
+    groups.add(1)
+    groups.assignment.revoke()
+    before = groups.open
+
+    groups.commits.abandon()
+    groups.assignment = Assignment(2, {EVENTS: 0})
+    groups.held.steps.clear()
+    groups.add(0, "i-2")
+    await groups.end_all()
+
+    assert before == [0, 1]
+    assert groups.open == []
+    assert groups.held.written == [["i-1"], ["i-2"]]
+    assert groups.held.published == [[0]]
+    assert groups.failures == []
