@@ -274,6 +274,7 @@ class Dispatcher:
             event=read.event,
             source=read.source,
             attempt=read.put_off.attempt,
+            due_ms=read.put_off.not_before,
             not_before=read.not_before,
             redriven=read.redriven,
             replayed=read.replayed,

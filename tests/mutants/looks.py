@@ -11,6 +11,19 @@ TESTS = "tests/unit/worker/conversations"
 
 MUTANTS = (
     Mutant(
+        "make no look while the clock is behind the time it was planned for",
+        15,
+        "streams/core/conversations/inquiry.py",
+        "look.at <= max(now_ms, self._delivery.due_ms):",
+        "look.at <= now_ms:",
+        (
+            f"{TESTS}/test_road.py"
+            "::test_no_look_is_lost_where_the_clock_is_set_back_before_it_is_made",
+            "tests/unit/core/conversations/test_against_model.py"
+            "::test_each_leg_has_its_code_once_and_in_time",
+        ),
+    ),
+    Mutant(
         "let those in memory go before those on the disk that are due sooner",
         1,
         "streams/worker/lanes/waiting_room.py",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -106,13 +106,16 @@ class Returning:
 @dataclass(slots=True)
 class Desk:
     """``log``: events with the time at which Kafka has them, in the order of the topic. What
-    outlives a crash is in ``table``, ``retries`` and ``published``."""
+    outlives a crash is in ``table``, ``retries`` and ``published``. ``set_back``: by how much the
+    worker's clock is set back before a look that is due, milliseconds."""
 
     log: list[tuple[int, ConversationEvent]]
     cloud: Cloud
     policy: WrapUpPolicy
     looks: LookPolicy = LOOKS
+    set_back: Callable[[], int] = lambda: 0
     now: int = 0
+    _behind: int = 0
     table: bytes | None = None
     retries: list[Returning] = field(default_factory=list)
     published: defaultdict[tuple[Any, ...], list[Verdict]] = field(
@@ -137,7 +140,7 @@ class Desk:
     def redrive(self, offset: int, times: int = 1, *, replayed: bool = False) -> None:
         """An operator has this record decided anew."""
         self._copies.add(len(self.retries))
-        self.retries.append(Returning(self.now, offset, times, replayed))
+        self.retries.append(Returning(self._clock, offset, times, replayed))
         self._run(Random(0), None)
 
     def lose_copies_of(self, number: int) -> None:
@@ -150,6 +153,11 @@ class Desk:
         self._copies.clear()
         self._events = deque(range(number, len(self.log)))
         self._run(Random(0), None)
+
+    @property
+    def _clock(self) -> int:
+        """What the worker takes for the time."""
+        return self.now - self._behind
 
     def record(self) -> ConversationRecord:
         if self.table is None:
@@ -205,7 +213,7 @@ class Desk:
 
     def _next_work(self, random: Random) -> Iterator[None]:
         """The next delivery that is due, of either topic; time passes until there is one."""
-        due = {n: max(self.retries[n].not_before, 0) for n in self._copies}
+        due = {n: max(self.retries[n].not_before + self._behind, 0) for n in self._copies}
         times = list(due.values())
         if self._events:
             times.append(self.log[self._events[0]][0])
@@ -224,7 +232,7 @@ class Desk:
         yield
         record = self.record()
         delivery = Delivery(offset, owner=f"w{self._life}")
-        at = self.now
+        at = self._clock
         after, result = arrive(
             record, self.log[offset][1], delivery, at, policy=self.policy, looks=self.looks
         )
@@ -238,29 +246,35 @@ class Desk:
         yield
         copy = self.retries[number]
         delivery = Delivery(
-            copy.offset, number, copy.redriven, f"w{self._life}", replayed=copy.replayed
+            copy.offset,
+            number,
+            copy.redriven,
+            f"w{self._life}",
+            replayed=copy.replayed,
+            due_ms=copy.not_before,
         )
-        inquiry = Inquiry(self.record(), delivery, self.now, self.policy, self.looks)
+        self._behind += self.set_back()
+        inquiry = Inquiry(self.record(), delivery, self._clock, self.policy, self.looks)
         while not isinstance(step := inquiry.step, Conclude):
             yield
             try:
                 if isinstance(step, Write):
-                    self.table = encode_record(inquiry.intends(self.now))
+                    self.table = encode_record(inquiry.intends(self._clock))
                     yield
                     participant_id = step.leg.leg.participant_id
                     status = self.cloud.patch(self.now, participant_id, step.code)
                     yield
                     self.now += CALL_MS
-                    inquiry.written(status, self.now)
+                    inquiry.written(status, self._clock)
                 else:
                     conversation = self.cloud.get(self.now)
                     self.now += CALL_MS
-                    inquiry.fetched(conversation, self.now)
+                    inquiry.fetched(conversation, self._clock)
             except ApiError as error:
                 self.now += CALL_MS
-                inquiry.failed(error, self.now, self.now + RETRY_MS)
+                inquiry.failed(error, self._clock, self._clock + RETRY_MS)
         yield
-        after, result = inquiry.conclude(self.now)
+        after, result = inquiry.conclude(self._clock)
         if after is not None:
             self.table = encode_record(after)
         yield from self._publish(result)

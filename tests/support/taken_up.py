@@ -78,6 +78,7 @@ class Incarnation:
             attempt=returned.put_off.attempt,
             redriven=returned.redriven,
             replayed=returned.replayed,
+            due_ms=returned.put_off.not_before,
             not_before=returned.put_off.not_before / 1000,
         )
 

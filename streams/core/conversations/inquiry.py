@@ -19,12 +19,7 @@ from msgspec.structs import replace
 from streams import errors
 from streams.core.calls import latest
 from streams.core.conversations.conversation import Conversation
-from streams.core.conversations.look import (
-    Findings,
-    assess,
-    setting_of,
-    still_told,
-)
+from streams.core.conversations.look import Findings, assess, setting_of, still_told
 from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy, doubt_ms, next_of
 from streams.core.conversations.record import (
     MOST_DECIDED_AT_ONCE,
@@ -106,7 +101,9 @@ class Inquiry:
         if own is not None and own.verdict is not None:
             # Another record has brought about the look that this one waited for.
             self._changed = True
-        elif look is not None and look.at <= now_ms:
+        elif look is not None and look.at <= max(now_ms, self._delivery.due_ms):
+            # It is due when its copy comes back, whatever the clock says by then: the clock may be
+            # set back meanwhile, and no other copy would come for this look.
             self.step = Fetch()
         elif own is not None:
             # The look was moved, and this record still waits: it comes back for it.

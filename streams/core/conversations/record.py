@@ -41,7 +41,8 @@ class Delivery:
     ``offset``: its offset in ``events``, in the ``life`` of that log. ``returned_at``: its offset
     in ``retries``, where it brings a look about; None when it comes from ``events``. ``owner``: who
     works on it, another text for each assignment of a partition. ``time_ms``: when Kafka got it.
-    ``replayed``: a replay has redriven it, and so every leg of its conversation.
+    ``replayed``: a replay has redriven it, and so every leg of its conversation. ``due_ms``: the
+    time that it was to come back at, epoch milliseconds; 0 for one that comes from ``events``.
     """
 
     offset: int
@@ -51,6 +52,7 @@ class Delivery:
     life: str = ""
     time_ms: int = 0
     replayed: bool = False
+    due_ms: int = 0
 
 
 class Told(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

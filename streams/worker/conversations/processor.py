@@ -326,6 +326,7 @@ class ConversationProcessor:
             life=record.life,
             time_ms=round(record.timestamp * 1000),
             replayed=record.replayed,
+            due_ms=record.due_ms,
         )
 
     def _owner_of(self, assignment: Assignment) -> str:

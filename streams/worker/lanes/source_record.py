@@ -20,11 +20,13 @@ class SourceRecord(msgspec.Struct, frozen=True):
     """A record taken up from ``events``, or from ``retries`` when it was put off before.
 
     ``tp``, ``offset``: where it was read. ``source``: the record in ``events`` that this one is, or
-    is a copy of. ``attempt``: how often it was put off. ``not_before``: it is not decided earlier,
-    epoch seconds. ``redriven``: how often it was redriven; ``replayed``: the last time by a replay.
-    ``timestamp``: its time in Kafka, epoch seconds. ``taken_up_at``: monotonic seconds. ``event``:
-    the event, or why the record is not handled as one. ``asked``: the requests made for it, once
-    there may be any: it alone changes, and shows what the record waits for.
+    is a copy of. ``attempt``: how often it was put off. ``due_ms``: until when, as its header says
+    it, epoch milliseconds. ``not_before``: it is not decided earlier, epoch seconds: the same, or
+    less where the header asks for too long a wait. ``redriven``: how often it was redriven;
+    ``replayed``: the last time by a replay. ``timestamp``: its time in Kafka, epoch seconds.
+    ``taken_up_at``: monotonic seconds. ``event``: the event, or why the record is not handled as
+    one. ``asked``: the requests made for it, once there may be any: it alone changes, and shows
+    what the record waits for.
     """
 
     assignment: Assignment
@@ -38,6 +40,7 @@ class SourceRecord(msgspec.Struct, frozen=True):
     event: Event | RecordError
     source: Source
     attempt: int = 0
+    due_ms: int = 0
     not_before: float = 0.0
     redriven: int = 0
     replayed: bool = False

@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 # What RocksDB keeps in memory before it writes: its own 64 MiB would be a third of the worker.
 WRITE_BUFFER = 8 << 20
 
+# The most bytes of these records, before RocksDB compresses them. A million of the usual size have
+# less; as many of a megabyte each would fill the disk, and again after each start.
+MOST_BYTES = 4 << 30
+
 _PLANNED = Reason.LOOK_PLANNED.value.encode()
 
 
@@ -48,11 +52,14 @@ _decode = msgspec.msgpack.Decoder(Spilled).decode
 
 class Spill:
     """Records of ``retries`` in a RocksDB of their own in ``directory``, which is made when the
-    first one comes. At most ``most``. All that touches the disk raises StoreError."""
+    first one comes. At most ``most``, and at most ``most_bytes`` of them. All that touches the disk
+    raises StoreError."""
 
-    def __init__(self, directory: Path, *, most: int) -> None:
+    def __init__(self, directory: Path, *, most: int, most_bytes: int = MOST_BYTES) -> None:
         self._directory = directory
         self._most = most
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._order = DueOrder()
         self._rocks: rocksdict.Rdict | None = None
         # Nothing here outlives the process, so a log of what was written would be written in vain.
@@ -64,7 +71,7 @@ class Spill:
 
     def fills(self, share: float) -> bool:
         """Whether this part of it is full."""
-        return len(self._order) >= share * self._most
+        return len(self._order) >= share * self._most or self._bytes >= share * self._most_bytes
 
     def put(self, record: SourceRecord) -> None:
         """The record that waits, which may leave the memory."""
@@ -78,8 +85,10 @@ class Spill:
             record.headers,
             record.taken_up_at,
         )
+        encoded = _encode(spilled)
         with self._errors():
-            self._opened().put(_key(place), _encode(spilled), self._unlogged)
+            self._opened().put(_key(place), encoded, self._unlogged)
+        self._bytes += len(encoded)
         planned = is_planned(record)
         self._order.add(place, occurred_at=record.occurred_at, planned=planned)
 
@@ -90,10 +99,11 @@ class Spill:
     def pop(self) -> Spilled:
         """Take out the one that is due next. Raises IndexError when there is none."""
         place = self._order.pop()
-        spilled = self._read(place)
+        encoded = self._found(place)
         with self._errors():
             self._opened().delete(_key(place), self._unlogged)
-        return spilled
+        self._bytes -= len(encoded)
+        return _decode(encoded)
 
     def next(self, most: int) -> Iterator[Spilled]:
         """Those that are due next, at most so many. Looks at the places of all."""
@@ -111,6 +121,7 @@ class Spill:
         """Throw all away. Never raises: the partitions are given up whatever the disk does, and
         what is left there is thrown away before the next record comes."""
         self._order.clear()
+        self._bytes = 0
         rocks, self._rocks = self._rocks, None
         if rocks is None:
             return
@@ -126,11 +137,14 @@ class Spill:
             )
 
     def _read(self, place: Place) -> Spilled:
+        return _decode(self._found(place))
+
+    def _found(self, place: Place) -> bytes:
         with self._errors():
-            found = self._opened().get(_key(place))
+            found: bytes | None = self._opened().get(_key(place))
             if found is None:
                 raise KeyError(f"nothing is there of {place}")
-            return _decode(found)
+            return found
 
     def _opened(self) -> rocksdict.Rdict:
         if self._rocks is None:

@@ -39,10 +39,11 @@ class WaitingRoom:
     partition and offset.
 
     At most ``at_once`` admitted records are out at a time: ``ended`` reports the end of one. At
-    most ``room`` wait in memory, and no more than half of it are such as are not due within
-    seconds. Others wait in ``spill``, out of which ``read_again`` makes them anew. When both are
-    full the partitions of `retries` are read no further, and later records wait in Kafka: ``hold``
-    is called with True while no more may come, and with False when they may again.
+    most ``room`` wait in memory, and, while the disk has room, no more than half of it are such as
+    are not due within seconds. Others wait in ``spill``, out of which ``read_again`` makes them
+    anew. When both are full the partitions of `retries` are read no further, and later records wait
+    in Kafka: ``hold`` is called with True while no more may come, and with False when they may
+    again.
     """
 
     def __init__(
@@ -118,8 +119,12 @@ class WaitingRoom:
 
     async def _look(self) -> None:
         while True:
-            while self._first_due() <= self._clock.time() * 1000:
+            while self._is_due():
                 await self._doors.acquire()
+                if not self._is_due():
+                    # The clock was set back while all doors were taken.
+                    self._doors.release()
+                    break
                 record = self._take_first()
                 if self._full and not (self._fills(ROOM_AGAIN) and self.spill.fills(ROOM_AGAIN)):
                     self._full = False
@@ -127,11 +132,13 @@ class WaitingRoom:
                 await self._admit(record)
             await self._clock.sleep(LOOK_SECONDS)
 
-    def _first_due(self) -> float:
-        """When the next one is due, epoch milliseconds; inf when none waits."""
+    def _is_due(self) -> bool:
+        """Whether the time of the next one has come."""
         spilled = self.spill.first()
-        first = spilled.due_ms if spilled is not None else inf
-        return min(first, self._waiting[0][0].due_ms) if self._waiting else first
+        due_ms = spilled.due_ms if spilled is not None else inf
+        if self._waiting:
+            due_ms = min(due_ms, self._waiting[0][0].due_ms)
+        return due_ms <= self._clock.time() * 1000
 
     def _take_first(self) -> SourceRecord:
         spilled = self.spill.first()

@@ -136,13 +136,19 @@ def assert_is_right(desk: Desk, story: Story, wanted: Rules) -> None:
 
 @settings(max_examples=times(2))
 @given(
-    stories(), rules, st.randoms(use_true_random=False), st.lists(delays, min_size=1, max_size=4)
+    stories(),
+    rules,
+    st.randoms(use_true_random=False),
+    st.lists(delays, min_size=1, max_size=4),
+    st.sampled_from([0, 0, 1, 1_500]),
 )
 def test_each_leg_has_its_code_once_and_in_time(
-    story: Story, wanted: Rules, random: Random, slow: list[int]
+    story: Story, wanted: Rules, random: Random, slow: list[int], back: int
 ) -> None:
+    """``back``: the most that the worker's clock is set back before a look."""
     log = arriving(story, random, slow)
-    desk = Desk(log, Cloud(states(story)), policy(wanted))
+    set_back = lambda: random.choice([0, back])  # noqa: E731
+    desk = Desk(log, Cloud(states(story)), policy(wanted), set_back=set_back)
     desk.live(random)
     assert_is_right(desk, story, wanted)
     patched = sum(each.patched for each in right(story, wanted).values())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from streams.core.conversations.record import Sent as CodeSent
 from streams.core.records import Decision, Leg, Reason
 from streams.wire.leg_ids import leg_outcome_id
@@ -148,6 +150,29 @@ async def test_an_older_copy_ends_without_a_word() -> None:
 
     assert len(world.outcomes) == told
     assert world.journal[steps:] == [f"finished {len(world.put_off)}"]
+
+
+@pytest.mark.parametrize("look", range(3))
+async def test_no_look_is_lost_where_the_clock_is_set_back_before_it_is_made(look: int) -> None:
+    """After it was let out of the waiting room: its lane may be busy, or ownership open."""
+    world, _, log = world_of("timed out")
+    worker = ConversationWorker(world)
+    for offset, (at, value) in enumerate(log):
+        world.be_at(at)
+        await worker.process(value, offset)
+    seen = 0
+    while seen < len(world.put_off):
+        copy = worker.returned(world.put_off[seen], seen)
+        world.be_at(copy.due_ms)
+        if seen == look:
+            world.clock.now -= 1
+        await worker.processor.process(copy)
+        seen += 1
+
+    assert seen > look
+    assert len(world.cloud.applied) == 1
+    assert [len(each) for each in world.finals(of_legs=True).values()] == [1]
+    assert (world.record.look, world.record.open, world.record.waiting) == (None, (), ())
 
 
 async def test_every_leg_and_every_record_is_counted() -> None:

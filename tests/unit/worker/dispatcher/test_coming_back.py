@@ -127,6 +127,7 @@ async def test_one_that_has_waited_on_the_disk_is_the_one_it_was(tmp_path: Path)
     changed = {
         "offset": 0,
         "source": from_memory.source,
+        "due_ms": from_memory.due_ms,
         "not_before": from_memory.not_before,
         "taken_up_at": from_memory.taken_up_at,
         "value": from_memory.value,

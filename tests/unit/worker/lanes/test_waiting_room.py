@@ -106,6 +106,40 @@ async def test_within_one_time_they_leave_as_they_came(scene: Scene) -> None:
     assert scene.admitted == [0, 1, 2, 3, 4]
 
 
+async def test_none_leaves_a_millisecond_early(scene: Scene) -> None:
+    """One that asks at its time is told what it waits for; a moment earlier it is put off anew."""
+    scene.put(0, seconds=10)
+
+    await scene.after(9.999)
+    assert scene.admitted == []
+
+    await scene.after(0.25)
+    assert scene.admitted == [0]
+
+
+async def test_nor_where_the_clock_is_set_back_while_it_waits_for_a_door(scene: Scene) -> None:
+    for offset in range(AT_ONCE):
+        scene.put(offset, seconds=0)
+    scene.put(AT_ONCE, seconds=1)
+    await until(lambda: bool(scene.clock.slept))
+    scene.clock.advance(1)
+    await until_idle()
+    assert len(scene.admitted) == AT_ONCE
+
+    scene.clock.now -= 5
+    scene.room.ended()
+    await until_idle()
+    assert len(scene.admitted) == AT_ONCE
+
+    scene.clock.now += 4.999
+    await scene.after(0.25)
+    assert scene.admitted[AT_ONCE:] == [AT_ONCE]
+    scene.room.ended()
+    scene.put(AT_ONCE + 1, seconds=0)
+    await scene.after(0.25)
+    assert scene.admitted[AT_ONCE:] == [AT_ONCE, AT_ONCE + 1], "the door was given back"
+
+
 async def test_a_room_that_is_closed_lets_nobody_out(scene: Scene) -> None:
     scene.put(0, seconds=10)
     await until(lambda: bool(scene.clock.slept))
@@ -178,6 +212,31 @@ async def test_partitions_are_held_back_once_the_disk_is_full_too(tmp_path: Path
         scene.room.ended()
     await scene.after(12)
     assert scene.admitted == [0, 1, 2, 3, 4, 5]
+
+
+async def test_so_they_are_once_those_on_the_disk_are_large(tmp_path: Path) -> None:
+    scene = Scene(room=1, spill=Spill(tmp_path / "waiting", most=100, most_bytes=4_000))
+    for offset in range(6):
+        scene.put(offset, seconds=10 + offset, value=1_000 * b"x")
+    assert (len(scene.room.spill), scene.held) == (4, [True, True])
+
+    await scene.after(12)
+    assert (scene.admitted, scene.held) == ([0, 1, 2], [True, True])
+    await scene.after(1)
+    assert (scene.admitted, scene.held) == ([0, 1, 2, 3], [True, True, False])
+    scene.room.close()
+    assert not scene.room.spill.fills(0.1)
+
+
+async def test_what_is_not_due_soon_has_half_of_the_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting_module, "ROOM_BYTES", 4_000)
+    scene = Scene(spill=Spill(tmp_path / "waiting", most=100))
+    for offset in range(4):
+        scene.put(offset, seconds=3_600, value=1_000 * b"x")
+    scene.put(4, seconds=1, value=1_000 * b"x")
+    assert {record.offset for record in scene.room.records()} == {0, 1, 4}
 
 
 async def test_what_is_due_soon_stays_in_memory_beside_what_is_not(tmp_path: Path) -> None:
