@@ -5,13 +5,19 @@ from __future__ import annotations
 import faulthandler
 import os
 import threading
+import time
+from math import inf
 
 # What the thread has before the watchdog ends the process: it says why, which the watchdog can not.
-WATCHDOG_SECONDS = 0.3
+WATCHDOG_SECONDS = 0.4
+
+# When the watchdog ends the process, monotonic seconds. The interpreter has one alone.
+_watchdog_at = inf
 
 
 def leave_within(seconds: float, why: str, code: int = 1) -> None:
-    """End the process with exit code ``code`` after ``seconds``, unless it has ended by then.
+    """End the process with exit code ``code`` after ``seconds``, unless it has ended by then; at
+    once where they are over. Called again, the earliest end counts.
 
     It uses a thread, because the event loop may be what hangs. The thread is never cancelled,
     because the interpreter may hang too, when it waits at its end for another thread. At the very
@@ -19,7 +25,12 @@ def leave_within(seconds: float, why: str, code: int = 1) -> None:
     by the wall clock: one that was set back keeps it for as long. Then a watchdog in C ends the
     process, with exit code 1 and the stack of what hangs.
     """
-    faulthandler.dump_traceback_later(seconds + WATCHDOG_SECONDS, exit=True, file=2)
+    global _watchdog_at  # noqa: PLW0603 - as there is one watchdog
+    seconds = max(0.0, seconds)
+    at = time.monotonic() + seconds + WATCHDOG_SECONDS
+    if at < _watchdog_at:
+        _watchdog_at = at
+        faulthandler.dump_traceback_later(seconds + WATCHDOG_SECONDS, exit=True, file=2)
     timer = threading.Timer(seconds, leave_now, [why, code])
     timer.daemon = True
     timer.start()

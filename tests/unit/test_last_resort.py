@@ -11,6 +11,13 @@ import pytest
 ENDS = "from streams.last_resort import leave_now; leave_now('stuck', {code})"
 
 
+# The watchdog gives the thread time enough, however busy the machine is.
+HANGS = (
+    "import threading; from streams import last_resort; from streams.last_resort import "
+    "leave_within; last_resort.WATCHDOG_SECONDS = 10; {calls}; threading.Event().wait()"
+)
+
+
 def end(program: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-c", program], timeout=30, check=False, stderr=subprocess.PIPE
@@ -34,12 +41,25 @@ def test_it_ends_where_it_can_not_say_why() -> None:
 
 
 def test_a_thread_ends_it_although_the_main_one_hangs() -> None:
-    ended = end(
-        "import threading; from streams.last_resort import leave_within; "
-        "leave_within(0.1, 'stuck', 3); threading.Event().wait()"
-    )
+    ended = end(HANGS.format(calls="leave_within(0.1, 'stuck', 3)"))
 
     assert ended.returncode == 3
+
+
+def test_it_ends_at_once_where_its_time_is_over() -> None:
+    ended = end(HANGS.format(calls="leave_within(-0.5, 'stuck', 3)"))
+
+    assert ended.returncode == 3
+
+
+def test_a_later_end_takes_no_earlier_one_back() -> None:
+    """The thread of the earlier one does not run, as at the very end of the interpreter."""
+    began = time.monotonic()
+    no_thread = "threading.Thread.start = lambda _: None"
+    ended = end(HANGS.format(calls=f"{no_thread}; leave_within(0.1, '', 3); leave_within(60, '')"))
+
+    assert ended.returncode == 1
+    assert time.monotonic() - began < 25
 
 
 HANGS_AT_ITS_END = """
