@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
+from contextlib import suppress
 
 # SO_LINGER on, for no time (socket(7)).
 _NO_TIME = struct.pack("ii", 1, 0)
@@ -16,3 +18,11 @@ def forget_on_close(connected: socket.socket) -> None:
     of a request that was given up long before, behind the effects of whoever has taken over since.
     """
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_TIME)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Reset a connection whose socket forgets. One that has ended stays as it is."""
+    # asyncio's transport has no loop any more when it was closed first and has sent its last bytes
+    # after that, and its ``abort`` does not know (``_SelectorTransport._call_connection_lost``).
+    with suppress(AttributeError):
+        transport.abort()

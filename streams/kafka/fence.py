@@ -2,10 +2,12 @@
 
 aiokafka sends queued records whenever it can. After a worker was frozen, or has abandoned a lane,
 that may be long after its partitions were assigned to another worker. So each produce request asks
-``may_send`` at the moment it goes out, and nothing is awaited between the answer and the write to
-the socket. And once that answer turns to no, the connection of a request under way is reset: what
-has not left this machine never does. A network that was cut would otherwise deliver it once it is
-back, behind what the next owner wrote.
+``may_send`` when it is about to go out, and nothing is awaited between the answer and the write to
+the socket. A worker may be frozen between the two as well, while the request is made into bytes: so
+it asks once more with the bytes in hand. And once that answer turns to no, the connection of a
+request under way is reset, as is that of a request that aiokafka gives up: what has not left this
+machine never does. A network that was cut would otherwise deliver it once it is back, behind what
+the next owner wrote.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from streams.kafka.bootstrap import return_to_bootstrap
 from streams.kafka.message import Message
 from streams.kafka.partitioner import partition_of
-from streams.sockets import forget_on_close
+from streams.sockets import forget_on_close, reset
 
 # How often ``may_send`` is asked for a request that waits, and for those under way. The group gives
 # our partitions to another worker over several round trips, so usually it has written nothing yet.
@@ -34,6 +36,12 @@ LEAVE_POLL_SECONDS = 0.05
 # ``send_batch`` waits until nothing else is queued for the partition, which under load may take
 # longer than its time-out (both: test_aiokafka.py).
 _NULL_KEY = b"a key that is null"
+
+
+# Where a request has its kind, behind its length, and that of a produce request (Kafka's protocol,
+# request header).
+_KIND = slice(4, 6)
+_PRODUCE = b"\0\0"
 
 
 class Fenced(KafkaError):  # type: ignore[misc]  # aiokafka has no types
@@ -160,6 +168,8 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         if not _is_open(connection) or self.client._conns.get((node_id, group)) is not connection:
             # It would be connected anew, which takes as long as it takes.
             raise NodeNotReadyError(f"the connection to broker {node_id} has ended")
+        if not isinstance(connection._writer, _AskingWriter):
+            connection._writer = _AskingWriter(connection._writer, self._may_send)
         transport = connection._writer.transport
         forget_on_close(transport.get_extra_info("socket"))
         self._transports.add(transport)
@@ -168,6 +178,11 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             self._watching = asyncio.create_task(self._watch())
         try:
             return await self._send_request(node_id, request, group=group)
+        except BaseException:
+            # aiokafka has given it up, after a time-out for one, and sends its records again.
+            # It only closes the connection, which lets what is on its way arrive behind them.
+            reset(transport)
+            raise
         finally:
             self._under_way -= 1
 
@@ -182,7 +197,26 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         itself. It sends what is not acknowledged again, once it may, and brokers know a batch that
         did arrive by its number."""
         for transport in list(self._transports):
-            transport.abort()
+            reset(transport)
+        self._transports.clear()
+
+
+class _AskingWriter:
+    """In the place of aiokafka's writer on a connection: refuses a produce request that may not
+    leave any more. aiokafka then closes the connection, and tries again what it still has."""
+
+    def __init__(self, writer: Any, may_send: Callable[[], bool]) -> None:
+        self._writer = writer
+        self._may_send = may_send
+
+    def write(self, data: bytes) -> None:
+        """Raises OSError, as a connection that is broken does."""
+        if data[_KIND] == _PRODUCE and not self._may_send():
+            raise OSError("the session ended while the request was made")
+        self._writer.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
 
 
 def _is_open(connection: Any) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -121,6 +121,8 @@ class KafkaPublisher:
         self._connecting = asyncio.Lock()
         self._started = False
         self._unacknowledged: set[asyncio.Future[Any]] = set()
+        self._being_queued = 0
+        self._fences = 0
         self._retiring: set[asyncio.Task[None]] = set()
 
     @property
@@ -148,12 +150,13 @@ class KafkaPublisher:
         A record that has left this machine may still arrive. Later records go through a new
         producer.
         """
+        self._fences += 1
         producer = self._producer
-        if producer is None or not self._unacknowledged:
+        if producer is None or not (self._unacknowledged or self._being_queued):
             return
         log.warning(
             "records that were queued for partitions given up are not sent any more",
-            extra={"records": len(self._unacknowledged)},
+            extra={"records": len(self._unacknowledged) + self._being_queued},
         )
         self._producer = None
         lost, self._unacknowledged = self._unacknowledged, set()
@@ -168,36 +171,41 @@ class KafkaPublisher:
         retiring.add_done_callback(self._retiring.discard)
 
     async def enqueue(self, message: Message) -> asyncio.Future[Acknowledged]:
-        topic = message.topic
-        producer = await self._connected()
-        try:
-            sent = await producer.send_record(message)
-        except aiokafka.errors.KafkaError as exc:
-            if producer.fenced:
-                raise _fenced() from exc
-            raise self._failed("Kafka took no record for", topic, exc) from exc
-        if producer.fenced:
-            raise _fenced()
+        sent = await self._queued([message], lambda producer: producer.send_record(message))
         return self._watched(
-            topic, sent, lambda at: Acknowledged(at.topic, at.partition, at.offset)
+            message.topic, sent, lambda at: Acknowledged(at.topic, at.partition, at.offset)
         )
 
     async def enqueue_all(
         self, messages: Sequence[Message]
     ) -> Sequence[asyncio.Future[AcknowledgedRun]]:
-        producer = await self._connected()
-        try:
-            runs = await producer.send_all(messages)
-        except aiokafka.errors.KafkaError as exc:
-            if producer.fenced:
-                raise _fenced() from exc
-            topics = ", ".join(sorted({message.topic for message in messages}))
-            raise self._failed("Kafka took no records for", topics, exc) from exc
-        if producer.fenced:
-            raise _fenced()
+        runs = await self._queued(messages, lambda producer: producer.send_all(messages))
         return [
             self._watched(run[0].topic, sent, partial(_acknowledged_run, run)) for run, sent in runs
         ]
+
+    async def _queued(
+        self, messages: Sequence[Message], queue: Callable[[FenceableProducer], Awaitable[T]]
+    ) -> T:
+        """What ``queue`` returns. It may take long, for it connects and asks for the topic's
+        partitions: a fence meanwhile makes it fail."""
+        fences = self._fences
+        self._being_queued += 1
+        try:
+            producer = await self._connected()
+            if self._fences != fences:
+                raise _fenced()
+            queued = await queue(producer)
+        except aiokafka.errors.KafkaError as exc:
+            if self._fences != fences:
+                raise _fenced() from exc
+            topics = ", ".join(sorted({message.topic for message in messages}))
+            raise self._failed("Kafka took no record for", topics, exc) from exc
+        finally:
+            self._being_queued -= 1
+        if self._fences != fences:
+            raise _fenced()
+        return queued
 
     def _watched(
         self,

@@ -85,7 +85,7 @@ MUTANTS = (
         "            if self._under_way and not self._may_send():",
         "            if self._under_way and not self._may_send:",
         (
-            "tests/unit/kafka/test_fence.py"
+            "tests/unit/kafka/test_fence_cut_off.py"
             "::test_a_request_under_way_is_reset_when_it_might_not_have_left",
         ),
     ),
@@ -104,6 +104,33 @@ MUTANTS = (
         "            protocol.abort()\n",
         "            protocol.close()\n",
         ("tests/unit/test_sockets.py::test_what_was_given_up_in_a_cut_network_never_arrives",),
+    ),
+    Mutant(
+        "write a request whose session ended while it was made into bytes",
+        8,
+        "streams/kafka/fence.py",
+        "if data[_KIND] == _PRODUCE and not self._may_send():",
+        "if False:",
+        (
+            "tests/unit/kafka/test_fence_cut_off.py"
+            "::test_a_request_asks_once_more_when_it_is_all_bytes",
+        ),
+    ),
+    Mutant(
+        "send what was being queued at the fence",
+        8,
+        "streams/kafka/publisher.py",
+        "if producer is None or not (self._unacknowledged or self._being_queued):",
+        "if producer is None or not self._unacknowledged:",
+        ("tests/integration/kafka/test_publisher.py::test_nor_does_what_was_being_queued",),
+    ),
+    Mutant(
+        "let a produce request arrive that was given up",
+        8,
+        "streams/kafka/fence.py",
+        "            reset(transport)\n            raise\n",
+        "            raise\n",
+        ("tests/unit/kafka/test_fence_cut_off.py::test_a_request_that_is_given_up_is_reset",),
     ),
     Mutant(
         "queue again what a fence has failed",

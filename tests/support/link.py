@@ -17,8 +17,9 @@ from typing import Any, Literal
 # Of one read. A slow link delays each of them.
 CHUNK_BYTES = 16 * 1024
 
-# What a link holds of one connection before its sender has to wait.
-HELD_BYTES = 1024 * 1024
+# What a link holds of one connection before its sender has to wait: more than comes. A link that no
+# longer reads hears of no reset, and delivers what it holds when it is mended.
+HELD_BYTES = 64 * 1024 * 1024
 
 Address = tuple[str, int]
 """``(HOST, PORT)``"""

@@ -265,6 +265,45 @@ async def test_what_is_queued_together_at_the_fence_never_leaves(rig: Rig) -> No
     assert await rig.values() == [b"two"]
 
 
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("waits_for", ["the topic's partitions", "the connection"])
+async def test_nor_does_what_was_being_queued(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, waits_for: str, *, together: bool
+) -> None:
+    """By the time that it is, the next assignment has begun, and so it may leave."""
+    goes_on, waits = asyncio.Event(), asyncio.Event()
+
+    def slow(asks: Callable[..., Any]) -> Callable[..., Any]:
+        async def ask(*arguments: Any) -> Any:
+            waits.set()
+            await goes_on.wait()
+            return await asks(*arguments)
+
+        return ask
+
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"before", partition=0))
+    with monkeypatch.context() as slowed:
+        if waits_for == "the connection":
+            vars(rig.publisher)["_producer"], connected = None, vars(rig.publisher)["_producer"]
+            await connected.stop()
+            slowed.setattr(rig.publisher, "_connect", slow(rig.publisher._connect))
+        else:
+            client = rig.publisher.client
+            slowed.setattr(client, "_wait_on_metadata", slow(client._wait_on_metadata))
+        late = Message(rig.topic, key=b"i-1", value=b"late", partition=0)
+        queuing: asyncio.Task[Any] = asyncio.create_task(
+            rig.publisher.enqueue_all([late]) if together else rig.publisher.enqueue(late)
+        )
+        await asyncio.wait_for(waits.wait(), 5)
+        rig.publisher.fence()
+        goes_on.set()
+
+        with pytest.raises(OwnershipLost, match="not sent"):
+            await asyncio.wait_for(queuing, 10)
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"next", partition=0))
+    assert await rig.values() == [b"before", b"next"]
+
+
 async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> None:
     await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"one", partition=0))
     connected = vars(rig.publisher)["_producer"]

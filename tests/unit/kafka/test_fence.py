@@ -5,115 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.client import ConnectionGroup
 from aiokafka.errors import NodeNotReadyError
 from aiokafka.protocol.metadata import MetadataRequest
-from aiokafka.protocol.produce import ProduceRequest
 
-from streams.kafka.fence import FenceableProducer, Fenced
+from streams.kafka.fence import Fenced
 from streams.kafka.message import Message
-from tests.support.link import CUT, Link
-from tests.support.scripted import until
+from tests.support.sending import PRODUCE, Sending, Transport
 
-PRODUCE = ProduceRequest(transactional_id=None, required_acks=-1, timeout=1000, topics=[])
 METADATA = MetadataRequest([])
-
-HELLO = b"hello"
-REQUEST = bytes(300_000)
-WHOLE = len(HELLO + REQUEST)
-
-
-class Transport:
-    """Of a connection to nobody, and its socket. ``options``: those that were set."""
-
-    def __init__(self) -> None:
-        self.closing = False
-        self.aborted = 0
-        self.options: list[tuple[object, ...]] = []
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def get_extra_info(self, name: str) -> Transport:
-        assert name == "socket"
-        assert not self.closing
-        return self
-
-    def setsockopt(self, *option: object) -> None:
-        self.options.append(option)
-
-    def abort(self) -> None:
-        self.aborted += 1
-
-
-class Connection:
-    """aiokafka's, once it is connected."""
-
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
-
-    def connected(self) -> bool:
-        return True
-
-    async def close(self, reason: object) -> None:
-        """With the client."""
-
-
-class Sending:
-    """A producer without a broker. ``log``: what it asks, and what leaves, in order."""
-
-    def __init__(self) -> None:
-        self.may_send = True
-        self.log: list[str] = []
-        self.producer = FenceableProducer(
-            may_send=self._may_send, bootstrap_servers="127.0.0.1:1", enable_idempotence=False
-        )
-        self.producer._send_request = self._leaves
-        self.producer.client.ready = self._ready
-        self.transport = Transport()
-        self.connect(SimpleNamespace(transport=self.transport))
-
-    def connect(self, writer: Any) -> None:
-        self.producer.client._conns[(3, ConnectionGroup.DEFAULT)] = Connection(writer)
-
-    def _may_send(self) -> bool:
-        self.log.append("asked")
-        return self.may_send
-
-    async def _ready(self, node_id: int, *, group: Any) -> bool:
-        assert (node_id, group) == (3, ConnectionGroup.DEFAULT)
-        await asyncio.sleep(0)
-        self.log.append("connected")
-        return True
-
-    async def _leaves(self, node_id: int, request: Any, *, group: Any) -> str:
-        self.log.append(f"{type(request).__name__} leaves")
-        return f"answer of {node_id}"
-
-    async def send(self, request: Any) -> Any:
-        """As aiokafka's sender does."""
-        return await self.producer.client.send(3, request)
-
-    async def held(self) -> asyncio.Task[Any]:
-        """A produce request that may not leave."""
-        self.may_send = False
-        sending = asyncio.create_task(self.send(PRODUCE))
-        await until(lambda: self.log.count("asked") >= 2)
-        return sending
-
-
-@pytest.fixture
-async def sending() -> AsyncIterator[Sending]:
-    sending = Sending()
-    yield sending
-    await sending.producer.stop()
 
 
 async def test_it_asks_once_it_is_connected(sending: Sending) -> None:
@@ -227,84 +131,6 @@ async def test_a_fence_fails_all_that_is_queued_for_good(sending: Sending) -> No
     assert [type(each.exception()) for each in queued] == [Fenced] * 3
     assert not any(queue._batches.values()), "the sender would take them up again"
     assert not Fenced.retriable
-
-
-class CutOff:
-    """A producer that is connected to a broker over a link, which is cut as its request leaves.
-    ``arrived``: what the broker got."""
-
-    def __init__(self, sending: Sending) -> None:
-        self.sending = sending
-        self.arrived = bytearray()
-        self.ended = asyncio.Event()
-
-    @asynccontextmanager
-    async def request_under_way(self) -> AsyncIterator[None]:
-        """The cable is put back in with the end of the block."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        link = Link(("127.0.0.1", 0), server.sockets[0].getsockname())
-        async with server, link.open() as there:
-            reader, writer = await asyncio.open_connection(*there)
-            self.sending.connect(writer)
-            writer.write(HELLO)
-            await until(lambda: self.arrived == HELLO)
-
-            async def leaves(*_: Any, group: Any) -> bytes:
-                self.sending.log.append("leaves")
-                writer.write(REQUEST)
-                return await reader.read()
-
-            self.sending.producer._send_request = leaves
-            under_way = asyncio.create_task(self.sending.send(PRODUCE))
-            try:
-                with link.broken(CUT):
-                    await until(lambda: "leaves" in self.sending.log)
-                    yield
-                await until(lambda: self.ended.is_set() or len(self.arrived) == WHOLE)
-            finally:
-                writer.transport.close()
-                await asyncio.wait({under_way})
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while some := await reader.read(65_536):
-            self.arrived += some
-        self.ended.set()
-        writer.close()
-
-
-async def test_a_request_under_way_is_reset_when_it_might_not_have_left(
-    sending: Sending,
-) -> None:
-    """Else it would arrive once the cable is back in, behind what the next owner wrote."""
-    cut_off = CutOff(sending)
-
-    async with cut_off.request_under_way():
-        sending.may_send = False
-        await asyncio.wait_for(cut_off.ended.wait(), 5)
-
-    assert cut_off.arrived == HELLO
-
-
-async def test_a_fence_resets_what_is_under_way(sending: Sending) -> None:
-    cut_off = CutOff(sending)
-
-    async with cut_off.request_under_way():
-        sending.producer.fence()
-        await asyncio.wait_for(cut_off.ended.wait(), 5)
-
-    assert cut_off.arrived == HELLO
-
-
-async def test_a_request_under_way_arrives_however_late_while_we_are_the_owner(
-    sending: Sending,
-) -> None:
-    cut_off = CutOff(sending)
-
-    async with cut_off.request_under_way():
-        asked = len(sending.log)
-        await until(lambda: len(sending.log) > asked + 2)
-
-    assert cut_off.arrived == HELLO + REQUEST
 
 
 @pytest.mark.parametrize(

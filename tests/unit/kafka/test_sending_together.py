@@ -267,7 +267,7 @@ async def test_a_fence_while_they_are_queued_is_no_error_of_kafkas(
     queueing.known.clear()
     sending = asyncio.create_task(queued(publisher))
     await until_idle()
-    queueing.producer.fence()
+    publisher.fence()
     queueing.known.set()
 
     with pytest.raises(OwnershipLost, match="not sent"):
