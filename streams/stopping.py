@@ -12,7 +12,11 @@ P = ParamSpec("P")
 
 
 async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of the work. None when ``stop`` is set first; the work is then cancelled."""
+    """The result of the work. None when ``stop`` is set first; the work is then cancelled, or not
+    begun."""
+    if stop.is_set():
+        work.close()
+        return None
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -26,6 +26,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from streams.kafka.bootstrap import return_to_bootstrap
 from streams.kafka.message import Message
 from streams.kafka.partitioner import partition_of
+from streams.kafka.sequences import keep_whole
 from streams.sockets import forget_on_close, reset
 
 # How often ``may_send`` is asked for a request that waits, and for those under way. The group gives
@@ -55,12 +56,16 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
     def __init__(self, *, may_send: Callable[[], bool], **options: Any) -> None:
         super().__init__(key_serializer=_written_key, **options)
         self.fenced = False
+        self.broken = False
+        """Whether a partition takes nothing more from it."""
         self._may_send = may_send
         self._under_way = 0
         self._watching: asyncio.Task[None] | None = None
         self._transports: WeakSet[asyncio.Transport] = WeakSet()
         client: Any = self.client
         return_to_bootstrap(client)
+        if self._txn_manager is not None:
+            keep_whole(self._message_accumulator, self._txn_manager, self._has_gap)
         self._send_request = client.send
         client.send = self._send_with_leave
 
@@ -82,6 +87,15 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             # Marks it as retrieved: nobody waits until the batch has left, and asyncio must not
             # complain of each.
             batch._drain_waiter.exception()
+
+    async def abandon(self) -> None:
+        """Fence it, and disconnect at once; also where a ``stop`` was cancelled, which would leave
+        it sending for as long as the process lives."""
+        self.fence()
+        await self.stop()
+        if self._sender is not None:
+            await self._sender.close()
+        await self.client.close()
 
     async def send_record(self, message: Message) -> asyncio.Future[Any]:
         """Like aiokafka's ``send``, but accepts a record without key and value too. Other producers
@@ -185,6 +199,9 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
             raise
         finally:
             self._under_way -= 1
+
+    def _has_gap(self) -> None:
+        self.broken = True
 
     async def _watch(self) -> None:
         while self._under_way:

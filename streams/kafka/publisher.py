@@ -136,11 +136,16 @@ class KafkaPublisher:
         self._started = True
 
     async def stop(self) -> None:
-        """Flush what is queued and disconnect."""
+        """Flush what is queued and disconnect. When it is cancelled, what is queued is not sent any
+        more."""
         self._started = False
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            try:
+                await producer.stop()
+            except asyncio.CancelledError:
+                self._retire(producer)
+                raise
         if self._retiring:
             await asyncio.wait(self._retiring, timeout=RETIRE_SECONDS)
 
@@ -166,7 +171,10 @@ class KafkaPublisher:
                 # Marks it as retrieved: asyncio must not complain if nobody waits for it any more.
                 acknowledged.exception()
         producer.fence()
-        retiring = asyncio.create_task(producer.stop())
+        self._retire(producer)
+
+    def _retire(self, producer: FenceableProducer) -> None:
+        retiring = asyncio.create_task(producer.abandon())
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
@@ -246,11 +254,15 @@ class KafkaPublisher:
         return RecordTooLarge(message) if isinstance(failure, _TOO_LARGE) else PublishError(message)
 
     async def _connected(self) -> FenceableProducer:
-        if self._producer is not None:
+        if self._producer is not None and not self._producer.broken:
             return self._producer
         async with self._connecting:
             if not self._started:
                 raise PublishError("the publisher is not started, or was stopped")
+            if self._producer is not None and self._producer.broken:
+                log.warning("a partition takes nothing more from this producer: connecting anew")
+                broken, self._producer = self._producer, None
+                self._retire(broken)
             if self._producer is None:
                 self._producer = await self._connect()
             return self._producer

@@ -25,9 +25,16 @@ async def test_what_ends_in_time_is_what_it_comes_to() -> None:
 
 async def test_what_takes_too_long_is_given_up() -> None:
     stop = asyncio.Event()
-    stop.set()
+    asyncio.get_running_loop().call_soon(stop.set)
     async with asyncio.timeout(5):
         assert await unless_stopped(stop, for_ever()) is None
+
+
+async def test_after_the_stop_nothing_begins() -> None:
+    """However quick it is: a poll of a queue would bring messages that nobody handles."""
+    stop = asyncio.Event()
+    stop.set()
+    assert await unless_stopped(stop, answer()) is None
 
 
 async def test_an_error_is_raised_where_it_is_waited_for() -> None:

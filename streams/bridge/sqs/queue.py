@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-import aiohttp
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from streams.bridge.sqs.batches import MOST, Answers, answers, entry_id
 from streams.bridge.sqs.message import COUNT_ATTRIBUTE, TRACE_ATTRIBUTE, QueueMessage
@@ -169,5 +168,5 @@ async def _asking(operation: Operation, seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
-    except (ClientError, BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as exc:
+    except Exception as exc:  # what gets AWS' credentials raises whatever it likes
         raise queue_error(operation, exc) from exc

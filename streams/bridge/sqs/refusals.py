@@ -89,7 +89,8 @@ def queue_error(operation: Operation, failure: Exception) -> QueueError:
             "AWS_PROFILE",
             "credentials-missing",
         )
-    said = str(failure) if isinstance(failure, BotoCoreError) else ""
+    # What gets AWS' credentials raises RuntimeError where those that it gets are out of date.
+    said = str(failure) if isinstance(failure, BotoCoreError | RuntimeError) else ""
     why = foreign_text(said, TEXT_LENGTH) or type(failure).__name__
     return QueueAway(
         f"SQS {operation}: no answer: {why}; check the way to AWS, and AWS_ENDPOINT_URL if it is "

@@ -315,6 +315,44 @@ async def test_a_fence_with_nothing_queued_keeps_the_connection(rig: Rig) -> Non
     assert await rig.values() == [b"one", b"two"]
 
 
+async def test_what_a_stop_had_no_time_for_is_not_sent_later(rig: Rig) -> None:
+    """Its sender would live as long as the process, and send what others have sent since."""
+    rig.may_send = False
+    late = await rig.publisher.enqueue(Message(rig.topic, key=b"i-1", value=b"late", partition=0))
+    await rig.held()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await rig.publisher.stop()
+    await eventually(lambda: not rig.publisher._retiring, 5, "the producer has ended")
+    rig.may_send = True
+
+    with pytest.raises(PublishError):
+        await late
+    await rig.publisher.start()
+    await rig.publisher.publish(Message(rig.topic, key=b"i-1", value=b"next", partition=0))
+    assert await rig.values() == [b"next"]
+
+
+async def test_a_producer_that_a_partition_takes_nothing_more_from_is_replaced(rig: Rig) -> None:
+    before = Message(rig.topic, key=b"i-1", value=b"before", partition=0)
+    await rig.publisher.publish(before)
+    first = vars(rig.publisher)["_producer"]
+    rig.may_send = False
+    failing = await rig.publisher.enqueue(structs.replace(before, value=b"failing"))
+    await rig.held()
+    (batch,) = first._message_accumulator._pending_batches
+
+    batch.failure(aiokafka.errors.UnknownError())
+
+    rig.may_send = True
+    with pytest.raises(PublishError):
+        await failing
+    await rig.publisher.publish(structs.replace(before, value=b"next"))
+    assert vars(rig.publisher)["_producer"] is not first
+    await eventually(lambda: not rig.publisher._retiring, 5, "the first one has ended")
+    assert (await rig.values())[-1] == b"next"
+
+
 async def test_nothing_is_accepted_after_the_stop(rig: Rig) -> None:
     await rig.publisher.stop()
 

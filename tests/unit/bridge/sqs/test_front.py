@@ -127,6 +127,7 @@ async def test_a_poll_under_way_at_the_end_is_let_end(scene: Scene) -> None:
     async with scene.running():
         await scene.until(lambda: scene.queue.asked["receive"], "a poll is under way")
     assert scene.queue.broken_off == 0
+    assert scene.queue.asked["receive"] == 1, "none has begun since"
 
 
 async def test_the_limits_hold_while_kafka_takes_nothing(scene: Scene) -> None:
