@@ -15,6 +15,7 @@ from streams.core.faults import MESSAGE_LENGTH, fault, passing
 from streams.core.foreign_text import foreign_text
 from streams.core.records import Basis, Decision, InteractionRecord, PutOff, Reason, Verdict
 from streams.core.rules import COMPLETED
+from streams.core.windows import end_of, next_of
 
 # Records of one interaction that may be put off at the same time. The interaction's record in the
 # table is always written whole, and has to fit into one Kafka record. Without this limit, a sender
@@ -86,15 +87,16 @@ def look_again(
     """
     if event.state != COMPLETED or not _may_be_lag(verdict):
         return verdict
-    looks, visible_by = waited(record, offset)
-    visible_by = visible_by or now_ms + policy.lag_window_ms
+    before = _before(record, offset)
+    looks = before.looks if before is not None else 0
+    visible_by = now_ms + policy.lag_window_ms
+    if before is not None and before.visible_by:
+        visible_by = end_of(before.visible_by, before.not_before, now_ms)
     crowded = record.waiting_beside(offset) >= MOST_WAITING
     if not policy.lag_window_ms or now_ms >= visible_by or crowded:
         return verdict
-    first_look = visible_by - policy.lag_window_ms
-    times = [round(first_look + share * policy.lag_window_ms) for share in LOOKS]
-    # A restart may have changed the lag window, so all of these times may have passed.
-    not_before = min((time for time in times if time > now_ms), default=visible_by)
+    window_ms = policy.lag_window_ms
+    not_before = next_of(LOOKS, visible_by - window_ms, window_ms, now_ms)
     return Verdict(
         Decision.DEFERRED,
         Reason.NOT_YET_VISIBLE,
@@ -112,9 +114,13 @@ def look_again(
 def waited(record: InteractionRecord, offset: int) -> tuple[int, int]:
     """``looks`` and ``visible_by`` of the record's latest deferral (see PutOff); 0 and 0 without
     one."""
+    before = _before(record, offset)
+    return (before.looks, before.visible_by) if before is not None else (0, 0)
+
+
+def _before(record: InteractionRecord, offset: int) -> PutOff | None:
     known = record.deferral(offset)
-    put_off = known.verdict.put_off if known is not None else None
-    return (put_off.looks, put_off.visible_by) if put_off is not None else (0, 0)
+    return known.verdict.put_off if known is not None else None
 
 
 def _may_be_lag(verdict: Verdict) -> bool:

@@ -35,6 +35,47 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "count the time in doubt from the intent",
+        5,
+        "streams/core/conversations/inquiry.py",
+        "sent = replace(leg.sent, at=now_ms, call=call)",
+        "sent = replace(leg.sent, call=call)",
+        (
+            "tests/unit/core/conversations/test_doubt.py"
+            "::test_it_is_not_sent_again_while_it_may_take_effect",
+        ),
+    ),
+    Mutant(
+        "take an intent for a request that has ended",
+        5,
+        "streams/core/conversations/look.py",
+        "    elif not known.next_at:\n",
+        "    elif False:\n",
+        (
+            "tests/unit/core/conversations/test_doubt.py"
+            "::test_nor_by_whoever_takes_over_in_the_middle_of_it",
+        ),
+    ),
+    Mutant(
+        "let a clock that is set forward end a window",
+        5,
+        "streams/core/windows.py",
+        "    return max(ends, now_ms + ends - planned)",
+        "    return ends",
+        (
+            "tests/unit/core/conversations/test_doubt.py::test_a_clock_set_forward_ends_no_window",
+            "tests/unit/core/test_deferral.py::test_a_clock_set_forward_ends_no_window",
+        ),
+    ),
+    Mutant(
+        "make one more copy for each that comes again",
+        11,
+        "streams/core/conversations/inquiry.py",
+        "        elif own is not None and own.wake_at <= self._delivery.due_ms:",
+        "        elif own is not None:",
+        ("tests/unit/core/conversations/test_copies.py::test_they_do_not_multiply",),
+    ),
+    Mutant(
         "send a leg's code without an intent",
         4,
         PROCESSOR,

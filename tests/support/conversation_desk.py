@@ -44,7 +44,8 @@ class Cloud:
     ``states``: what GET answers from a time on; 404 before the first. ``visible_ms``: from a PATCH
     to its code in the answers. ``get_faults``: so many GETs fail first. ``patch_faults``, one for
     each PATCH: ``busy`` has no effect, ``lost`` has its effect and no answer, ``gone`` has neither;
-    or an error to raise.
+    or an error to raise. ``gate_ms``: for how long each PATCH waits before it leaves. ``late_ms``:
+    how long after that one has its effect whose answer is lost; it is waited for as long.
     """
 
     def __init__(
@@ -54,8 +55,12 @@ class Cloud:
         visible_ms: int = 1_000,
         get_faults: int = 0,
         patch_faults: tuple[str | ApiError, ...] = (),
+        gate_ms: int = 0,
+        late_ms: int = 0,
     ) -> None:
         self._states = states
+        self.gate_ms = gate_ms
+        self.late_ms = late_ms
         self._visible_ms = visible_ms
         self._get_faults = get_faults
         self._patch_faults = deque(patch_faults)
@@ -87,7 +92,8 @@ class Cloud:
         if fault == "busy":
             raise RateLimited("busy", retry_after=1)
         if fault != "gone":
-            self.applied.append((now, participant_id, code))
+            late_ms = self.late_ms if fault == "lost" else 0
+            self.applied.append((now + late_ms, participant_id, code))
         if fault in ("gone", "lost"):
             raise ApiTimeout("no answer", maybe_applied=True)
         return 202
@@ -262,6 +268,7 @@ class Desk:
                     self.table = encode_record(inquiry.intends(self._clock))
                     yield
                     participant_id = step.leg.leg.participant_id
+                    self.now += self.cloud.gate_ms
                     status = self.cloud.patch(self.now, participant_id, step.code)
                     yield
                     self.now += CALL_MS
@@ -271,7 +278,9 @@ class Desk:
                     self.now += CALL_MS
                     inquiry.fetched(conversation, self._clock)
             except ApiError as error:
-                self.now += CALL_MS
+                yield
+                in_doubt = isinstance(step, Write) and error.maybe_applied
+                self.now += CALL_MS + (self.cloud.late_ms if in_doubt else 0)
                 inquiry.failed(error, self._clock, self._clock + RETRY_MS)
         yield
         after, result = inquiry.conclude(self._clock)

@@ -143,7 +143,7 @@ class _Taking:
     def _planned(self, record: ConversationRecord, wanted_at: int) -> _Taken:
         record = replace(record, look=Look(wanted_at))
         if len(record.waiting) < MOST_WAITING:
-            waiting = (*record.waiting, Waiting(self.offset))
+            waiting = (*record.waiting, Waiting(self.offset, wake_at=wanted_at))
             return _Taken(replace(record, waiting=waiting), None, wanted_at)
         noted = self._verdict(Decision.NOTED, Reason.LOOK_PLANNED, Basis.EVENT)
         return _Taken(record, noted, wanted_at)

@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from streams import errors
 from streams.core.calls import latest
 from streams.core.conversations.conversation import Conversation
-from streams.core.conversations.look import Findings, assess, setting_of, still_told
-from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy, doubt_ms, next_of
+from streams.core.conversations.look import Findings, assess, lag_ends, setting_of, still_told
+from streams.core.conversations.policy import LOOKS, LookPolicy, WrapUpPolicy, doubt_ms
 from streams.core.conversations.record import (
     MOST_DECIDED_AT_ONCE,
     MOST_WAITING,
@@ -32,20 +32,24 @@ from streams.core.conversations.record import (
     Result,
     Sent,
     Waiting,
+    is_new_redrive,
     leg_verdict,
     reopened,
     result_before,
     with_decided,
     with_leg,
+    with_redrive_done,
     with_result,
     without_leg,
 )
 from streams.core.conversations.steps import Conclude, Fetch, Step, Write
+from streams.core.conversations.telling import undecided
 from streams.core.conversations.under_way import deferred, given_up, patched, turned_down
 from streams.core.conversations.verdicts import Stamp, as_it_is, lasting, stamped
 from streams.core.conversations.waiting import put_off, still_waiting
 from streams.core.faults import fault, passing
 from streams.core.records import Basis, Call, Decision, Fault, Reason, Verdict
+from streams.core.windows import next_of
 
 Failure = errors.ApiError | errors.InternalError
 
@@ -91,7 +95,7 @@ class Inquiry:
         return (self.record.look.failures if self.record.look is not None else 0) + 1
 
     def _begin(self, now_ms: int) -> None:
-        if self._delivery.redriven and self._is_new_redrive():
+        if is_new_redrive(self.record, self._delivery):
             if len(self.record.waiting) >= MOST_WAITING:
                 self._crowded()
                 return
@@ -105,15 +109,16 @@ class Inquiry:
             # It is due when its copy comes back, whatever the clock says by then: the clock may be
             # set back meanwhile, and no other copy would come for this look.
             self.step = Fetch()
-        elif own is not None:
-            # The look was moved, and this record still waits: it comes back for it.
+        elif own is not None and own.wake_at <= self._delivery.due_ms:
+            # The look was moved, and this record still waits: it comes back for it. An earlier copy
+            # of it, which comes again after a rebalance, would only make one more.
             self._next = look or Look(now_ms)
             self._changed = True
 
     def fetched(self, conversation: Conversation, now_ms: int) -> None:
         """The GET was answered."""
         window = self._policy.lag_window_ms
-        visible_by = self._visible_by(now_ms)
+        visible_by = lag_ends(self.record.look, self._policy, now_ms)
         at = next_of(self._looks.lag, visible_by - window, window, now_ms)
         setting = setting_of(self.record, conversation, now_ms, at, self._policy)
         found = assess(self.record, setting, visible_by, self._looks)
@@ -148,7 +153,8 @@ class Inquiry:
         write = self._write
         before = write.leg.sent
         sent = Sent(write.code, now_ms, times=before.times + 1 if before is not None else 1)
-        self._under_way(replace(write.leg, sent=sent))
+        # No time to look again, until somebody has seen the request end (``look._after_sending``).
+        self._under_way(replace(write.leg, sent=sent, next_at=0))
         self.record = replace(self.record, updated_at=now_ms)
         return replace(self.record, open=(*self._until_concluded, *self.record.open))
 
@@ -205,11 +211,10 @@ class Inquiry:
         record = replace(
             record,
             look=self._next,
-            waiting=still_waiting(self.record.waiting, own, verdict, answer),
+            waiting=still_waiting(self.record.waiting, own, verdict, answer, self._wake_at(own)),
         )
         if own is not None and own.redriven and verdict is not None and verdict.final:
-            done = (*record.redriven_done, (own.offset, own.redriven))[-MOST_WAITING:]
-            record = replace(record, redriven_done=done)
+            record = with_redrive_done(record, own)
         result = Result(
             delivery.offset,
             delivery.returned_at,
@@ -232,10 +237,6 @@ class Inquiry:
         assert isinstance(self.step, Write), self.step
         return self.step
 
-    def _is_new_redrive(self) -> bool:
-        this = (self._delivery.offset, self._delivery.redriven)
-        return self._own is None and this not in self.record.redriven_done
-
     def _crowded(self) -> None:
         """Too many records of this conversation wait already: this one fails."""
         shown = Fault("crowded", f"{MOST_WAITING} records of this conversation are put off already")
@@ -249,11 +250,6 @@ class Inquiry:
         if self._next is None or told:
             return None
         return self._next.at
-
-    def _visible_by(self, now_ms: int) -> int:
-        look = self.record.look
-        begun = look.visible_by if look is not None else 0
-        return begun or now_ms + self._policy.lag_window_ms
 
     def _answered(self, found: Findings, at: int) -> None:
         """The answer to the source records that wait for this look."""
@@ -284,14 +280,19 @@ class Inquiry:
             self._put_off(passing(error), retry_at, shown)
             self.record = replace(
                 self.record,
-                open=tuple(replace(each, next_at=0) for each in self.record.open),
+                open=tuple(
+                    replace(each, next_at=0 if each.sent is None else each.next_at)
+                    for each in self.record.open
+                ),
             )
-            if not self.record.waits:
-                self._defer_legs(passing(error), retry_at, shown)
+            if not self.record.waits:  # the legs are told, for nobody else is there
+                for leg in self.record.open[:MOST_DECIDED_AT_ONCE]:
+                    self._defer(leg, passing(error), retry_at, shown)
         self.step = Conclude()
 
     def _not_found(self, shown: Fault, now_ms: int) -> None:
-        window, visible_by = self._policy.lag_window_ms, self._visible_by(now_ms)
+        window = self._policy.lag_window_ms
+        visible_by = lag_ends(self.record.look, self._policy, now_ms)
         if now_ms >= visible_by:
             answer = self._verdict(Decision.NOT_FOUND, Reason.NOT_FOUND, shown)
             self._give_up(Decision.FAILED, Reason.RETRIES_EXHAUSTED, shown, now_ms)
@@ -307,17 +308,16 @@ class Inquiry:
     def _give_up(self, decision: Decision, reason: Reason, shown: Fault, now_ms: int) -> None:
         """Nothing more is tried: for the source records that wait, and for the legs under way."""
         self._answer = self._verdict(decision, reason, shown)
-        legs = self.record.open[:MOST_DECIDED_AT_ONCE]
-        for leg in legs:
+        # Whoever waits is told, and redriven with all of its legs. Where nobody does, because an
+        # earlier look was answered, each leg is told that events know of.
+        waits = self.record.waits
+        legs = self.record.open if waits else undecided(self.record, self._policy)
+        for leg in legs[:MOST_DECIDED_AT_ONCE]:
             self._decide(leg, given_up(leg, self._policy, shown, reason))
         look = self.record.look
         assert look is not None, "only a look that is due is made"
-        self._next = replace(look, at=now_ms + self._looks.first_ms) if self.record.open else None
-
-    def _defer_legs(self, reason: Reason, at: int, shown: Fault) -> None:
-        """Tell of the legs that the look is put off: nobody else is there to tell it of."""
-        for leg in self.record.open[:MOST_DECIDED_AT_ONCE]:
-            self._defer(leg, reason, at, shown)
+        left = len(legs) > MOST_DECIDED_AT_ONCE
+        self._next = replace(look, at=now_ms + self._looks.first_ms) if left else None
 
     def _defer(self, leg: OpenLeg, reason: Reason, at: int, shown: Fault) -> None:
         leg = replace(leg, deferrals=leg.deferrals + 1)
@@ -328,13 +328,15 @@ class Inquiry:
         write, leg = self._write, self._sent_leg()
         shown = fault(error)
         if isinstance(error, errors.InternalError) or error.maybe_applied:
-            # In doubt: it is looked for like a code that was accepted.
+            # In doubt: it is looked for like a code that was accepted, for as long as it may take
+            # effect. It may have waited long for its turn, so that begins when it ends.
             assert leg.sent is not None
             window = doubt_ms(self._policy, self._looks, leg.sent.times)
-            at = next_of(self._looks.verify, leg.sent.at, window, now_ms)
+            at = next_of(self._looks.verify, now_ms, window, now_ms)
             if isinstance(error, errors.ApiError):
                 at = max(at, now_ms + round(error.retry_after * 1000))
-            self._under_way(replace(leg, sent=replace(leg.sent, call=call), next_at=at))
+            sent = replace(leg.sent, at=now_ms, call=call)
+            self._under_way(replace(leg, sent=sent, next_at=at))
             self._put_off_the_rest(at)
         elif not error.retriable:
             self._decide(leg, turned_down(leg, write.code, error))

@@ -9,17 +9,25 @@ from msgspec.structs import replace
 from streams.core.conversations import legs
 from streams.core.conversations.conversation import Conversation, Participant
 from streams.core.conversations.legs import Leave, SetNow, Setting, WaitUntil
-from streams.core.conversations.policy import LookPolicy, WrapUpPolicy, doubt_ms, next_of
+from streams.core.conversations.policy import LookPolicy, WrapUpPolicy, doubt_ms
 from streams.core.conversations.record import (
     MOST_DECIDED,
     MOST_DECIDED_AT_ONCE,
     MOST_OPEN,
     ConversationRecord,
+    Look,
     OpenLeg,
     Told,
 )
 from streams.core.conversations.under_way import given_up, patched
-from streams.core.records import Basis, Decision, Leg, Reason, Verdict
+from streams.core.records import Basis, Decision, Fault, Leg, Reason, Verdict
+from streams.core.windows import end_of, next_of
+
+_GONE = Fault(
+    "participant-gone",
+    "the conversation is over, and the API shows this participant no more: look at this leg in "
+    "Genesys Cloud, then redrive it",
+)
 
 
 @dataclass(slots=True)
@@ -49,11 +57,16 @@ def assess(
     """What an answer means for each leg. ``visible_by``: until then the API may lag."""
     conversation = setting.conversation
     unseen = any(not each.lagged and not shows(conversation, each) for each in record.told)
-    findings = Findings(conversation, lags=unseen and setting.now_ms < visible_by)
+    gone = conversation.over and any(
+        conversation.participant(each.leg.participant_id) is None for each in record.open
+    )
+    findings = Findings(conversation, lags=(unseen or gone) and setting.now_ms < visible_by)
     for known in record.open:
         participant = conversation.participant(known.leg.participant_id)
         if known.sent is not None:
             _after_sending(findings, known, participant, setting, looks)
+        elif participant is None and conversation.over and not findings.lags:
+            findings.verdicts.append((known.leg, given_up(known, setting.policy, _GONE)))
         elif participant is None or not conversation.over:
             # It goes on, or was opened again: its next event plans the next look.
             findings.waiting.append(replace(known, next_at=0))
@@ -62,6 +75,13 @@ def assess(
     if conversation.over:
         _take_up(findings, record, setting)
     return findings
+
+
+def lag_ends(look: Look | None, policy: WrapUpPolicy, now_ms: int) -> int:
+    """Until when the API may lag, for the planned look that is made now."""
+    if look is None or not look.visible_by:
+        return now_ms + policy.lag_window_ms
+    return end_of(look.visible_by, look.at, now_ms)
 
 
 def setting_of(
@@ -203,13 +223,23 @@ def _after_sending(
     since, window = sent.at, doubt_ms(policy, looks, sent.times)
     if sent.accepted_at is not None:
         since, window = sent.accepted_at, policy.verify_ms
-    if now_ms < since + window:
+    elif not known.next_at:
+        # Nobody saw the request end: whoever sent it has died, or waited for its turn until then.
+        # So it may have left a moment ago.
+        since = now_ms
+        known = replace(known, sent=replace(sent, at=now_ms))
+    ends = since + window
+    if now_ms < ends:
         at = next_of(looks.verify, since, window, now_ms)
         findings.waiting.append(replace(known, next_at=at))
+    elif (later := end_of(ends, known.next_at, now_ms)) > now_ms:
+        findings.waiting.append(replace(known, next_at=later))
     elif sent.accepted_at is not None or sent.times > looks.deferrals:
         findings.verdicts.append((known.leg, given_up(known, policy)))
-    elif participant is None or not setting.conversation.over:
+    elif not setting.conversation.over:
         findings.waiting.append(replace(known, next_at=0))
+    elif participant is None:
+        findings.verdicts.append((known.leg, given_up(known, policy)))
     else:
         _judge(findings, known, participant, legs.Told(acw_ended=True, lagged=True), setting)
 

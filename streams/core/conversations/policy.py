@@ -85,9 +85,3 @@ def doubt_ms(policy: WrapUpPolicy, looks: LookPolicy, times: int) -> int:
     shortest, longest = looks.doubt_ms
     first = max(policy.verify_ms, shortest)
     return max(first, min(longest, first << min(times - 1, _MOST_DOUBLINGS)))
-
-
-def next_of(shares: tuple[float, ...], begun: int, window_ms: int, now_ms: int) -> int:
-    """The next of the times that are these parts of the window; its end when all have passed."""
-    times = (begun + round(share * window_ms) for share in shares)
-    return min((time for time in times if time > now_ms), default=begun + window_ms)

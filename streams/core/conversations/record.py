@@ -111,6 +111,7 @@ class Waiting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 
     ``deferrals``: how often it was told that it is put off; ``looks``: those of them that waited
     for the API to show it. ``verdict``: decided by a look that another record has brought about.
+    ``wake_at``: when its latest copy comes back; earlier ones have done what they could.
     """
 
     offset: int
@@ -118,6 +119,7 @@ class Waiting(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     deferrals: int = 0
     looks: int = 0
     verdict: Verdict | None = None
+    wake_at: int = 0
 
 
 class LegVerdict(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -275,6 +277,19 @@ def without_leg(record: ConversationRecord, leg: OpenLeg) -> ConversationRecord:
     gone = leg.leg.participant_id
     others = tuple(each for each in record.open if each.leg.participant_id != gone)
     return msgspec.structs.replace(record, open=others)
+
+
+def is_new_redrive(record: ConversationRecord, delivery: Delivery) -> bool:
+    """Whether an operator has sent the record back, and nothing has come of it yet."""
+    this = (delivery.offset, delivery.redriven)
+    known = record.waiter(*this) is not None or this in record.redriven_done
+    return bool(delivery.redriven) and not known
+
+
+def with_redrive_done(record: ConversationRecord, own: Waiting) -> ConversationRecord:
+    """The record once a redriven source record has its verdict."""
+    done = (*record.redriven_done, (own.offset, own.redriven))[-MOST_WAITING:]
+    return msgspec.structs.replace(record, redriven_done=done)
 
 
 def reopened(record: ConversationRecord, delivery: Delivery, now_ms: int) -> ConversationRecord:

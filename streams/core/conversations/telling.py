@@ -12,10 +12,12 @@ from streams.core.conversations.conversation import plain_id
 from streams.core.conversations.events import ConversationEvent, EventName, is_plain_id
 from streams.core.conversations.policy import LookPolicy, WrapUpPolicy
 from streams.core.conversations.record import (
+    MOST_DECIDED,
     MOST_DECIDED_AT_ONCE,
     MOST_TOLD,
     ConversationRecord,
     LegVerdict,
+    OpenLeg,
     Told,
     leg_verdict,
 )
@@ -70,10 +72,12 @@ def decided_by_events(record: ConversationRecord, policy: WrapUpPolicy) -> tuple
     That is a leg whose agent talked for long enough, and that an event has named a code of; or one
     that was only alerted. A leg that nothing has told of yet has an event of its own to come.
     """
+    if any(each.redriven for each in record.waiting):
+        return ()  # legs are decided anew that these events do not tell of
     legs = [each for each in record.told if each.leg is not None]
     known = {each.participant_id for each in legs}
     under_way = all(each.sent is None and each.leg.participant_id in known for each in record.open)
-    if not under_way or len(legs) > MOST_DECIDED_AT_ONCE:
+    if not under_way or len(legs) > min(MOST_DECIDED_AT_ONCE, MOST_DECIDED - len(record.decided)):
         return ()
     reasons = [_reason(each, policy) for each in legs]
     if None in reasons or Reason.WRAP_UP_SET not in reasons:
@@ -86,6 +90,21 @@ def decided_by_events(record: ConversationRecord, policy: WrapUpPolicy) -> tuple
         )
         for each, reason in zip(legs, reasons, strict=True)
         if each.leg is not None and reason is not None
+    )
+
+
+def undecided(record: ConversationRecord, policy: WrapUpPolicy) -> tuple[OpenLeg, ...]:
+    """All legs that have no verdict: those under way, and those of media asked for that only events
+    have told of."""
+    known = {each.leg.participant_id for each in record.open}
+    told = [each.leg for each in record.told if each.leg is not None]
+    return (
+        *record.open,
+        *(
+            OpenLeg(leg)
+            for leg in told
+            if leg.participant_id not in known and leg.medium in policy.media
+        ),
     )
 
 

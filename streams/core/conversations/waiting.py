@@ -28,17 +28,19 @@ def still_waiting(
     own: Waiting | None,
     verdict: Verdict | None,
     answer: Verdict | None,
+    wake_at: int | None,
 ) -> tuple[Waiting, ...]:
     """Who waits after this look. ``own``: the entry of the source record in hand, which is told
-    ``verdict`` now. ``answer``: for the others, who are told when their copies come back."""
+    ``verdict`` now, and whose next copy comes back at ``wake_at``. ``answer``: for the others, who
+    are told when their copies come back."""
     kept = []
     for each in waiting:
         if each is not own:
             kept.append(replace(each, verdict=each.verdict or answer))
-        elif verdict is None:
-            kept.append(each)
-        elif verdict.put_off is not None:
-            kept.append(
-                replace(each, deferrals=verdict.put_off.attempt, looks=verdict.put_off.looks)
-            )
+            continue
+        goes_on = replace(each, wake_at=wake_at or each.wake_at)
+        if verdict is None:
+            kept.append(goes_on)
+        elif (put_off := verdict.put_off) is not None:
+            kept.append(replace(goes_on, deferrals=put_off.attempt, looks=put_off.looks))
     return tuple(kept)

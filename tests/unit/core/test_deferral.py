@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from streams import errors
 from streams.core import decision
 from streams.core.decision import Policy, Settle
-from streams.core.deferral import look_again, put_off, waited
+from streams.core.deferral import LOOKS, look_again, put_off, waited
 from streams.core.envelope import InteractionEvent
 from streams.core.interaction import Interaction
 from streams.core.records import (
@@ -168,26 +170,41 @@ def test_a_fault_of_ours_is_put_off_and_at_last_dead_under_its_own_reason() -> N
 
 @given(
     st.integers(0, 3_600_000),
-    st.lists(st.integers(0, 4_000_000), max_size=30).map(sorted),
+    st.lists(st.integers(0, 4_000_000) | st.just(0), min_size=4, max_size=4),
     st.sampled_from(sorted(LAGGING)),
 )
-def test_the_looks_end_with_the_window_however_late_each_comes(
-    window_ms: int, times: list[int], seen: str
+def test_each_look_is_made_however_late_each_comes(
+    window_ms: int, lates: list[int], seen: str
 ) -> None:
+    """Late, or early by a clock that was set forward: the API has the time between them."""
     policy = Policy(code="code", lag_window_ms=window_ms)
     record = InteractionRecord("i-1")
-    deferrals = 0
-    for number, after in enumerate(times):
-        verdict = look(
-            LAGGING[seen], record, attempt=number + 1, now_ms=NOW_MS + after, policy=policy
-        )
+    planned, times = NOW_MS, []
+    for number, late in enumerate(lates):
+        times.append(planned + late)
+        verdict = look(LAGGING[seen], record, attempt=number + 1, now_ms=times[-1], policy=policy)
         if verdict.put_off is None:
             break
-        deferrals += 1
-        assert verdict.put_off.visible_by == NOW_MS + times[0] + window_ms
-        assert NOW_MS + after < verdict.put_off.not_before <= verdict.put_off.visible_by
+        assert times[-1] < verdict.put_off.not_before <= verdict.put_off.visible_by
+        planned = verdict.put_off.not_before
         record = decision.apply(
-            record, COMPLETED, 5, verdict, NOW_MS + after, returned_at=number or None
+            record, COMPLETED, 5, verdict, times[-1], returned_at=number or None
         )
-    late = [after for after in times if after >= times[0] + window_ms] if times else []
-    assert deferrals <= len(times) - len(late)
+    assert verdict == LAGGING[seen]
+    waited_for = [after - before for before, after in pairwise(times)]
+    assert sum(waited_for) >= window_ms
+    assert all(each >= round(window_ms * LOOKS[0]) - 1 for each in waited_for)
+    assert len(waited_for) <= len(LOOKS)
+
+
+def test_a_clock_set_forward_ends_no_window() -> None:
+    record = InteractionRecord("i-1")
+    first = look(not_found(), record)
+    assert first.put_off is not None
+    record = decision.apply(record, COMPLETED, 5, first, NOW_MS)
+    ahead = NOW_MS + 3_600_000
+
+    second = look(not_found(), record, attempt=2, now_ms=ahead)
+
+    assert second.put_off is not None
+    assert second.put_off.visible_by - ahead == first.put_off.visible_by - first.put_off.not_before
