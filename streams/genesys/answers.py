@@ -56,7 +56,8 @@ class Answer:
     ``etag``: an entity-tag that may go back in ``If-Match``. ``retry_after``: seconds.
     ``date``: the sender's clock as it wrote it, unread. ``compression``: the body's coding if it
     has one, though none was asked for; else empty.
-    ``proxy``: the proxy it came through, in words, or empty.
+    ``proxy``: the proxy it came through, in words, or empty. ``measured``: HTTP said how long the
+    body is; else it ended with its connection.
     """
 
     status: int
@@ -68,6 +69,7 @@ class Answer:
     date: str = field(default="", repr=False)
     compression: str = ""
     proxy: str = ""
+    measured: bool = True
     blotter: Blotter = field(default_factory=Blotter, repr=False, compare=False)
 
     @classmethod
@@ -87,22 +89,37 @@ class Answer:
         correlation_id = blotter.text(headers.get(CORRELATION_ID, ""), CORRELATION_ID_MAX_LENGTH)
         compression = blotter.text(headers.get("Content-Encoding", ""), CODE_MAX_LENGTH).lower()
         compression = "" if compression in _PLAIN else compression
+        date = headers.get("Date", "")[:_DATE_MAX_LENGTH]
+        chunked = "chunked" in headers.get("Transfer-Encoding", "").lower()
         return cls(
             status=status,
             body=body,
             correlation_id=correlation_id or None,
             etag=None if compression else _etag(headers.get("ETag", "")),
-            retry_after=_seconds(headers.get("Retry-After", ""), now),
+            retry_after=_seconds(headers.get("Retry-After", ""), date, now),
             quota=quota_of(headers),
-            date=headers.get("Date", "")[:_DATE_MAX_LENGTH],
+            date=date,
             compression=compression,
             proxy=proxy,
+            measured=chunked or "Content-Length" in headers,
             blotter=blotter,
         )
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def may_be_cut(self) -> bool:
+        """Whether the body is not legal JSON and may have been cut on the way: HTTP did not say how
+        long it is, so one that was cut short looks like a whole one."""
+        if self.measured:
+            return False
+        try:
+            self.json()
+        except UNREADABLE:
+            return True
+        return False
 
     def text(self, value: str, most: int) -> str:
         """A text of this answer, fit to be kept: no secret, one printable line, not too long."""
@@ -127,16 +144,22 @@ def _etag(header: str) -> str | None:
     return header if valid else None
 
 
-def _seconds(header: str, now: float) -> float | None:
-    """A ``Retry-After``, in seconds or as an HTTP date, as seconds from ``now``. None when it is
-    missing, unreadable, or a date that has passed: our clock or theirs is wrong."""
+def _seconds(header: str, sent: str, now: float) -> float | None:
+    """A ``Retry-After``, in seconds or as an HTTP date, as seconds from now. None when it is
+    missing, unreadable, or a date that has passed.
+
+    A date is held against ``sent``, the answer's own ``Date``, because the same clock has written
+    both: if ours is an hour behind, five seconds would become an hour of quiet. Where that can not
+    be read it is held against ``now``, our clock in epoch seconds.
+    """
     header = header.strip()
     if _SECONDS.fullmatch(header):
         return min(float(header), LONGEST_RETRY_AFTER)
-    date = _date(header)
-    if date is None or date <= now:
+    date, theirs = _date(header), _date(sent)
+    since = now if theirs is None else theirs
+    if date is None or date <= since:
         return None
-    return min(date - now, LONGEST_RETRY_AFTER)
+    return min(date - since, LONGEST_RETRY_AFTER)
 
 
 def _date(header: str) -> float | None:

@@ -3,10 +3,14 @@
 Pure: no clock, no I/O. Times are monotonic seconds and handed in.
 
 closed -> open        three failures in a row for one interaction with no call that succeeded in
-                      between, or too large a share of the calls in a rolling window
+                      between, or a failure when too large a share of the calls in a rolling window
+                      failed or were slow
 open -> half open     after ``open_seconds``
-half open -> closed   when all probes succeeded
+half open -> closed   when all probes succeeded, quickly or slowly
 half open -> open     when one failed
+
+A slow answer is an answer: it makes fewer failures enough, but it opens nothing and fails no probe.
+Otherwise an API that answers every call slowly would count as down for as long as it is slow.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ class Result(StrEnum):
     FAILED = "failed"
     """5xx, no answer in time, no connection."""
     SLOW = "slow"
-    """A good answer that took too long."""
+    """A good answer that took too long: the API may be about to fail."""
     SILENT = "silent"
     """Shows nothing: never sent, abandoned, or refused (401, 429)."""
 
@@ -41,10 +45,11 @@ class BreakerPolicy:
     """When the breaker opens and closes.
 
     ``in_a_row``: failures in a row for one interaction that open it. ``share``: the part of failed
-    and slow calls within ``window_seconds`` that opens it. Fewer than ``minimum_calls`` prove
-    nothing: if the window has fewer, earlier calls count too, back to ``longest_seconds``, because
-    a small budget has not as many calls in the window. ``probes``: number of probes, which must all
-    succeed. ``slow_seconds``: a call that takes longer counts as failed in the share.
+    and slow calls within ``window_seconds`` at which a failure opens it. Fewer than
+    ``minimum_calls`` prove nothing: if the window has fewer, earlier calls count too, back to
+    ``longest_seconds``, because a small budget has not as many calls in the window. ``probes``:
+    number of probes, which must all succeed. ``slow_seconds``: a call that takes longer counts as
+    failed in the share.
     """
 
     open_seconds: float = 30.0
@@ -114,12 +119,12 @@ class Breaker:
 
     def _end_probe(self, result: Result, now: float) -> None:
         self._probing -= 1
-        if result is Result.GOOD:
+        if result is Result.FAILED:
+            self._open(now, "a probe failed")
+        elif result is not Result.SILENT:
             self._passed += 1
             if self._passed == self.policy.probes:
                 self._become(State.CLOSED)
-        elif result is not Result.SILENT:
-            self._open(now, "a probe failed" if result is Result.FAILED else "a probe was slow")
 
     def _count(self, subject: str, result: Result, now: float) -> None:
         if result is Result.FAILED:
@@ -128,8 +133,8 @@ class Breaker:
             # A call has succeeded, so earlier failures are due to their interaction, not the API.
             self._streaks.clear()
         calls, bad = self._window(result is not Result.GOOD, now)
-        if result is Result.GOOD:
-            return  # A good call never opens the breaker, even as the last of the minimum.
+        if result is not Result.FAILED:
+            return  # A success never opens the breaker, even as the last of the minimum.
         if self._streaks[subject] >= self.policy.in_a_row:
             self._open(now, f"{self._streaks[subject]} failures in a row for {subject}")
         elif calls >= self.policy.minimum_calls and bad >= self.policy.share * calls:

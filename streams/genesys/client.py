@@ -109,13 +109,16 @@ class Calls:
 
     async def _once(self, request: Request, context: CallContext) -> Answer:
         """One try, and after a 401 one more with a new token. Raises ApiError when it fails."""
+        use = f"{request.method} {request.route}"
         answer, token = await self._pass(request, context)
-        if answer.status == 401:
-            self._tokens.drop(token)
+        renewed = answer.status == 401 and self._tokens.drop(token, use)
+        if renewed:
             answer, token = await self._pass(request, context)
+        if answer.status == 401:
+            self._tokens.refused_again(use)
         if not answer.ok:
             raise self._dialect.error_of(request, answer, self._random)
-        self._tokens.accepted(token)
+        self._tokens.accepted(token, use, renewed=renewed)
         return answer
 
     async def _pass(self, request: Request, context: CallContext) -> tuple[Answer, str]:

@@ -18,6 +18,7 @@ from streams.core.retry_policy import TOKEN_BACKOFF, Backoff
 from streams.errors import ApiError, RateLimited, ServerError, Unauthorized
 from streams.genesys.answers import UNREADABLE, Answer
 from streams.genesys.gate import Gate, Turn
+from streams.genesys.refused_uses import RefusedUses
 from streams.genesys.settings import GenesysSettings
 from streams.genesys.status_errors import describe, error_of, facts
 from streams.genesys.transport import Request, Transport
@@ -130,12 +131,20 @@ class TokenSource:
         self._token: _Token | None = None
         self._proven = False
         self._failures = 0
+        # Whether a fetch has failed since the present token was fetched. A token that is accepted
+        # then says nothing about the endpoint.
+        self._renewal_failed = False
         self._quiet_until = clock.monotonic()
+        self._refused_uses = RefusedUses(backoff, random)
         self._fetching: asyncio.Task[str] | None = None
         self._rotation_logged = False
-        self.refused: str | None = None
-        """Why the token endpoint or the API refuses us; None when they do not, or when that is not
-        known, because an outage is no refusal."""
+        self._refused: str | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """Why the token endpoint or the API refuses us, or some of our requests; None when they do
+        not, or when that is not known, because an outage is no refusal."""
+        return self._refused or self._refused_uses.why(self._clock.monotonic())
 
     async def current(self) -> str:
         """A token that has not ended.
@@ -163,26 +172,44 @@ class TokenSource:
         token = self._token
         return token.value if token and self._clock.monotonic() < token.ends_at else None
 
-    def accepted(self, token: str) -> None:
-        """The API accepted this token: it is good, and a later 401 means that it has ended."""
+    def accepted(self, token: str, use: str, *, renewed: bool) -> None:
+        """The API accepted this token: it is good, and a later 401 means that it has ended.
+
+        ``use``: the method and route of the request. ``renewed``: the request was sent with this
+        token because it had got a 401 with another one.
+        """
+        self._refused_uses.accepted(use, renewed=renewed)
         if self._token is not None and self._token.value == token:
             self._proven = True
-            self._failures = 0
-            self.refused = None
+            if not self._renewal_failed:
+                self._failures = 0
+                self._refused = None
 
-    def drop(self, token: str) -> None:
+    def drop(self, token: str, use: str) -> bool:
         """The API answered 401 to this token: forget it, unless it has been replaced already.
+        Returns whether the request may be sent again; ``use``: its method and route.
 
         A token that the API never accepted counts as a failed fetch, so that fetches are not
-        repeated without a wait when the API refuses every token.
+        repeated without a wait when the API refuses every token. One that it accepted is kept when
+        a new one did not help this use just before: others are served by it, and need not wait.
         """
         if self._token is None or self._token.value != token:
-            return
+            return True
+        now = self._clock.monotonic()
+        if self._proven and not self._refused_uses.may_renew(use, now):
+            return False
         log.info("the API refused the access token; it is dropped and a new one fetched")
         self._token = None
-        if not self._proven:
-            self.refused = REFUSED
+        if self._proven:
+            self._refused_uses.renews(use, now)
+        else:
+            self._refused = REFUSED
             self._keep_distance()
+        return True
+
+    def refused_again(self, use: str) -> None:
+        """The API answered 401 to a new token too, or to one that is kept in spite of a 401."""
+        self._refused_uses.refused(use, self._clock.monotonic())
 
     async def close(self) -> None:
         """Abandon a fetch that is under way."""
@@ -196,7 +223,7 @@ class TokenSource:
             # The exception is retrieved here too, because all callers that waited may be cancelled.
             log.warning("no access token", extra={"error": str(error)})
             if isinstance(error, Unauthorized):
-                self.refused = str(error)
+                self._refused = str(error)
 
     def _keep_distance(self, least: float = 0.0) -> None:
         self._failures += 1
@@ -209,11 +236,12 @@ class TokenSource:
         try:
             token = await self._ask()
         except ApiError as error:
+            self._renewal_failed = True
             self._keep_distance(min(error.retry_after, self._backoff.cap))
             raise
         self._token = token
-        self._proven = False
-        self.refused = None
+        self._proven = self._renewal_failed = False
+        self._refused = None
         log.info("access token fetched")
         return token.value
 

@@ -98,7 +98,8 @@ class Transport:
         """Send the request with these headers beside its own. Returns an answer of any status.
 
         Raises ApiTimeout or ConnectionLost, with ``maybe_applied`` when the request changes
-        something and may have arrived.
+        something and may have arrived. The answer to a GET whose end may be missing counts as a
+        connection lost, so that a proxy which ends in the middle of it makes no record fail.
         """
         started = self._clock.monotonic()
         try:
@@ -156,6 +157,16 @@ class Transport:
             raise self._failure(request, error, proxy, blotter) from None
         if answer.status == 407 and proxy is not None:
             raise ConnectionLost(_refused_by(proxy, request, 407), status=407)
+        # A body cut at our own limit comes from a wrong host, and would be as long the next time.
+        ours = len(answer.body) >= BODY_LIMIT
+        if request.method == "GET" and answer.status == 200 and answer.may_be_cut and not ours:
+            through = f" through the proxy {proxy}" if proxy else ""
+            raise ConnectionLost(
+                f"{request.what}: 200{through} with a body of no length that is no JSON, as of a "
+                "connection that broke before the answer was complete; check "
+                "GENESYS_CLOUD_BASE_URL and the proxies on the way",
+                correlation_id=answer.correlation_id,
+            )
         return answer
 
     def _blotter(

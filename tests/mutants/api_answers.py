@@ -19,12 +19,14 @@ TEST_ANY = "tests/unit/genesys/test_any_answer.py"
 TEST_BLOTTING = "tests/unit/genesys/test_blotting.py"
 TEST_CONVERSATIONS = "tests/unit/genesys/test_conversations.py"
 TEST_GRANTS = "tests/unit/genesys/token/test_grants.py"
+TEST_TOKEN_FAILS = "tests/unit/genesys/token/test_failures.py"
 TEST_HOSTILE = "tests/unit/genesys/test_hostile_answers.py"
 TEST_INTERACTIONS = "tests/unit/genesys/test_interactions.py"
 TEST_PROXIES = "tests/unit/genesys/test_proxies.py"
 TEST_REFUSALS = "tests/unit/genesys/test_status_errors.py"
 TEST_THROUGH = "tests/unit/genesys/test_through_a_proxy.py"
 TEST_TRANSPORT = "tests/unit/genesys/test_transport.py"
+TEST_UNAUTHORIZED = "tests/unit/genesys/client/test_unauthorized.py"
 
 MUTANTS = (
     Mutant(
@@ -155,6 +157,36 @@ MUTANTS = (
         "        and len(value) <= TOKEN_MAX_LENGTH\n",
         "",
         (f"{TEST_ANY}::test_a_token_too_long_for_a_header_is_none",),
+    ),
+    Mutant(
+        "spend a token on every request that is refused",
+        7,
+        TOKEN,
+        "if self._proven and not self._refused_uses.may_renew(use, now):",
+        "if False:",
+        (
+            f"{TEST_UNAUTHORIZED}"
+            "::test_an_api_that_refuses_every_patch_does_not_hammer_the_token_endpoint",
+        ),
+    ),
+    Mutant(
+        "ask for the next token anew with each request that the old one serves",
+        7,
+        TOKEN,
+        "            if not self._renewal_failed:\n",
+        "            if True:\n",
+        (
+            f"{TEST_TOKEN_FAILS}"
+            "::test_a_live_token_that_is_accepted_does_not_hurry_a_refresh_that_fails",
+        ),
+    ),
+    Mutant(
+        "take an interaction that was cut on the way for a bad one",
+        7,
+        TRANSPORT,
+        " and answer.may_be_cut and not ours:",
+        " and answer.may_be_cut and ours:",
+        (f"{TEST_HOSTILE}::test_a_body_without_a_length_that_was_cut_short_is_a_connection_lost",),
     ),
     Mutant(
         "go to the API without the proxy",

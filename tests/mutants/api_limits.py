@@ -85,6 +85,17 @@ MUTANTS = (
         "least, most",
         (f"{TEST_BUDGET}::test_each_answer_narrows_down_when_the_window_ends",),
     ),
+    Mutant(
+        "hold a date to wait for against our own clock",
+        9,
+        "streams/genesys/answers.py",
+        "    since = now if theirs is None else theirs\n",
+        "    since = now\n",
+        (
+            "tests/unit/genesys/test_answers.py"
+            "::test_a_date_to_wait_for_is_held_against_the_senders_own_clock",
+        ),
+    ),
     # 10 Breaker
     Mutant(
         "call an API that is down",
@@ -93,6 +104,28 @@ MUTANTS = (
         "        if not self.breaker.admits(now):\n            return RELOOK_SECONDS\n",
         "",
         (f"{TEST_API_FAILS}::test_an_open_breaker_lets_nothing_through_but_probes",),
+    ),
+    Mutant(
+        "stay open for as long as the API is slow",
+        10,
+        BREAKER,
+        "        if result is Result.FAILED:\n            self._open(",
+        "        if result in (Result.FAILED, Result.SLOW):\n            self._open(",
+        (
+            f"{TEST_BREAKER}::test_it_closes_also_when_the_probes_were_answered_slowly",
+            f"{TEST_API_FAILS}::test_an_api_that_recovers_slowly_refuses_nobody",
+        ),
+    ),
+    Mutant(
+        "open for an API that answers every call slowly",
+        10,
+        BREAKER,
+        "        if result is not Result.FAILED:\n            return  #",
+        "        if result is Result.GOOD:\n            return  #",
+        (
+            f"{TEST_BREAKER}::test_an_api_that_answers_every_call_slowly_is_never_down",
+            f"{TEST_API_FAILS}::test_an_api_that_recovers_slowly_refuses_nobody",
+        ),
     ),
     Mutant(
         "probe with all there is",

@@ -31,8 +31,13 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     return Answer.received(status, CIMultiDict(named), body, now=NOW)
 
 
-def wait(header: str, now: float = NOW) -> float | None:
-    return Answer.received(429, {"Retry-After": header}, b"", now=now).retry_after
+def wait(header: str, now: float = NOW, *, date: str = "") -> float | None:
+    headers = CIMultiDict({"Retry-After": header, "Date": date})
+    return Answer.received(429, headers, b"", now=now).retry_after
+
+
+def http_date(at: float) -> str:
+    return formatdate(at, usegmt=True)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +65,22 @@ def test_retry_after_as_a_date(seconds: int) -> None:
     assert wait(header) == min(seconds, LONGEST_RETRY_AFTER)
 
 
+@pytest.mark.parametrize("ahead", [-3600, 0, 3600])
+def test_a_date_to_wait_for_is_held_against_the_senders_own_clock(ahead: int) -> None:
+    """A clock of ours that is an hour behind must not make five seconds an hour of quiet."""
+    theirs = NOW - ahead
+    assert wait(http_date(theirs + 5), date=http_date(theirs)) == 5
+
+
+@pytest.mark.parametrize("date", ["", "noon", "\udcff", "x" * 5000])
+def test_without_a_senders_clock_it_is_held_against_ours(date: str) -> None:
+    assert wait(http_date(NOW + 5), date=date) == 5
+
+
+def test_a_date_that_has_passed_by_the_senders_clock_says_nothing() -> None:
+    assert wait(http_date(NOW - 60), NOW - 3600, date=http_date(NOW - 60)) is None
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -81,6 +102,23 @@ def test_retry_after_as_it_comes(header: str, seconds: float) -> None:
 @given(st.text(), st.floats(0, 4e9))
 def test_whatever_the_header_the_wait_is_one_that_can_be_waited(header: str, now: float) -> None:
     assert 0 <= (wait(header, now) or 0) <= LONGEST_RETRY_AFTER
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "cut"),
+    [
+        ({}, b'{"id": "i-1', True),
+        ({}, b"", True),
+        ({}, b"<html>", True),
+        ({}, b'{"id": "i-1"}', False),
+        ({"Content-Length": "11"}, b'{"id": "i-1', False),
+        ({"Transfer_Encoding": "Chunked"}, b'{"id": "i-1', False),
+    ],
+)
+def test_a_body_without_a_length_that_is_no_json_may_have_been_cut(
+    headers: dict[str, str], body: bytes, cut: bool
+) -> None:
+    assert answer(200, body, **headers).may_be_cut is cut
 
 
 def test_a_complaint_in_genesys_shape() -> None:

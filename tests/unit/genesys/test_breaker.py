@@ -120,15 +120,25 @@ def test_since_when_it_fails_outlasts_probes_in_vain() -> None:
     assert breaker.failing_since is None
 
 
+def test_an_api_that_answers_every_call_slowly_is_never_down() -> None:
+    breaker = Breaker(POLICY)
+    for n in range(200):
+        call(breaker, Result.SLOW, 0.2 * n, f"i-{n % 50}")
+
+    assert breaker.opened == 0
+
+
 def test_slow_calls_count_as_failed_in_the_share_alone() -> None:
+    """So one failure among many slow calls opens it: the API may be about to fail."""
     breaker = Breaker(POLICY)
     for _ in range(19):
         call(breaker, Result.SLOW, 0)
     assert breaker.state(0) is State.CLOSED
 
-    call(breaker, Result.SLOW, 0)
+    call(breaker, Result.FAILED, 0)
 
     assert breaker.state(0) is State.OPEN
+    assert breaker.why == "20 of the last 20 calls failed or were slow"
 
 
 def test_open_means_no_call_for_its_time() -> None:
@@ -159,6 +169,17 @@ def test_it_closes_when_every_probe_succeeded() -> None:
     breaker.end(epochs[-1], "i-1", Result.GOOD, 31)
 
     assert breaker.state(31) is State.CLOSED
+
+
+def test_it_closes_also_when_the_probes_were_answered_slowly() -> None:
+    """Otherwise it would be open for as long as the API is slow, and every record be put off until
+    it has used up its tries, although each call is answered."""
+    breaker = opened()
+    for result in (Result.SLOW, Result.GOOD, Result.SLOW):
+        call(breaker, result, 36)
+
+    assert breaker.state(36) is State.CLOSED
+    assert breaker.failing_since is None
 
 
 def test_one_probe_that_fails_opens_it_for_as_long_again() -> None:
@@ -243,11 +264,11 @@ class Promise:
         if result is Result.SILENT:
             return
         self.ended.append((now, subject, result))
-        if self.half_open and result is not Result.GOOD:
+        if self.half_open and result is Result.FAILED:
             self._turn(open_until=now + self.policy.open_seconds)
         elif self.half_open and len(self.ended) == self.policy.probes:
             self._turn()
-        elif not self.half_open and result is not Result.GOOD and self._is_down(subject, now):
+        elif not self.half_open and result is Result.FAILED and self._is_down(subject, now):
             self._turn(open_until=now + self.policy.open_seconds)
 
     def _is_down(self, subject: str, now: float) -> bool:

@@ -139,6 +139,41 @@ async def test_broken_compressed_bytes_are_named_as_what_they_are(
     check_error(caught.value)
 
 
+def until_it_closes(status: int, body: bytes) -> bytes:
+    """An answer as HTTP/1.0 has it: the end of the connection is the end of the body."""
+    return b"HTTP/1.1 %d X\r\nConnection: close\r\n\r\n" % status + body
+
+
+async def test_a_body_without_a_length_that_was_cut_short_is_a_connection_lost(
+    clock: LeapingClock,
+) -> None:
+    """A proxy that ends in the middle of an answer must not make a record fail for good."""
+    async with against(clock) as (server, client):
+        server.answer = until_it_closes(200, BODY[: len(BODY) // 2])
+        with pytest.raises(ConnectionLost, match="before the answer was complete") as caught:
+            await client.fetch("i-1", CallContext())
+        check_error(caught.value)
+        assert not caught.value.maybe_applied
+        assert sum(request.startswith(b"GET") for request in server.received) == 3
+
+        server.answer = until_it_closes(200, BODY)
+        assert (await client.fetch("i-1", CallContext())).type == "voice"
+
+
+async def test_a_body_without_a_length_that_nobody_reads_is_no_connection_lost(
+    clock: LeapingClock,
+) -> None:
+    async with against(clock) as (server, client):
+        server.answer = until_it_closes(200, b"")
+        assert await client.set_disposition("i-1", "c", None, CallContext()) == 200
+        server.answer = until_it_closes(403, b"<html>")
+        with pytest.raises(Forbidden):
+            await client.fetch("i-1", CallContext())
+        server.answer = until_it_closes(200, b"[" * (BODY_LIMIT + 1))
+        with pytest.raises(BadRequest):
+            await client.fetch("i-1", CallContext())
+
+
 @pytest.mark.parametrize(
     "header", [b"9" * 400, b"Fri, 31 Dec 9999 23:59:59 -2359", b"-5", b"\xd9\xa3"]
 )

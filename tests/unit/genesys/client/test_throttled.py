@@ -37,8 +37,10 @@ async def test_429_is_tried_again_when_its_retry_after_has_passed(
     most: float,
     call: Call,
 ) -> None:
-    value = formatdate(clock.time() + 7, usegmt=True) if header == "date" else header
-    genesys.script.append(reply(429, None, **({"Retry_After": value} if value else {})))
+    now = clock.time()
+    value = formatdate(now + 7, usegmt=True) if header == "date" else header
+    headers = {"Retry_After": value} if value else {}
+    genesys.script.append(reply(429, None, Date=formatdate(now, usegmt=True), **headers))
     async with connected(genesys, clock=clock, observer=observer) as client:
         await call(client, CallContext())
     assert len(genesys.received) == 2

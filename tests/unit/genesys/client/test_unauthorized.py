@@ -83,3 +83,68 @@ async def test_an_api_that_refuses_every_token_does_not_hammer_the_token_endpoin
     assert len(genesys.token_requests) == 21
     # Full jitter: on average half of 1 + 2 + 4 … 32 and then 60 s each.
     assert clock.now - started > 200
+
+
+async def only_gets(request: web.Request) -> web.StreamResponse:
+    return await reply(401 if request.method == "PATCH" else 200, VOICE)(request)
+
+
+async def test_an_api_that_refuses_every_patch_does_not_hammer_the_token_endpoint(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    """The GETs in between show that the token is good, but not that another one would help."""
+    genesys.usual = only_gets
+    async with connected(genesys, clock=clock) as client:
+        for _ in range(600):
+            await get(client)
+            with pytest.raises(Unauthorized):
+                await patch(client)
+            clock.now += 1
+    assert 10 <= len(genesys.token_requests) <= 40
+    assert clock.slept == [], "nobody waits for a token while there is one that serves"
+
+
+async def test_what_is_refused_with_a_new_token_as_well_is_named_until_it_is_accepted(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.usual = only_gets
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        assert client.refused is None
+        for _ in range(2):
+            with pytest.raises(Unauthorized):
+                await patch(client)
+            await get(client)
+            assert client.refused is not None
+            assert "401 to PATCH /api/v2/interactions/{id}" in client.refused
+        genesys.usual = reply(200, VOICE)
+        await patch(client)
+        assert client.refused is None
+
+
+async def test_while_patches_are_refused_a_token_that_ended_is_replaced_for_a_get(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.usual = only_gets
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        with pytest.raises(Unauthorized):
+            await patch(client)
+        await get(client)
+        fetched = len(genesys.token_requests)
+        genesys.script.append(reply(401))
+        await get(client)
+    assert len(genesys.token_requests) == fetched + 1
+    assert clock.slept == []
+
+
+async def test_a_replacement_that_helps_leaves_the_next_one_no_distance(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    async with connected(genesys, clock=clock) as client:
+        await get(client)
+        for _ in range(5):
+            genesys.script.append(reply(401))
+            await get(client)
+            await get(client)
+    assert len(genesys.token_requests) == 6

@@ -69,15 +69,40 @@ async def test_three_in_a_row_are_those_of_one_interaction(gate: Gate, clock: St
     assert gate.breaker.state(clock.now) is State.CLOSED
 
 
-async def test_calls_that_take_too_long_open_the_breaker(clock: SteppedClock) -> None:
-    gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5, minimum_calls=3))
+@pytest.mark.parametrize(("seconds", "state"), [(4.75, State.CLOSED), (5.25, State.OPEN)])
+async def test_where_calls_take_too_long_one_that_fails_opens_the_breaker(
+    clock: SteppedClock, seconds: float, state: State
+) -> None:
+    gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5, minimum_calls=4))
     await known(gate, clock)
     for n in range(2):
         permit = await gate.enter(Turn.GET, f"i-{n}")
-        await after(clock, 5.25)
+        await after(clock, seconds)
         await answer(permit)
+    assert gate.breaker.state(clock.now) is State.CLOSED
 
-    assert gate.breaker.state(clock.now) is State.OPEN
+    await answer(await gate.enter(Turn.GET, "i-2"), 500)
+
+    assert gate.breaker.state(clock.now) is state
+
+
+async def test_an_api_that_recovers_slowly_refuses_nobody(clock: SteppedClock) -> None:
+    """Every call is answered after 6 s, once the API is back."""
+    gate = gate_of(clock, policy=BreakerPolicy(slow_seconds=5))
+    await known(gate, clock)
+    for _ in range(3):
+        await answer(await gate.enter(Turn.GET, "i-1"), 500)
+    lanes = [ask(gate, subject=f"i-{n}") for n in range(100)]
+
+    while clock.now < 1000 + LONGEST_QUIET + 60:
+        sent = [lane.result() for lane in lanes if (await passed(lane))[0]]
+        await after(clock, 6)
+        for permit in sent:
+            if permit.result is Result.SILENT:
+                await answer(permit)
+
+    assert {lane.result().result for lane in lanes} == {Result.SLOW}
+    assert gate.breaker.opened == 1
 
 
 async def test_that_the_breaker_opens_is_logged_when_it_happens_and_why(

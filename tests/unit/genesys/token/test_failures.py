@@ -26,7 +26,9 @@ from tests.support.scripted import (
     reply,
     until,
 )
-from tests.support.token_sources import token_source
+from tests.support.token_sources import grant, token_source
+
+USE = "GET /api/v2/interactions/{id}"
 
 
 async def test_a_failure_is_shared_by_all_who_wait(
@@ -47,15 +49,15 @@ async def test_a_token_that_was_never_accepted_counts_as_a_failed_fetch(
 ) -> None:
     async with token_source(genesys, clock) as tokens:
         for failures in range(1, 9):
-            tokens.drop(await tokens.current())
+            tokens.drop(await tokens.current(), USE)
             await tokens.current()
             assert 0 < clock.slept[-1] <= min(60, 2 ** (failures - 1))
-        tokens.accepted(await tokens.current())
-        tokens.drop(await tokens.current())
+        tokens.accepted(await tokens.current(), USE, renewed=False)
+        tokens.drop(await tokens.current(), USE)
         waits = len(clock.slept)
         unproven = await tokens.current()
         assert len(clock.slept) == waits
-        tokens.drop(unproven)
+        tokens.drop(unproven, USE)
         await tokens.current()
         assert len(clock.slept) == waits + 1
         assert clock.slept[-1] <= 1
@@ -132,10 +134,51 @@ async def test_a_refusal_is_known_until_a_token_is_accepted(
         token = await source.current()
         assert source.refused is None
 
-        source.drop(token)
+        source.drop(token, USE)
         assert source.refused == REFUSED
-        source.accepted(await source.current())
+        source.accepted(await source.current(), USE, renewed=False)
         assert source.refused is None
+
+
+async def test_a_live_token_that_is_accepted_does_not_hurry_a_refresh_that_fails(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    """A token request for each second that the old token has left would lock the client out."""
+    genesys.token_script.append(grant("old", 600))
+    genesys.token_script.extend([reply(400, {"error": "invalid_client"})] * 1000)
+    async with token_source(genesys, clock) as source:
+        await source.current()
+        clock.now += 570.5
+        await source.current()
+        await until(lambda: source.refused is not None)
+        while clock.now < 1000 + 600:
+            source.accepted(await source.current(), USE, renewed=False)
+            for _ in range(5):
+                await asyncio.sleep(0.001)
+            clock.now += 0.25
+        assert source.refused is not None
+        assert "the region or the secret is wrong" in source.refused
+    # Full jitter: on average half of 1 + 2 + 4 + 8 + 16 s between them, and some draws are short.
+    assert len(genesys.token_requests) <= 15
+
+
+async def test_once_a_refresh_succeeds_a_token_that_is_accepted_ends_the_waits(
+    genesys: ScriptedGenesys, clock: LeapingClock
+) -> None:
+    genesys.token_script.extend([reply(400, {"error": "invalid_client"})] * 5)
+    async with token_source(genesys, clock) as source:
+        for _ in range(5):
+            with pytest.raises(Unauthorized):
+                await source.current()
+        source.accepted(await source.current(), USE, renewed=False)
+        source.drop(await source.current(), USE)
+        genesys.token_script.extend([reply(503)] * 2)
+        with pytest.raises(ServerError):
+            await source.current()
+        clock.slept.clear()
+        with pytest.raises(ServerError):
+            await source.current()
+    assert all(wait <= 1 for wait in clock.slept)
 
 
 async def test_an_outage_of_the_endpoint_is_no_refusal(

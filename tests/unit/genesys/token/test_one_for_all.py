@@ -22,6 +22,8 @@ from tests.support.scripted import (
 )
 from tests.support.token_sources import grant, hold, token_source
 
+USE = "GET /api/v2/interactions/{id}"
+
 
 async def test_the_request_is_basic_and_a_form(
     genesys: ScriptedGenesys, clock: LeapingClock
@@ -106,11 +108,11 @@ async def test_a_dropped_token_is_fetched_anew_and_dropping_it_twice_drops_no_ot
 ) -> None:
     async with token_source(genesys, clock) as tokens:
         first = await tokens.current()
-        tokens.accepted(first)
-        tokens.drop(first)
+        tokens.accepted(first, USE, renewed=False)
+        tokens.drop(first, USE)
         second = await tokens.current()
         for _ in range(200):
-            tokens.drop(first)
+            tokens.drop(first, USE)
         assert await tokens.current() == second == "t0k3n-2"
     assert clock.slept == []
 
