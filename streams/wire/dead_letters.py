@@ -21,6 +21,7 @@ from streams.core.records import Reason, Source
 from streams.errors import EnvelopeError
 from streams.kafka.message import Headers
 from streams.timestamps import epoch_ms
+from streams.wire.retries import MOST_REDRIVEN
 
 VERSION = "dlq.schema-version"
 REASON = "dlq.reason"
@@ -180,7 +181,7 @@ def read_letter(
         source=source,
         source_unreadable=source is None and any(name in SOURCE for name in texts),
         newer=(_number(texts.get(VERSION), _LARGEST_PARTITION) or 0) > LETTER_VERSION,
-        redriven=_number(texts.get(REDRIVEN), _LARGEST_PARTITION) or 0,
+        redriven=_number(texts.get(REDRIVEN), MOST_REDRIVEN) or 0,
         event=_event(value),
     )
 

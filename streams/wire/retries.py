@@ -38,6 +38,12 @@ RETRY_VERSION = 1
 _LARGEST = 2**63 - 1
 _MOST_DIGITS = len(str(_LARGEST))
 
+# The largest REDRIVEN that is read. Redrives are made by a person, or by a script of theirs, one
+# at a time, and each is counted on from the last: no record comes near it. Any program may write a
+# larger number; taken over into the table it would make every later redrive of the record pass for
+# an old one, which a worker drops without a word.
+MOST_REDRIVEN = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Returned:
@@ -102,9 +108,20 @@ def read_returned(headers: Sequence[tuple[str, bytes]]) -> Returned:
     return Returned(
         source=Source(_text(named, TOPIC), _number(named, PARTITION), _number(named, OFFSET)),
         put_off=PutOff(_number(named, ATTEMPT), _number(named, NOT_BEFORE)),
-        redriven=_number(named, REDRIVEN) if REDRIVEN in named else 0,
+        redriven=_redriven(named),
         replayed=REPLAYED in named,
     )
+
+
+def _redriven(named: dict[str, bytes]) -> int:
+    number = _number(named, REDRIVEN) if REDRIVEN in named else 0
+    if number > MOST_REDRIVEN:
+        raise EnvelopeError(
+            f"the header {REDRIVEN} says {number}, and no record is redriven more often than "
+            f"{MOST_REDRIVEN} times",
+            REDRIVEN,
+        )
+    return number
 
 
 def _text(named: dict[str, bytes], name: str) -> str:

@@ -28,6 +28,7 @@ import aiokafka.consumer.fetcher
 import aiokafka.consumer.group_coordinator
 import aiokafka.consumer.subscription_state
 import aiokafka.producer.message_accumulator
+import aiokafka.producer.transaction_manager
 import aiokafka.protocol.fetch
 import aiokafka.record.default_records
 import aiokafka.record.legacy_records
@@ -52,6 +53,7 @@ Coordinator = aiokafka.consumer.group_coordinator.GroupCoordinator
 KafkaConsumer = aiokafka.AIOKafkaConsumer
 KafkaProducer = aiokafka.AIOKafkaProducer
 Accumulator = aiokafka.producer.message_accumulator.MessageAccumulator
+TransactionManager = aiokafka.producer.transaction_manager.TransactionManager
 MessageBatch = aiokafka.producer.message_accumulator.MessageBatch
 AIOKafkaConnection = aiokafka.conn.AIOKafkaConnection
 AIOKafkaClient = aiokafka.client.AIOKafkaClient
@@ -80,6 +82,7 @@ GROUP_THREAD, SEAM, STORES = (
     "worker/state/stores.py",
 )
 FENCE, TRANSPORT = "kafka/fence.py", "genesys/transport.py"
+SEQUENCES = "kafka/sequences.py"
 FETCHING, VITALS = "kafka/fetching.py", "worker/health/monitor.py"
 CONNECTION = "kafka/connection.py"
 BOOTSTRAP, PROBE = "kafka/bootstrap.py", "worker/health/broker_probe.py"
@@ -164,6 +167,10 @@ PARTS = (
     Part(KafkaProducer, "_message_accumulator", "no fence (promise 8)", (FENCE,)),
     Part(KafkaProducer, "_closed", "a group is queued that nobody sends", (FENCE,)),
     Part(KafkaProducer, "_partition", "a record without a key goes nowhere", (FENCE,)),
+    Part(KafkaProducer, "_txn_manager", "behind a refusal a partition is closed", (FENCE,)),
+    Part(KafkaProducer, "_sender", "a stop that is cut off leaves it sending", (FENCE,)),
+    Part(Accumulator, "_pop_batch", "behind a refusal a partition is closed", (SEQUENCES,)),
+    Part(TransactionManager, "_sequence_numbers", "the same", (SEQUENCES,)),
     Part(AIOKafkaClient, "_wait_on_metadata", "a group goes to no partition", (FENCE,)),
     Part(Accumulator, "_append_batch", "a group is not sent", (FENCE,)),
     Part(Accumulator, "_batches", "each fence is logged as an error of asyncio's", (FENCE,)),

@@ -10,8 +10,9 @@ Nothing here knows Kafka: it is handed values, and ``judge.py`` asks what does n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -45,8 +46,8 @@ LARGEST = 2**63
 # lie at its offset.
 EARLIER_LIFE = -1
 
-# Redrives of one record that are tried where retries has lost what would show them. Nobody redrives
-# a record more often than some times.
+# Redrives of one record that are tried where retries has lost what would show them. A record is
+# redriven some times at most: a mend that does not help is noticed sooner.
 MOST_REDRIVES = 16
 
 Place = tuple[int, int]
@@ -175,19 +176,18 @@ class Evidence:
         """
         self.flush()
         self._db.execute("CREATE INDEX copy_of ON copy (id)")
-        guess = 0 if kept_all else MOST_REDRIVES
+        guess = range(1, 1 if kept_all else MOST_REDRIVES + 1)
         for row in self.ask("SELECT * FROM unnumbered"):
             partition, offset, own_id, id_, participant, *answer = row
             place = (partition, offset)
             if participant is not None:
-                most = max(self._redrives_of_conversation(id_), guess)
-                number = _leg_number(own_id, id_ or "", participant, most)
+                tried = chain(guess, self._redrives_of_conversation(id_))
+                number = _leg_number(own_id, id_ or "", participant, tried)
                 if number is not None:
                     self._add("leg", (id_, participant, number, *place, *answer))
                     continue
             else:
-                most = max(self._redrives(place), guess)
-                number = self._number(own_id, place, most)
+                number = self._number(own_id, place, chain(guess, self._redrives(place)))
                 if number is not None:
                     self._add("outcome", (*place, number, id_, *answer))
                     continue
@@ -223,27 +223,34 @@ class Evidence:
             self._add(table, row)
         self._write(table)
 
-    def _number(self, own_id: str, place: Place, most: int) -> int | None:
+    def _number(self, own_id: str, place: Place, tried: Iterable[int]) -> int | None:
         partition, offset = place
         source = Source(self.topics.events, partition, offset)
         life = self._cut.get(partition, "")
-        for number in range(1, most + 1):
+        for number in tried:
             if own_id == outcome_id(source, redriven=number, life=life):
                 return number
         return EARLIER_LIFE if partition in self._cut else None
 
-    def _redrives(self, place: Place) -> int:
+    def _redrives(self, place: Place) -> Iterator[int]:
+        """The numbers that are seen of a record: any program may have written one, so none is
+        counted up to."""
         values = dict(zip(("p", "o"), place, strict=True))
-        sent = "SELECT max(number) FROM copy WHERE p = :p AND o = :o"
-        died = "SELECT max(number) FROM letter WHERE t = 0 AND p = :p AND o = :o"
-        return max(self.number(sent, values), self.number(died, values))
+        sent = "SELECT number FROM copy WHERE p = :p AND o = :o AND number > 0"
+        died = "SELECT number FROM letter WHERE t = 0 AND p = :p AND o = :o AND number > 0"
+        return (number for (number,) in self.ask(f"{sent} UNION {died}", values))
 
-    def _redrives_of_conversation(self, id_: str | None) -> int:
-        """A conversation counts on from its own last number, so each redrive may add one."""
+    def _redrives_of_conversation(self, id_: str | None) -> Iterator[int]:
+        """The numbers that are seen, and as many behind each as there are redrives: a conversation
+        counts on from its own last number, so each redrive may add one."""
         redriven = "FROM copy WHERE id = ? AND number > 0"
-        return self.number(f"SELECT max(number) {redriven}", (id_,)) + self.number(
-            f"SELECT count(*) {redriven}", (id_,)
+        more = self.number(
+            f"SELECT count(*) FROM (SELECT DISTINCT p, o, number {redriven})", (id_,)
         )
+        last = 0
+        for (seen,) in self.ask(f"SELECT DISTINCT number {redriven} ORDER BY number", (id_,)):
+            yield from range(max(seen, last + 1), seen + more + 1)
+            last = seen + more
 
     def _digest(
         self, topic: int, partition: int, offset: int, key: bytes | None, value: bytes | None
@@ -297,8 +304,8 @@ def key_text(key: bytes | None) -> str | None:
     return None if key is None else foreign_text(key, KEY_LENGTH)
 
 
-def _leg_number(own_id: str, id_: str, participant: str, most: int) -> int | None:
-    for number in range(1, most + 1):
+def _leg_number(own_id: str, id_: str, participant: str, tried: Iterable[int]) -> int | None:
+    for number in tried:
         if own_id == leg_outcome_id(id_, participant, redriven=number):
             return number
     return None

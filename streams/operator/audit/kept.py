@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Clocks of producers differ, and a broker deletes a segment some minutes late: a record so near the
-# edge is not judged either.
+# edge is not judged either. What became of a record is read from so long before it on, here
+# and by a replay.
 EDGE_MS = 10 * 60_000
 
 

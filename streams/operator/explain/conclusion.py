@@ -9,11 +9,12 @@ from streams.clock import rfc3339
 from streams.core.envelope import InteractionEvent
 from streams.core.records import Decision, Reason, Source
 from streams.operator.explain.conversation import goes_on, legs_of, look_to_come, of_legs
-from streams.operator.explain.found import Found, Kept
+from streams.operator.explain.found import Found, Kept, ReturnRecord
 from streams.operator.explain.history import is_refused
+from streams.operator.explain.redrives import is_forgotten, open_redrives
 from streams.operator.explain.state import Conclusion, LegStands, State
 from streams.operator.explain.verdicts import sentence
-from streams.wire.outcomes import Outcome, outcome_id
+from streams.wire.outcomes import Outcome
 from streams.wire.reading import Unreadable
 
 # Events that came before its end, or that told nothing new, say nothing of what became of it.
@@ -48,7 +49,7 @@ def _whole(
         if outcome.decision is Decision.PATCHED:
             said = sentence(outcome, None, threshold_ms)
             return Conclusion(State.CODED, f"{said}, decided at {outcome.decided_at}")
-    if waiting := _waits(found, outcomes, latest) or look_to_come(found):
+    if waiting := _waits(found, latest) or look_to_come(found):
         return waiting
     if undecided := _undecided(found, latest):
         return undecided
@@ -56,12 +57,12 @@ def _whole(
         return of_legs(legs)
     if decisive := _decisive(own):
         return _decided(found, decisive, threshold_ms)
+    if redrives := open_redrives(found):
+        return _forgotten(redrives[-1], found.outcomes_kept)
     return _without_outcomes(found)
 
 
-def _waits(
-    found: Found, outcomes: Sequence[Outcome], latest: dict[Source, Outcome]
-) -> Conclusion | None:
+def _waits(found: Found, latest: dict[Source, Outcome]) -> Conclusion | None:
     """A record that was put off or sent back, and has not been decided since."""
     for outcome in latest.values():
         if not outcome.final:
@@ -69,19 +70,30 @@ def _waits(
                 State.WAITS,
                 f"it was put off ({outcome.reason}) and is taken up again at {outcome.next_at}",
             )
-    ids = {each.outcome_id for each in outcomes}
-    for each in found.returns:
-        returned = each.returned
-        if returned is None or not returned.redriven:
-            continue
-        decided = outcome_id(returned.source, redriven=returned.redriven) in ids
-        if not decided and not returned.put_off.attempt:
+    for each in open_redrives(found):
+        if not is_forgotten(each, found.outcomes_kept):
             return Conclusion(
                 State.WAITS,
                 f"it was sent back at {rfc3339(each.at / 1000)} and is not decided yet: a worker "
                 "is behind, or none runs",
             )
     return None
+
+
+def _forgotten(redrive: ReturnRecord, kept: Kept | None) -> Conclusion:
+    assert kept is not None, "else it waits"
+    sent = f"it was sent back at {rfc3339(redrive.at / 1000)}"
+    where = f"{kept.topic}/{kept.partition}"
+    if kept.at is None:
+        return Conclusion(
+            State.NOT_KEPT,
+            f"{sent}, and is not decided yet, or its outcome is no longer kept: {where} is empty",
+        )
+    return Conclusion(
+        State.NOT_KEPT,
+        f"{sent}, and what came of that is no longer kept: {where} begins at "
+        f"{rfc3339(kept.at / 1000)}",
+    )
 
 
 def _undecided(found: Found, latest: dict[Source, Outcome]) -> Conclusion | None:

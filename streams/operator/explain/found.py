@@ -72,7 +72,8 @@ class Found:
     """All of one interaction, each topic's in the order of its partitions and offsets.
 
     ``kept``: of ``events``. ``since``: only records from that time on were read, epoch
-    milliseconds; None for all.
+    milliseconds; None for all. ``outcomes_kept``: of ``outcomes``, whatever was read of it; None
+    where nobody asked.
     """
 
     interaction_id: str
@@ -82,3 +83,4 @@ class Found:
     letters: Sequence[LetterRecord]
     kept: Kept
     since: int | None = None
+    outcomes_kept: Kept | None = None

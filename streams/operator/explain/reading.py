@@ -9,7 +9,7 @@ there are few.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import aclosing
 
 from aiokafka import ConsumerRecord
@@ -37,7 +37,8 @@ from streams.wire.outcomes import Outcome
 from streams.wire.reading import Unreadable
 
 # How far the clocks of bridge and worker may be apart. What came of an event is read from so long
-# before it on.
+# before it on, and before ``since``: without that the outcome of a worker whose clock is behind
+# would be missed, and its event called undecided.
 CLOCKS_APART_MS = 3_600_000
 
 # How long an interaction may go without an event. One whose first event is no younger than the
@@ -62,6 +63,7 @@ class InteractionReader:
         self._id = interaction_id
         self._key = interaction_id.encode()
         self._since = since
+        self._came_since = None if since is None else since - CLOCKS_APART_MS
 
     async def find(self) -> Found:
         """Raises TopicsError and KafkaError."""
@@ -70,14 +72,18 @@ class InteractionReader:
         events, kept = await self._events(home)
         since = self._came_of_them_since(events, kept)
         sources = {each.place for each in events}
+        returns = await self._returns(home, sources, since)
+        sent = {each.returned.source for each in returns if each.returned is not None}
+        outcomes, first = await self._outcomes(sources, sent, since)
         return Found(
             self._id,
             events,
-            await self._outcomes(sources, since),
-            await self._returns(home, sources, since),
-            await self._letters(sources),
+            outcomes,
+            returns,
+            await self._letters(sources, sent),
             kept,
             self._since,
+            await self._outcomes_kept(returns, since, first),
         )
 
     async def _home(self, topic: str) -> int:
@@ -90,8 +96,8 @@ class InteractionReader:
         first = min((each.at for each in events), default=0)
         begins = kept.at or 0
         if first <= 0 or begins <= 0 or first - begins < SILENT_MS:
-            return self._since
-        return max(min(first, now) - CLOCKS_APART_MS, self._since or 0)
+            return self._came_since
+        return max(min(first, now) - CLOCKS_APART_MS, self._came_since or 0)
 
     def _read(
         self, topic: str, partitions: Iterable[int], since: int | None
@@ -102,6 +108,25 @@ class InteractionReader:
         """Whether it is worth parsing. Most records are of other interactions."""
         return record.key == self._key or self._key in (record.value or b"")
 
+    def _is_its(
+        self,
+        record: ConsumerRecord,
+        source: Source | None,
+        sources: Collection[Source],
+        sent: Collection[Source] = (),
+        *,
+        names_it: bool,
+    ) -> bool:
+        """Whether a record that came of ``source`` is the interaction's. ``sources``: its events.
+        ``sent``: what was put off or sent back of it. ``names_it``: whether the record says so.
+
+        One from before ``since`` is read because clocks differ, and only if it came of these.
+        """
+        if source in sources:
+            return True
+        is_early = self._since is not None and time_of(record) < self._since
+        return names_it and (not is_early or source in sent)
+
     async def _events(self, partition: int) -> tuple[list[EventRecord], Kept]:
         topic = self._settings.topics.events
         found: list[EventRecord] = []
@@ -109,7 +134,7 @@ class InteractionReader:
         async with aclosing(self._read(topic, [partition], self._since)) as records:
             async for record in records:
                 if kept.offset is None:
-                    kept = Kept(topic, partition, record.offset, time_of(record))
+                    kept = _kept_from(record)
                 if self._may_be_its(record) and (own := self._event(record)) is not None:
                     found.append(own)
         return found, kept
@@ -123,25 +148,46 @@ class InteractionReader:
         )
         return found if is_its else None
 
-    async def _outcomes(self, sources: set[Source], since: int | None) -> list[OutcomeRecord]:
+    async def _outcomes(
+        self, sources: Collection[Source], sent: Collection[Source], since: int | None
+    ) -> tuple[list[OutcomeRecord], Kept]:
+        """Its outcomes, and the first record that was read."""
         topic = self._settings.topics.outcomes
-        found = []
-        async with aclosing(self._read(topic, [await self._home(topic)], since)) as records:
+        home = await self._home(topic)
+        found: list[OutcomeRecord] = []
+        first = Kept(topic, home, None, None)
+        async with aclosing(self._read(topic, [home], since)) as records:
             async for record in records:
+                if first.offset is None:
+                    first = _kept_from(record)
                 if not self._may_be_its(record):
                     continue
                 read = outcome_record(record)
                 outcome = read.outcome
                 if isinstance(outcome, Outcome):
-                    is_its = outcome.interaction_id == self._id or outcome.source in sources
+                    source, names_it = outcome.source, outcome.interaction_id == self._id
                 else:
-                    is_its = record.key == self._key
-                if is_its:
+                    source, names_it = None, record.key == self._key
+                if self._is_its(record, source, sources, sent, names_it=names_it):
                     found.append(read)
-        return found
+        return found, first
+
+    async def _outcomes_kept(
+        self, returns: Sequence[ReturnRecord], since: int | None, first: Kept
+    ) -> Kept | None:
+        """The first outcome that is kept; None where nothing was redriven, so nobody has to know.
+        ``first``: that was read, from ``since`` on."""
+        if not any(each.returned is not None and each.returned.redriven for each in returns):
+            return None
+        if since is None or first.offset == 0:
+            return first
+        async with aclosing(self._read(first.topic, [first.partition], None)) as records:
+            async for record in records:
+                return _kept_from(record)
+        return first
 
     async def _returns(
-        self, partition: int, sources: set[Source], since: int | None
+        self, partition: int, sources: Collection[Source], since: int | None
     ) -> list[ReturnRecord]:
         topic = self._settings.topics.retries
         partitions = range(await partitions_of(self._settings, topic))
@@ -151,18 +197,25 @@ class InteractionReader:
         async with aclosing(self._read(topic, [partition], since)) as records:
             async for record in records:
                 read = return_record(record)
-                of_its_event = read.returned is not None and read.returned.source in sources
-                if record.key == self._key or of_its_event:
+                source = read.returned.source if read.returned is not None else None
+                if self._is_its(record, source, sources, names_it=record.key == self._key):
                     found.append(read)
         return found
 
-    async def _letters(self, sources: set[Source]) -> list[LetterRecord]:
+    async def _letters(
+        self, sources: Collection[Source], sent: Collection[Source]
+    ) -> list[LetterRecord]:
         topic = self._settings.topics.dead_letters
         partitions = range(await partitions_of(self._settings, topic))
         found = []
-        async with aclosing(self._read(topic, partitions, self._since)) as records:
+        async with aclosing(self._read(topic, partitions, self._came_since)) as records:
             async for record in records:
                 read = letter_record(record)
-                if read.letter.is_of(self._id) or read.letter.source in sources:
+                source, names_it = read.letter.source, read.letter.is_of(self._id)
+                if self._is_its(record, source, sources, sent, names_it=names_it):
                     found.append(read)
         return sorted(found, key=lambda each: (each.place.partition, each.place.offset))
+
+
+def _kept_from(record: ConsumerRecord) -> Kept:
+    return Kept(record.topic, record.partition, record.offset, time_of(record))

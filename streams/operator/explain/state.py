@@ -15,8 +15,9 @@ class State(StrEnum):
     ``WAITS``: a record of it comes back, or a look at it is planned. ``UNDECIDED``: a record of it
     has no outcome yet, or none that decides anything. ``FAILED``: it could not be decided.
     ``SKIPPED``: named in SKIP_RECORDS. ``REFUSED``: the bridge did not let it in.
-    ``NEVER_ARRIVED``: Kafka never had anything of it. ``NOT_KEPT``: there is nothing of it, and
-    older records are kept no more, or were not read."""
+    ``NEVER_ARRIVED``: Kafka never had anything of it. ``NOT_KEPT``: there is nothing of it, or
+    nothing of what became of it since it was redriven, and older records are kept no more, or were
+    not read."""
 
     CODED = "coded"
     WOULD = "would-be-coded"

@@ -127,9 +127,13 @@ class Past:
 
     def next_time(self, question: Question) -> int:
         """The redrive count that the record would be redriven with now, from 1. Each earlier count
-        has its final outcome, with an id of its own; and so may a leg of the conversation."""
-        ids = {each.outcome_id for each in self._answers[question.source]}
-        ids |= self._leg_ids.get(question.interaction_id, set())
+        has its final outcome, with an id of its own; and so may a leg of the conversation.
+
+        Once the log was cut, ids have the life of the log in them, which is not known here: of
+        those one is of the record itself, and each other one of a redrive.
+        """
+        own = {each.outcome_id for each in self._answers[question.source]}
+        ids = own | self._leg_ids.get(question.interaction_id, set())
         legs = self._legs.get(question.interaction_id, {})
 
         def taken(times: int) -> bool:
@@ -141,4 +145,5 @@ class Past:
         times = 1
         while taken(times):
             times += 1
-        return times
+        in_a_life = own - {outcome_id(question.source, redriven=each) for each in range(times)}
+        return times + max(0, len(in_a_life) - 1)

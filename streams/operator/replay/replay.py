@@ -18,6 +18,7 @@ from streams.kafka.partitioner import partition_of
 from streams.kafka.publisher import Publisher
 from streams.kafka.reader import partitions_of, read_topic, time_of
 from streams.kafka.settings import KafkaSettings, TopicNames
+from streams.operator.audit.kept import EDGE_MS
 from streams.operator.redrive import redrive_record
 from streams.operator.replay.past import Past, Question, Reading
 from streams.wire.outcomes import read_outcome
@@ -33,6 +34,12 @@ class Stretch:
     since: int
     until: int | None = None
     interaction_id: str | None = None
+
+    @property
+    def outcomes_since(self) -> int:
+        """From when on outcomes are read: a worker whose clock is behind says that it decided an
+        event before it came, and without that outcome the call would be left to the workers."""
+        return self.since - EDGE_MS
 
     def has(self, key: bytes | None) -> bool:
         """Whether a record of which nothing but the key can be read is one of them."""
@@ -109,7 +116,7 @@ async def survey(settings: KafkaSettings, stretch: Stretch, dialect: Reading) ->
     past, unread_outcomes = Past(questions), UnreadRecords()
     topic = settings.topics.outcomes
     partitions = stretch.partitions(await partitions_of(settings, topic))
-    reading = read_topic(settings, topic, partitions, since=stretch.since)
+    reading = read_topic(settings, topic, partitions, since=stretch.outcomes_since)
     async with aclosing(reading) as found:
         async for record in found:
             outcome = read_outcome(record.value)

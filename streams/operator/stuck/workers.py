@@ -79,11 +79,13 @@ async def addresses_of(text: str) -> list[tuple[str, str]]:
         url = URL(text)
     except ValueError:  # a member of the group says any text
         return [(text, "")]  # asking it says what is wrong
+    if not url.host:  # the resolver would take that for this machine
+        return [(text, "")]
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return [(text, url.host or "")]  # asking it says what is wrong
+    except (OSError, ValueError):
+        return [(text, url.host)]  # asking it says what is wrong
     families = {family for family, *_ in found}
     wanted = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
     addresses = dict.fromkeys(str(each[4][0]) for each in found if each[0] == wanted)
@@ -93,10 +95,11 @@ async def addresses_of(text: str) -> list[tuple[str, str]]:
 async def _ask(peers: aiohttp.ClientSession, text: str, address: str, keys: Sequence[str]) -> Asked:
     try:
         url = URL(text)
+        at = url.with_host(address) / "stuck"  # one without a host takes none
     except ValueError as failure:
-        return Asked(text, None, foreign_text(f"it is no URL: {failure}", REASON_LENGTH))
+        why = f"it is no URL of a worker: {failure}"
+        return Asked(text, None, foreign_text(why, REASON_LENGTH))
     shown = text if address == url.host else f"{text} ({address})"
-    at = url.with_host(address) / "stuck"
     host = url.host if url.scheme == "https" else None
     try:
         # During a rotation a worker may know only one of our keys.
@@ -113,10 +116,10 @@ async def _ask(peers: aiohttp.ClientSession, text: str, address: str, keys: Sequ
         return Asked(shown, None, "it does not accept our WORKER_API_KEY")
     except TimeoutError:
         return Asked(shown, None, f"no answer within {ASK_SECONDS:g} s")
-    except (aiohttp.ClientError, OSError, UnicodeError) as failure:
-        return Asked(shown, None, foreign_text(str(failure), REASON_LENGTH))
-    except msgspec.MsgspecError:
+    except msgspec.MsgspecError:  # which is a ValueError
         return Asked(shown, None, "what answers there is no worker of this version")
+    except (aiohttp.ClientError, OSError, ValueError) as failure:
+        return Asked(shown, None, foreign_text(str(failure), REASON_LENGTH))
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:

@@ -174,13 +174,13 @@ def test_a_fault_of_ours_is_put_off_and_at_last_dead_under_its_own_reason() -> N
     st.sampled_from(sorted(LAGGING)),
 )
 def test_each_look_is_made_however_late_each_comes(
-    window_ms: int, lates: list[int], seen: str
+    window_ms: int, delays: list[int], seen: str
 ) -> None:
     """Late, or early by a clock that was set forward: the API has the time between them."""
     policy = Policy(code="code", lag_window_ms=window_ms)
     record = InteractionRecord("i-1")
     planned, times = NOW_MS, []
-    for number, late in enumerate(lates):
+    for number, late in enumerate(delays):
         times.append(planned + late)
         verdict = look(LAGGING[seen], record, attempt=number + 1, now_ms=times[-1], policy=policy)
         if verdict.put_off is None:

@@ -8,10 +8,12 @@ from streams.core.records import PutOff, Reason, Source
 from streams.errors import EnvelopeError
 from streams.wire.retries import (
     ATTEMPT,
+    MOST_REDRIVEN,
     NOT_BEFORE,
     OFFSET,
     PARTITION,
     REASON,
+    REDRIVEN,
     RETRY_VERSION,
     TOPIC,
     VERSION,
@@ -69,3 +71,12 @@ def test_the_reason_is_for_people() -> None:
 def test_what_is_no_number_is_refused(value: bytes) -> None:
     with pytest.raises(EnvelopeError, match=OFFSET):
         read_returned([*HEADERS, (OFFSET, value)])
+
+
+def test_more_redrives_than_anybody_makes_are_refused() -> None:
+    """Such a number would be counted on from, in the table and by an audit."""
+    most = retry_headers(SOURCE, PutOff(0, 0), "replay", redriven=MOST_REDRIVEN)
+    assert read_returned(most).redriven == MOST_REDRIVEN
+    for number in (MOST_REDRIVEN + 1, 2**63 - 1):
+        with pytest.raises(EnvelopeError, match=f"{REDRIVEN} says {number}"):
+            read_returned([*HEADERS, (REDRIVEN, str(number).encode())])

@@ -148,6 +148,7 @@ def found(
     *records: EventRecord | OutcomeRecord | ReturnRecord | LetterRecord,
     kept: Kept | None = None,
     since: int | None = None,
+    outcomes_kept: Kept | None = None,
 ) -> Found:
     return Found(
         ID,
@@ -157,4 +158,5 @@ def found(
         [each for each in records if isinstance(each, LetterRecord)],
         kept or Kept(EVENTS, PARTITION, 0, NOON),
         since,
+        outcomes_kept,
     )

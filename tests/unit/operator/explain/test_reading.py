@@ -108,12 +108,13 @@ async def test_only_the_partitions_are_read_in_which_it_can_lie(
 ) -> None:
     kafka = Kafka({})
     found = await find(monkeypatch, kafka, since)
+    came_since = None if since is None else since - HOUR
 
     assert kafka.read == {
         TOPICS.events: ([HOME], since),
-        TOPICS.outcomes: ([partition_of(ID.encode(), 7)], since),
-        TOPICS.retries: ([HOME], since),
-        TOPICS.dead_letters: ([0, 1], since),
+        TOPICS.outcomes: ([partition_of(ID.encode(), 7)], came_since),
+        TOPICS.retries: ([HOME], came_since),
+        TOPICS.dead_letters: ([0, 1], came_since),
     }
     assert found.kept == Kept(TOPICS.events, HOME, None, None)
     assert found.since == since
@@ -123,9 +124,9 @@ async def test_only_the_partitions_are_read_in_which_it_can_lie(
     ("times", "since", "read_since"),
     [
         ([NOON, LATER + 5, LATER], None, LATER - HOUR),
-        ([NOON, LATER, LATER], LATER - 5, LATER - 5),
+        ([NOON, LATER, LATER], LATER + 5, LATER + 5 - HOUR),
         ([NOON, LATER - 1, LATER], None, None),
-        ([NOON, LATER - 1, LATER], NOON - 7, NOON - 7),
+        ([NOON, LATER - 1, LATER], NOON - 7, NOON - 7 - HOUR),
         ([NOON, NOW_MS + 9 * DAY, NOW_MS + 9 * DAY], None, NOW_MS - HOUR),
         ([NOON, -1, LATER], None, None),
         ([-1, LATER, LATER], None, None),
@@ -144,7 +145,8 @@ async def test_what_came_of_its_events_is_not_looked_for_before_them(
 
     assert {kafka.read[each][1] for each in (TOPICS.outcomes, TOPICS.retries)} == {read_since}
     # The bridge may have refused one before it let the first event in.
-    assert {kafka.read[each][1] for each in (TOPICS.events, TOPICS.dead_letters)} == {since}
+    assert kafka.read[TOPICS.events][1] == since
+    assert kafka.read[TOPICS.dead_letters][1] == (None if since is None else since - HOUR)
 
 
 async def test_its_events_are_those_that_name_it_and_what_lies_under_its_key(
@@ -209,3 +211,66 @@ async def test_what_came_of_its_events_is_its_own_whatever_it_is_called(
     assert [each.reason for each in found.returns] == ["timeout", ""]
     assert found.returns[1].returned is None
     assert [each.place.offset for each in found.letters] == [0]
+
+
+async def test_what_clocks_that_differ_put_before_since_is_found_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker whose clock is behind says that it decided an event before it came."""
+    event_of, sent_back = Source(TOPICS.events, HOME, 1), Source(TOPICS.events, HOME, 0)
+    older = Source(TOPICS.events, HOME, 7)
+
+    def came_of(*sources: Source) -> list[tuple[bytes | None, bytes | None, Any]]:
+        return [(ID.encode(), encode_outcome(outcome(0, source=each)), []) for each in sources]
+
+    def letter(of: Source) -> tuple[bytes | None, bytes, Any]:
+        died = DeadLetter(ID.encode(), b"{}", "forbidden", "no", Stage.WORKER, 1, "", of)
+        return died.key, b"{}", died.headers()
+
+    copy = (ID.encode(), b"{}", retry_headers(sent_back, PutOff(0, 0), "forbidden", redriven=1))
+    early = (ID.encode(), b"{}", retry_headers(older, PutOff(1, 0), "timeout"))
+    logs: Log = {
+        TOPICS.events: [(b"another", event("another"), []), (ID.encode(), event(ID), [])],
+        TOPICS.retries: [copy, early],
+        TOPICS.outcomes: [*came_of(older, sent_back, event_of), (ID.encode(), b"\xff", [])],
+        TOPICS.dead_letters: [letter(each) for each in (older, sent_back, event_of)],
+    }
+    since = NOON + 5
+    in_time, behind = [since, since], NOON
+    found = await find(monkeypatch, Kafka(logs, times=[*in_time, since, behind]), since)
+
+    assert [each.place.offset for each in found.returns] == [0]
+    assert [each.place.offset for each in found.outcomes] == [1, 2]
+    assert [each.place.offset for each in found.letters] == [1, 2]
+
+
+@pytest.mark.parametrize("since", [None, NOON])
+@pytest.mark.parametrize("redriven", [0, 1])
+async def test_from_when_on_outcomes_are_kept_is_asked_where_something_was_redriven(
+    monkeypatch: pytest.MonkeyPatch, since: int | None, redriven: int
+) -> None:
+    source = Source(TOPICS.events, HOME, 0)
+    copy = retry_headers(source, PutOff(0, 0), "forbidden", redriven=redriven)
+    logs: Log = {
+        TOPICS.retries: [(ID.encode(), b"{}", copy)],
+        TOPICS.outcomes: [(b"another", b"{}", [])],
+    }
+    kafka = Kafka(logs, begins_at=40)
+    found = await find(monkeypatch, kafka, since)
+
+    (home,), read_since = kafka.read[TOPICS.outcomes]
+    if redriven:
+        assert found.outcomes_kept == Kept(TOPICS.outcomes, home, 40, NOON)
+        assert read_since is None, "since says nothing of what was deleted"
+    else:
+        assert found.outcomes_kept is None
+
+
+async def test_of_outcomes_that_are_all_gone_none_is_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copy = retry_headers(Source(TOPICS.events, HOME, 0), PutOff(0, 0), "forbidden", redriven=1)
+    found = await find(monkeypatch, Kafka({TOPICS.retries: [(ID.encode(), b"{}", copy)]}), NOON)
+
+    home = partition_of(ID.encode(), NUMBERS[TOPICS.outcomes])
+    assert found.outcomes_kept == Kept(TOPICS.outcomes, home, None, None)

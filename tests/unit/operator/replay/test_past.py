@@ -10,39 +10,17 @@ import pytest
 from streams.core.conversations.record import ConversationRecord, Told
 from streams.core.decision import Policy
 from streams.core.envelope import parse
-from streams.core.records import Basis, Decision, Leg, Reason, Source
+from streams.core.records import Decision, Leg, Reason, Source
 from streams.operator.replay.past import Past, Question, asks
 from streams.wire.leg_ids import leg_outcome_id
-from streams.wire.outcomes import Outcome, outcome_id
+from streams.wire.outcomes import outcome_id
 from tests.support.world import COMPLETED, event
+from tests.unit.operator.replay.outcomes import outcome
 
 TOPIC = "genesys.interaction.events"
 RECORD = Source(TOPIC, 3, 41)
 QUESTION = Question("i-1", RECORD, 1_767_600_000_000, b"i-1", event())
-PUBLISHED = Outcome(
-    outcome_id=outcome_id(RECORD),
-    final=True,
-    interaction_id="i-1",
-    sequence_id=1,
-    event_id=None,
-    decision=Decision.INELIGIBLE,
-    reason=Reason.TOO_SHORT,
-    basis=Basis.API,
-    dry_run=False,
-    disposition_code_id=None,
-    patch_status=None,
-    recovered=False,
-    api_calls=1,
-    attempts=1,
-    duration_ms=20_000,
-    event_time="",
-    decided_at="",
-    latency_ms=0,
-    end_to_end_ms=0,
-    source=RECORD,
-    trace_id=None,
-    error=None,
-)
+PUBLISHED = outcome(RECORD)
 
 
 def past(*changes: dict[str, Any]) -> Past:
@@ -104,6 +82,22 @@ def test_each_redrive_has_a_number_of_its_own() -> None:
     again = {"outcome_id": outcome_id(RECORD, redriven=1)}
     assert past({}, again).next_time(QUESTION) == 2
     assert past({}, again, again).next_time(QUESTION) == 2
+
+
+def test_a_redrive_in_a_log_that_was_cut_has_a_number_of_its_own_too() -> None:
+    """Its id has the life of the log in it. A second replay would find it redriven, and undecided,
+    for as long as its copy is kept."""
+
+    def in_life(redriven: int = 0) -> dict[str, Any]:
+        return {"outcome_id": outcome_id(RECORD, redriven=redriven, life="topic@17676")}
+
+    assert past(in_life()).next_time(QUESTION) == 1
+    assert past(in_life(), in_life(1)).next_time(QUESTION) == 2
+    assert past(in_life(), in_life(1), in_life(1), in_life(2)).next_time(QUESTION) == 3
+
+    before: tuple[dict[str, Any], ...] = ({}, {"outcome_id": outcome_id(RECORD, redriven=1)})
+    assert past(*before, in_life()).next_time(QUESTION) == 2
+    assert past(*before, in_life(), in_life(2)).next_time(QUESTION) == 3
 
 
 class TestLegs:

@@ -98,9 +98,17 @@ async def test_one_that_is_not_there_has_a_reason(url: str) -> None:
     assert asked.error
 
 
-@pytest.mark.parametrize("said", ["http://[::1", "http://a:port", "http://a:99999999"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("http://[::1", "http://a:port", "http://a:99999999", "http://\0/", "http://a..b/"),
+        *("", "foo", "/x", "//", "http://", "http://:6066", "mailto:a", "unix:///x"),
+    ],
+)
 async def test_a_member_may_say_any_text(said: str) -> None:
     """What it tells the others of the group is its program's to say, whichever that is."""
-    (asked,) = await ask_workers([said], [], TLS)
-    assert asked.standing is None
-    assert asked.error is not None
+    async with server(tells) as url:
+        asked, answering = await ask_workers([said, url], [], TLS)
+    assert (asked.url, asked.standing) == (said, None)
+    assert asked.error
+    assert answering.standing == STANDING
