@@ -40,7 +40,11 @@ def told_with(record: ConversationRecord, event: ConversationEvent) -> tuple[Tol
     if event.name in (EventName.USER_END, EventName.CUSTOMER_END):
         told = replace(told, ended=True, session_id=event.session_id)
     if event.name is EventName.USER_END:
-        told = replace(told, ended_at=event.event_time, talked_ms=event.talked_ms)
+        told = replace(
+            told,
+            ended_at=max(event.event_time, told.ended_at),
+            talked_ms=_talked_ms(told, event),
+        )
     if event.name is EventName.ACW:
         told = replace(told, acw_at=max(event.event_time, told.acw_at or 0))
     if event.wrapup_code is not None and event.event_time >= told.code_at:
@@ -117,6 +121,14 @@ def _reason(told: Told, policy: WrapUpPolicy) -> Reason | None:
     if long_enough and asked_for and policy.counts(told.code):
         return Reason.WRAP_UP_SET
     return None
+
+
+def _talked_ms(told: Told, event: ConversationEvent) -> int | None:
+    """The longest that the agent talked in a session; None when that is not known of one of them.
+    A second session in which nobody talked takes nothing from the first."""
+    if event.talked_ms is None or (told.ended_at and told.talked_ms is None):
+        return None
+    return max(event.talked_ms, told.talked_ms or 0)
 
 
 def _leg(known: Leg, event: ConversationEvent) -> Leg:

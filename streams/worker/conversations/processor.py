@@ -287,8 +287,27 @@ class ConversationProcessor:
             dead = record.timed(unread(error, dry_run=self._policy.dry_run), self._clock)
             await self._outcomes.publish_dead_letter(record, dead, span)
         else:
+            await self._plan_nothing(record, error)
             await self._fail(record, error, span)
         record.finish()
+
+    async def _plan_nothing(self, record: SourceRecord, error: InternalError) -> None:
+        """Take out of the table the look that this record has planned: no copy of it brings that
+        about, and later events would rely on it."""
+        event = record.event
+        if not isinstance(event, ConversationEvent):
+            return
+        try:
+            known = self._known(record, event)
+            if known.waiter(record.source.offset, record.redriven) is None:
+                return
+            dead = record.timed(unread(error, dry_run=self._policy.dry_run), self._clock)
+            after, _ = uncarried(known, self._delivery(record), dead, self._now_ms())
+        except NOT_THE_RECORDS:
+            raise
+        except Exception:  # noqa: BLE001 - what the table has of it may be the fault that is reported
+            return
+        await self._write(record, after)
 
     async def _fail(self, record: SourceRecord, error: InternalError, span: Span) -> None:
         """Publish that the record has failed, with nothing of the event, whose fault it may be."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from streams.core.conversations.conversation import Conversation
+from streams.core.conversations.events import EventName
 from streams.core.conversations.policy import LookPolicy, WrapUpPolicy
 from streams.core.conversations.record import ConversationRecord, Look, Told, Waiting
-from streams.core.conversations.telling import decided_by_events
+from streams.core.conversations.telling import decided_by_events, told_with
 from streams.core.records import Leg
 from streams.errors import ApiError, Forbidden, ServerError
 from tests.support.conversation_desk import Cloud, Desk, parsed
@@ -112,3 +115,26 @@ def test_one_that_a_redrive_has_opened_again_needs_its_look(redriven: int) -> No
     assert [each.verdict.reason.value for each in decided] == (
         [] if redriven else ["wrap-up-already-set"]
     )
+
+
+@pytest.mark.parametrize(
+    ("talked", "known"), [((60_000, 0), 60_000), ((0, 60_000), 60_000), ((None, 5), None)]
+)
+def test_a_second_session_of_an_agent_takes_nothing_from_the_first(
+    talked: tuple[int | None, int | None], known: int | None
+) -> None:
+    """A callback and its call, for one: with the last one alone it would pass for not connected."""
+    story = Story((TALKED,), 100_000)
+    (end,) = (
+        event
+        for _, raw in events(story)
+        for event in parsed([raw])
+        if event.name is EventName.USER_END
+    )
+    record = ConversationRecord("c-1")
+    for number, each in enumerate(talked):
+        event = dataclasses.replace(end, talked_ms=each, event_time=end.event_time - number)
+        record = replace(record, told=told_with(record, event))
+
+    (told,) = record.told
+    assert (told.talked_ms, told.ended_at) == (known, end.event_time)

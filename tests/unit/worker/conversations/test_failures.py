@@ -194,6 +194,31 @@ async def test_a_fault_behind_the_api_ends_no_worker_and_no_partition(
     assert [each.value for each in world.dead_letters] == [value for _, value in log]
 
 
+async def test_a_fault_on_the_way_of_a_copy_leaves_no_look_that_nobody_makes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Later events would join it, and the leg would never be looked at."""
+    world = ConversationWorld(cloud=Cloud(states(TIMED_OUT)))
+    worker = ConversationWorker(world)
+    results = vars(worker.processor)["_results"]
+    publish, faults = results.publish, [ValueError("a fault")]
+
+    async def once(*arguments: Any) -> None:
+        if faults:
+            raise faults.pop()
+        await publish(*arguments)
+
+    monkeypatch.setattr(results, "publish", once)
+
+    await live(worker, LOG, Random(1))
+
+    decided = world.finals(of_legs=True).values()
+    assert [each.decision for (each,) in decided] == [Decision.PATCHED]
+    assert not world.record.pending
+    failed = [each for (each,) in world.finals(of_legs=False).values() if each.source.offset == 0]
+    assert [each.reason for each in failed] == [Reason.INTERNAL_ERROR]
+
+
 async def test_a_fault_in_a_look_leaves_alone_what_was_told_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
