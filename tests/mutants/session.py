@@ -103,7 +103,7 @@ MUTANTS = (
         "a log that was cut behind a partition that is held back goes unnoticed",
         2,
         SEAM,
-        " or self.app.probe.is_short(tp)",
+        " or tp in short",
         "",
         (f"{TEST_CUTS}::test_a_log_that_ends_below_what_was_delivered_ends_the_worker",),
     ),

@@ -46,8 +46,8 @@ class SqsPolicy:
     # How often it is looked whether Kafka is there. No message is received while it is not: it
     # would only be held.
     look: float = 0.2
-    # A record that is not acknowledged in this time is published again. Within 40 s a producer gives
-    # up what it could not send, so what is queued twice is only what Kafka has and hangs over.
+    # A record that is not acknowledged in this time is published again. What it could not send, a
+    # producer has given up after 40 s: only what a broker has, and hangs over, is queued twice.
     publish: float = 60.0
     # A drain has to fit into 9.5 s, with 2 s for Kafka's last records, 2 s for the last spans and
     # half a second for the HTTP server. Polls end by themselves in the first of these times, and

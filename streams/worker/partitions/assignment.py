@@ -80,12 +80,22 @@ class Assignment:
         not.
 
         When no heartbeat was answered for a session, ownership is open until the worker has joined
-        the group again, which revokes the partitions here.
+        the group again, which revokes the partitions here. While they are being given up nothing is
+        waited for: a drain has a deadline, and ownership in doubt is lost then.
         """
-        while not self.ending.is_set() and not self._session_alive():  # noqa: ASYNC110
+        while True:
+            # The session is looked at once in each turn. Between two looks it may run out and be
+            # renewed by a late answer; then nothing is lost, and nobody would take up the record
+            # that was given up.
+            try:
+                self.check()
+            except OwnershipLost:
+                if self.ending.is_set():
+                    raise
+            else:
+                return
             # The heartbeat is answered in the consumer's thread: there is no event to wait for.
             await asyncio.sleep(OWNERSHIP_POLL_SECONDS)
-        self.check()
 
     def uncommitted(self) -> dict[TP, int]:
         """The offsets to commit, of the partitions whose frontier has moved since the last

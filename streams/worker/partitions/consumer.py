@@ -50,6 +50,7 @@ from streams.worker.partitions.group_thread import MemberApp
 from streams.worker.partitions.membership import Membership
 from streams.worker.partitions.restoration import Restoration
 from streams.worker.partitions.runs import as_message, follows, runs
+from streams.worker.partitions.short_logs import cut_among
 from streams.worker.partitions.source_thread import RANGE_SECONDS, SourceThread
 from streams.worker.partitions.starting_point import Start
 
@@ -81,6 +82,7 @@ class SourceConsumer(driver.Consumer):
         self._seeks = 0
         self._fetched_after = 0
         self._rebalances = 0
+        self._joining = False
         self._awaiting_seek = True
         self._expected: dict[TP, int] = {}
         self._cut: TP | None = None
@@ -112,12 +114,12 @@ class SourceConsumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         self._rebalances += 1
-        self._awaiting_seek = True
+        self._joining = self._awaiting_seek = True
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         self._rebalances += 1
-        self._awaiting_seek = True
+        self._joining, self._awaiting_seek = False, True
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def perform_seek(self) -> None:
@@ -138,9 +140,9 @@ class SourceConsumer(driver.Consumer):
             # Commit before anything is fetched: records that come before the assignment has begun
             # are dropped, and the position would be past them.
             await self._sign({tp: at for tp, at in starts.items() if at.notice is not None})
-        if rebalances != self._rebalances:
-            # Another rebalance came meanwhile: these partitions are out of date, and the seek for
-            # the new ones is yet to come.
+        if self._joining or rebalances != self._rebalances:
+            # A rebalance came meanwhile, or is not over (a recovery outlives the revocation): these
+            # partitions are out of date, and the seek for the new ones is yet to come.
             return
         if not self._restored():
             # The restoration begins anew, and comes back here.
@@ -225,21 +227,30 @@ class SourceConsumer(driver.Consumer):
     async def _watch_logs(self) -> None:
         while not self.should_stop:
             await self.sleep(LOOK_SECONDS)
-            async with self._fetching:
-                await self.look_for_cuts()
+            await self.look_for_cuts()
 
     async def look_for_cuts(self) -> None:
         """End the worker when a log was cut. A record below those delivered before may have shown
         it (``getmany``). If no record was written since, aiokafka's position has gone back by
         itself, or it lies past the log's end."""
-        if self._cut is None and not self._awaiting_seek:
-            self._cut = next(filter(self._is_cut, self._expected), None)
-        if self._cut is not None and self._cut in self._expected:
-            await self._end_of_log(self._cut)
+        seeks = self._seeks
+        # Asked before the lock is taken: while a leader does not answer, the rest is read on.
+        short = await cut_among(self._seem_short(), self._thread.kept)
+        async with self._fetching:
+            # After a seek the logs stand elsewhere: the next look judges them there.
+            if self._cut is None and not self._awaiting_seek and seeks == self._seeks:
+                self._cut = next((tp for tp in self._expected if self._is_cut(tp, short)), None)
+            if self._cut is not None and self._cut in self._expected:
+                await self._end_of_log(self._cut)
 
-    def _is_cut(self, tp: TP) -> bool:
+    def _seem_short(self) -> dict[TP, int]:
+        if self._awaiting_seek:
+            return {}
+        return {tp: at for tp, at in self._expected.items() if self.app.probe.is_short(tp)}
+
+    def _is_cut(self, tp: TP, short: Collection[TP]) -> bool:
         at = self._thread.stands_at(tp)
-        return (at is not None and at < self._expected[tp]) or self.app.probe.is_short(tp)
+        return (at is not None and at < self._expected[tp]) or tp in short
 
     async def _end_of_log(self, tp: TP) -> None:
         """Commit where the next start goes on, and end the worker, because a log was cut or is

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import aiokafka
@@ -159,12 +159,30 @@ class GroupThread(driver.AIOKafkaConsumerThread):
 
     async def earliest(self, tps: Iterable[TP]) -> dict[TP, int]:
         """Where each partition begins now."""
-        offsets = await self.call_thread(self._ensure_consumer().beginning_offsets, list(tps))
+        offsets = await self._ask(self._ensure_consumer().beginning_offsets, list(tps))
         return {TP(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
 
     async def kept(self, tps: Iterable[TP]) -> dict[TP, OffsetRange]:
         """Where each partition begins and ends now."""
         tps = list(tps)
         beginnings = await self.earliest(tps)
-        ends = await self.call_thread(self._ensure_consumer().end_offsets, tps)
+        ends = await self._ask(self._ensure_consumer().end_offsets, tps)
         return {tp: OffsetRange(beginnings[tp], ends[tp]) for tp in tps}
+
+    async def _ask(self, question: Callable[[list[TP]], Awaitable[Any]], tps: list[TP]) -> Any:
+        """Have this thread ask the brokers. A question that the caller gives up ends with that:
+        aiokafka would ask on until its ``request_timeout_ms`` is over, and as Faust's thread takes
+        two calls at a time, fetches and commits would wait behind two such questions."""
+        asking: asyncio.Task[Any] | None = None
+
+        async def ask() -> Any:
+            nonlocal asking
+            asking = asyncio.ensure_future(question(tps))
+            return await asking
+
+        try:
+            return await self.call_thread(ask)
+        except asyncio.CancelledError:
+            if asking is not None and not self.thread_loop.is_closed():
+                self.thread_loop.call_soon_threadsafe(asking.cancel)
+            raise

@@ -52,7 +52,7 @@ def claim(directory: Path, *, embedded: bool, origin: Origin) -> Iterator[Path]:
         path.mkdir(parents=True, exist_ok=True)
         lock = (path / "lock").open("w")
     except OSError as failure:
-        raise SettingsError(f"DATA_DIR: cannot write to {path}: {failure.strerror}") from failure
+        raise _unwritable(path, failure) from failure
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,40 +62,42 @@ def claim(directory: Path, *, embedded: bool, origin: Origin) -> Iterator[Path]:
                 "its own"
             ) from None
         stores = path / "stores"
-        if embedded:
-            shutil.rmtree(stores, ignore_errors=True)
-        else:
-            _match(stores, path / ORIGIN, origin)
-        stores.mkdir(exist_ok=True)
+        try:
+            if embedded:
+                shutil.rmtree(stores, ignore_errors=True)
+            else:
+                _match(stores, path / ORIGIN, origin)
+            stores.mkdir(exist_ok=True)
+        except OSError as failure:
+            raise _unwritable(path, failure) from failure
         yield stores
 
 
 def _match(stores: Path, file: Path, origin: Origin) -> None:
-    """Throw the stores away if they are of another origin, and write this origin down.
+    """Throw the stores away if they are of another origin, and write this origin down. Raises
+    OSError.
 
     Stores that an older release left have no such file. They are taken to be of this origin;
     whether their offsets fit the changelog is checked later (``stores.py``).
     """
-    try:
-        before = _written(file)
-        if origin.differs(before):
-            log.warning(
-                "the stores are of another cluster, or of a changelog that was deleted and made "
-                "anew: they are thrown away, to be read again from the changelog",
-                extra={"stores": str(stores), "of": str(before), "now": str(origin)},
-            )
+    before = _written(file)
+    if origin.differs(before):
+        log.warning(
+            "the stores are of another cluster, or of a changelog that was deleted and made "
+            "anew: they are thrown away, to be read again from the changelog",
+            extra={"stores": str(stores), "of": str(before), "now": str(origin)},
+        )
+        # They are gone already after a start that ended before it had written its origin down, or
+        # when an operator has removed them. To fail then would be to fail at every later start.
+        if stores.exists():
             shutil.rmtree(stores)
-            before = Origin()
-        new = file.with_suffix(".new")
-        with new.open("wb") as writing:
-            writing.write(msgspec.json.encode(origin.completed(before)))
-            writing.flush()
-            os.fsync(writing.fileno())
-        new.replace(file)
-    except OSError as failure:
-        raise SettingsError(
-            f"DATA_DIR: cannot write to {file.parent}: {failure.strerror}"
-        ) from failure
+        before = Origin()
+    new = file.with_suffix(".new")
+    with new.open("wb") as writing:
+        writing.write(msgspec.json.encode(origin.completed(before)))
+        writing.flush()
+        os.fsync(writing.fileno())
+    new.replace(file)
 
 
 def _written(file: Path) -> Origin:
@@ -103,6 +105,10 @@ def _written(file: Path) -> Origin:
         return msgspec.json.decode(file.read_bytes(), type=Origin)
     except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
         return Origin()
+
+
+def _unwritable(path: Path, failure: OSError) -> SettingsError:
+    return SettingsError(f"DATA_DIR: cannot write to {path}: {failure.strerror}")
 
 
 def _differ(one: str, other: str) -> bool:

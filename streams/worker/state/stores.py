@@ -31,8 +31,10 @@ log = logging.getLogger(__name__)
 # (no space, no right, no descriptors) would not be mended by restoring the store.
 _DAMAGE = ("Corruption", "IO error: No such file or directory")
 
-# The word in an error at which Faust tries again to open a store that it has just released.
-_LOCKED = "lock"
+# How RocksDB's messages about a lock that somebody has begin: this process, or another one. Faust
+# tries again then, for it has just released the store itself. The word "lock" alone would not do:
+# it is in "Corruption: block checksum mismatch", and may be in the path that a message names.
+_LOCKED = ("IO error: lock hold by current process", "IO error: While lock file")
 
 
 class InUse:
@@ -144,13 +146,21 @@ class InteractionStore(Store):
         try:
             db: rocksdict.Rdict = super()._open_for_partition(partition)
         except Exception as error:  # rocksdict has no finer one
-            if _LOCKED in str(error):
+            if str(error).startswith(_LOCKED):
                 # This process had the lock a moment ago: Faust tries again (test_stores.py).
                 raise
             if not _damaged(error):
                 raise self._failed(partition, error) from error
             self._throw_away(partition, error)
-            db = super()._open_for_partition(partition)
+            db = self._open_anew(partition)
+        return db
+
+    def _open_anew(self, partition: int) -> rocksdict.Rdict:
+        """Open a store that was thrown away. Raises StoreError."""
+        try:
+            db: rocksdict.Rdict = super()._open_for_partition(partition)
+        except Exception as error:  # rocksdict has no finer one
+            raise self._failed(partition, error) from error
         return db
 
     def _failed(self, partition: int, error: Exception) -> StoreError:

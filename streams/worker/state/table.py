@@ -27,6 +27,7 @@ from streams.kafka.publisher import AcknowledgedRun, Publisher
 from streams.worker.partitions.assignment import Assignment
 from streams.worker.partitions.runs import RunSchema
 from streams.worker.state.stores import InteractionStore, StoredTable
+from streams.worker.state.unreadable import UnreadableValues
 
 TABLE_NAME = "interactions"
 
@@ -157,9 +158,11 @@ class InteractionTable(Generic[R]):
 
         They are forgotten in the store alone: the changelog topic forgets by its own retention,
         which is the TTL too. Nothing is awaited between looking at a record and deleting it, so a
-        write that is under way comes afterwards and stays.
+        write that is under way comes afterwards and stays. A value that can not be decoded is kept:
+        to raise would end the worker at each start, for the fault of one record.
         """
         kept = forgotten = 0
+        unreadable = UnreadableValues()
         start: bytes | None = None
         while True:
             assignment.check()
@@ -167,7 +170,8 @@ class InteractionTable(Generic[R]):
             if not chunk:
                 break
             for key, value in chunk:
-                if self.expired(self._read(value)):
+                record = self._read_or_note(key, value, unreadable)
+                if record is not None and self.expired(record):
                     with self._stores.using(partition) as store:
                         store.delete(key)
                     forgotten += 1
@@ -176,6 +180,7 @@ class InteractionTable(Generic[R]):
             start = chunk[-1][0] + b"\0"
             await asyncio.sleep(0)
         self._sizes[partition] = kept
+        unreadable.report(self.changelog, partition)
         return forgotten
 
     def disown(self) -> None:
@@ -194,6 +199,16 @@ class InteractionTable(Generic[R]):
                 f"knows {STATE_VERSION}: a newer release of this program has written them; what "
                 "they are about is left alone: start the newer release again"
             ) from error
+
+    def _read_or_note(self, key: bytes, value: bytes, unreadable: UnreadableValues) -> R | None:
+        """The record, or None when the value is none; then it is noted. Raises NewerRelease."""
+        try:
+            return self._read(value)
+        except (NewerRelease, MemoryError):
+            raise
+        except Exception as fault:  # noqa: BLE001 - whatever the decoder raises, it is the value's
+            unreadable.met(key, fault)
+            return None
 
     async def _apply_run(
         self, assignment: Assignment, acknowledged: asyncio.Future[AcknowledgedRun]

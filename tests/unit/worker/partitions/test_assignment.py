@@ -22,6 +22,17 @@ class Session:
         return self.alive
 
 
+class WaveringSession:
+    """Runs out, and is renewed by a late heartbeat's answer, between any two looks at it. It is
+    alive after the looks that a test says."""
+
+    def __init__(self, *looks: bool) -> None:
+        self._looks = list(looks)
+
+    def __call__(self) -> bool:
+        return self._looks.pop(0) if self._looks else True
+
+
 def test_what_is_ours_passes() -> None:
     assignment = Assignment(3, {ONE: 10}, session_alive=Session())
 
@@ -81,6 +92,17 @@ async def test_owned_waits_until_the_heartbeat_is_answered() -> None:
 
     session.alive = True
     await asyncio.wait_for(owned, 5)
+
+
+@pytest.mark.parametrize(
+    "looks", [(True, False), (False, True, False), (True, False, True, False), (False, False)]
+)
+async def test_a_session_renewed_at_the_last_moment_loses_nothing(looks: tuple[bool, ...]) -> None:
+    """Nothing was revoked: the lane would go on behind the record in hand, which nobody would take
+    up again."""
+    assignment = Assignment(3, {ONE: 10}, session_alive=WaveringSession(*looks))
+
+    await asyncio.wait_for(assignment.owned(), 5)
 
 
 async def test_owned_gives_up_when_the_partitions_go_meanwhile() -> None:

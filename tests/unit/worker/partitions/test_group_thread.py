@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError, InconsistentGroupProtocolError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    KafkaConnectionError,
+)
+from mode.threads import MethodQueue
 
 from streams.errors import UnreadableRecords
 from streams.kafka.decoding import Unreadable
@@ -206,6 +211,56 @@ async def test_of_the_changelog_nothing_can_be_skipped(thread: SourceThread, rig
 
     assert "DATA_DIR" in str(consumer.unreadable)
     assert "SKIP_RECORDS" not in str(consumer.unreadable)
+
+
+# Asking where partitions end
+
+
+@pytest.fixture
+async def queue(thread: SourceThread) -> AsyncIterator[MethodQueue]:
+    """The queue of calls of the consumer's thread, in the thread of the test."""
+    real = thread.thread_loop
+    thread.thread_loop = asyncio.get_running_loop()
+    async with thread.method_queue:
+        yield thread.method_queue
+    thread.thread_loop = real
+
+
+async def test_a_question_that_is_given_up_keeps_no_other_call_waiting(
+    thread: SourceThread, queue: MethodQueue
+) -> None:
+    """A leader that does not know its end yet answers nothing, and Faust's thread takes two calls
+    at once: fetches and commits would wait behind them."""
+    given_up = 0
+
+    async def hang(_: object) -> None:
+        nonlocal given_up
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up += 1
+
+    async def fetched() -> str:
+        return "records"
+
+    thread._consumer = cast(Any, SimpleNamespace(beginning_offsets=hang))
+    asked = queue.num_workers + 1
+    for _ in range(asked):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(thread.kept([A]), 0.02)
+
+    assert await asyncio.wait_for(thread.call_thread(fetched), 5) == "records"
+    assert given_up == asked
+
+
+async def test_a_question_that_fails_says_so(thread: SourceThread, queue: MethodQueue) -> None:
+    async def fail(_: object) -> None:
+        raise KafkaConnectionError
+
+    thread._consumer = cast(Any, SimpleNamespace(beginning_offsets=fail))
+
+    with pytest.raises(KafkaConnectionError):
+        await asyncio.wait_for(thread.kept([A]), 5)
 
 
 # Leaving

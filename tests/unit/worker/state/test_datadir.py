@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,41 @@ def test_stores_of_another_cluster_or_changelog_are_thrown_away(
     assert not lives_through(settings, now)
 
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert lives_through(settings, now)
+
+
+@pytest.mark.parametrize("now", [HERE, Origin("cluster-1", "topic-2")])
+def test_stores_that_somebody_removed_are_made_anew(
+    make_settings: Callable[..., Settings], now: Origin
+) -> None:
+    """An operator, or a start that was killed before it had written its origin down."""
+    settings = make_settings()
+    lives_through(settings, HERE)
+    shutil.rmtree(own(settings) / "stores")
+
+    assert not lives_through(settings, now)
+
+    assert lives_through(settings, now)
+
+
+def test_a_disk_that_is_full_once_the_stores_are_gone_keeps_no_later_start_away(
+    make_settings: Callable[..., Settings],
+) -> None:
+    settings = make_settings()
+    lives_through(settings, HERE)
+    in_the_way = (own(settings) / ORIGIN).with_suffix(".new")
+    in_the_way.mkdir()
+    now = Origin("cluster-1", "topic-2")
+    with (
+        pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to "),
+        claim(own(settings), embedded=False, origin=now),
+    ):
+        pass
+    assert not (own(settings) / "stores").exists()
+    in_the_way.rmdir()
+
+    assert not lives_through(settings, now)
+
     assert lives_through(settings, now)
 
 
@@ -116,6 +152,20 @@ def test_a_directory_that_is_a_file_is_refused(
     with (
         pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to "),
         claim(own(settings), embedded=False, origin=HERE),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_stores_that_are_a_file_are_refused(
+    make_settings: Callable[..., Settings], embedded: bool
+) -> None:
+    settings = make_settings()
+    own(settings).mkdir(parents=True)
+    (own(settings) / "stores").touch()
+    with (
+        pytest.raises(SettingsError, match=r"^DATA_DIR: cannot write to .*: File exists$"),
+        claim(own(settings), embedded=embedded, origin=HERE),
     ):
         pass
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
+from faust.stores.rocksdb import Store
 from faust.types import TP
 
 from streams.errors import StoreError
@@ -71,6 +74,45 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def spoil_the_index(path: Path) -> None:
+    """One bad sector behind the data of a table file, where RocksDB looks when it opens the
+    file."""
+    content = bytearray(path.read_bytes())
+    at = len(content) - 150
+    content[at : at + 8] = bytes(byte ^ 0x5A for byte in content[at : at + 8])
+    path.write_bytes(content)
+
+
+# A process of its own, for a process never meets its own lock on a file.
+LOCK_IT = """
+import fcntl, sys
+with open(sys.argv[1], "w") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def lock_elsewhere() -> Iterator[Callable[[Path], None]]:
+    """Has another process lock a file until the test is over."""
+    others: list[subprocess.Popen[bytes]] = []
+
+    def lock(path: Path) -> None:
+        other = subprocess.Popen(
+            [sys.executable, "-c", LOCK_IT, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        others.append(other)
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+
+    yield lock
+    for other in others:
+        other.communicate()
+
+
 @pytest.mark.parametrize("damage", [garble, cut, Path.unlink])
 @pytest.mark.parametrize("files", ["MANIFEST-*", "*.sst", "CURRENT"])
 def test_a_damaged_store_is_thrown_away(
@@ -87,6 +129,41 @@ def test_a_damaged_store_is_thrown_away(
     with store.using(0) as db:
         assert db.get(b"i-1") is None
     assert store.failure is None
+
+
+@pytest.mark.parametrize(
+    ("directory", "damage"), [("plain", spoil_the_index), ("block-volume", Path.unlink)]
+)
+def test_damage_whose_message_has_the_word_lock_in_it_is_damage(
+    directory: str, damage: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """RocksDB's checksums are of blocks, and its messages name the path. Faust would try again for
+    half a minute, at every start."""
+    datadir = tmp_path / directory
+    datadir.mkdir()
+    damage(max(filled(datadir).glob("*.sst"), key=lambda path: path.stat().st_size))
+    store = opened(datadir)
+    with pytest.raises(Exception, match=r"^Corruption: .*lock"):
+        Store._open_for_partition(store, 0)
+
+    store._db_for_partition(0)  # as Faust does at an assignment
+
+    assert store.failure is None
+    assert store.begin_restoration({A: OffsetRange(0, 41)}) == {A: -1}
+
+
+def test_damage_that_can_not_be_removed_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not tried again for half a minute, whatever words RocksDB has for it."""
+    spoil_the_index(max(filled(tmp_path).glob("*.sst"), key=lambda path: path.stat().st_size))
+    monkeypatch.setattr("shutil.rmtree", lambda path, ignore_errors: None)
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError, match=r"cannot use .* Corruption"):
+        store._db_for_partition(0)
+
+    assert store.failure is not None
 
 
 def test_damage_that_is_found_late_ends_this_life_and_not_the_next(tmp_path: Path) -> None:
@@ -151,6 +228,32 @@ def test_a_store_still_locked_is_left_to_faust(tmp_path: Path) -> None:
     assert second.failure is None
     closed(first)
     assert second.begin_restoration({A: OffsetRange(0, 41)}) == {A: 40}
+
+
+def test_a_store_locked_by_another_process_is_left_to_faust(
+    tmp_path: Path, lock_elsewhere: Callable[[Path], None]
+) -> None:
+    lock_elsewhere(filled(tmp_path) / "LOCK")
+    store = opened(tmp_path)
+
+    with pytest.raises(Exception, match="While lock file") as refused:
+        store._db_for_partition(0)
+
+    assert not isinstance(refused.value, StoreError)
+    assert store.failure is None
+
+
+def test_a_lock_that_can_not_be_made_is_reported(tmp_path: Path) -> None:
+    """Nobody has it, so nobody lets it go: to try again would be in vain."""
+    lock = filled(tmp_path) / "LOCK"
+    lock.unlink()
+    lock.mkdir()
+    store = opened(tmp_path)
+
+    with pytest.raises(StoreError, match=r"cannot use .*/LOCK: Is a directory"):
+        store._db_for_partition(0)
+
+    assert store.failure is not None
 
 
 def test_a_disk_that_fails_in_a_recovery_is_reported(tmp_path: Path) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from faust.types import TP
 
 from streams.errors import SettingsError
 from streams.worker.partitions.starting_point import Notice, Start
 from tests.support.consumer_rig import CHANGELOG, A, B, Rig
 from tests.support.event_loop import until_idle
+
+
+async def group_assigns(rig: Rig, tps: set[TP], generation: int) -> None:
+    """The group has assigned these partitions. Faust's recovery of them is left out."""
+    assigning = asyncio.create_task(rig.consumer.on_partitions_assigned(tps, generation))
+    await asyncio.sleep(0)
+    assigning.cancel()
 
 
 async def test_assignment_begins_at_the_committed_offsets(rig: Rig) -> None:
@@ -120,6 +128,7 @@ async def test_a_committed_offset_of_an_earlier_assignment_is_not_believed(rig: 
     rig.kafka.committed = {A: None}
     rig.kafka.beginnings = {A: 3}
     rig.assign(2)
+    await group_assigns(rig, {A, CHANGELOG}, 2)
 
     await rig.consumer.perform_seek()
 
@@ -137,6 +146,24 @@ async def test_a_seek_overtaken_by_a_revocation_begins_no_assignment(rig: Rig) -
     await asyncio.wait_for(asyncio.gather(seeking, revoking), 5)
 
     assert rig.assignments.current is None or rig.assignments.current.revoked
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+async def test_a_seek_while_the_group_joins_begins_no_assignment(rig: Rig, generation: int) -> None:
+    """Of a recovery that the revocation has not interrupted. The consumer's thread may know the
+    next generation by then, whose partitions are not restored yet."""
+    rig.kafka.committed = {A: 5}
+    await rig.consumer.perform_seek()
+    await rig.consumer.on_partitions_revoked({A, CHANGELOG})
+    rig.app.consumer_generation_id = generation
+
+    await rig.consumer.perform_seek()
+
+    assert rig.assignments.in_force is None
+    rig.assign(2)
+    await group_assigns(rig, {A, CHANGELOG}, 2)
+    await rig.consumer.perform_seek()
+    assert [generation for generation, _ in rig.observer.begun] == [1, 2]
 
 
 async def test_a_seek_overtaken_by_an_assignment_opens_nothing(rig: Rig) -> None:
