@@ -18,7 +18,7 @@ from benchmarks.fuzzing import values
 from streams.core.envelope import UPDATE_DETAIL_TYPE
 from streams.core.records import PutOff, Source
 from streams.kafka.partitioner import partition_of
-from streams.wire.retries import retry_headers
+from streams.wire.retries import MOST_REDRIVEN, retry_headers
 from tests.support.raw_records import KNOWN_CODECS, HeaderPair, RawRecord, batch
 
 # Of the fuzzed records, those that go into `retries`.
@@ -193,7 +193,7 @@ class Plan:
         not_before = _GREATEST if far else random.choice((0, 1, self.now_ms))
         put_off = PutOff(random.choice((0, 1, 2, _GREATEST)), not_before)
         source = Source(self.events_topic, partition, offset)
-        redriven = random.choice((0, 0, 1, _GREATEST))
+        redriven = random.choice((0, 0, 1, MOST_REDRIVEN))
         named = dict(retry_headers(source, put_off, "timeout", redriven=redriven))
         pairs: list[HeaderPair] = [(name.encode(), held) for name, held in named.items()]
         role = random.choice((Role.STRANGER, Role.COPY))
@@ -263,6 +263,8 @@ def _broken(random: Random, pairs: Sequence[HeaderPair]) -> list[HeaderPair]:
     at = random.choice(read)
     name, _ = pairs[at]
     wrong = random.choice(_NO_NUMBERS)
+    if name == b"retry.redriven":
+        wrong = random.choice((wrong, b"%d" % (MOST_REDRIVEN + 1), b"%d" % _GREATEST))
     if name in {b"retry.redriven", b"retry.schema-version"}:  # without it, it still makes a copy
         return [*pairs[:at], (name, wrong), *pairs[at + 1 :]]
     match random.randrange(4):
