@@ -19,8 +19,6 @@ MUTANTS = (
         (
             f"{TESTS}/test_road.py"
             "::test_no_look_is_lost_where_the_clock_is_set_back_before_it_is_made",
-            "tests/unit/core/conversations/test_against_model.py"
-            "::test_each_leg_has_its_code_once_and_in_time",
         ),
     ),
     Mutant(

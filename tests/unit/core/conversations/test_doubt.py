@@ -9,7 +9,7 @@ import pytest
 
 from streams.core.conversations.policy import WrapUpPolicy
 from tests.support.conversation_desk import Cloud, Desk, parsed
-from tests.support.wrap_up_model import OURS, TIMEOUT, Story, StoryLeg, events, name, states
+from tests.support.wrap_up_model import OURS, START, TIMEOUT, Story, StoryLeg, events, name, states
 
 LEG = StoryLeg(0, 100_000, acw_ends=60_000, code=TIMEOUT)
 STORY = Story((LEG,), 100_000, lag_ms=900)
@@ -18,11 +18,20 @@ LOG = [(at, event) for at, raw in events(STORY) for event in parsed([raw])]
 # A time-out of ten seconds, at the end of which the API has done it after all.
 LATE_MS = 9_500
 
+# By then all is over, also where the code waited at the gate and its window began anew.
+SOON_MS = 1_200_000
+
 LEG_ID = name(0)
 
 
-def desk(*, verify_ms: int, gate_ms: int) -> Desk:
-    cloud = Cloud(states(STORY), patch_faults=("lost",), gate_ms=gate_ms, late_ms=LATE_MS)
+def desk(*, verify_ms: int, gate_ms: int, visible_ms: int = 1_000) -> Desk:
+    cloud = Cloud(
+        states(STORY),
+        visible_ms=visible_ms,
+        patch_faults=("lost",),
+        gate_ms=gate_ms,
+        late_ms=LATE_MS,
+    )
     policy = replace(WrapUpPolicy(OURS), verify_ms=verify_ms)
     return Desk(LOG, cloud, policy)
 
@@ -47,11 +56,12 @@ def test_nor_by_whoever_takes_over_in_the_middle_of_it(gate_ms: int) -> None:
         done.live(Random(1), [steps])
         assert len(done.cloud.applied) == 1, steps
         assert done.on_legs() == {LEG_ID: ("patched", "eligible")}, steps
+        assert done.now < START + SOON_MS, steps
 
 
 @pytest.mark.parametrize("ahead", [30_000, 3_600_000])
 def test_a_clock_set_forward_ends_no_window(ahead: int) -> None:
-    done = desk(verify_ms=60_000, gate_ms=0)
+    done = desk(verify_ms=60_000, gate_ms=0, visible_ms=5_000)
     jumps = [ahead]
     done.set_back = lambda: -jumps.pop() if done.cloud.patches and jumps else 0
 
