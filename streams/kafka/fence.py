@@ -92,7 +92,7 @@ class FenceableProducer(aiokafka.AIOKafkaProducer):  # type: ignore[misc]  # the
         """Fence it, and disconnect at once; also where a ``stop`` was cancelled, which would leave
         it sending for as long as the process lives."""
         self.fence()
-        await self.stop()
+        await self.stop()  # which does nothing where one has begun before
         if self._sender is not None:
             await self._sender.close()
         await self.client.close()

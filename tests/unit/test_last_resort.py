@@ -55,7 +55,7 @@ def test_it_ends_at_once_where_its_time_is_over() -> None:
 def test_a_later_end_takes_no_earlier_one_back() -> None:
     """The thread of the earlier one does not run, as at the very end of the interpreter."""
     began = time.monotonic()
-    no_thread = "threading.Thread.start = lambda _: None"
+    no_thread = "threading.Thread.start = lambda _: None; last_resort.WATCHDOG_SECONDS = 1"
     ended = end(HANGS.format(calls=f"{no_thread}; leave_within(0.1, '', 3); leave_within(60, '')"))
 
     assert ended.returncode == 1

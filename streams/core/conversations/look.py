@@ -66,7 +66,7 @@ def assess(
         if known.sent is not None:
             _after_sending(findings, known, participant, setting, looks)
         elif participant is None and conversation.over and not findings.lags:
-            findings.verdicts.append((known.leg, given_up(known, setting.policy, _GONE)))
+            _gone(findings, known, setting)
         elif participant is None or not conversation.over:
             # It goes on, or was opened again: its next event plans the next look.
             findings.waiting.append(replace(known, next_at=0))
@@ -75,6 +75,14 @@ def assess(
     if conversation.over:
         _take_up(findings, record, setting)
     return findings
+
+
+def _gone(findings: Findings, known: OpenLeg, setting: Setting) -> None:
+    if findings.taken_up >= MOST_DECIDED_AT_ONCE:
+        findings.left_over = True
+        findings.waiting.append(replace(known, next_at=setting.now_ms))
+    else:
+        findings.verdicts.append((known.leg, given_up(known, setting.policy, _GONE)))
 
 
 def lag_ends(look: Look | None, policy: WrapUpPolicy, now_ms: int) -> int:
@@ -232,7 +240,8 @@ def _after_sending(
     if now_ms < ends:
         at = next_of(looks.verify, since, window, now_ms)
         findings.waiting.append(replace(known, next_at=at))
-    elif (later := end_of(ends, known.next_at, now_ms)) > now_ms:
+    # An accepted code without a time to look again was left so by an older release.
+    elif (later := end_of(ends, known.next_at or ends, now_ms)) > now_ms:
         findings.waiting.append(replace(known, next_at=later))
     elif sent.accepted_at is not None or sent.times > looks.deferrals:
         findings.verdicts.append((known.leg, given_up(known, policy)))

@@ -7,7 +7,10 @@ from random import Random
 
 import pytest
 
-from streams.core.conversations.policy import WrapUpPolicy
+from streams.core.conversations.look import assess, setting_of
+from streams.core.conversations.policy import LookPolicy, WrapUpPolicy
+from streams.core.conversations.record import ConversationRecord, OpenLeg, Sent
+from streams.core.records import Leg
 from tests.support.conversation_desk import Cloud, Desk, parsed
 from tests.support.wrap_up_model import OURS, START, TIMEOUT, Story, StoryLeg, events, name, states
 
@@ -81,3 +84,16 @@ def test_one_that_never_took_effect_is_sent_again() -> None:
     first, second = (at for at, _ in cloud.patches)
     assert second - first >= 60_000
     assert done.on_legs() == {LEG_ID: ("patched", "eligible")}
+
+
+def test_one_that_was_accepted_is_concluded_though_no_time_to_look_is_kept() -> None:
+    """The older release keeps none once a look has failed; the window is over."""
+    shown = Cloud(states(STORY)).get(START + 400_000)
+    sent = Sent(OURS, START + 170_000, accepted_at=START + 171_000, status=202)
+    record = ConversationRecord("c-1", open=(OpenLeg(Leg(LEG_ID), sent=sent),))
+    setting = setting_of(record, shown, START + 400_000, 0, WrapUpPolicy(OURS))
+
+    found = assess(record, setting, START, LookPolicy())
+
+    assert found.waiting == []
+    assert [verdict.decision.value for _, verdict in found.verdicts] == ["unconfirmed"]

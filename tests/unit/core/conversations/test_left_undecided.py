@@ -11,8 +11,16 @@ from msgspec.structs import replace
 
 from streams.core.conversations.conversation import Conversation
 from streams.core.conversations.events import EventName
+from streams.core.conversations.look import assess, setting_of
 from streams.core.conversations.policy import LookPolicy, WrapUpPolicy
-from streams.core.conversations.record import ConversationRecord, Look, Told, Waiting
+from streams.core.conversations.record import (
+    MOST_DECIDED_AT_ONCE,
+    ConversationRecord,
+    Look,
+    OpenLeg,
+    Told,
+    Waiting,
+)
 from streams.core.conversations.telling import decided_by_events, told_with
 from streams.core.records import Leg
 from streams.errors import ApiError, Forbidden, ServerError
@@ -99,6 +107,20 @@ def test_one_that_the_api_shows_no_more() -> None:
 
     assert done.on_legs() == {name(0): ("failed", "retries-exhausted")}
     assert not done.record().pending
+
+
+def test_no_more_are_told_of_at_once_than_a_record_can_hold() -> None:
+    """Of those that the API shows no more."""
+    legs = tuple(OpenLeg(Leg(name(number))) for number in range(MOST_DECIDED_AT_ONCE + 2))
+    record = ConversationRecord("c-1", open=legs)
+    story = Story((), 100_000)
+    conversation = Cloud(states(story)).get(START + 200_000)
+    setting = setting_of(record, conversation, START + 200_000, 0, WrapUpPolicy(OURS))
+
+    found = assess(record, setting, START, LookPolicy())
+
+    assert (len(found.verdicts), len(found.waiting)) == (MOST_DECIDED_AT_ONCE, 2)
+    assert found.left_over
 
 
 @pytest.mark.parametrize("redriven", [0, 1])
